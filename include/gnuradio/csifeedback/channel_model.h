@@ -25,10 +25,10 @@ namespace csifeedback {
  * n is antenna port n of a uniform linear array.
  */
 struct CSIFEEDBACK_API channel_grid {
-    int nc = 1024;                      //!< rows of H: subcarriers or resource blocks
-    int nt = 32;                        //!< columns of H: antenna ports of the BS
-    double spacing_hz = 20e6 / 1024;    //!< distance of two rows, in Hz (> 0)
-    double antenna_spacing = 0.5;       //!< element distance in wavelengths (> 0)
+    int nc = 1024;                   //!< rows of H: subcarriers or resource blocks
+    int nt = 32;                     //!< columns of H: antenna ports of the BS
+    double spacing_hz = 20e6 / 1024; //!< distance of two rows, in Hz (> 0)
+    double antenna_spacing = 0.5;    //!< element distance in wavelengths (> 0)
 };
 
 /*!
@@ -38,8 +38,8 @@ struct CSIFEEDBACK_API channel_grid {
  * H[k, n].
  */
 struct CSIFEEDBACK_API propagation_path {
-    double delay_s;            //!< delay in s
-    double u;                  //!< direction cosine of the departure along the array, [-1, 1]
+    double delay_s; //!< delay in s
+    double u;       //!< direction cosine of the departure along the array, [-1, 1]
     std::complex<double> gain; //!< complex amplitude at the time of the sample
 };
 
@@ -71,7 +71,8 @@ public:
     //! The grid of the matrices.
     virtual const channel_grid& grid() const = 0;
 
-    //! Time between sample `index` and `index + 1` of the same drop, in s; 0: independent.
+    //! Time between sample `index` and `index + 1` of the same drop, in s; 0:
+    //! independent.
     virtual double sample_interval_s() const = 0;
 
     /*!

@@ -1,0 +1,84 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_ANGULAR_DELAY_TRANSFORM_H
+#define INCLUDED_CSIFEEDBACK_ANGULAR_DELAY_TRANSFORM_H
+
+#include <gnuradio/csifeedback/api.h>
+#include <complex>
+#include <memory>
+
+namespace gr {
+namespace csifeedback {
+
+//! What angular_delay_transform::forward() found out about a matrix.
+struct CSIFEEDBACK_API angular_delay_info {
+    float energy_lost = 0; //!< part of ||H||^2 in the rows that were cut, [0, 1]
+    float shift = 0;       //!< delay that the alignment removed, in rows (1 / bandwidth)
+};
+
+/*!
+ * \brief The unitary 2D-DFT of CSI, cut to the first delay rows, and its inverse.
+ *
+ * Ha = F_d^H H F_a: a unitary inverse DFT over the subcarriers (a path with positive
+ * delay falls in low rows) and a unitary DFT over the antennas, Csi-L2O eq. (2). The rows
+ * [-precursor, na - precursor) modulo nc are kept, so delay zero is row `precursor` of
+ * Ha: a delay off the grid leaks into the rows before it too.
+ *
+ * Not to be used by two threads at once.
+ */
+class CSIFEEDBACK_API angular_delay_transform
+{
+public:
+    typedef std::shared_ptr<angular_delay_transform> sptr;
+
+    /*!
+     * \brief Makes a transform.
+     * \param nc           subcarriers, rows of H, 1 to 65536
+     * \param nt           antenna ports, 1 to 1024
+     * \param na           delay rows kept, 1 to nc
+     * \param precursor    rows kept before delay zero, 0 to na - 1
+     * \param align        true: the earliest path is moved to delay zero by a phase ramp
+     *                     over the subcarriers, the same for all antennas
+     * \param threshold_db the earliest path is the first one at most this many dB below
+     * the strongest, > 0 \throws std::invalid_argument if a parameter is out of range
+     */
+    static sptr make(int nc,
+                     int nt,
+                     int na,
+                     int precursor = 4,
+                     bool align = false,
+                     float threshold_db = 20);
+    virtual ~angular_delay_transform() = default;
+
+    virtual int nc() const = 0;
+    virtual int nt() const = 0;
+    virtual int na() const = 0;
+    virtual int precursor() const = 0;
+
+    /*!
+     * \brief H to Ha.
+     * \param h    nc x nt, row-major, finite
+     * \param ha   output, na x nt, row-major
+     * \param info output, may be null
+     */
+    virtual void forward(const std::complex<float>* h,
+                         std::complex<float>* ha,
+                         angular_delay_info* info = nullptr) = 0;
+
+    /*!
+     * \brief Ha to H, with zeros for the rows that were cut. The alignment is not undone:
+     * a precoder computed for each subcarrier does not see it. \param ha na x nt,
+     * row-major \param h  output, nc x nt, row-major
+     */
+    virtual void inverse(const std::complex<float>* ha, std::complex<float>* h) = 0;
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_ANGULAR_DELAY_TRANSFORM_H */

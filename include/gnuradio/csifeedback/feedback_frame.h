@@ -1,0 +1,95 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_FEEDBACK_FRAME_H
+#define INCLUDED_CSIFEEDBACK_FEEDBACK_FRAME_H
+
+#include <gnuradio/csifeedback/api.h>
+#include <cstddef>
+#include <cstdint>
+
+namespace gr {
+namespace csifeedback {
+
+/*!
+ * \brief Header of a feedback frame.
+ *
+ * On the air, most significant bit first: version (4 bits), quantizer_type (4), ue_id
+ * (16), frame_number (16), codec_id (8), model_id (16), code_size (16), bits (16), gain
+ * (8), then the payload, zero-filled to whole bytes, and CRC24A of TS 38.212 clause 5.1
+ * over all that precedes it. 16 bytes beside the payload.
+ */
+struct CSIFEEDBACK_API feedback_header {
+    uint8_t version = 1;        //!< version of the format, 4 bits
+    uint8_t quantizer_type = 0; //!< quantizer::type_id(), 4 bits
+    uint16_t ue_id = 0;         //!< who sends
+    uint16_t frame_number = 0;  //!< number of the CSI, modulo 65536
+    uint8_t codec_id = 0;       //!< encoder::codec_id()
+    uint16_t model_id = 0;      //!< encoder::model_id()
+    uint16_t code_size = 0;     //!< values in the codeword: the compression ratio
+    uint16_t bits = 0;          //!< quantizer::bits()
+    uint8_t gain = 0;           //!< see gain_to_code()
+};
+
+//! Bytes of a header.
+constexpr size_t feedback_header_bytes = 13;
+//! Bytes of the checksum.
+constexpr size_t feedback_crc_bytes = 3;
+//! Bytes of a frame beside its payload.
+constexpr size_t feedback_overhead_bytes = feedback_header_bytes + feedback_crc_bytes;
+
+//! What a receiver found out about a frame.
+enum class frame_status : uint8_t {
+    ok = 0,            //!< usable
+    too_short,         //!< shorter than a header and checksum
+    bad_crc,           //!< the checksum does not match
+    bad_version,       //!< another version of the format
+    unknown_model,     //!< another codec or model than the one loaded
+    unknown_quantizer, //!< another quantizer than the one loaded
+    bad_code_size,     //!< a codeword longer than the model's, or of length zero
+    bad_length,        //!< the payload is not as long as the header implies
+};
+//! Number of values of frame_status.
+constexpr int frame_status_count = 8;
+
+//! Name of a status, for example "bad_crc".
+CSIFEEDBACK_API const char* frame_status_name(frame_status status);
+
+/*!
+ * \brief Writes a whole frame.
+ * \param header        its header
+ * \param payload       payload_bytes bytes
+ * \param payload_bytes length of the payload
+ * \param frame         output, feedback_overhead_bytes + payload_bytes bytes
+ */
+CSIFEEDBACK_API void pack_frame(const feedback_header& header,
+                                const uint8_t* payload,
+                                size_t payload_bytes,
+                                uint8_t* frame);
+
+/*!
+ * \brief Checks length, checksum and version of a frame and reads its header.
+ * \param frame         n bytes, from an untrusted link
+ * \param n             their number
+ * \param header        output, valid unless the status is too_short or bad_crc
+ * \param payload       output, points into frame
+ * \param payload_bytes output
+ * \return ok, too_short, bad_crc or bad_version
+ */
+CSIFEEDBACK_API frame_status unpack_frame(const uint8_t* frame,
+                                          size_t n,
+                                          feedback_header& header,
+                                          const uint8_t*& payload,
+                                          size_t& payload_bytes);
+
+//! CRC24A of TS 38.212 clause 5.1, initial value 0.
+CSIFEEDBACK_API uint32_t crc24a(const uint8_t* bytes, size_t n);
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_FEEDBACK_FRAME_H */

@@ -1,0 +1,88 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_MODEL_FILE_H
+#define INCLUDED_CSIFEEDBACK_MODEL_FILE_H
+
+#include <gnuradio/csifeedback/api.h>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gr {
+namespace csifeedback {
+
+//! A float array of any rank, row-major. Complex data have a last dimension of 2.
+struct CSIFEEDBACK_API float_array {
+    std::vector<size_t> shape;
+    std::vector<float> data;
+};
+
+/*!
+ * \brief A trained model in an HDF5 file, opened for reading.
+ *
+ * Attributes of the root: `format` = "gr-csifeedback model", `format_version` = 1,
+ * `codec`, `nc`, `na`, `nt`, `precursor`, `model_id`, and for people: `channel`,
+ * `command`, `seed`, `nmse`. Arrays are float32 (or complex as a compound of two
+ * float32), in the groups `encoder`, `quantizer` and `decoder`, so that a UE reads its
+ * half alone. The manual has the whole format.
+ *
+ * Nothing in a file is trusted: types, ranks and sizes are checked before memory is
+ * allocated, arrays with a value that is not finite are refused, and HDF5's own errors
+ * end in an exception.
+ */
+class CSIFEEDBACK_API model_file
+{
+public:
+    typedef std::shared_ptr<model_file> sptr;
+
+    /*!
+     * \brief Opens a model file and checks its attributes.
+     * \param path file name; a name without directory and extension, such as
+     *             "cost2100-indoor-klt", is looked up in the directories of the
+     *             environment variable CSIFEEDBACK_MODELS (colon separated) and in the
+     *             installed models
+     * \throws std::invalid_argument if the file cannot be opened, is no model file, or
+     * has an attribute out of range; the text names the file and the attribute
+     */
+    static sptr open(const std::string& path);
+    virtual ~model_file() = default;
+
+    //! The file that was opened.
+    virtual const std::string& path() const = 0;
+    //! Codec that the model is for, for example "klt".
+    virtual const std::string& codec() const = 0;
+    //! Subcarriers of the whole matrix.
+    virtual int nc() const = 0;
+    //! Delay rows kept.
+    virtual int na() const = 0;
+    //! Antenna ports.
+    virtual int nt() const = 0;
+    //! Rows kept before delay zero.
+    virtual int precursor() const = 0;
+    //! Number that tells this model from others in a feedback frame.
+    virtual uint16_t model_id() const = 0;
+    //! A text attribute of the root; empty if there is none.
+    virtual std::string text(const std::string& name) const = 0;
+    //! Whether an array is there, for example "encoder/W".
+    virtual bool has(const std::string& name) const = 0;
+    /*!
+     * \brief Reads an array.
+     * \param name  for example "encoder/W"
+     * \param shape its shape: an exact length, or 0 for any length from 1 on
+     * \throws std::invalid_argument if it is missing, of another shape or type, larger
+     * than 2^28 values, or has a value that is not finite
+     */
+    virtual float_array read(const std::string& name,
+                             const std::vector<size_t>& shape) const = 0;
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_MODEL_FILE_H */

@@ -1,0 +1,52 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_NORMALIZE_H
+#define INCLUDED_CSIFEEDBACK_NORMALIZE_H
+
+#include <gnuradio/csifeedback/api.h>
+#include <complex>
+#include <cstddef>
+#include <cstdint>
+
+namespace gr {
+namespace csifeedback {
+
+/*!
+ * \brief Turns Ha into h_vec: splits it into real and imaginary parts and removes the
+ * gain. \param ha    n = na * nt complex values, row-major \param n     number of values,
+ * > 0 \param h_vec output, 2 n floats: real parts, then imaginary parts, with squared
+ * norm n \return the gain 10 log10(mean |ha|^2) in dB; NaN, with h_vec unspecified, if a
+ * value is not finite, if all are zero or if the mean leaves the range of float
+ */
+CSIFEEDBACK_API float
+normalize_csi(const std::complex<float>* ha, size_t n, float* h_vec);
+
+/*!
+ * \brief The inverse of normalize_csi().
+ * \param h_vec   2 n floats
+ * \param n       number of complex values
+ * \param gain_db gain to restore, in dB
+ * \param ha      output, n complex values
+ */
+CSIFEEDBACK_API void
+denormalize_csi(const float* h_vec, size_t n, float gain_db, std::complex<float>* ha);
+
+//! Gain of one step of the 8-bit gain field of a feedback frame, in dB.
+constexpr float gain_step_db = 0.25f;
+//! Gain of code 0 of that field, in dB; code 255 is 15.75 dB.
+constexpr float gain_min_db = -48.0f;
+
+//! Nearest code of a gain in dB, limited to 0..255.
+CSIFEEDBACK_API uint8_t gain_to_code(float gain_db);
+//! Gain in dB of a code.
+CSIFEEDBACK_API float gain_from_code(uint8_t code);
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_NORMALIZE_H */

@@ -1,0 +1,132 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "check.h"
+#include "io/h5.h"
+#include <gnuradio/csifeedback/model_file.h>
+#include <dlfcn.h>
+#include <sys/stat.h>
+#include <cstdlib>
+
+namespace gr {
+namespace csifeedback {
+
+namespace {
+
+bool is_file(const std::string& path)
+{
+    struct stat status;
+    return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+// The models are installed at a fixed place relative to this library, so that a module
+// which was moved as a whole still finds them.
+std::string installed_models()
+{
+    Dl_info info;
+    if (!dladdr(reinterpret_cast<void*>(&installed_models), &info) || !info.dli_fname)
+        return "";
+    char* resolved = realpath(info.dli_fname, nullptr);
+    if (!resolved)
+        return "";
+    std::string directory(resolved);
+    std::free(resolved);
+    // <prefix>/lib/<file> or <prefix>/lib/<multiarch>/<file>
+    for (int level = 0; level < 3; level++) {
+        const size_t slash = directory.rfind('/');
+        if (slash == std::string::npos)
+            break;
+        directory.resize(slash);
+        struct stat status;
+        const std::string models = directory + "/share/gr-csifeedback/models";
+        if (::stat(models.c_str(), &status) == 0)
+            return models;
+    }
+    return "";
+}
+
+std::string find_model(const std::string& name)
+{
+    if (name.find('/') != std::string::npos || is_file(name))
+        return name;
+    std::string searched = installed_models();
+    if (const char* variable = std::getenv("CSIFEEDBACK_MODELS"))
+        searched = std::string(variable) + ":" + searched;
+    size_t begin = 0;
+    while (begin <= searched.size()) {
+        size_t end = searched.find(':', begin);
+        if (end == std::string::npos)
+            end = searched.size();
+        const std::string directory = searched.substr(begin, end - begin);
+        for (const char* extension : { "", ".h5" }) {
+            const std::string path = directory + "/" + name + extension;
+            if (!directory.empty() && is_file(path))
+                return path;
+        }
+        begin = end + 1;
+    }
+    throw std::invalid_argument("model '" + name +
+                                "' is neither a file nor in the model " +
+                                "directories (CSIFEEDBACK_MODELS, then installed): " +
+                                (searched.empty() ? "none" : searched));
+}
+
+class model_file_impl : public model_file
+{
+public:
+    explicit model_file_impl(const std::string& path) : d_file(path, "model file")
+    {
+        if (!d_file.has_attribute("format") ||
+            d_file.text("format") != "gr-csifeedback model")
+            throw std::invalid_argument(
+                path + ": is an HDF5 file, but no model: its " +
+                "attribute 'format' is not 'gr-csifeedback model'");
+        d_file.integer("format_version", 1, 1);
+        d_codec = d_file.text("codec");
+        d_nc = d_file.integer("nc", 1, 65536);
+        d_nt = d_file.integer("nt", 1, 1024);
+        d_na = d_file.integer("na", 1, d_nc);
+        d_precursor = d_file.integer("precursor", 0, d_na - 1);
+        d_model_id = d_file.integer("model_id", 0, 65535);
+    }
+
+    const std::string& path() const override { return d_file.path(); }
+    const std::string& codec() const override { return d_codec; }
+    int nc() const override { return d_nc; }
+    int na() const override { return d_na; }
+    int nt() const override { return d_nt; }
+    int precursor() const override { return d_precursor; }
+    uint16_t model_id() const override { return d_model_id; }
+    std::string text(const std::string& name) const override
+    {
+        return d_file.has_attribute(name) ? d_file.text(name) : "";
+    }
+    bool has(const std::string& name) const override { return d_file.has(name); }
+    float_array read(const std::string& name,
+                     const std::vector<size_t>& shape) const override
+    {
+        float_array array;
+        array.data = d_file.floats(name, shape, array.shape);
+        return array;
+    }
+
+private:
+    h5_reader d_file;
+    std::string d_codec;
+    int d_nc, d_na, d_nt, d_precursor;
+    uint16_t d_model_id;
+};
+
+} // namespace
+
+model_file::sptr model_file::open(const std::string& path)
+{
+    return std::make_shared<model_file_impl>(find_model(path));
+}
+
+} // namespace csifeedback
+} // namespace gr

@@ -1,0 +1,298 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "check.h"
+#include <gnuradio/csifeedback/scalar_quantizer.h>
+#include <algorithm>
+#include <cmath>
+#include <queue>
+
+namespace gr {
+namespace csifeedback {
+
+namespace {
+
+constexpr int largest_bits = 10;
+
+enum type : uint8_t {
+    uniform = 0,
+    lloyd_max = 1,
+    lloyd_max_per_entry = 2,
+    allocated = 3
+};
+
+class scalar_quantizer_impl : public scalar_quantizer
+{
+public:
+    struct entry {
+        float std_dev;
+        float inverse_std_dev; // 0 for an entry that is always zero
+        int bits;
+        size_t levels;     // offset of its 2^bits levels in d_levels
+        size_t thresholds; // offset of its 2^bits - 1 decision thresholds
+    };
+
+    scalar_quantizer_impl(std::string name, uint8_t type_id, int bits, size_t code_size)
+        : d_name(std::move(name)), d_type_id(type_id), d_bits(bits)
+    {
+        d_entries.reserve(code_size);
+    }
+
+    //! Adds a table of 2^bits increasing levels; returns an entry that uses it.
+    entry add_table(const char* where, const float* levels, int bits)
+    {
+        entry e{};
+        e.bits = bits;
+        e.levels = d_levels.size();
+        e.thresholds = d_thresholds.size();
+        const size_t count = size_t(1) << bits;
+        for (size_t i = 0; i < count; i++) {
+            if (!std::isfinite(levels[i]) || (i && !(levels[i] > levels[i - 1])))
+                throw_bad(where, "a level", levels[i], "a finite number above the last");
+            d_levels.push_back(levels[i]);
+            if (i)
+                d_thresholds.push_back(levels[i - 1] + (levels[i] - levels[i - 1]) / 2);
+        }
+        return e;
+    }
+
+    void add_entry(const char* where, entry e, float std_dev)
+    {
+        if (!(std_dev >= 0) || !std::isfinite(std_dev))
+            throw_bad(where, "a standard deviation", std_dev, "a finite number >= 0");
+        e.std_dev = std_dev;
+        e.inverse_std_dev = std_dev > 0 ? 1 / std_dev : 0;
+        if (!std::isfinite(e.inverse_std_dev))
+            e.inverse_std_dev = 0;
+        d_entries.push_back(e);
+    }
+
+    std::string name() const override { return d_name; }
+    uint8_t type_id() const override { return d_type_id; }
+    int bits() const override { return d_bits; }
+    int code_size() const override { return d_entries.size(); }
+    int entry_bits(int i) const override { return d_entries[i].bits; }
+
+    void quantize(const float* s, int m, int16_t* level) const override
+    {
+        for (int i = 0; i < m; i++) {
+            const entry& e = d_entries[i];
+            const float* thresholds = d_thresholds.data() + e.thresholds;
+            const float x = s[i] * e.inverse_std_dev;
+            // Binary search without branches: the thresholds are 2^bits - 1.
+            int found = 0;
+            for (int step = 1 << e.bits >> 1; step; step >>= 1)
+                found += x > thresholds[found + step - 1] ? step : 0;
+            level[i] = found;
+        }
+    }
+
+    void dequantize(const int16_t* level, int m, float* s) const override
+    {
+        for (int i = 0; i < m; i++) {
+            const entry& e = d_entries[i];
+            s[i] = e.bits
+                       ? e.std_dev * d_levels[e.levels + (level[i] & ((1 << e.bits) - 1))]
+                       : 0;
+        }
+    }
+
+private:
+    const std::string d_name;
+    const uint8_t d_type_id;
+    const int d_bits;
+    std::vector<entry> d_entries;
+    std::vector<float> d_levels;
+    std::vector<float> d_thresholds;
+};
+
+// Standard deviations of the first code_size (0: all) entries.
+std::vector<float>
+read_std_dev(const char* where, const model_file::sptr& model, int code_size)
+{
+    if (!model)
+        throw std::invalid_argument(std::string(where) + ": model is null");
+    std::vector<float> std_dev = model->read("quantizer/std", { 0 }).data;
+    check_range<size_t>(where, "length of quantizer/std", std_dev.size(), 1, 65535);
+    check_range(where, "code_size", code_size, 0, int(std_dev.size()));
+    if (code_size)
+        std_dev.resize(code_size);
+    return std_dev;
+}
+
+std::string global_table(int bits) { return "quantizer/global_" + std::to_string(bits); }
+
+} // namespace
+
+quantizer::sptr scalar_quantizer::make_uniform(model_file::sptr model,
+                                               int code_size,
+                                               int bits,
+                                               float range)
+{
+    const char* where = "uniform quantizer";
+    const std::vector<float> std_dev = read_std_dev(where, model, code_size);
+    check_range(where, "bits", bits, 1, largest_bits);
+    check_range(where, "range", range, 0.0f, 1e6f);
+    if (range == 0)
+        range = model->read("quantizer/uniform_range", { largest_bits + 1 }).data[bits];
+    const int count = 1 << bits;
+    std::vector<float> levels(count);
+    for (int i = 0; i < count; i++)
+        levels[i] = range * (2 * i + 1 - count) / count;
+    auto q = std::make_shared<scalar_quantizer_impl>(
+        "uniform", type::uniform, bits, std_dev.size());
+    const auto entry = q->add_table(where, levels.data(), bits);
+    for (const float x : std_dev)
+        q->add_entry(where, entry, x);
+    return q;
+}
+
+quantizer::sptr scalar_quantizer::make_lloyd_max(model_file::sptr model,
+                                                 int code_size,
+                                                 int bits,
+                                                 bool per_entry)
+{
+    const char* where = "Lloyd-Max quantizer";
+    const std::vector<float> std_dev = read_std_dev(where, model, code_size);
+    check_range(where, "bits", bits, 1, largest_bits);
+    const size_t count = size_t(1) << bits;
+    if (!per_entry) {
+        auto q = std::make_shared<scalar_quantizer_impl>(
+            "lloyd-max", type::lloyd_max, bits, std_dev.size());
+        const float_array levels = model->read(global_table(bits), { count });
+        const auto entry = q->add_table(where, levels.data.data(), bits);
+        for (const float x : std_dev)
+            q->add_entry(where, entry, x);
+        return q;
+    }
+    auto q = std::make_shared<scalar_quantizer_impl>(
+        "lloyd-max-per-entry", type::lloyd_max_per_entry, bits, std_dev.size());
+    const float_array levels =
+        model->read("quantizer/entry_" + std::to_string(bits), { 0, count });
+    if (levels.shape[0] < std_dev.size())
+        throw_bad(where, "number of tables", levels.shape[0], "one for each entry");
+    for (size_t i = 0; i < std_dev.size(); i++)
+        q->add_entry(
+            where, q->add_table(where, levels.data.data() + i * count, bits), std_dev[i]);
+    return q;
+}
+
+quantizer::sptr
+scalar_quantizer::make_allocated(model_file::sptr model, int code_size, int total_bits)
+{
+    const char* where = "allocated quantizer";
+    const std::vector<float> std_dev = read_std_dev(where, model, code_size);
+    check_range(where,
+                "total_bits",
+                total_bits,
+                1,
+                std::min<int>(65535, largest_bits * std_dev.size()));
+    const std::vector<float> mse =
+        model->read("quantizer/global_mse", { largest_bits + 1 }).data;
+
+    // The table is convex, so giving each bit to the entry that gains the most is
+    // optimal.
+    using gain = std::pair<double, size_t>;
+    const auto smaller = [](const gain& a, const gain& b) {
+        return a.first < b.first || (a.first == b.first && a.second > b.second);
+    };
+    std::priority_queue<gain, std::vector<gain>, decltype(smaller)> gains(smaller);
+    std::vector<int> bits(std_dev.size(), 0);
+    const auto push = [&](size_t i) {
+        if (bits[i] < largest_bits)
+            gains.emplace(
+                double(std_dev[i]) * std_dev[i] * (mse[bits[i]] - mse[bits[i] + 1]), i);
+    };
+    for (size_t i = 0; i < std_dev.size(); i++)
+        push(i);
+    for (int b = 0; b < total_bits; b++) {
+        const size_t best = gains.top().second;
+        gains.pop();
+        bits[best]++;
+        push(best);
+    }
+
+    auto q = std::make_shared<scalar_quantizer_impl>(
+        "allocated", type::allocated, total_bits, std_dev.size());
+    const float zero = 0;
+    std::vector<scalar_quantizer_impl::entry> tables = { q->add_table(where, &zero, 0) };
+    for (int b = 1; b <= largest_bits; b++)
+        tables.push_back(q->add_table(
+            where, model->read(global_table(b), { size_t(1) << b }).data.data(), b));
+    for (size_t i = 0; i < std_dev.size(); i++)
+        q->add_entry(where, tables[bits[i]], std_dev[i]);
+    return q;
+}
+
+quantizer::sptr scalar_quantizer::make(const std::vector<float>& std_dev,
+                                       const std::vector<int>& entry_bits,
+                                       const std::vector<float>& levels,
+                                       int type_id,
+                                       int bits)
+{
+    const char* where = "scalar_quantizer";
+    check_range<size_t>(where, "number of entries", std_dev.size(), 1, 65535);
+    if (entry_bits.size() != std_dev.size())
+        throw_bad(where,
+                  "length of entry_bits",
+                  entry_bits.size(),
+                  "that of std_dev, " + std::to_string(std_dev.size()));
+    check_range(where, "type_id", type_id, 0, 15);
+    check_range(where, "bits", bits, 0, 65535);
+    size_t wanted = 0;
+    for (const int b : entry_bits) {
+        check_range(where, "a number of bits", b, 0, largest_bits);
+        wanted += size_t(1) << b;
+    }
+    if (levels.size() != wanted)
+        throw_bad(where, "number of levels", levels.size(), std::to_string(wanted));
+    auto q =
+        std::make_shared<scalar_quantizer_impl>("scalar", type_id, bits, std_dev.size());
+    size_t offset = 0;
+    for (size_t i = 0; i < std_dev.size(); i++) {
+        q->add_entry(where,
+                     q->add_table(where, levels.data() + offset, entry_bits[i]),
+                     std_dev[i]);
+        offset += size_t(1) << entry_bits[i];
+    }
+    return q;
+}
+
+void pack_levels(const quantizer& q, const int16_t* level, int m, uint8_t* bytes)
+{
+    uint32_t pending = 0;
+    int count = 0;
+    for (int i = 0; i < m; i++) {
+        const int bits = q.entry_bits(i);
+        pending = pending << bits | (uint32_t(level[i]) & ((1u << bits) - 1));
+        count += bits;
+        while (count >= 8) {
+            count -= 8;
+            *bytes++ = pending >> count;
+        }
+    }
+    if (count)
+        *bytes = pending << (8 - count);
+}
+
+void unpack_levels(const quantizer& q, const uint8_t* bytes, int m, int16_t* level)
+{
+    uint32_t pending = 0;
+    int count = 0;
+    for (int i = 0; i < m; i++) {
+        const int bits = q.entry_bits(i);
+        while (count < bits) {
+            pending = pending << 8 | *bytes++;
+            count += 8;
+        }
+        count -= bits;
+        level[i] = pending >> count & ((1u << bits) - 1);
+    }
+}
+
+} // namespace csifeedback
+} // namespace gr

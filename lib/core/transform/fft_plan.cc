@@ -1,0 +1,59 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "transform/fft_plan.h"
+#include <cstdlib>
+#include <mutex>
+#include <new>
+
+namespace gr {
+namespace csifeedback {
+
+fft_plan::fft_plan(int n,
+                   int count,
+                   int istride,
+                   int idist,
+                   int ostride,
+                   int odist,
+                   int sign,
+                   bool in_place)
+{
+    // FFTW's planner is shared by the whole process, GNU Radio's plans included.
+    static std::once_flag once;
+    std::call_once(once, [] { fftwf_make_planner_thread_safe(); });
+    // FFTW_ESTIMATE does not touch the arrays; FFTW_UNALIGNED lets the plan run on any.
+    // Planning must be cheap: objects are made at every edit in GRC.
+    fftwf_complex dummy[2];
+    d_plan = fftwf_plan_many_dft(1,
+                                 &n,
+                                 count,
+                                 dummy,
+                                 nullptr,
+                                 istride,
+                                 idist,
+                                 in_place ? dummy : dummy + 1,
+                                 nullptr,
+                                 ostride,
+                                 odist,
+                                 sign,
+                                 FFTW_ESTIMATE | FFTW_UNALIGNED | FFTW_PRESERVE_INPUT);
+    if (!d_plan)
+        throw std::bad_alloc();
+}
+
+fft_plan::~fft_plan() { fftwf_destroy_plan(d_plan); }
+
+void fft_plan::run(const std::complex<float>* in, std::complex<float>* out) const
+{
+    fftwf_execute_dft(
+        d_plan,
+        reinterpret_cast<fftwf_complex*>(const_cast<std::complex<float>*>(in)),
+        reinterpret_cast<fftwf_complex*>(out));
+}
+
+} // namespace csifeedback
+} // namespace gr
