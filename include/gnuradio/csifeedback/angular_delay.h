@@ -1,0 +1,46 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_ANGULAR_DELAY_H
+#define INCLUDED_CSIFEEDBACK_ANGULAR_DELAY_H
+
+#include <gnuradio/csifeedback/angular_delay_transform.h>
+#include <gnuradio/sync_block.h>
+
+namespace gr {
+namespace csifeedback {
+
+/*!
+ * \brief H to Ha: 2D-DFT to the angular-delay domain, cut to na delay rows.
+ * \ingroup csifeedback
+ *
+ * Input 0: complex, H, nc x nt an item. Output 0: complex, Ha, na x nt an item. Output 1
+ * (optional): float, the fraction of the energy that the cut lost, [0, 1].
+ *
+ * See angular_delay_transform for the conventions and parameters.
+ */
+class CSIFEEDBACK_API angular_delay : virtual public gr::sync_block
+{
+public:
+    typedef std::shared_ptr<angular_delay> sptr;
+
+    //! Makes the block; parameters and errors as angular_delay_transform::make().
+    static sptr make(int nc,
+                     int nt,
+                     int na,
+                     int precursor = 4,
+                     bool align = false,
+                     float threshold_db = 20);
+
+    //! Mean energy fraction that the cut lost so far, [0, 1].
+    virtual double energy_lost() const = 0;
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_ANGULAR_DELAY_H */

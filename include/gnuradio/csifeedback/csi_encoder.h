@@ -1,0 +1,48 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_CSI_ENCODER_H
+#define INCLUDED_CSIFEEDBACK_CSI_ENCODER_H
+
+#include <gnuradio/block.h>
+#include <gnuradio/csifeedback/encoder.h>
+
+namespace gr {
+namespace csifeedback {
+
+/*!
+ * \brief Compresses angular-delay CSI to a short codeword (UE).
+ * \ingroup csifeedback
+ *
+ * Input 0: complex, Ha, na x nt an item. Output 0: float, s, M = code_size() of the
+ * encoder object an item. Output 1: float, gain of the matrix, 10 log10(mean |Ha|^2) in
+ * dB. Message port `pdus` (in and out): the same for PDUs, the gain as key `gain_db`.
+ *
+ * A matrix with a value that is not finite, or of zeros alone, is counted, logged once a
+ * burst and dropped; the item after it carries the tag `frame` (uint64), so that frame
+ * numbers downstream stay true. Without such tags items count from 0.
+ */
+class CSIFEEDBACK_API csi_encoder : virtual public gr::block
+{
+public:
+    typedef std::shared_ptr<csi_encoder> sptr;
+
+    /*!
+     * \brief Makes the block.
+     * \param encoder codec object, used by this block alone
+     * \throws std::invalid_argument if encoder is null
+     */
+    static sptr make(encoder::sptr encoder);
+
+    //! Matrices dropped so far.
+    virtual uint64_t dropped() const = 0;
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_CSI_ENCODER_H */

@@ -1,0 +1,83 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_CSI_METRICS_H
+#define INCLUDED_CSIFEEDBACK_CSI_METRICS_H
+
+#include <gnuradio/block.h>
+#include <gnuradio/csifeedback/metrics.h>
+
+namespace gr {
+namespace csifeedback {
+
+//! All figures of a csi_metrics block.
+struct CSIFEEDBACK_API csi_metrics_report {
+    uint64_t truths = 0;     //!< true matrices seen
+    uint64_t matched = 0;    //!< reconstructions compared with their truth
+    uint64_t unmatched = 0;  //!< reconstructions whose truth is unknown or forgotten
+    uint64_t malformed = 0;  //!< messages that were no PDU of rows x nt complex values
+    mean_estimate nmse;      //!< of ||H-H^||^2/||H||^2, linear
+    double nmse_db = 0;      //!< 10 log10 of its mean
+    double nmse_db_low = 0;  //!< lower end of its 95 % interval
+    double nmse_db_high = 0; //!< upper end of its 95 % interval
+    mean_estimate rho;       //!< cosine similarity, mean over subcarriers
+    mean_estimate age;       //!< age of the CSI in frames (key `age` of the PDUs)
+    double bits_per_csi = 0; //!< mean length of a feedback frame (key `frame_bits`)
+};
+
+/*!
+ * \brief Compares reconstructed CSI with the truth it stems from, by frame number.
+ * \ingroup csifeedback
+ *
+ * Input 0 (optional): complex, true matrices, rows x nt an item. Message port `truth`
+ * (in): the same as PDUs with the key `frame`. Message port `pdus` (in): reconstructions,
+ * PDUs of rows x nt complex values with the key `frame` and, if they have them, `age` and
+ * `frame_bits`. Truth and reconstruction may come in any order and with gaps; the last
+ * `history` true matrices are kept.
+ *
+ * Output 0 (optional): float, error of each comparison in dB. Output 1 (optional): float,
+ * rho of each. They come out as further true matrices come in. Message port `reports`
+ * (out): every `interval` comparisons a dictionary of the means (`nmse_db`,
+ * `nmse_db_low`, `nmse_db_high`, `rho`, `age`, `matched`, `unmatched`, `bits_per_csi`).
+ * Message port `ack` (out): the frame number of each reconstruction, for channel_source.
+ *
+ * With delay_rows = false the rows are subcarriers and rho is computed over them. With
+ * delay_rows = true they are delay rows of Ha; rho is then that of the `nc` subcarriers
+ * to which they transform.
+ */
+class CSIFEEDBACK_API csi_metrics : virtual public gr::block
+{
+public:
+    typedef std::shared_ptr<csi_metrics> sptr;
+
+    /*!
+     * \brief Makes the block.
+     * \param rows       rows of a matrix, 1 to 65536
+     * \param nt         antenna ports, 1 to 1024
+     * \param delay_rows whether rows are delays (true) or subcarriers (false)
+     * \param nc         subcarriers, at least rows; no meaning with delay_rows = false
+     * \param history    true matrices kept, 1 to 65536
+     * \param interval   comparisons between two reports, 0: no reports
+     * \throws std::invalid_argument if a parameter is out of range
+     */
+    static sptr make(int rows,
+                     int nt,
+                     bool delay_rows = false,
+                     int nc = 1024,
+                     int history = 256,
+                     int interval = 0);
+
+    //! All figures so far.
+    virtual csi_metrics_report report() const = 0;
+    //! Starts the figures anew.
+    virtual void reset() = 0;
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_CSI_METRICS_H */

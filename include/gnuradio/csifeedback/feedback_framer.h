@@ -1,0 +1,56 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_FEEDBACK_FRAMER_H
+#define INCLUDED_CSIFEEDBACK_FEEDBACK_FRAMER_H
+
+#include <gnuradio/csifeedback/feedback_frame.h>
+#include <gnuradio/csifeedback/quantizer.h>
+#include <gnuradio/sync_block.h>
+
+namespace gr {
+namespace csifeedback {
+
+/*!
+ * \brief Packs level numbers and gain into feedback frames (UE).
+ * \ingroup csifeedback
+ *
+ * Input 0: short, M = code_size() of the quantizer object an item. Input 1: float, gain
+ * in dB. Message port `pdus` (in): PDUs of 1 to M shorts with the keys `gain_db` and
+ * `frame`. Message port `pdus` (out): PDUs of bytes, one frame each (see
+ * feedback_header), for a feedback_channel or GNU Radio's socket and ZMQ PDU blocks.
+ *
+ * Frame numbers come from the tag `frame` of the stream, or its item count, modulo 65536.
+ */
+class CSIFEEDBACK_API feedback_framer : virtual public gr::sync_block
+{
+public:
+    typedef std::shared_ptr<feedback_framer> sptr;
+
+    /*!
+     * \brief Makes the block.
+     * \param quantizer the quantizer object that made the levels
+     * \param codec_id  encoder::codec_id(), 0 to 255
+     * \param model_id  encoder::model_id(), 0 to 65535
+     * \param ue_id     number of this UE, 0 to 65535
+     * \throws std::invalid_argument if a parameter is out of range or quantizer is null
+     */
+    static sptr
+    make(quantizer::sptr quantizer, int codec_id, int model_id, int ue_id = 0);
+
+    //! Frames sent so far.
+    virtual uint64_t frames() const = 0;
+    //! Bits sent so far, header and checksum included.
+    virtual uint64_t bits_sent() const = 0;
+    //! PDUs dropped because of their length or type.
+    virtual uint64_t dropped() const = 0;
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_FEEDBACK_FRAMER_H */

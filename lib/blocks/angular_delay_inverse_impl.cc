@@ -1,0 +1,82 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "common.h"
+#include <gnuradio/csifeedback/angular_delay_inverse.h>
+#include <gnuradio/io_signature.h>
+
+namespace gr {
+namespace csifeedback {
+
+namespace {
+
+class angular_delay_inverse_impl : public angular_delay_inverse
+{
+public:
+    explicit angular_delay_inverse_impl(angular_delay_transform::sptr transform)
+        : gr::sync_block(
+              "csi_angular_delay_inverse",
+              gr::io_signature::make(
+                  0, 1, sizeof(gr_complex) * transform->na() * transform->nt()),
+              gr::io_signature::make(
+                  0, 1, sizeof(gr_complex) * transform->nc() * transform->nt())),
+          d_transform(transform),
+          d_in_size(size_t(transform->na()) * transform->nt()),
+          d_out_size(size_t(transform->nc()) * transform->nt())
+    {
+        message_port_register_in(key::pdus());
+        message_port_register_out(key::pdus());
+        set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
+    }
+
+    uint64_t dropped() const override { return d_dropped.count(); }
+
+    int work(int noutput_items,
+             gr_vector_const_void_star& input_items,
+             gr_vector_void_star& output_items) override
+    {
+        auto in = static_cast<const gr_complex*>(input_items[0]);
+        auto out = static_cast<gr_complex*>(output_items[0]);
+        for (int i = 0; i < noutput_items; i++)
+            d_transform->inverse(in + i * d_in_size, out + i * d_out_size);
+        return noutput_items;
+    }
+
+private:
+    void handle(const pmt::pmt_t& message)
+    {
+        size_t n;
+        const gr_complex* in = pdu_elements<gr_complex>(message, n);
+        if (!in || n != d_in_size) {
+            if (d_dropped.bad())
+                d_logger->warn("dropping a PDU that is not {:d} complex values",
+                               d_in_size);
+            return;
+        }
+        d_dropped.good();
+        const pmt::pmt_t result = pmt::make_c32vector(d_out_size, 0);
+        d_transform->inverse(in, pmt::c32vector_writable_elements(result, n));
+        message_port_pub(key::pdus(), pmt::cons(pdu_metadata(message), result));
+    }
+
+    const angular_delay_transform::sptr d_transform;
+    const size_t d_in_size;
+    const size_t d_out_size;
+    burst_counter d_dropped;
+};
+
+} // namespace
+
+angular_delay_inverse::sptr
+angular_delay_inverse::make(int nc, int nt, int na, int precursor)
+{
+    return gnuradio::make_block_sptr<angular_delay_inverse_impl>(
+        angular_delay_transform::make(nc, nt, na, precursor));
+}
+
+} // namespace csifeedback
+} // namespace gr

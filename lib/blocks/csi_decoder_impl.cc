@@ -1,0 +1,120 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "common.h"
+#include <gnuradio/csifeedback/csi_decoder.h>
+#include <gnuradio/csifeedback/normalize.h>
+#include <gnuradio/io_signature.h>
+#include <volk/volk_alloc.hh>
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+namespace gr {
+namespace csifeedback {
+
+namespace {
+
+class csi_decoder_impl : public csi_decoder
+{
+public:
+    explicit csi_decoder_impl(decoder::sptr decoder)
+        : gr::sync_block("csi_decoder",
+                         gr::io_signature::make2(
+                             0, 2, sizeof(float) * decoder->code_size(), sizeof(float)),
+                         gr::io_signature::make(
+                             0, 1, sizeof(gr_complex) * decoder->na() * decoder->nt())),
+          d_decoder(decoder),
+          d_size(size_t(decoder->na()) * decoder->nt()),
+          d_code_size(decoder->code_size()),
+          d_h_vec(2 * d_size)
+    {
+        message_port_register_in(key::pdus());
+        message_port_register_out(key::pdus());
+        set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
+    }
+
+    uint64_t dropped() const override { return d_dropped.count(); }
+    uint64_t decoded() const override { return d_decoded; }
+    double mean_time() const override
+    {
+        const uint64_t decoded = d_decoded;
+        return decoded ? 1e-9 * d_nanoseconds / decoded
+                       : std::numeric_limits<double>::quiet_NaN();
+    }
+
+    int work(int noutput_items,
+             gr_vector_const_void_star& input_items,
+             gr_vector_void_star& output_items) override
+    {
+        auto s = static_cast<const float*>(input_items[0]);
+        auto gain =
+            input_items.size() > 1 ? static_cast<const float*>(input_items[1]) : nullptr;
+        auto out = static_cast<gr_complex*>(output_items[0]);
+        for (int i = 0; i < noutput_items; i++, s += d_code_size, out += d_size)
+            if (!decode(s, d_code_size, gain ? gain[i] : 0, out))
+                std::fill_n(out, d_size, gr_complex(0));
+        return noutput_items;
+    }
+
+private:
+    bool decode(const float* s, size_t m, float gain_db, gr_complex* ha)
+    {
+        if (!all_finite(s, m) || !all_finite(&gain_db, 1)) {
+            if (d_dropped.bad())
+                d_logger->warn("dropping a codeword that is not finite");
+            return false;
+        }
+        d_dropped.good();
+        const auto start = std::chrono::steady_clock::now();
+        d_decoder->decode(s, m, d_h_vec.data());
+        denormalize_csi(d_h_vec.data(), d_size, gain_db, ha);
+        const std::chrono::nanoseconds time = std::chrono::steady_clock::now() - start;
+        d_nanoseconds += time.count();
+        d_decoded++;
+        return true;
+    }
+
+    void handle(const pmt::pmt_t& message)
+    {
+        size_t n;
+        const float* s = pdu_elements<float>(message, n);
+        if (!s || n < 1 || n > d_code_size) {
+            if (d_dropped.bad())
+                d_logger->warn("dropping a PDU that is not 1 to {:d} floats",
+                               d_code_size);
+            return;
+        }
+        const pmt::pmt_t metadata = pdu_metadata(message);
+        const pmt::pmt_t ha = pmt::make_c32vector(d_size, 0);
+        size_t size;
+        if (decode(s,
+                   n,
+                   get_real(metadata, key::gain_db(), 0),
+                   pmt::c32vector_writable_elements(ha, size)))
+            message_port_pub(key::pdus(), pmt::cons(metadata, ha));
+    }
+
+    const decoder::sptr d_decoder;
+    const size_t d_size;
+    const size_t d_code_size;
+    volk::vector<float> d_h_vec;
+    std::atomic<uint64_t> d_decoded{ 0 };
+    std::atomic<uint64_t> d_nanoseconds{ 0 };
+    burst_counter d_dropped;
+};
+
+} // namespace
+
+csi_decoder::sptr csi_decoder::make(decoder::sptr decoder)
+{
+    return gnuradio::make_block_sptr<csi_decoder_impl>(
+        not_null("csi_decoder", "decoder", decoder));
+}
+
+} // namespace csifeedback
+} // namespace gr

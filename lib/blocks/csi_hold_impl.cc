@@ -1,0 +1,120 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "common.h"
+#include <gnuradio/csifeedback/csi_hold.h>
+#include <gnuradio/io_signature.h>
+#include <algorithm>
+
+namespace gr {
+namespace csifeedback {
+
+namespace {
+
+class csi_hold_impl : public csi_hold
+{
+public:
+    explicit csi_hold_impl(int max_gap)
+        : gr::block("csi_hold",
+                    gr::io_signature::make(0, 0, 0),
+                    gr::io_signature::make(0, 0, 0)),
+          d_max_gap(max_gap)
+    {
+        message_port_register_in(key::pdus());
+        message_port_register_in(d_tick);
+        message_port_register_out(key::pdus());
+        set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
+        set_msg_handler(d_tick, [this](const pmt::pmt_t& m) { handle_tick(m); });
+    }
+
+    uint64_t received() const override { return d_received; }
+    uint64_t held() const override { return d_held; }
+    uint64_t dropped() const override { return d_dropped.count(); }
+    double mean_age() const override
+    {
+        const uint64_t sent = d_received + d_held;
+        return sent ? double(d_age_sum) / sent : 0;
+    }
+
+private:
+    void handle(const pmt::pmt_t& message)
+    {
+        size_t n;
+        uint64_t frame = 0;
+        if (!pdu_elements<gr_complex>(message, n) ||
+            !get_number(pdu_metadata(message), key::frame(), frame)) {
+            if (d_dropped.bad())
+                d_logger->warn("dropping a PDU that is not complex with a key frame");
+            return;
+        }
+        if (d_data && frame < d_next) {
+            if (d_dropped.bad())
+                d_logger->warn("dropping CSI of frame {:d}, which comes late", frame);
+            return;
+        }
+        d_dropped.good();
+        hold_until(frame);
+        d_metadata = pdu_metadata(message);
+        d_data = pmt::cdr(message);
+        d_arrived = frame;
+        d_received++;
+        send(frame);
+    }
+
+    void handle_tick(const pmt::pmt_t& message)
+    {
+        uint64_t frame = 0;
+        if (number_of(message, frame) && frame != UINT64_MAX)
+            hold_until(frame + 1);
+    }
+
+    // Sends the CSI at hand for the frames before this one that are still due.
+    void hold_until(uint64_t frame)
+    {
+        if (!d_data || frame <= d_next)
+            return;
+        for (uint64_t f = std::max(d_next, frame - std::min(frame, d_max_gap)); f < frame;
+             f++) {
+            d_held++;
+            send(f);
+        }
+    }
+
+    void send(uint64_t frame)
+    {
+        const uint64_t age = frame - d_arrived;
+        d_age_sum += age;
+        d_next = frame + 1;
+        const pmt::pmt_t metadata = pmt::dict_add(
+            pmt::dict_add(d_metadata, key::frame(), pmt::from_uint64(frame)),
+            key::age(),
+            pmt::from_uint64(age));
+        message_port_pub(key::pdus(), pmt::cons(metadata, d_data));
+    }
+
+    const uint64_t d_max_gap;
+    const pmt::pmt_t d_tick = pmt::mp("tick");
+    pmt::pmt_t d_metadata;  // of the CSI at hand
+    pmt::pmt_t d_data;      // the CSI at hand, null before the first
+    uint64_t d_arrived = 0; // its frame number
+    uint64_t d_next = 0;    // the frame that is due
+    std::atomic<uint64_t> d_received{ 0 };
+    std::atomic<uint64_t> d_held{ 0 };
+    std::atomic<uint64_t> d_age_sum{ 0 };
+    burst_counter d_dropped;
+};
+
+} // namespace
+
+csi_hold::sptr csi_hold::make(int max_gap)
+{
+    check_range("csi_hold", "max_gap", max_gap, 0, 65535);
+    return gnuradio::make_block_sptr<csi_hold_impl>(max_gap);
+}
+
+} // namespace csifeedback
+} // namespace gr

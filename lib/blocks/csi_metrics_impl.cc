@@ -1,0 +1,302 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "common.h"
+#include "transform/fft_plan.h"
+#include <gnuradio/csifeedback/csi_metrics.h>
+#include <gnuradio/io_signature.h>
+#include <volk/volk_alloc.hh>
+#include <algorithm>
+#include <cmath>
+#include <deque>
+
+namespace gr {
+namespace csifeedback {
+
+namespace {
+
+class csi_metrics_impl : public csi_metrics
+{
+public:
+    csi_metrics_impl(int rows, int nt, bool delay_rows, int nc, int history, int interval)
+        : gr::block("csi_metrics",
+                    gr::io_signature::make(0, 1, sizeof(gr_complex) * rows * nt),
+                    gr::io_signature::make(0, 2, sizeof(float))),
+          d_rows(rows),
+          d_nt(nt),
+          d_size(size_t(rows) * nt),
+          d_history(history),
+          d_interval(interval),
+          d_ring(size_t(history) * d_size),
+          d_ring_frame(history, no_frame)
+    {
+        if (delay_rows) {
+            d_to_frequency =
+                std::make_unique<fft_plan>(nc, nt, nt, 1, nt, 1, FFTW_FORWARD);
+            d_subcarriers = nc;
+            d_padded.resize(size_t(nc) * nt);
+            d_spectrum.resize(size_t(nc) * nt);
+            d_spectrum_hat.resize(size_t(nc) * nt);
+        }
+        set_tag_propagation_policy(TPP_DONT);
+        message_port_register_in(key::pdus());
+        message_port_register_in(d_truth);
+        message_port_register_out(d_reports);
+        message_port_register_out(d_ack);
+        set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
+        set_msg_handler(d_truth, [this](const pmt::pmt_t& m) { handle_truth(m); });
+    }
+
+    void forecast(int, gr_vector_int& required) override
+    {
+        std::fill(required.begin(), required.end(), 1);
+    }
+
+    int general_work(int noutput_items,
+                     gr_vector_int& ninput_items,
+                     gr_vector_const_void_star& input_items,
+                     gr_vector_void_star& output_items) override
+    {
+        if (!input_items.empty()) {
+            auto in = static_cast<const gr_complex*>(input_items[0]);
+            const int count = ninput_items[0];
+            const uint64_t first = nitems_read(0);
+            d_numbering.update([this, first, count](std::vector<tag_t>& tags) {
+                get_tags_in_range(tags, 0, first, first + count, key::frame());
+            });
+            for (int i = 0; i < count; i++, in += d_size)
+                store(d_numbering.at(first + i), in);
+            consume(0, count);
+            retry();
+        }
+        // Only what a plot can show is kept for the streams.
+        int produced = 0;
+        for (; produced < noutput_items && !d_results.empty() && !output_items.empty();
+             produced++, d_results.pop_front()) {
+            static_cast<float*>(output_items[0])[produced] = d_results.front().first;
+            if (output_items.size() > 1)
+                static_cast<float*>(output_items[1])[produced] = d_results.front().second;
+        }
+        d_streaming = !output_items.empty();
+        return produced;
+    }
+
+    csi_metrics_report report() const override
+    {
+        gr::thread::scoped_lock lock(d_mutex);
+        csi_metrics_report r = d_report;
+        r.nmse = d_nmse.estimate();
+        r.nmse_db = to_db(r.nmse.mean);
+        r.nmse_db_low = to_db(std::max(0.0, r.nmse.mean - r.nmse.half_width));
+        r.nmse_db_high = to_db(r.nmse.mean + r.nmse.half_width);
+        r.rho = d_rho.estimate();
+        r.age = d_age.estimate();
+        r.bits_per_csi = d_bits.estimate().mean;
+        return r;
+    }
+
+    void reset() override
+    {
+        gr::thread::scoped_lock lock(d_mutex);
+        d_report = csi_metrics_report();
+        d_nmse.reset();
+        d_rho.reset();
+        d_age.reset();
+        d_bits.reset();
+    }
+
+private:
+    static constexpr uint64_t no_frame = UINT64_MAX;
+
+    static double to_db(double x) { return 10 * std::log10(x); }
+
+    void store(uint64_t frame, const gr_complex* h)
+    {
+        const size_t slot = frame % d_history;
+        std::copy_n(h, d_size, d_ring.data() + slot * d_size);
+        d_ring_frame[slot] = frame;
+        d_newest = d_newest == no_frame ? frame : std::max(d_newest, frame);
+        gr::thread::scoped_lock lock(d_mutex);
+        d_report.truths++;
+    }
+
+    void count_malformed()
+    {
+        if (d_malformed.bad())
+            d_logger->warn(
+                "dropping a message that is no PDU of {:d} complex values with a "
+                "key frame",
+                d_size);
+        gr::thread::scoped_lock lock(d_mutex);
+        d_report.malformed++;
+    }
+
+    const gr_complex* matrix_of(const pmt::pmt_t& message, uint64_t& frame) const
+    {
+        size_t n;
+        const gr_complex* h = pdu_elements<gr_complex>(message, n);
+        if (!h || n != d_size ||
+            !get_number(pdu_metadata(message), key::frame(), frame) || frame == no_frame)
+            return nullptr;
+        return h;
+    }
+
+    void handle_truth(const pmt::pmt_t& message)
+    {
+        uint64_t frame = 0;
+        const gr_complex* h = matrix_of(message, frame);
+        if (!h)
+            return count_malformed();
+        store(frame, h);
+        retry();
+    }
+
+    void handle(const pmt::pmt_t& message)
+    {
+        uint64_t frame = 0;
+        if (!matrix_of(message, frame))
+            return count_malformed();
+        d_malformed.good();
+        // The truth may still be on its way through the stream; nothing is kept for ever.
+        if (d_newest == no_frame || frame > d_newest) {
+            d_waiting.push_back(message);
+            if (d_waiting.size() > d_history) {
+                count_unmatched();
+                d_waiting.pop_front();
+            }
+            return;
+        }
+        compare(message);
+    }
+
+    void retry()
+    {
+        const size_t count = d_waiting.size();
+        for (size_t i = 0; i < count; i++) {
+            const pmt::pmt_t message = d_waiting.front();
+            d_waiting.pop_front();
+            handle(message);
+        }
+    }
+
+    void count_unmatched()
+    {
+        gr::thread::scoped_lock lock(d_mutex);
+        d_report.unmatched++;
+    }
+
+    void compare(const pmt::pmt_t& message)
+    {
+        uint64_t frame = 0;
+        const gr_complex* h_hat = matrix_of(message, frame);
+        message_port_pub(d_ack, pmt::from_uint64(frame));
+        const size_t slot = frame % d_history;
+        if (d_ring_frame[slot] != frame)
+            return count_unmatched();
+        const gr_complex* h = d_ring.data() + slot * d_size;
+        const double ratio = squared_error_ratio(h, h_hat, d_size);
+        const double rho = d_to_frequency
+                               ? cosine_similarity(spectrum(h, d_spectrum.data()),
+                                                   spectrum(h_hat, d_spectrum_hat.data()),
+                                                   d_subcarriers,
+                                                   d_nt)
+                               : cosine_similarity(h, h_hat, d_rows, d_nt);
+        if (!std::isfinite(ratio))
+            return count_unmatched();
+        if (d_streaming && d_results.size() < 4096)
+            d_results.emplace_back(to_db(ratio), rho);
+
+        const pmt::pmt_t metadata = pdu_metadata(message);
+        uint64_t matched;
+        {
+            gr::thread::scoped_lock lock(d_mutex);
+            matched = ++d_report.matched;
+            d_nmse.add(ratio);
+            d_rho.add(rho);
+            d_age.add(get_real(metadata, key::age(), 0));
+            const double bits = get_real(metadata, key::frame_bits(), 0);
+            if (bits > 0)
+                d_bits.add(bits);
+        }
+        if (d_interval && matched % d_interval == 0)
+            publish();
+    }
+
+    // Delay rows to subcarriers. Which delay the first row has, and whether the columns
+    // are angles or antennas, are unitary factors that rho does not see.
+    const gr_complex* spectrum(const gr_complex* ha, gr_complex* out)
+    {
+        std::copy_n(ha, d_size, d_padded.begin());
+        d_to_frequency->run(d_padded.data(), out);
+        return out;
+    }
+
+    void publish()
+    {
+        const csi_metrics_report r = report();
+        pmt::pmt_t dict = pmt::make_dict();
+        const auto add = [&dict](const char* name, const pmt::pmt_t& value) {
+            dict = pmt::dict_add(dict, pmt::mp(name), value);
+        };
+        add("nmse_db", pmt::from_double(r.nmse_db));
+        add("nmse_db_low", pmt::from_double(r.nmse_db_low));
+        add("nmse_db_high", pmt::from_double(r.nmse_db_high));
+        add("rho", pmt::from_double(r.rho.mean));
+        add("age", pmt::from_double(r.age.mean));
+        add("bits_per_csi", pmt::from_double(r.bits_per_csi));
+        add("matched", pmt::from_uint64(r.matched));
+        add("unmatched", pmt::from_uint64(r.unmatched));
+        message_port_pub(d_reports, dict);
+    }
+
+    const size_t d_rows;
+    const size_t d_nt;
+    const size_t d_size;
+    const size_t d_history;
+    const uint64_t d_interval;
+    const pmt::pmt_t d_truth = pmt::mp("truth");
+    const pmt::pmt_t d_reports = pmt::mp("reports");
+    const pmt::pmt_t d_ack = pmt::mp("ack");
+
+    volk::vector<gr_complex> d_ring;    // true matrix of frame f at f % history
+    std::vector<uint64_t> d_ring_frame; // which one that is
+    uint64_t d_newest = no_frame;
+    frame_numbering d_numbering;
+    std::deque<pmt::pmt_t> d_waiting; // reconstructions ahead of the truth
+    std::deque<std::pair<float, float>> d_results;
+    bool d_streaming = false;
+
+    std::unique_ptr<fft_plan> d_to_frequency; // null if rows are subcarriers
+    size_t d_subcarriers = 0;
+    volk::vector<gr_complex> d_padded;
+    volk::vector<gr_complex> d_spectrum;
+    volk::vector<gr_complex> d_spectrum_hat;
+
+    burst_counter d_malformed;
+    mutable gr::thread::mutex d_mutex; // of the figures below
+    csi_metrics_report d_report;
+    running_mean d_nmse, d_rho, d_age, d_bits;
+};
+
+} // namespace
+
+csi_metrics::sptr
+csi_metrics::make(int rows, int nt, bool delay_rows, int nc, int history, int interval)
+{
+    const char* where = "csi_metrics";
+    check_range(where, "rows", rows, 1, 65536);
+    check_range(where, "nt", nt, 1, 1024);
+    if (delay_rows)
+        check_range(where, "nc", nc, rows, 65536);
+    check_range(where, "history", history, 1, 65536);
+    check_range(where, "interval", interval, 0, 1 << 30);
+    return gnuradio::make_block_sptr<csi_metrics_impl>(
+        rows, nt, delay_rows, nc, history, interval);
+}
+
+} // namespace csifeedback
+} // namespace gr

@@ -1,0 +1,116 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "common.h"
+#include <gnuradio/csifeedback/feedback_channel.h>
+#include <gnuradio/io_signature.h>
+#include <deque>
+#include <mutex>
+
+namespace gr {
+namespace csifeedback {
+
+namespace {
+
+class feedback_channel_impl : public feedback_channel
+{
+public:
+    feedback_channel_impl(const link_parameters& parameters, int delay)
+        : gr::block("csi_feedback_channel",
+                    gr::io_signature::make(0, 0, 0),
+                    gr::io_signature::make(0, 0, 0)),
+          d_link(link_model::make(parameters)),
+          d_delay(delay),
+          d_bit_error_rate(parameters.bit_error_rate),
+          d_erasure_rate(parameters.erasure_rate)
+    {
+        message_port_register_in(key::pdus());
+        message_port_register_out(key::pdus());
+        set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
+    }
+
+    void set_bit_error_rate(double rate) override
+    {
+        gr::thread::scoped_lock lock(d_setlock);
+        d_link->set_rates(rate, d_erasure_rate);
+        d_bit_error_rate = rate;
+    }
+    void set_erasure_rate(double rate) override
+    {
+        gr::thread::scoped_lock lock(d_setlock);
+        d_link->set_rates(d_bit_error_rate, rate);
+        d_erasure_rate = rate;
+    }
+
+    uint64_t frames() const override { return d_frames; }
+    uint64_t erased() const override { return d_erased; }
+    uint64_t bit_errors() const override { return d_bit_errors; }
+
+private:
+    void handle(const pmt::pmt_t& message)
+    {
+        size_t n;
+        const uint8_t* in = pdu_elements<uint8_t>(message, n);
+        if (!in) {
+            if (d_malformed.bad())
+                d_logger->warn("dropping a message that is no PDU of bytes");
+            return;
+        }
+        d_malformed.good();
+        // A copy: other subscribers share the one that came in.
+        const pmt::pmt_t bytes = pmt::init_u8vector(n, in);
+        size_t size, errors;
+        uint8_t* out = pmt::u8vector_writable_elements(bytes, size);
+        bool arrived;
+        {
+            gr::thread::scoped_lock lock(d_setlock);
+            arrived = d_link->transmit(out, n, errors);
+        }
+        d_frames++;
+        d_bit_errors += errors;
+        if (!arrived)
+            d_erased++;
+        // A lost frame takes its place in the queue: delay counts frames that were sent.
+        d_queue.push_back(arrived ? pmt::cons(pmt::car(message), bytes) : pmt::PMT_NIL);
+        if (d_queue.size() > d_delay) {
+            const pmt::pmt_t due = d_queue.front();
+            d_queue.pop_front();
+            if (!pmt::is_null(due))
+                message_port_pub(key::pdus(), due);
+        }
+    }
+
+    const link_model::sptr d_link;
+    const size_t d_delay;
+    double d_bit_error_rate;
+    double d_erasure_rate;
+    std::deque<pmt::pmt_t> d_queue;
+    std::atomic<uint64_t> d_frames{ 0 };
+    std::atomic<uint64_t> d_erased{ 0 };
+    std::atomic<uint64_t> d_bit_errors{ 0 };
+    burst_counter d_malformed;
+};
+
+} // namespace
+
+feedback_channel::sptr feedback_channel::make(double bit_error_rate,
+                                              double erasure_rate,
+                                              double mean_burst_length,
+                                              int delay,
+                                              uint64_t seed)
+{
+    check_range("feedback_channel", "delay", delay, 0, 65535);
+    link_parameters parameters;
+    parameters.bit_error_rate = bit_error_rate;
+    parameters.erasure_rate = erasure_rate;
+    parameters.mean_burst_length = mean_burst_length;
+    parameters.seed = seed;
+    return gnuradio::make_block_sptr<feedback_channel_impl>(parameters, delay);
+}
+
+} // namespace csifeedback
+} // namespace gr

@@ -1,0 +1,122 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "common.h"
+#include <gnuradio/csifeedback/feedback_framer.h>
+#include <gnuradio/csifeedback/normalize.h>
+#include <gnuradio/io_signature.h>
+
+namespace gr {
+namespace csifeedback {
+
+namespace {
+
+class feedback_framer_impl : public feedback_framer
+{
+public:
+    feedback_framer_impl(quantizer::sptr quantizer, int codec_id, int model_id, int ue_id)
+        : gr::sync_block(
+              "csi_feedback_framer",
+              gr::io_signature::make2(
+                  0, 2, sizeof(int16_t) * quantizer->code_size(), sizeof(float)),
+              gr::io_signature::make(0, 0, 0)),
+          d_quantizer(quantizer),
+          d_code_size(quantizer->code_size()),
+          d_payload((quantizer->total_bits(d_code_size) + 7) / 8)
+    {
+        d_header.quantizer_type = quantizer->type_id();
+        d_header.bits = quantizer->bits();
+        d_header.codec_id = codec_id;
+        d_header.model_id = model_id;
+        d_header.ue_id = ue_id;
+        message_port_register_in(key::pdus());
+        message_port_register_out(key::pdus());
+        set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
+    }
+
+    uint64_t frames() const override { return d_frames; }
+    uint64_t bits_sent() const override { return d_bits; }
+    uint64_t dropped() const override { return d_dropped.count(); }
+
+    int work(int noutput_items,
+             gr_vector_const_void_star& input_items,
+             gr_vector_void_star&) override
+    {
+        auto level = static_cast<const int16_t*>(input_items[0]);
+        auto gain =
+            input_items.size() > 1 ? static_cast<const float*>(input_items[1]) : nullptr;
+        const uint64_t first = nitems_read(0);
+        d_numbering.update([this, first, noutput_items](std::vector<tag_t>& tags) {
+            get_tags_in_range(tags, 0, first, first + noutput_items, key::frame());
+        });
+        for (int i = 0; i < noutput_items; i++, level += d_code_size)
+            send(level, d_code_size, gain ? gain[i] : 0, d_numbering.at(first + i));
+        return noutput_items;
+    }
+
+private:
+    void send(const int16_t* level, int m, float gain_db, uint64_t frame)
+    {
+        d_header.frame_number = frame & 0xffff;
+        d_header.code_size = m;
+        d_header.gain = gain_to_code(gain_db);
+        const size_t payload = (d_quantizer->total_bits(m) + 7) / 8;
+        pack_levels(*d_quantizer, level, m, d_payload.data());
+        size_t size = feedback_overhead_bytes + payload;
+        const pmt::pmt_t bytes = pmt::make_u8vector(size, 0);
+        pack_frame(d_header,
+                   d_payload.data(),
+                   payload,
+                   pmt::u8vector_writable_elements(bytes, size));
+        d_frames++;
+        d_bits += 8 * size;
+        message_port_pub(key::pdus(), pmt::cons(pmt::PMT_NIL, bytes));
+    }
+
+    void handle(const pmt::pmt_t& message)
+    {
+        size_t n;
+        const int16_t* level = pdu_elements<int16_t>(message, n);
+        uint64_t frame = 0;
+        if (!level || n < 1 || n > size_t(d_code_size) ||
+            !get_number(pdu_metadata(message), key::frame(), frame)) {
+            if (d_dropped.bad())
+                d_logger->warn(
+                    "dropping a PDU that is not 1 to {:d} shorts with a key frame",
+                    d_code_size);
+            return;
+        }
+        d_dropped.good();
+        send(level, n, get_real(pdu_metadata(message), key::gain_db(), 0), frame);
+    }
+
+    const quantizer::sptr d_quantizer;
+    const int d_code_size;
+    std::vector<uint8_t> d_payload;
+    feedback_header d_header;
+    frame_numbering d_numbering;
+    std::atomic<uint64_t> d_frames{ 0 };
+    std::atomic<uint64_t> d_bits{ 0 };
+    burst_counter d_dropped;
+};
+
+} // namespace
+
+feedback_framer::sptr
+feedback_framer::make(quantizer::sptr quantizer, int codec_id, int model_id, int ue_id)
+{
+    const char* where = "feedback_framer";
+    not_null(where, "quantizer", quantizer);
+    check_range(where, "codec_id", codec_id, 0, 255);
+    check_range(where, "model_id", model_id, 0, 65535);
+    check_range(where, "ue_id", ue_id, 0, 65535);
+    return gnuradio::make_block_sptr<feedback_framer_impl>(
+        quantizer, codec_id, model_id, ue_id);
+}
+
+} // namespace csifeedback
+} // namespace gr

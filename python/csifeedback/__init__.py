@@ -1,0 +1,13 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""CSI feedback for FDD massive MIMO: channel models, codecs, quantizers, feedback links."""
+
+import os as _os
+
+# The bindings take base classes from GNU Radio's own.
+from gnuradio import gr as _gr  # noqa: F401
+
+from .csifeedback_python import *  # noqa: F401,F403

@@ -1,0 +1,69 @@
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_ARRAYS_H
+#define INCLUDED_CSIFEEDBACK_ARRAYS_H
+
+#include <pybind11/complex.h>
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <complex>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace csifeedback_python {
+
+namespace py = pybind11;
+
+// What users hand over: any array that converts, made contiguous.
+template <typename T>
+using array_in = py::array_t<T, py::array::c_style | py::array::forcecast>;
+
+/*!
+ * \brief An array whose last dimensions are fixed and that may have one more, the batch,
+ * before them.
+ */
+struct batch {
+    py::ssize_t count;              // 1 without a batch dimension
+    std::vector<py::ssize_t> front; // the batch dimension of the results, if any
+};
+
+template <typename T>
+batch as_batch(const array_in<T>& x, const char* name, const std::vector<py::ssize_t>& item)
+{
+    const py::ssize_t extra = x.ndim() - py::ssize_t(item.size());
+    bool fits = extra == 0 || extra == 1;
+    for (size_t i = 0; fits && i < item.size(); i++)
+        fits = x.shape(extra + i) == item[i];
+    if (!fits) {
+        std::string found, allowed;
+        for (py::ssize_t i = 0; i < x.ndim(); i++)
+            found += (i ? ", " : "") + std::to_string(x.shape(i));
+        for (size_t i = 0; i < item.size(); i++)
+            allowed += (i ? ", " : "") + std::to_string(item[i]);
+        throw std::invalid_argument(std::string(name) + " has shape (" + found +
+                                    "), allowed is (" + allowed + ") or (n, " + allowed +
+                                    ")");
+    }
+    batch b;
+    b.count = extra ? x.shape(0) : 1;
+    if (extra)
+        b.front.push_back(b.count);
+    return b;
+}
+
+//! A new array of the batch's results.
+template <typename T>
+py::array_t<T> results(const batch& b, std::vector<py::ssize_t> item)
+{
+    item.insert(item.begin(), b.front.begin(), b.front.end());
+    return py::array_t<T>(item);
+}
+
+} // namespace csifeedback_python
+
+#endif /* INCLUDED_CSIFEEDBACK_ARRAYS_H */

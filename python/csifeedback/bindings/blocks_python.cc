@@ -1,0 +1,147 @@
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include <gnuradio/csifeedback/angular_delay.h>
+#include <gnuradio/csifeedback/angular_delay_inverse.h>
+#include <gnuradio/csifeedback/channel_source.h>
+#include <gnuradio/csifeedback/csi_decoder.h>
+#include <gnuradio/csifeedback/csi_dequantizer.h>
+#include <gnuradio/csifeedback/csi_encoder.h>
+#include <gnuradio/csifeedback/csi_hold.h>
+#include <gnuradio/csifeedback/csi_metrics.h>
+#include <gnuradio/csifeedback/csi_quantizer.h>
+#include <gnuradio/csifeedback/feedback_channel.h>
+#include <gnuradio/csifeedback/feedback_deframer.h>
+#include <gnuradio/csifeedback/feedback_framer.h>
+#include <pybind11/pybind11.h>
+
+namespace py = pybind11;
+using namespace gr::csifeedback;
+
+template <typename T>
+using sync_class =
+    py::class_<T, gr::sync_block, gr::block, gr::basic_block, std::shared_ptr<T>>;
+template <typename T>
+using block_class = py::class_<T, gr::block, gr::basic_block, std::shared_ptr<T>>;
+
+void bind_blocks(py::module& m)
+{
+    sync_class<channel_source>(
+        m, "channel_source", "Channel matrices from a channel model, one an item.")
+        .def(py::init(&channel_source::make),
+             py::arg("model"),
+             py::arg("count") = 0,
+             py::arg("first") = 0,
+             py::arg("na") = 0,
+             py::arg("precursor") = 4,
+             py::arg("window") = 0)
+        .def("energy_lost", &channel_source::energy_lost);
+    sync_class<angular_delay>(m, "angular_delay", "H to Ha, cut to na delay rows.")
+        .def(py::init(&angular_delay::make),
+             py::arg("nc"),
+             py::arg("nt"),
+             py::arg("na"),
+             py::arg("precursor") = 4,
+             py::arg("align") = false,
+             py::arg("threshold_db") = 20.0f)
+        .def("energy_lost", &angular_delay::energy_lost);
+    sync_class<angular_delay_inverse>(m, "angular_delay_inverse", "Ha to H.")
+        .def(py::init(&angular_delay_inverse::make),
+             py::arg("nc"),
+             py::arg("nt"),
+             py::arg("na"),
+             py::arg("precursor") = 4)
+        .def("dropped", &angular_delay_inverse::dropped);
+    block_class<csi_encoder>(m, "csi_encoder", "Compresses angular-delay CSI (UE).")
+        .def(py::init(&csi_encoder::make), py::arg("encoder"))
+        .def("dropped", &csi_encoder::dropped);
+    sync_class<csi_decoder>(m, "csi_decoder", "Reconstructs angular-delay CSI (BS).")
+        .def(py::init(&csi_decoder::make), py::arg("decoder"))
+        .def("dropped", &csi_decoder::dropped)
+        .def("decoded", &csi_decoder::decoded)
+        .def("mean_time", &csi_decoder::mean_time);
+    sync_class<csi_quantizer>(m, "csi_quantizer", "Quantizes codewords.")
+        .def(py::init(&csi_quantizer::make), py::arg("quantizer"))
+        .def("dropped", &csi_quantizer::dropped);
+    sync_class<csi_dequantizer>(m, "csi_dequantizer", "Level numbers to codewords.")
+        .def(py::init(&csi_dequantizer::make), py::arg("quantizer"))
+        .def("dropped", &csi_dequantizer::dropped);
+    sync_class<feedback_framer>(m, "feedback_framer", "Packs feedback frames (UE).")
+        .def(py::init(&feedback_framer::make),
+             py::arg("quantizer"),
+             py::arg("codec_id"),
+             py::arg("model_id"),
+             py::arg("ue_id") = 0)
+        .def("frames", &feedback_framer::frames)
+        .def("bits_sent", &feedback_framer::bits_sent)
+        .def("dropped", &feedback_framer::dropped);
+    block_class<feedback_deframer>(
+        m, "feedback_deframer", "Checks and opens feedback frames (BS).")
+        .def(py::init(&feedback_deframer::make),
+             py::arg("quantizer"),
+             py::arg("codec_id"),
+             py::arg("model_id"),
+             py::arg("ue_id") = -1)
+        .def(
+            "counts",
+            [](const feedback_deframer& self) {
+                py::dict d;
+                for (int i = 0; i < frame_status_count; i++)
+                    d[frame_status_name(static_cast<frame_status>(i))] = self.count(i);
+                return d;
+            },
+            "Number of frames by outcome.")
+        .def("malformed", &feedback_deframer::malformed);
+    block_class<feedback_channel>(
+        m, "feedback_channel", "Bit errors, lost frames and delay of the uplink.")
+        .def(py::init(&feedback_channel::make),
+             py::arg("bit_error_rate") = 0.0,
+             py::arg("erasure_rate") = 0.0,
+             py::arg("mean_burst_length") = 0.0,
+             py::arg("delay") = 0,
+             py::arg("seed") = 1)
+        .def("set_bit_error_rate", &feedback_channel::set_bit_error_rate, py::arg("rate"))
+        .def("set_erasure_rate", &feedback_channel::set_erasure_rate, py::arg("rate"))
+        .def("frames", &feedback_channel::frames)
+        .def("erased", &feedback_channel::erased)
+        .def("bit_errors", &feedback_channel::bit_errors);
+    block_class<csi_hold>(m, "csi_hold", "The CSI that the BS has at hand at every frame.")
+        .def(py::init(&csi_hold::make), py::arg("max_gap") = 100)
+        .def("received", &csi_hold::received)
+        .def("held", &csi_hold::held)
+        .def("dropped", &csi_hold::dropped)
+        .def("mean_age", &csi_hold::mean_age);
+    block_class<csi_metrics>(m, "csi_metrics", "Compares reconstructed CSI with the truth.")
+        .def(py::init(&csi_metrics::make),
+             py::arg("rows"),
+             py::arg("nt"),
+             py::arg("delay_rows") = false,
+             py::arg("nc") = 1024,
+             py::arg("history") = 256,
+             py::arg("interval") = 0)
+        .def(
+            "report",
+            [](const csi_metrics& self) {
+                const csi_metrics_report r = self.report();
+                py::dict d;
+                d["truths"] = r.truths;
+                d["matched"] = r.matched;
+                d["unmatched"] = r.unmatched;
+                d["malformed"] = r.malformed;
+                d["nmse"] = r.nmse.mean;
+                d["nmse_half_width"] = r.nmse.half_width;
+                d["nmse_db"] = r.nmse_db;
+                d["nmse_db_low"] = r.nmse_db_low;
+                d["nmse_db_high"] = r.nmse_db_high;
+                d["rho"] = r.rho.mean;
+                d["rho_half_width"] = r.rho.half_width;
+                d["age"] = r.age.mean;
+                d["bits_per_csi"] = r.bits_per_csi;
+                return d;
+            },
+            "All figures so far, as a dictionary.")
+        .def("reset", &csi_metrics::reset);
+}

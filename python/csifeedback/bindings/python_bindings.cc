@@ -1,0 +1,22 @@
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include <pybind11/pybind11.h>
+
+namespace py = pybind11;
+
+void bind_channels(py::module& m);
+void bind_core(py::module& m);
+void bind_blocks(py::module& m);
+
+PYBIND11_MODULE(csifeedback_python, m)
+{
+    // The base classes of all blocks.
+    py::module::import("gnuradio.gr");
+    bind_channels(m);
+    bind_core(m);
+    bind_blocks(m);
+}
