@@ -1,0 +1,103 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""What the command-line programs share: errors, progress, files that are whole or absent."""
+
+import contextlib
+import json
+import os
+import sys
+import time
+
+
+def run(main):
+    """Runs main(argv) as a program: 0, or 2 and one clear line on bad use, or 130 on Ctrl-C."""
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of stdout went away, as `| head` does: no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except (ValueError, OSError) as error:
+        print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+class Progress:
+    """A line on stderr with the share done and the time left, at most five times a second.
+
+    Where stderr is no terminal a line is written every ten seconds.
+    """
+
+    def __init__(self, what, total):
+        self._what, self._total = what, total
+        self._terminal = sys.stderr.isatty()
+        self._start = self._last = time.monotonic()
+
+    def update(self, done):
+        """Shows that `done` of the total are done."""
+        now = time.monotonic()
+        if now - self._last < (0.2 if self._terminal else 10) and done < self._total:
+            return
+        self._last = now
+        elapsed = now - self._start
+        left = elapsed / done * (self._total - done) if done else float("nan")
+        text = (f"{self._what}: {done} of {self._total} ({100 * done / self._total:.0f} %), "
+                f"{elapsed:.0f} s, {left:.0f} s left")
+        if self._terminal:
+            print(f"\r{text}\x1b[K", end="\n" if done >= self._total else "",
+                  file=sys.stderr, flush=True)
+        elif elapsed > 10:
+            print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def whole_file(path):
+    """Gives a temporary name beside path, and renames it to path unless an error occurs."""
+    directory = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(directory):
+        raise ValueError(f"{path}: the directory {directory} does not exist")
+    # Keeps the extension: matplotlib goes by it.
+    stem, extension = os.path.splitext(os.path.basename(path))
+    temporary = os.path.join(directory, f".{stem}.{os.getpid()}.part{extension}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(temporary)
+
+
+def print_json(value):
+    """Writes a value as JSON to stdout; numbers that are not finite become null."""
+
+    def plain(x):
+        if isinstance(x, dict):
+            return {str(k): plain(v) for k, v in x.items()}
+        if isinstance(x, (list, tuple)):
+            return [plain(v) for v in x]
+        if isinstance(x, float):
+            return x if x - x == 0 else None
+        return x
+
+    print(json.dumps(plain(value), indent=1))
+
+
+def format_table(header, rows):
+    """Lines of a plain text table, numbers to the right."""
+    cells = [[str(c) for c in row] for row in [header, *rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    right = [all(not isinstance(row[i], str) for row in rows) if rows else False
+             for i in range(len(header))]
+    lines = []
+    for number, row in enumerate(cells):
+        lines.append("  ".join(c.rjust(w) if r else c.ljust(w)
+                               for c, w, r in zip(row, widths, right)).rstrip())
+        if number == 0:
+            lines.append("  ".join("-" * w for w in widths))
+    return "\n".join(lines)
