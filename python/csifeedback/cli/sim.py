@@ -1,0 +1,82 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""csifeedback_sim: the whole chain through a GNU Radio flowgraph.
+
+Channel model, 2D-DFT, encoder, quantizer, feedback frames over an imperfect link, decoder and
+metrics, each the block that GRC offers.
+"""
+
+import argparse
+
+from .. import evaluation
+from ..simulation import Loopback
+from .common import Progress, print_json
+from .sources import add_source_arguments, channel_of
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(prog="csifeedback_sim", description=__doc__)
+    parser.add_argument("--codec", required=True, metavar="MODEL[:DECODER[,..]]",
+                        help="as in csifeedback_eval")
+    add_source_arguments(parser)
+    parser.add_argument("--ratio", default="1/16", help="compression ratio (default: 1/16)")
+    parser.add_argument("--bits", type=int, default=6, metavar="B",
+                        help="bits for each value of the codeword, 1 to 10 (default: 6)")
+    parser.add_argument("--quantizer", default="lloyd-max", choices=evaluation.QUANTIZERS)
+    parser.add_argument("--ber", type=float, default=0, metavar="P",
+                        help="bit error rate of the feedback link (default: 0)")
+    parser.add_argument("--erasures", type=float, default=0, metavar="P",
+                        help="share of feedback frames that get lost (default: 0)")
+    parser.add_argument("--burst", type=float, default=0, metavar="N",
+                        help="mean number of frames lost in a row, >= 1; 0: independent")
+    parser.add_argument("--delay", type=int, default=0, metavar="D",
+                        help="delay of the link in frames (default: 0)")
+    parser.add_argument("--link-seed", type=int, default=1, help="of the link (default: 1)")
+    parser.add_argument("--truncated", action="store_true",
+                        help="let the source give the delay rows at once instead of whole "
+                             "matrices: faster, but angular_delay is left out")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON alone")
+    return parser.parse_args(argv)
+
+
+def main(argv):
+    args = parse(argv)
+    codec = evaluation.Codec(args.codec)
+    channel, count, first = channel_of(args, codec.model)
+    size = codec.code_size(args.ratio)
+    quantizer = evaluation.make_quantizer(codec.model, args.quantizer, size, args.bits)
+    flowgraph = Loopback(
+        channel, codec.encoder(size), codec.decoder(size), quantizer, count, codec.model.na,
+        codec.model.precursor, first,
+        {"bit_error_rate": args.ber, "erasure_rate": args.erasures,
+         "mean_burst_length": args.burst, "delay": args.delay, "seed": args.link_seed},
+        whole=not args.truncated)
+    progress = Progress("frames", count)
+    seconds = flowgraph.run_to_end(progress.update)
+    figures = flowgraph.figures()
+    figures.update(codec=codec.label, ratio=args.ratio, code_size=size, bits=args.bits,
+                   quantizer=args.quantizer, seconds=seconds,
+                   frames_per_second=figures["truths"] / seconds)
+    if args.json:
+        print_json(figures)
+        return 0
+    lost = {k: v for k, v in figures["frames"].items() if v and k != "ok"}
+    print(f"{codec.label}, ratio {args.ratio} (M = {size}), {args.quantizer}, {args.bits} bits")
+    print(f"NMSE      {figures['nmse_db']:.2f} dB (95 %: {figures['nmse_db_low']:.2f} to "
+          f"{figures['nmse_db_high']:.2f}) over {figures['matched']} matrices")
+    if "nmse_whole_db" in figures:
+        print(f"          {figures['nmse_whole_db']:.2f} dB against the whole channel; the cut to "
+              f"{codec.model.na} delay rows alone loses {100 * figures['energy_lost']:.2f} %")
+    print(f"rho       {figures['rho']:.4f}")
+    print(f"feedback  {figures['bits_per_csi']:.0f} bits for each CSI as sent, "
+          f"{quantizer.total_bits()} of them codeword")
+    print(f"link      {figures['frames_sent']} frames sent, {figures['frames_erased']} lost, "
+          f"{figures['bit_errors']} bit errors, {figures['frames']['ok']} delivered"
+          + "".join(f", {v} dropped: {k}" for k, v in lost.items()))
+    print(f"CSI held  {figures['frames_held']} times, mean age {figures['age']:.2f} frames")
+    print(f"speed     {figures['frames_per_second']:.0f} matrices/s, decoder "
+          f"{figures['decode_us']:.0f} us each")
+    return 0

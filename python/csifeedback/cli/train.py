@@ -1,0 +1,93 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""csifeedback_train: trains a codec on a data set and writes a model file."""
+
+import argparse
+import importlib
+import os
+import shlex
+
+from .. import csifeedback_python as core
+from ..dataset import Dataset
+from ..evaluation import Codec, Evaluator
+from ..training import CODECS
+from .common import format_table, print_json, whole_file
+
+RATIOS = ("1/4", "1/8", "1/16", "1/32", "1/64")
+
+
+def parse(argv):
+    """The arguments, and the module that trains the codec that they name."""
+    parser = argparse.ArgumentParser(prog="csifeedback_train", description=__doc__)
+    # The options depend on the codec, so that one is looked for first.
+    first = argparse.ArgumentParser(add_help=False)
+    for one in (first, parser):
+        one.add_argument("--codec", required=one is parser, choices=sorted(CODECS))
+    parser.add_argument("--dataset", required=True, metavar="FILE",
+                        help="training set, from csifeedback_dataset")
+    parser.add_argument("--test", metavar="FILE",
+                        help="another data set, on which the model is measured when it is done")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="model file")
+    parser.add_argument("--seed", type=int, default=1, help="of all random numbers (default: 1)")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON alone")
+    codec = first.parse_known_args(argv)[0].codec
+    trainer = None
+    if codec:
+        trainer = importlib.import_module(f"..training.{CODECS[codec]}", __package__)
+        trainer.add_arguments(parser.add_argument_group(f"options of {codec}"))
+    return parser.parse_args(argv), trainer
+
+
+def measure(path, test):
+    """NMSE of the model's own linear decoder at each ratio, without quantization."""
+    evaluator = Evaluator(test.angular_delay(), test.energy_lost, test.nc, test.precursor)
+    decoder = "linear" if core.model_file(path).codec == "klt" or core.model_file(path).has(
+        "decoder/basis") else "fista,iterations=100"
+    codec = Codec(f"{path}:{decoder}")
+    longest = codec.encoder(0).code_size()
+    sizes = [m for m in (codec.code_size(r) for r in RATIOS) if m <= longest]
+    return [evaluator.run(codec, m) for m in sizes]
+
+
+def main(argv):
+    args, trainer = parse(argv)
+    if os.path.isdir(args.output):
+        raise ValueError(f"--output {args.output} is a directory, expected a file name")
+    # Refuse a place that cannot be written before hours of training, not after.
+    with whole_file(args.output + ".try") as temporary:
+        open(temporary, "wb").close()
+    os.remove(args.output + ".try")
+    with Dataset(args.dataset) as data:
+        model = trainer.train(args, data)
+        model.attributes.update(
+            nc=data.nc, na=data.na, nt=data.nt, precursor=data.precursor, align=data.align,
+            channel=data.channel, parameters=data.parameters, samples=len(data),
+            seed=args.seed, command="csifeedback_train " + shlex.join(argv),
+            dataset_command=data.command)
+    figures = []
+    model.write(args.output)
+    if args.test:
+        with Dataset(args.test) as test:
+            figures = measure(args.output, test)
+            model.attributes["nmse"] = [
+                {k: f[k] for k in ("ratio", "decoder", "nmse_db", "nmse_db_low", "nmse_db_high",
+                                   "nmse_whole_db", "rho", "samples")} for f in figures]
+            model.attributes["test_command"] = test.command
+            model.write(args.output)
+    if args.json:
+        print_json({"model": args.output, "model_id": model.model_id(), "figures": figures})
+        return 0
+    print(f"{args.output}: {args.codec}, model id {model.model_id()}, "
+          f"{os.path.getsize(args.output) / 1e6:.1f} MB")
+    if figures:
+        print(format_table(
+            ["ratio", "M", "NMSE dB", "95 % interval", "against whole H", "rho"],
+            [[f["ratio"], f["code_size"], f"{f['nmse_db']:.2f}",
+              f"{f['nmse_db_low']:.2f} to {f['nmse_db_high']:.2f}", f"{f['nmse_whole_db']:.2f}",
+              f"{f['rho']:.4f}"] for f in figures]))
+    return 0
+
+

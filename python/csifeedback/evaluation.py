@@ -1,0 +1,183 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""What a codec does to CSI, computed without a flowgraph.
+
+The same objects and the same rounding as in the blocks: a flowgraph on the same matrices
+gives the same figures.
+"""
+
+import time
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from . import csifeedback_python as core
+
+#: header, gain and checksum of a feedback frame, in bits
+FRAME_OVERHEAD_BITS = 8 * core.feedback_overhead_bytes
+
+QUANTIZERS = ("uniform", "lloyd-max", "lloyd-max-per-entry", "allocated")
+DECODERS = ("linear", "ista", "fista")
+
+
+@dataclass
+class Codec:
+    """A model with a decoder: "MODEL[:DECODER[,name=value]...]" on the command line.
+
+    Options are those of the decoder: noise_variance for linear; iterations, lambda,
+    tolerance, warm_start for ista and fista.
+    """
+
+    spec: str
+    model: object = field(init=False)
+    decoder_name: str = field(init=False)
+    options: dict = field(init=False)
+
+    def __post_init__(self):
+        name, _, rest = self.spec.rpartition(":") if ":" in self.spec else (self.spec, "", "")
+        self.model = core.model_file(name)
+        self.decoder_name, *options = (rest or "linear").split(",")
+        if self.decoder_name not in DECODERS:
+            raise ValueError(f"codec {self.spec}: decoder is {self.decoder_name}, allowed is "
+                             + ", ".join(DECODERS))
+        self.options = {}
+        for option in options:
+            key, _, value = option.partition("=")
+            try:
+                self.options["lambda_" if key == "lambda" else key] = (
+                    int(value) if key == "iterations" else float(value))
+            except ValueError:
+                raise ValueError(f"codec {self.spec}: {key} is '{value}', which is no number"
+                                 ) from None
+        if "warm_start" in self.options:
+            self.options["warm_start"] = bool(self.options["warm_start"])
+
+    @property
+    def label(self):
+        """Name for tables and legends."""
+        codec = {"klt": "KLT", "gaussian": "Gaussian", "orthonormal": "orthonormal"}.get(
+            self.model.codec, self.model.codec)
+        if self.decoder_name == "linear":
+            return codec if codec == "KLT" else f"{codec} + MMSE"
+        decoder = self.decoder_name.upper()
+        if "iterations" in self.options:
+            decoder += f"-{self.options['iterations']}"
+        return f"{codec} + {decoder}"
+
+    def encoder(self, code_size):
+        return core.linear_encoder(self.model, code_size)
+
+    def decoder(self, code_size):
+        try:
+            if self.decoder_name == "linear":
+                return core.linear_decoder(self.model, code_size, **self.options)
+            return core.ista_decoder(self.model, code_size,
+                                     accelerate=self.decoder_name == "fista", **self.options)
+        except TypeError:
+            raise ValueError(f"codec {self.spec}: {self.decoder_name} has no such option among "
+                             + ", ".join(self.options)) from None
+
+    def code_size(self, ratio):
+        """M for a compression ratio M / (2 na nt), a Fraction or text such as 1/16."""
+        try:
+            size = Fraction(ratio) * 2 * self.model.na * self.model.nt
+        except (ValueError, ZeroDivisionError):
+            raise ValueError(f"ratio is {ratio}, allowed is a fraction such as 1/16") from None
+        if size < 1 or size.denominator != 1:
+            raise ValueError(f"ratio is {ratio}, which gives a codeword of {float(size):g} values "
+                             f"for {self.model.na} x {self.model.nt} matrices")
+        return int(size)
+
+
+def make_quantizer(model, kind, code_size, bits):
+    """A quantizer object; bits is B for each entry, and M B the budget of "allocated"."""
+    if kind == "uniform":
+        return core.uniform_quantizer(model, code_size, bits)
+    if kind == "lloyd-max":
+        return core.lloyd_max_quantizer(model, code_size, bits)
+    if kind == "lloyd-max-per-entry":
+        return core.lloyd_max_quantizer(model, code_size, bits, per_entry=True)
+    if kind == "allocated":
+        return core.allocated_quantizer(model, code_size, bits * code_size)
+    raise ValueError(f"quantizer is {kind}, allowed is " + ", ".join(QUANTIZERS))
+
+
+def to_db(x):
+    return float(10 * np.log10(x)) if x > 0 else float("-inf") if x == 0 else float("nan")
+
+
+def summary(ratios):
+    """Mean of ||H-H^||^2/||H||^2 in dB with its 95 % interval."""
+    mean = float(np.mean(ratios))
+    half = 1.96 * float(np.std(ratios, ddof=1)) / np.sqrt(len(ratios)) if len(ratios) > 1 \
+        else float("inf")
+    return {"nmse_db": to_db(mean), "nmse_db_low": to_db(max(0.0, mean - half)),
+            "nmse_db_high": to_db(mean + half)}
+
+
+class Evaluator:
+    """Test matrices Ha (n, na, nt), and what the cut to na rows lost of each."""
+
+    def __init__(self, ha, energy_lost, nc, precursor, rho_samples=500):
+        self.ha, self.energy_lost = np.ascontiguousarray(ha, np.complex64), energy_lost
+        _, na, nt = self.ha.shape
+        self._transform = core.angular_delay_transform(nc, nt, na, precursor)
+        self._rho_samples = min(rho_samples, len(self.ha))
+
+    def rho(self, estimate):
+        """Mean cosine similarity over all subcarriers, of the first rho_samples matrices."""
+        total = 0.0
+        for i in range(self._rho_samples):
+            total += float(core.cosine_similarity(self._transform.inverse(self.ha[i]),
+                                                  self._transform.inverse(estimate[i])))
+        return total / self._rho_samples if self._rho_samples else float("nan")
+
+    def run(self, codec, code_size, quantizer_kind=None, bits=0, noise_snr_db=None, seed=1):
+        """Figures of one codec at one ratio and number of bits, 0 for unquantized values.
+
+        noise_snr_db: complex Gaussian noise on the UE's matrices; errors are still against
+        the true ones.
+        """
+        if (codec.model.na, codec.model.nt) != self.ha.shape[1:]:
+            raise ValueError(f"codec {codec.spec} is for {codec.model.na} x {codec.model.nt} "
+                             f"matrices, the data are {self.ha.shape[1]} x {self.ha.shape[2]}")
+        encoder, decoder = codec.encoder(code_size), codec.decoder(code_size)
+        seen = self.ha
+        if noise_snr_db is not None:
+            rng = np.random.default_rng(seed)
+            power = np.mean(np.abs(self.ha) ** 2, axis=(1, 2), keepdims=True)
+            scale = np.sqrt(power / 2 * 10 ** (-noise_snr_db / 10))
+            seen = (self.ha + scale * (rng.standard_normal(self.ha.shape)
+                                       + 1j * rng.standard_normal(self.ha.shape))
+                    ).astype(np.complex64)
+        start = time.perf_counter()
+        s, gain_db = encoder.encode(seen)
+        encode_time = (time.perf_counter() - start) / len(seen)
+        payload = 32 * code_size
+        if bits:
+            quantizer = make_quantizer(codec.model, quantizer_kind, code_size, bits)
+            s = quantizer.dequantize(quantizer.quantize(s))
+            gain_db = np.array([core.gain_from_code(core.gain_to_code(g)) for g in gain_db])
+            payload = quantizer.total_bits()
+        start = time.perf_counter()
+        estimate = decoder.decode(s, gain_db)
+        decode_time = (time.perf_counter() - start) / len(seen)
+        ratios = core.squared_error_ratio(self.ha, estimate)
+        whole = ratios * (1 - self.energy_lost) + self.energy_lost
+        return {
+            "codec": codec.label, "decoder": codec.decoder_name,
+            "ratio": str(Fraction(code_size, 2 * codec.model.na * codec.model.nt)),
+            "code_size": code_size,
+            "quantizer": quantizer_kind if bits else "none", "bits": bits,
+            "payload_bits": payload,
+            "frame_bits": 8 * -(-payload // 8) + FRAME_OVERHEAD_BITS if bits else None,
+            **summary(ratios),
+            "nmse_whole_db": summary(whole)["nmse_db"],
+            "rho": self.rho(estimate),
+            "samples": len(ratios),
+            "encode_us": 1e6 * encode_time, "decode_us": 1e6 * decode_time,
+        }

@@ -1,0 +1,45 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Writing model files; `model_file` reads them. docs/files.md describes the format."""
+
+import json
+import zlib
+
+import h5py
+import numpy as np
+
+from .cli.common import whole_file
+
+
+class Model:
+    """A trained model on its way to a file.
+
+    attributes: what the file says of itself (codec, nc, na, nt, precursor, channel, ...).
+    arrays: name -> float32 or complex64 array, for example "encoder/W".
+    """
+
+    def __init__(self, attributes, arrays):
+        self.attributes, self.arrays = dict(attributes), dict(arrays)
+
+    def model_id(self):
+        """16 bits of a checksum over what UE and BS have to agree on."""
+        crc = 0
+        for name in sorted(self.arrays):
+            if name.startswith(("encoder/", "quantizer/")):
+                crc = zlib.crc32(np.ascontiguousarray(self.arrays[name]).tobytes(), crc)
+        return (crc ^ crc >> 16) & 0xffff
+
+    def write(self, path):
+        """Writes the file under a temporary name and renames it."""
+        with whole_file(path) as temporary, h5py.File(temporary, "w", libver="earliest") as file:
+            file.attrs["format"] = "gr-csifeedback model"
+            file.attrs["format_version"] = 1
+            file.attrs["model_id"] = self.model_id()
+            for name, value in self.attributes.items():
+                file.attrs[name] = json.dumps(value) if isinstance(value, (dict, list)) else value
+            for name, array in self.arrays.items():
+                kind = np.complex64 if np.iscomplexobj(array) else np.float32
+                file.create_dataset(name, data=np.ascontiguousarray(array, kind))

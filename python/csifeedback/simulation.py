@@ -1,0 +1,115 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""The whole chain as a GNU Radio flowgraph, from channel model to figures."""
+
+import threading
+import time
+
+from gnuradio import gr
+
+from . import csifeedback_python as core
+
+
+class Loopback(gr.top_block):
+    """UE, feedback link and BS in one flowgraph.
+
+    channel_source -> angular_delay -> csi_encoder -> csi_quantizer -> feedback_framer ->
+    feedback_channel -> feedback_deframer -> csi_dequantizer -> csi_decoder -> csi_hold ->
+    csi_metrics
+
+    channel: channel model. encoder, decoder, quantizer: codec objects. count: matrices.
+    nc, na, nt, precursor: sizes of H and Ha. link: keyword arguments of feedback_channel.
+    whole: True: the source gives H (nc x nt), which angular_delay transforms, and a second
+    csi_metrics compares H^ with H over all subcarriers; False: it gives Ha at once.
+    window: matrices under way at most, so that message queues lose nothing.
+    """
+
+    def __init__(self, channel, encoder, decoder, quantizer, count, na, precursor=4,
+                 first=0, link=None, whole=True, window=64, ue_id=1, nc=None):
+        super().__init__("CSI feedback loopback")
+        nt = encoder.nt()
+        nc = nc or channel.nc()
+        self.source = core.channel_source(channel, count, first, 0 if whole else na, precursor,
+                                          window)
+        self.encoder = core.csi_encoder(encoder)
+        self.quantizer = core.csi_quantizer(quantizer)
+        self.framer = core.feedback_framer(quantizer, encoder.codec_id(), encoder.model_id(),
+                                           ue_id)
+        self.link = core.feedback_channel(**(link or {}))
+        self.deframer = core.feedback_deframer(quantizer, decoder.codec_id(),
+                                               decoder.model_id(), ue_id)
+        self.dequantizer = core.csi_dequantizer(quantizer)
+        self.decoder = core.csi_decoder(decoder)
+        self.hold = core.csi_hold()
+        # The true matrices under way, those that bursts of losses leave behind included.
+        history = 4 * max(window, 64) + (link or {}).get("delay", 0)
+        self.metrics = core.csi_metrics(na, nt, True, nc, history)
+        self.transform = self.inverse = self.whole_metrics = None
+        if whole:
+            self.transform = core.angular_delay(nc, nt, na, precursor)
+            self.connect(self.source, self.transform, self.encoder)
+            truth = self.transform
+            self.inverse = core.angular_delay_inverse(nc, nt, na, precursor)
+            self.whole_metrics = core.csi_metrics(nc, nt, False, nc, history)
+            self.connect(self.source, self.whole_metrics)
+            self._chain(self.hold, self.inverse, self.whole_metrics)
+        else:
+            self.connect(self.source, self.encoder)
+            truth = self.source
+        self.connect((self.encoder, 0), self.quantizer, (self.framer, 0))
+        self.connect((self.encoder, 1), (self.framer, 1))
+        self.connect(truth, self.metrics)
+        self._chain(self.framer, self.link, self.deframer, self.dequantizer, self.decoder,
+                    self.hold, self.metrics)
+        slowest = self.whole_metrics or self.metrics
+        self.msg_connect(slowest, "ack", self.source, "ack")
+
+    def _chain(self, *blocks):
+        for one, next_ in zip(blocks, blocks[1:]):
+            self.msg_connect(one, "pdus", next_, "pdus")
+
+    def energy_lost(self):
+        """Mean fraction of the energy outside the delay rows kept."""
+        return (self.transform or self.source).energy_lost()
+
+    def figures(self):
+        """All figures as a dictionary."""
+        report = self.metrics.report()
+        if self.whole_metrics:
+            whole = self.whole_metrics.report()
+            report["nmse_whole_db"] = whole["nmse_db"]
+            report["rho_whole"] = whole["rho"]
+        report.update(
+            energy_lost=self.energy_lost(),
+            frames_sent=self.framer.frames(), bits_sent=self.framer.bits_sent(),
+            frames_erased=self.link.erased(), bit_errors=self.link.bit_errors(),
+            frames=self.deframer.counts(), frames_held=self.hold.held(),
+            encoder_dropped=self.encoder.dropped(), decoder_dropped=self.decoder.dropped(),
+            decode_us=1e6 * self.decoder.mean_time())
+        return report
+
+    def run_to_end(self, progress=None):
+        """Runs until the source ends. progress: called with the number of true matrices seen,
+        several times a second. Ctrl-C stops the flowgraph; the figures so far remain."""
+        self.start()
+        done = threading.Event()
+
+        def wait():
+            self.wait()
+            done.set()
+
+        thread = threading.Thread(target=wait, daemon=True)
+        start = time.perf_counter()
+        thread.start()
+        try:
+            while not done.wait(0.1):
+                if progress:
+                    progress(self.metrics.report()["truths"])
+        except KeyboardInterrupt:
+            self.stop()
+            done.wait(5)
+            raise
+        return time.perf_counter() - start

@@ -1,0 +1,17 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Training of codecs.
+
+A trainable codec is a module here with a function `add_arguments(parser)` for its options
+and a function `train(args, data)` that returns a `model.Model`; it is listed below.
+"""
+
+#: codec name -> module that trains it
+CODECS = {
+    "klt": "linear",
+    "gaussian": "linear",
+    "orthonormal": "linear",
+}

@@ -1,0 +1,128 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Scalar quantizers fitted to the codewords of a training set."""
+
+import numpy as np
+
+LARGEST_BITS = 10
+
+
+class Distribution:
+    """Sorted, weighted samples, with the sums that moments over intervals need."""
+
+    def __init__(self, x, weights=None):
+        """x: samples, any shape; weights: the same shape, or None for equal ones."""
+        x = np.asarray(x, np.float64).ravel()
+        order = np.argsort(x, kind="stable")
+        self.x = x[order]
+        w = np.ones_like(x) if weights is None else np.asarray(weights, np.float64).ravel()[order]
+        self._w = np.concatenate([[0], np.cumsum(w)])
+        self._wx = np.concatenate([[0], np.cumsum(w * self.x)])
+        self.energy = float(np.sum(w * self.x**2))
+        self.total = float(self._w[-1])
+
+    def cells(self, thresholds):
+        """Weight and first moment of each interval between increasing thresholds."""
+        at = np.concatenate([[0], np.searchsorted(self.x, thresholds, side="right"),
+                             [len(self.x)]])
+        return np.diff(self._w[at]), np.diff(self._wx[at])
+
+    def mse(self, levels):
+        """Mean squared error of rounding to the nearest of increasing levels."""
+        weight, moment = self.cells((levels[1:] + levels[:-1]) / 2)
+        return float((self.energy - 2 * np.dot(levels, moment) + np.dot(levels**2, weight))
+                     / self.total)
+
+    def quantile(self, p):
+        at = np.searchsorted(self._w, np.asarray(p) * self.total)
+        return self.x[np.clip(at - 1, 0, len(self.x) - 1)]
+
+
+def lloyd_max(distribution, bits, iterations=300, tolerance=1e-7):
+    """The 2^bits increasing levels of least mean squared error (Lloyd's algorithm).
+
+    Starts from the quantiles of the density to the power 1/3, which is optimal for many
+    levels (Panter and Dite, 1951).
+    """
+    count = 1 << bits
+    edges = distribution.quantile(np.linspace(0, 1, 2049))
+    width = np.diff(edges)
+    # Density of each of the 2048 cells of equal weight is 1/width; p^(1/3) dx = width^(2/3).
+    mass = np.concatenate([[0], np.cumsum(np.maximum(width, 0) ** (2 / 3))])
+    if mass[-1] == 0:
+        raise ValueError("the codewords of the training set do not vary: nothing to quantize")
+    levels = np.interp((np.arange(count) + 0.5) / count * mass[-1], mass, edges)
+    levels = _increasing(levels)
+    error = np.inf
+    for _ in range(iterations):
+        weight, moment = distribution.cells((levels[1:] + levels[:-1]) / 2)
+        # A cell without samples keeps its level.
+        levels = _increasing(np.where(weight > 0, moment / np.maximum(weight, 1e-300), levels))
+        new = distribution.mse(levels)
+        if error - new <= tolerance * new:
+            break
+        error = new
+    return levels.astype(np.float32)
+
+
+def _increasing(levels):
+    """Levels that also differ after rounding to float32."""
+    levels = np.sort(levels)
+    least = 4 * np.spacing(np.float32(np.max(np.abs(levels)) + 1e-6))
+    for i in np.flatnonzero(np.diff(levels) < least):
+        levels[i + 1] = max(levels[i + 1], levels[i] + least)
+    return levels
+
+
+def uniform_range(distribution, bits):
+    """Half width of 2^bits mid-rise uniform levels of least mean squared error."""
+    count = 1 << bits
+    unit = (2 * np.arange(count) + 1 - count) / count
+    scale = np.sqrt(distribution.energy / distribution.total)
+    grid = scale * np.geomspace(0.5, 40, 200)
+    errors = [distribution.mse(r * unit) for r in grid]
+    best = int(np.argmin(errors))
+    fine = np.linspace(grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)], 50)
+    return float(fine[int(np.argmin([distribution.mse(r * unit) for r in fine]))])
+
+
+def fit(codewords, entry_bits=6, progress=None):
+    """All quantizer tables of a model.
+
+    codewords: float (n, M), those of the training set. entry_bits: tables of their own for
+    every entry up to this number of bits, 0 for none. progress: called with the share done.
+    Returns a dictionary of the arrays of the group `quantizer`.
+
+    Tables are for entries scaled to unit standard deviation. Where one table serves all
+    entries, each weighs by its variance: that minimizes the error of the whole codeword.
+    """
+    std = np.sqrt(np.mean(np.square(codewords, dtype=np.float64), axis=0))
+    if not np.all(std > 0):
+        raise ValueError("an entry of the codeword is always zero over the training set")
+    arrays = {"std": std.astype(np.float32)}
+    x = codewords / std
+    # A million samples fix the shared tables to far more digits than matter.
+    step = max(1, len(x) * x.shape[1] // 4_000_000)
+    shared = Distribution(x[::step], np.broadcast_to(std**2, x.shape)[::step])
+    tables = [np.float32([0])]
+    for bits in range(1, LARGEST_BITS + 1):
+        tables.append(lloyd_max(shared, bits))
+        arrays[f"global_{bits}"] = tables[-1]
+        if progress:
+            progress(0.4 * bits / LARGEST_BITS)
+    arrays["global_mse"] = np.float32([shared.mse(t.astype(np.float64)) for t in tables])
+    arrays["uniform_range"] = np.float32(
+        [0] + [uniform_range(shared, b) for b in range(1, LARGEST_BITS + 1)])
+    entries = [[] for _ in range(entry_bits + 1)]
+    for i in range(x.shape[1]):
+        own = Distribution(x[:, i])
+        for bits in range(1, entry_bits + 1):
+            entries[bits].append(lloyd_max(own, bits, iterations=100))
+        if progress:
+            progress(0.4 + 0.6 * (i + 1) / x.shape[1])
+    for bits in range(1, entry_bits + 1):
+        arrays[f"entry_{bits}"] = np.array(entries[bits], np.float32)
+    return arrays
