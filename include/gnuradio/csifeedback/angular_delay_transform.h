@@ -45,7 +45,9 @@ public:
      * \param align        true: the earliest path is moved to delay zero by a phase ramp
      *                     over the subcarriers, the same for all antennas
      * \param threshold_db the earliest path is the first one at most this many dB below
-     * the strongest, > 0 \throws std::invalid_argument if a parameter is out of range
+     *                     the strongest, above 0, at most 100; above 30 the side lobes of
+     *                     the Hann window that it is sought with count as paths too
+     * \throws std::invalid_argument if a parameter is out of range
      */
     static sptr make(int nc,
                      int nt,
@@ -72,8 +74,9 @@ public:
 
     /*!
      * \brief Ha to H, with zeros for the rows that were cut. The alignment is not undone:
-     * a precoder computed for each subcarrier does not see it. \param ha na x nt,
-     * row-major \param h  output, nc x nt, row-major
+     * a precoder computed for each subcarrier does not see it.
+     * \param ha na x nt, row-major
+     * \param h  output, nc x nt, row-major
      */
     virtual void inverse(const std::complex<float>* ha, std::complex<float>* h) = 0;
 };

@@ -22,7 +22,10 @@ namespace csifeedback {
  * h <- soft(y - W^T (W y - s) / L, lambda ||W^T s||_inf / L), Csi-L2O eqs. (7) and (8),
  * with L = ||W||_2^2 by power iteration. lambda is relative to the smallest weight for
  * which the solution is zero, so that it does not depend on the scale of W or h. FISTA
- * adds the momentum of Beck and Teboulle (2009); ISTA has y = h.
+ * adds the momentum of Beck and Teboulle (2009); ISTA has y = h. L is that of the first m
+ * rows, found when a codeword of that length comes first.
+ *
+ * A codeword that is zero, not finite or so large that floats overflow decodes to zero.
  */
 class CSIFEEDBACK_API ista_decoder : public decoder
 {
@@ -37,7 +40,8 @@ public:
      * \param tolerance  stops once an iteration changes h by less than this, relative to
      *                   ||h||; 0: always runs all iterations
      * \param warm_start true: begins with the previous result, for slowly varying
-     * channels \throws std::invalid_argument if a parameter is out of range
+     *                   channels
+     * \throws std::invalid_argument if a parameter is out of range
      */
     static decoder::sptr make(model_file::sptr model,
                               int code_size,

@@ -45,7 +45,13 @@ public:
     static sptr make(const link_parameters& parameters);
     virtual ~link_model() = default;
 
-    //! Changes the rates of a running link; its random numbers go on.
+    /*!
+     * \brief Changes the rates of a running link; its random numbers go on.
+     *
+     * With an erasure rate of 0 no further frame is lost, with 1 every one is; otherwise
+     * a burst that goes on ends as it would have.
+     * \throws std::invalid_argument as make(), and the rates stay as they were
+     */
     virtual void set_rates(double bit_error_rate, double erasure_rate) = 0;
 
     /*!

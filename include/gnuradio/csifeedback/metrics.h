@@ -51,8 +51,12 @@ CSIFEEDBACK_API double squared_error_ratio(const std::complex<float>* h,
 /*!
  * \brief Mean over the rows of |h_hat_k h_k^H| / (||h_hat_k|| ||h_k||), the rho of the
  * CSI feedback papers when the rows are subcarriers. Rows in which either is zero count
- * as 0. \param h     rows x nt, row-major \param h_hat rows x nt, row-major \param rows
- * number of rows \param nt    antenna ports \return rho, [0, 1]
+ * as 0.
+ * \param h     rows x nt, row-major
+ * \param h_hat rows x nt, row-major
+ * \param rows  number of rows
+ * \param nt    antenna ports
+ * \return rho, [0, 1]; NaN if a value is
  */
 CSIFEEDBACK_API double cosine_similarity(const std::complex<float>* h,
                                          const std::complex<float>* h_hat,

@@ -18,10 +18,14 @@ namespace csifeedback {
 
 /*!
  * \brief Turns Ha into h_vec: splits it into real and imaginary parts and removes the
- * gain. \param ha    n = na * nt complex values, row-major \param n     number of values,
- * > 0 \param h_vec output, 2 n floats: real parts, then imaginary parts, with squared
- * norm n \return the gain 10 log10(mean |ha|^2) in dB; NaN, with h_vec unspecified, if a
- * value is not finite, if all are zero or if the mean leaves the range of float
+ * gain.
+ *
+ * \param ha    n = na * nt complex values, row-major
+ * \param n     number of values, > 0
+ * \param h_vec output, 2 n floats: real parts, then imaginary parts, with squared norm n
+ * \return the gain 10 log10(mean |ha|^2) in dB; NaN, with h_vec unspecified, if a value
+ *         is not finite, if all are zero, if sum |ha|^2 overflows a float or if the mean
+ *         is below its normal range (about 1.2e-38)
  */
 CSIFEEDBACK_API float
 normalize_csi(const std::complex<float>* ha, size_t n, float* h_vec);
@@ -41,7 +45,7 @@ constexpr float gain_step_db = 0.25f;
 //! Gain of code 0 of that field, in dB; code 255 is 15.75 dB.
 constexpr float gain_min_db = -48.0f;
 
-//! Nearest code of a gain in dB, limited to 0..255.
+//! Nearest code of a gain in dB, limited to 0..255; 0 for NaN.
 CSIFEEDBACK_API uint8_t gain_to_code(float gain_db);
 //! Gain in dB of a code.
 CSIFEEDBACK_API float gain_from_code(uint8_t code);

@@ -65,11 +65,12 @@ public:
     virtual void dequantize(const int16_t* level, int m, float* s) const = 0;
 };
 
-//! Writes the levels as a string of bits, most significant first, last byte zero-filled.
+//! Writes the first m levels as a string of bits, most significant first:
+//! (q.total_bits(m) + 7) / 8 bytes, the last one zero-filled.
 CSIFEEDBACK_API void
 pack_levels(const quantizer& q, const int16_t* level, int m, uint8_t* bytes);
 
-//! The inverse of pack_levels().
+//! The inverse of pack_levels(); the bits that fill the last byte are ignored.
 CSIFEEDBACK_API void
 unpack_levels(const quantizer& q, const uint8_t* bytes, int m, int16_t* level);
 

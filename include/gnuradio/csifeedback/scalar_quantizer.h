@@ -55,9 +55,10 @@ public:
      * \brief Lloyd-Max with a budget of bits shared out over the entries: each bit goes
      * where it lowers the mean squared error on the training set the most.
      * \param model      file with `quantizer/std`, `quantizer/global_B` for B = 1 to 10
-     *                   and `quantizer/global_mse`
+     *                   and `quantizer/global_mse`, the mean squared error for
+     *                   unit variance at 0 to 10 bits, convex
      * \param code_size  M, 1 to the length of `quantizer/std`; 0: all
-     * \param total_bits bits of a whole codeword, 1 to 10 * code_size
+     * \param total_bits bits of a whole codeword, 1 to 10 * code_size, at most 65535
      * \throws std::invalid_argument if a parameter is out of range or an array is missing
      */
     static quantizer::sptr

@@ -11,7 +11,8 @@
 #include <gnuradio/csifeedback/linear_decoder.h>
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
-#include <cmath>
+#include <volk/volk.h>
+#include <algorithm>
 #include <map>
 
 namespace gr {
@@ -20,34 +21,38 @@ namespace csifeedback {
 namespace {
 
 using row_matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using double_matrix =
+    Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 class linear_decoder_impl : public linear_decoder
 {
 public:
     linear_decoder_impl(const model_file& model, int code_size, float noise_variance)
         : d_p(projection::load("linear_decoder", model, code_size)),
+          d_is_klt(d_p.codec == "klt"),
           d_noise_variance(noise_variance)
     {
         check_range("linear_decoder", "noise_variance", noise_variance, 0.0f, 1e6f);
-        if (d_p.codec == "klt") {
-            // W's rows are the principal components themselves: everything is diagonal.
-            d_shrink.resize(d_p.rows, 1 / (1 + noise_variance));
+        // The rows of a KLT are the principal components: everything is diagonal.
+        if (d_is_klt)
             return;
-        }
         const size_t n = d_p.cols / 2;
         const float_array basis = model.read("decoder/basis", { 0, n, 2 });
         const size_t components = 2 * basis.shape[0];
-        const volk::vector<float> rows = expand_complex_rows(basis, components);
-        d_basis = Eigen::Map<const row_matrix>(rows.data(), components, d_p.cols);
+        d_basis.is_complex = true;
+        d_basis.rows = components;
+        d_basis.cols = d_p.cols;
+        d_basis.w = split_complex_rows(basis, basis.shape[0]);
         const float_array variance = model.read("decoder/variance", { components });
         const float_array floor = model.read("decoder/floor", { 1 });
         d_floor = floor.data[0];
-        d_variance = Eigen::Map<const Eigen::VectorXf>(variance.data.data(), components);
+        d_variance = Eigen::Map<const Eigen::VectorXf>(variance.data.data(), components)
+                         .cast<double>();
         d_variance.array() -= d_floor;
         if (!(d_floor >= 0) || !(d_variance.minCoeff() >= 0))
-            throw std::invalid_argument(
-                model.path() + ": 'decoder/variance' and 'decoder/floor' are no " +
-                "variances in decreasing order");
+            throw std::invalid_argument(model.path() +
+                                        ": 'decoder/floor' is negative or above a value "
+                                        "of 'decoder/variance'");
         matrix(d_p.rows);
     }
 
@@ -60,16 +65,31 @@ public:
 
     void decode(const float* s, int m, float* h_vec) override
     {
-        const float* w = d_p.w.data();
-        if (d_shrink.empty())
-            w = matrix(m).data();
-        gemv_transposed(w, s, h_vec, m, d_p.cols);
-        if (!d_shrink.empty() && d_noise_variance > 0)
-            for (size_t i = 0; i < d_p.cols; i++)
-                h_vec[i] *= d_shrink[0];
+        if (!d_is_klt) {
+            std::fill_n(h_vec, d_p.cols, 0.0f);
+            kernels().add_rows(matrix(m).data(), d_p.cols, s, m, h_vec, d_p.cols);
+            return;
+        }
+        d_p.multiply_transposed(s, h_vec, m);
+        if (d_noise_variance > 0)
+            volk_32f_s32f_multiply_32f(
+                h_vec, h_vec, 1 / (1 + d_noise_variance), d_p.cols);
     }
 
 private:
+    static double_matrix rows_of(const projection& p, size_t m)
+    {
+        double_matrix rows(m, p.cols);
+        Eigen::VectorXf unit = Eigen::VectorXf::Zero(m), row(p.cols);
+        for (size_t r = 0; r < m; r++) {
+            unit[r] = 1;
+            p.multiply_transposed(unit.data(), row.data(), m);
+            rows.row(r) = row.cast<double>();
+            unit[r] = 0;
+        }
+        return rows;
+    }
+
     // The transpose of R W^T (W R W^T + D)^-1 for a codeword of m values, m x cols. Made
     // once for every m that occurs.
     const row_matrix& matrix(size_t m)
@@ -77,24 +97,24 @@ private:
         auto found = d_matrices.find(m);
         if (found != d_matrices.end())
             return found->second;
-        const Eigen::Map<const row_matrix> w(d_p.w.data(), m, d_p.cols);
-        const row_matrix projected = w * d_basis.transpose();
-        row_matrix cross = (projected * d_variance.asDiagonal()) * d_basis;
+        const double_matrix w = rows_of(d_p, m), basis = rows_of(d_basis, d_basis.rows);
+        double_matrix cross = w * basis.transpose() * d_variance.asDiagonal() * basis;
         cross += d_floor * w;
-        Eigen::MatrixXf s = cross * w.transpose();
+        Eigen::MatrixXd s = cross * w.transpose();
         // A small load keeps the system regular where W has dependent rows.
-        const Eigen::VectorXf diagonal = s.diagonal();
+        const Eigen::VectorXd diagonal = s.diagonal();
         s.diagonal() += d_noise_variance * diagonal;
-        s.diagonal().array() += 1e-6f * diagonal.mean();
-        return d_matrices.emplace(m, s.llt().solve(cross)).first->second;
+        s.diagonal().array() += 1e-9 * diagonal.mean();
+        const row_matrix result = s.llt().solve(cross).cast<float>();
+        return d_matrices.emplace(m, result).first->second;
     }
 
     const projection d_p;
+    const bool d_is_klt;
     const float d_noise_variance;
-    volk::vector<float> d_shrink;
-    row_matrix d_basis;
-    Eigen::VectorXf d_variance;
-    float d_floor = 0;
+    projection d_basis;
+    Eigen::VectorXd d_variance;
+    double d_floor = 0;
     std::map<size_t, row_matrix> d_matrices;
 };
 

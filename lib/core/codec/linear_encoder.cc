@@ -5,10 +5,9 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "check.h"
 #include "codec/projection.h"
-#include "kernels/kernels.h"
 #include <gnuradio/csifeedback/linear_encoder.h>
+#include <algorithm>
 
 namespace gr {
 namespace csifeedback {
@@ -28,7 +27,8 @@ public:
     int code_size() const override { return d_p.rows; }
     void encode(const float* h_vec, float* s, int m) override
     {
-        gemv(d_p.w.data(), h_vec, s, m, d_p.cols);
+        std::fill_n(s, m, 0.0f);
+        d_p.multiply_add(h_vec, s, m);
     }
 
 private:

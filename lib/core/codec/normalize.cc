@@ -39,7 +39,8 @@ void denormalize_csi(const float* h_vec, size_t n, float gain_db, std::complex<f
 uint8_t gain_to_code(float gain_db)
 {
     const float code = std::round((gain_db - gain_min_db) / gain_step_db);
-    return static_cast<uint8_t>(std::min(std::max(code, 0.0f), 255.0f));
+    // In this order a NaN becomes 0.
+    return static_cast<uint8_t>(std::min(std::max(0.0f, code), 255.0f));
 }
 
 float gain_from_code(uint8_t code) { return gain_min_db + gain_step_db * code; }

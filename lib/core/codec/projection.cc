@@ -7,8 +7,9 @@
 
 #include "check.h"
 #include "codec/projection.h"
-#include "kernels/kernels.h"
 #include "random.h"
+#include <Eigen/Core>
+#include <Eigen/Eigenvalues>
 #include <boost/random/normal_distribution.hpp>
 #include <algorithm>
 #include <cmath>
@@ -37,20 +38,15 @@ uint8_t codec_number(const char* where, const std::string& codec)
     throw_bad(where, "codec of the model", codec, known);
 }
 
-volk::vector<float> expand_complex_rows(const float_array& u, size_t rows)
+volk::vector<float> split_complex_rows(const float_array& u, size_t rows)
 {
     const size_t n = u.shape[1];
     volk::vector<float> w(rows * 2 * n);
-    for (size_t r = 0; r < rows; r++) {
-        const float* from = u.data.data() + (r / 2) * 2 * n;
-        float* re = w.data() + r * 2 * n;
-        float* im = re + n;
+    for (size_t r = 0; r < rows; r++)
         for (size_t i = 0; i < n; i++) {
-            const float a = from[2 * i], b = from[2 * i + 1];
-            re[i] = r % 2 ? -b : a;
-            im[i] = r % 2 ? a : b;
+            w[r * 2 * n + i] = u.data[(r * n + i) * 2];
+            w[r * 2 * n + n + i] = u.data[(r * n + i) * 2 + 1];
         }
-    }
     return w;
 }
 
@@ -64,16 +60,16 @@ projection projection::load(const char* where, const model_file& model, int code
     p.model_id = model.model_id();
     const size_t n = size_t(p.na) * p.nt;
     p.cols = 2 * n;
-    const bool is_complex = model.has("encoder/W_complex");
-    const float_array array = is_complex ? model.read("encoder/W_complex", { 0, n, 2 })
-                                         : model.read("encoder/W", { 0, 2 * n });
-    const size_t rows = array.shape[0] * (is_complex ? 2 : 1);
+    p.is_complex = model.has("encoder/W_complex");
+    const float_array array = p.is_complex ? model.read("encoder/W_complex", { 0, n, 2 })
+                                           : model.read("encoder/W", { 0, 2 * n });
+    const size_t rows = array.shape[0] * (p.is_complex ? 2 : 1);
     // The frame's code_size field has 16 bits.
     check_range<size_t>(where, "number of rows of W", rows, 1, 65535);
     check_range(where, "code_size", code_size, 0, int(rows));
     p.rows = code_size ? code_size : rows;
-    if (is_complex) {
-        p.w = expand_complex_rows(array, p.rows);
+    if (p.is_complex) {
+        p.w = split_complex_rows(array, (p.rows + 1) / 2);
     } else {
         p.w.resize(p.rows * p.cols);
         std::copy_n(array.data.begin(), p.w.size(), p.w.begin());
@@ -108,36 +104,84 @@ projection projection::from_matrix(
     return p;
 }
 
-float projection::squared_norm(size_t m) const
+void projection::multiply_add(const float* x, float* s, size_t m) const
 {
-    volk::vector<float> x(m), y(cols);
+    if (!is_complex) {
+        kernels().gemv(w.data(), cols, x, s, m, cols);
+        return;
+    }
+    const size_t n = cols / 2, pairs = m / 2;
+    kernels().gemv_complex(vectors(0), true, x, x + n, s, s + 1, 2, pairs, n);
+    if (m % 2) {
+        float unused = 0;
+        kernels().gemv_complex(
+            vectors(pairs), true, x, x + n, s + m - 1, &unused, 1, 1, n);
+    }
+}
+
+void projection::multiply_transposed(const float* s, float* x, size_t m) const
+{
+    std::fill_n(x, cols, 0.0f);
+    if (!is_complex) {
+        kernels().add_rows(w.data(), cols, s, m, x, cols);
+        return;
+    }
+    const size_t n = cols / 2, pairs = m / 2;
+    kernels().add_rows_complex(vectors(0), false, s, s + 1, 2, pairs, x, x + n, n);
+    if (m % 2) {
+        const float zero = 0;
+        kernels().add_rows_complex(
+            vectors(pairs), false, s + m - 1, &zero, 1, 1, x, x + n, n);
+    }
+}
+
+projection projection::columns(size_t begin, size_t count) const
+{
+    projection part;
+    part.is_complex = is_complex;
+    part.rows = rows;
+    part.cols = is_complex ? 2 * count : count;
+    for (const float* row = w.data(); row != w.data() + w.size(); row += cols)
+        for (size_t at = begin; at < cols; at += span())
+            part.w.insert(part.w.end(), row + at, row + at + count);
+    return part;
+}
+
+float largest_eigenvalue(size_t n, const std::function<void(const float*, float*)>& apply)
+{
+    // Lanczos with full reorthogonalization. The power method would stop short where
+    // eigenvalues lie close together, as those of a Gaussian W do.
+    const Eigen::Index steps = std::min<size_t>(n, 100);
+    Eigen::MatrixXf basis(n, steps);
+    Eigen::VectorXd diagonal(steps), off_diagonal(steps);
+    Eigen::VectorXf q(n), next(n);
     random_engine engine = make_engine(1, 0);
     boost::random::normal_distribution<float> normal;
-    for (float& value : x)
+    for (float& value : q)
         value = normal(engine);
-    // Power iteration on W W^T. It approaches from below, and a step above 1 / L diverges
-    // only beyond 2 / L: the relative change that ends it is far inside that margin.
-    float norm = 0;
-    for (int iteration = 0; iteration < 1000; iteration++) {
-        float length = 0;
-        for (const float value : x)
-            length += value * value;
-        length = std::sqrt(length);
-        if (length == 0)
-            return 0;
-        for (float& value : x)
-            value /= length;
-        gemv_transposed(w.data(), x.data(), y.data(), m, cols);
-        float energy = 0;
-        for (const float value : y)
-            energy += value * value;
-        gemv(w.data(), y.data(), x.data(), m, cols);
-        const bool done = std::abs(energy - norm) <= 1e-6f * energy;
-        norm = energy;
-        if (done)
+    q.normalize();
+    double bound = 0;
+    for (Eigen::Index k = 0; k < steps; k++) {
+        basis.col(k) = q;
+        apply(q.data(), next.data());
+        diagonal[k] = q.cast<double>().dot(next.cast<double>());
+        for (int pass = 0; pass < 2; pass++) {
+            const Eigen::VectorXf parts = basis.leftCols(k + 1).transpose() * next;
+            next -= basis.leftCols(k + 1) * parts;
+        }
+        off_diagonal[k] = next.cast<double>().norm();
+
+        Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> ritz;
+        ritz.computeFromTridiagonal(diagonal.head(k + 1), off_diagonal.head(k));
+        const double largest = ritz.eigenvalues()[k];
+        // Some eigenvalue is not further from the Ritz value than this.
+        const double residual = off_diagonal[k] * std::abs(ritz.eigenvectors()(k, k));
+        bound = largest + residual;
+        if (!(residual > 1e-6 * largest))
             break;
+        q = next / off_diagonal[k];
     }
-    return norm;
+    return bound;
 }
 
 } // namespace csifeedback

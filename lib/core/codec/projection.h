@@ -8,17 +8,28 @@
 #ifndef INCLUDED_CSIFEEDBACK_PROJECTION_H
 #define INCLUDED_CSIFEEDBACK_PROJECTION_H
 
+#include "kernels/kernels.h"
 #include <gnuradio/csifeedback/model_file.h>
 #include <volk/volk_alloc.hh>
 #include <cstdint>
+#include <functional>
+#include <string>
 #include <vector>
 
 namespace gr {
 namespace csifeedback {
 
-//! The matrix W of a linear encoder with what its codec has to know of it.
+/*!
+ * \brief The matrix W of a linear encoder with what its codec has to know of it.
+ *
+ * Either any real matrix, or one that is made of complex vectors u_k: then its rows 2 k
+ * and 2 k + 1, [Re u_k, Im u_k] and [-Im u_k, Re u_k], give the real and imaginary parts
+ * of u_k^H x as functions of [Re x; Im x]. Of these only the even ones are kept, which
+ * halves what has to be read from memory.
+ */
 struct projection {
-    volk::vector<float> w; //!< rows x cols, row-major
+    bool is_complex = false;
+    volk::vector<float> w; //!< real: rows x cols; complex: the even rows, row-major
     size_t rows = 0;       //!< M
     size_t cols = 0;       //!< 2 na nt
     int na = 0;
@@ -32,13 +43,38 @@ struct projection {
     //! Any matrix; checks the sizes.
     static projection from_matrix(
         const char* where, const std::vector<float>& w, int na, int nt, int model_id);
-    //! ||W||_2^2 of the first m rows, by power iteration to 1e-6.
-    float squared_norm(size_t m) const;
+
+    //! s += W x with the first m rows.
+    void multiply_add(const float* x, float* s, size_t m) const;
+    //! x = W^T s with the first m rows.
+    void multiply_transposed(const float* s, float* x, size_t m) const;
+
+    //! Columns to choose from: cols, or of complex vectors cols / 2, where column c
+    //! stands for the columns c and cols / 2 + c.
+    size_t span() const { return is_complex ? cols / 2 : cols; }
+    //! The projection with `count` columns from `begin` on only, in memory of its own.
+    projection columns(size_t begin, size_t count) const;
+
+private:
+    complex_rows vectors(size_t row) const
+    {
+        const float* first = w.data() + row * cols;
+        return { first, first + cols / 2, cols };
+    }
 };
 
-//! Reads rows of complex vectors u (k x n x 2) as 2 k real rows [Re u, Im u], [-Im u, Re
-//! u]: the real and imaginary parts of u^H x as functions of [Re x; Im x].
-volk::vector<float> expand_complex_rows(const float_array& u, size_t rows);
+//! Complex vectors u (k x n x 2) as the k rows [Re u, Im u].
+volk::vector<float> split_complex_rows(const float_array& u, size_t rows);
+
+/*!
+ * \brief Largest eigenvalue of a symmetric positive semidefinite n x n matrix.
+ *
+ * Up to 1e-5 too large, relatively, so that a gradient step of its inverse is safe.
+ * \param n     size
+ * \param apply writes the product of the matrix and its first argument to its second
+ */
+float largest_eigenvalue(size_t n,
+                         const std::function<void(const float*, float*)>& apply);
 
 //! Codec number of a feedback frame by the codec's name; throws if there is none.
 uint8_t codec_number(const char* where, const std::string& codec);

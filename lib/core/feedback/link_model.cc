@@ -8,8 +8,8 @@
 #include "check.h"
 #include "random.h"
 #include <gnuradio/csifeedback/link_model.h>
-#include <boost/random/geometric_distribution.hpp>
 #include <boost/random/uniform_01.hpp>
+#include <cmath>
 
 namespace gr {
 namespace csifeedback {
@@ -66,10 +66,12 @@ public:
     }
 
 private:
+    // Geometrically distributed: good bits before the next flipped one.
     uint64_t next_gap()
     {
-        boost::random::geometric_distribution<int64_t, double> gap(d_bit_error_rate);
-        return gap(d_bit_engine);
+        const double gap =
+            std::log1p(-d_uniform(d_bit_engine)) / std::log1p(-d_bit_error_rate);
+        return gap < 1e18 ? uint64_t(gap) : uint64_t(1e18);
     }
 
     bool lost()
@@ -77,10 +79,11 @@ private:
         const double u = d_uniform(d_loss_engine);
         if (d_burst_length == 0)
             return u < d_erasure_rate;
+        // set_rates() ends bursts with rate 0, and a rate of 1 has no other state.
+        if (d_erasure_rate == 0 || d_erasure_rate >= 1)
+            d_bad = d_erasure_rate > 0;
         const bool now = d_bad;
-        if (d_erasure_rate >= 1)
-            d_bad = true;
-        else if (d_bad)
+        if (d_bad)
             d_bad = u >= 1 / d_burst_length;
         else
             d_bad = u < d_erasure_rate / ((1 - d_erasure_rate) * d_burst_length);

@@ -8,55 +8,116 @@
 #ifndef INCLUDED_CSIFEEDBACK_KERNELS_H
 #define INCLUDED_CSIFEEDBACK_KERNELS_H
 
-#include <gnuradio/csifeedback/api.h>
 #include <cstddef>
+#include <vector>
 
 namespace gr {
 namespace csifeedback {
 
-// Inner loops that VOLK 2.5 lacks, built for several instruction sets with the choice
-// made when the library is loaded (function multiversioning), so that portable binaries
-// are fast. Pointers need no alignment; rows of 64-byte multiples are fastest.
+// Inner loops that VOLK 2.5 lacks, compiled once for each instruction set with the choice
+// made at run time, so that portable binaries are fast. Pointers need no alignment; input
+// and output must not overlap unless stated.
 
-/*!
- * \brief y = W x.
- * \param w    rows x cols, row-major
- * \param x    cols values
- * \param y    output, rows values
- */
-CSIFEEDBACK_API void
-gemv(const float* w, const float* x, float* y, size_t rows, size_t cols);
+//! Complex vectors as rows: row r is re[r * stride ...] + i im[r * stride ...].
+struct complex_rows {
+    const float* re;
+    const float* im;
+    size_t stride;
+};
 
-/*!
- * \brief y = W^T x.
- * \param w    rows x cols, row-major
- * \param x    rows values
- * \param y    output, cols values
- */
-CSIFEEDBACK_API void
-gemv_transposed(const float* w, const float* x, float* y, size_t rows, size_t cols);
+//! The kernels for one instruction set.
+struct kernel_table {
+    const char* name; //!< for example "avx2"
 
-/*!
- * \brief One proximal gradient step: out = soft(y - step g, threshold), where
- * soft(u, t) = sign(u) max(|u| - t, 0). A NaN stays a NaN.
- * \param y         n values
- * \param g         n values
- * \param step      factor of g
- * \param threshold t >= 0
- * \param out       output, n values; may be y
- * \param n         number of values
- */
-CSIFEEDBACK_API void soft_threshold_step(
-    const float* y, const float* g, float step, float threshold, float* out, size_t n);
+    /*!
+     * \brief y += W x.
+     * \param w      rows of W, cols values each, stride values apart
+     * \param x      cols values
+     * \param y      rows values, changed
+     */
+    void (*gemv)(const float* w,
+                 size_t stride,
+                 const float* x,
+                 float* y,
+                 size_t rows,
+                 size_t cols);
 
-/*!
- * \brief y += a x.
- * \param x n values
- * \param a factor
- * \param y n values, changed
- * \param n number of values
- */
-CSIFEEDBACK_API void add_scaled(const float* x, float a, float* y, size_t n);
+    /*!
+     * \brief y += sum over i of scale[i] times row i of W: the product with W^T.
+     * \param w      rows of W, cols values each, stride values apart
+     * \param scale  count values
+     * \param count  number of rows to add
+     * \param y      cols values, changed
+     * \param cols   length of a row
+     */
+    void (*add_rows)(const float* w,
+                     size_t stride,
+                     const float* scale,
+                     size_t count,
+                     float* y,
+                     size_t cols);
+
+    /*!
+     * \brief y_r += sum over c of u_rc x_c, or of conj(u_rc) x_c.
+     * \param u            rows x cols complex matrix
+     * \param conjugate    whether to conjugate u
+     * \param x_re, x_im   cols values each
+     * \param y_re, y_im   rows values each, changed
+     * \param step         distance of the values of y
+     */
+    void (*gemv_complex)(complex_rows u,
+                         bool conjugate,
+                         const float* x_re,
+                         const float* x_im,
+                         float* y_re,
+                         float* y_im,
+                         size_t step,
+                         size_t rows,
+                         size_t cols);
+
+    /*!
+     * \brief y += sum over i of scale_i times row i of u, or its conjugate.
+     * \param u                  complex matrix
+     * \param conjugate          whether to conjugate u
+     * \param scale_re, scale_im count values each
+     * \param step               distance of the scales
+     * \param count              number of rows to add
+     * \param y_re, y_im         cols values each, changed
+     * \param cols               length of a row
+     */
+    void (*add_rows_complex)(complex_rows u,
+                             bool conjugate,
+                             const float* scale_re,
+                             const float* scale_im,
+                             size_t step,
+                             size_t count,
+                             float* y_re,
+                             float* y_im,
+                             size_t cols);
+
+    /*!
+     * \brief One proximal gradient step: out = soft(y - step g, threshold), where
+     * soft(u, t) = sign(u) max(|u| - t, 0). A NaN stays a NaN.
+     * \param y         n values
+     * \param g         n values
+     * \param step      factor of g
+     * \param threshold t >= 0, finite
+     * \param out       output, n values; may be y
+     * \param n         number of values
+     */
+    void (*soft_threshold_step)(const float* y,
+                                const float* g,
+                                float step,
+                                float threshold,
+                                float* out,
+                                size_t n);
+};
+
+//! The fastest kernels that this processor runs.
+const kernel_table& kernels();
+
+//! All kernels that this processor runs, the generic ones first.
+std::vector<const kernel_table*> supported_kernels();
 
 } // namespace csifeedback
 } // namespace gr

@@ -7,6 +7,7 @@
 
 #include <gnuradio/csifeedback/metrics.h>
 #include <volk/volk.h>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -37,20 +38,27 @@ double squared_error_ratio(const std::complex<float>* h,
                            const std::complex<float>* h_hat,
                            size_t n)
 {
-    // Sums of at most 256 terms in float, of those in double.
+    // Several sums at a time, which the compiler can keep in vector registers.
+    constexpr size_t lanes = 8;
     const float* a = reinterpret_cast<const float*>(h);
     const float* b = reinterpret_cast<const float*>(h_hat);
-    double error = 0, energy = 0;
-    for (size_t begin = 0; begin < 2 * n; begin += 256) {
-        const size_t end = begin + 256 < 2 * n ? begin + 256 : 2 * n;
-        float partial_error = 0, partial_energy = 0;
-        for (size_t i = begin; i < end; i++) {
-            const float difference = a[i] - b[i];
-            partial_error += difference * difference;
-            partial_energy += a[i] * a[i];
+    double errors[lanes] = {}, energies[lanes] = {};
+    size_t i = 0;
+    for (; i + lanes <= 2 * n; i += lanes)
+        for (size_t j = 0; j < lanes; j++) {
+            const double x = a[i + j], difference = x - b[i + j];
+            errors[j] += difference * difference;
+            energies[j] += x * x;
         }
-        error += partial_error;
-        energy += partial_energy;
+    double error = 0, energy = 0;
+    for (; i < 2 * n; i++) {
+        const double x = a[i], difference = x - b[i];
+        error += difference * difference;
+        energy += x * x;
+    }
+    for (size_t j = 0; j < lanes; j++) {
+        error += errors[j];
+        energy += energies[j];
     }
     return error / energy;
 }
@@ -68,8 +76,9 @@ double cosine_similarity(const std::complex<float>* h,
         volk_32fc_x2_conjugate_dot_prod_32fc(&aa, a, a, nt);
         volk_32fc_x2_conjugate_dot_prod_32fc(&bb, b, b, nt);
         const double size = std::sqrt(double(aa.real()) * bb.real());
-        if (size > 0)
-            sum += std::abs(product) / size;
+        // Not above 1 by a rounding error; a NaN stays one.
+        if (size != 0)
+            sum += std::min(std::abs(product) / size, 1.0);
     }
     return sum / rows;
 }

@@ -130,6 +130,8 @@ private:
         }
         const int strongest =
             std::max_element(d_profile.begin(), d_profile.end()) - d_profile.begin();
+        if (!(d_profile[strongest] > 0))
+            return 0;
         const float least = d_profile[strongest] * d_threshold;
         const auto at = [&](int r) { return d_profile[((r % d_nc) + d_nc) % d_nc]; };
         // Delays are known modulo nc rows: what comes up to half of that before the

@@ -1,0 +1,302 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+// The kernels in the compiler's vector extensions. Included by one source file an
+// instruction set, each compiled with its own flags (lib/CMakeLists.txt) and its own
+// CSIFEEDBACK_LANES, the floats in a register. Nothing here may have external linkage or
+// be an inline function of a header, or the linker could keep the copy that only newer
+// processors run.
+
+#include "kernels/kernels.h"
+
+#define RESTRICT __restrict__
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, int_vec{ __VA_ARGS__ })
+#endif
+
+namespace {
+
+using gr::csifeedback::complex_rows;
+
+constexpr size_t lanes = CSIFEEDBACK_LANES;
+typedef float vec __attribute__((vector_size(4 * CSIFEEDBACK_LANES)));
+typedef int int_vec __attribute__((vector_size(4 * CSIFEEDBACK_LANES)));
+typedef float unaligned_vec
+    __attribute__((vector_size(4 * CSIFEEDBACK_LANES), aligned(4), may_alias));
+
+inline vec load(const float* p) { return *reinterpret_cast<const unaligned_vec*>(p); }
+inline void store(float* p, vec v) { *reinterpret_cast<unaligned_vec*>(p) = v; }
+
+// Sums of neighbours: those of a in the lower half of each 128 bits, then those of b.
+inline vec add_pairs(vec a, vec b)
+{
+#if CSIFEEDBACK_LANES == 8
+    return SHUFFLE(a, b, 0, 2, 8, 10, 4, 6, 12, 14) +
+           SHUFFLE(a, b, 1, 3, 9, 11, 5, 7, 13, 15);
+#else
+    return SHUFFLE(a, b, 0, 2, 4, 6) + SHUFFLE(a, b, 1, 3, 5, 7);
+#endif
+}
+
+// sum[0] to sum[3] are the sums over a, b, c and d.
+inline void sums(vec a, vec b, vec c, vec d, float* sum)
+{
+    vec s = add_pairs(add_pairs(a, b), add_pairs(c, d));
+#if CSIFEEDBACK_LANES == 8
+    s += SHUFFLE(s, s, 4, 5, 6, 7, 4, 5, 6, 7);
+#endif
+    for (int i = 0; i < 4; i++)
+        sum[i] = s[i];
+}
+
+void gemv(const float* w,
+          size_t stride,
+          const float* x,
+          float* RESTRICT y,
+          size_t rows,
+          size_t cols)
+{
+    const size_t whole = cols - cols % lanes;
+    float sum[8];
+    size_t r = 0;
+    // Eight rows at a time share the loads of x and keep eight sums in flight.
+    for (; r + 8 <= rows; r += 8) {
+        const float* w0 = w + r * stride;
+        const float* w1 = w0 + stride;
+        const float* w2 = w1 + stride;
+        const float* w3 = w2 + stride;
+        const float* w4 = w3 + stride;
+        const float* w5 = w4 + stride;
+        const float* w6 = w5 + stride;
+        const float* w7 = w6 + stride;
+        vec a0 = {}, a1 = {}, a2 = {}, a3 = {}, a4 = {}, a5 = {}, a6 = {}, a7 = {};
+        for (size_t c = 0; c < whole; c += lanes) {
+            const vec v = load(x + c);
+            a0 += load(w0 + c) * v;
+            a1 += load(w1 + c) * v;
+            a2 += load(w2 + c) * v;
+            a3 += load(w3 + c) * v;
+            a4 += load(w4 + c) * v;
+            a5 += load(w5 + c) * v;
+            a6 += load(w6 + c) * v;
+            a7 += load(w7 + c) * v;
+        }
+        sums(a0, a1, a2, a3, sum);
+        sums(a4, a5, a6, a7, sum + 4);
+        for (size_t c = whole; c < cols; c++)
+            for (size_t i = 0; i < 8; i++)
+                sum[i] += w0[i * stride + c] * x[c];
+        for (size_t i = 0; i < 8; i++)
+            y[r + i] += sum[i];
+    }
+    for (; r < rows; r++) {
+        const float* w0 = w + r * stride;
+        vec a0 = {};
+        for (size_t c = 0; c < whole; c += lanes)
+            a0 += load(w0 + c) * load(x + c);
+        sums(a0, a0, a0, a0, sum);
+        for (size_t c = whole; c < cols; c++)
+            sum[0] += w0[c] * x[c];
+        y[r] += sum[0];
+    }
+}
+
+void add_rows(const float* w,
+              size_t stride,
+              const float* scale,
+              size_t count,
+              float* RESTRICT y,
+              size_t cols)
+{
+    const size_t whole = cols - cols % lanes;
+    size_t i = 0;
+    // y is read and written once for eight rows.
+    for (; i + 8 <= count; i += 8) {
+        const float* w0 = w + (i + 0) * stride;
+        const float* w1 = w + (i + 1) * stride;
+        const float* w2 = w + (i + 2) * stride;
+        const float* w3 = w + (i + 3) * stride;
+        const float* w4 = w + (i + 4) * stride;
+        const float* w5 = w + (i + 5) * stride;
+        const float* w6 = w + (i + 6) * stride;
+        const float* w7 = w + (i + 7) * stride;
+        const float f0 = scale[i + 0];
+        const float f1 = scale[i + 1];
+        const float f2 = scale[i + 2];
+        const float f3 = scale[i + 3];
+        const float f4 = scale[i + 4];
+        const float f5 = scale[i + 5];
+        const float f6 = scale[i + 6];
+        const float f7 = scale[i + 7];
+        for (size_t c = 0; c < whole; c += lanes) {
+            vec a = load(y + c) + load(w0 + c) * f0;
+            vec b = load(w1 + c) * f1;
+            a += load(w2 + c) * f2;
+            b += load(w3 + c) * f3;
+            a += load(w4 + c) * f4;
+            b += load(w5 + c) * f5;
+            a += load(w6 + c) * f6;
+            b += load(w7 + c) * f7;
+            store(y + c, a + b);
+        }
+        for (size_t c = whole; c < cols; c++)
+            y[c] += w0[c] * f0 + w1[c] * f1 + w2[c] * f2 + w3[c] * f3 + w4[c] * f4 +
+                    w5[c] * f5 + w6[c] * f6 + w7[c] * f7;
+    }
+    for (; i < count; i++) {
+        const float* w0 = w + i * stride;
+        const float f0 = scale[i];
+        for (size_t c = 0; c < whole; c += lanes)
+            store(y + c, load(y + c) + load(w0 + c) * f0);
+        for (size_t c = whole; c < cols; c++)
+            y[c] += w0[c] * f0;
+    }
+}
+
+void gemv_complex(complex_rows u,
+                  bool conjugate,
+                  const float* x_re,
+                  const float* x_im,
+                  float* RESTRICT y_re,
+                  float* RESTRICT y_im,
+                  size_t step,
+                  size_t rows,
+                  size_t cols)
+{
+    const float sign = conjugate ? 1 : -1;
+    const size_t whole = cols - cols % lanes;
+    // Two rows at a time keep eight sums in flight. An odd last row is done twice.
+    for (size_t r = 0; r < rows; r += 2) {
+        const size_t second = r + 1 < rows ? r + 1 : r;
+        const float *a0 = u.re + r * u.stride, *b0 = u.im + r * u.stride,
+                    *a1 = u.re + second * u.stride, *b1 = u.im + second * u.stride;
+        vec ar0 = {}, bi0 = {}, ai0 = {}, br0 = {}, ar1 = {}, bi1 = {}, ai1 = {},
+            br1 = {};
+        for (size_t c = 0; c < whole; c += lanes) {
+            const vec re = load(x_re + c), im = load(x_im + c);
+            const vec va0 = load(a0 + c), vb0 = load(b0 + c), va1 = load(a1 + c),
+                      vb1 = load(b1 + c);
+            ar0 += va0 * re;
+            ai0 += va0 * im;
+            bi0 += vb0 * im;
+            br0 += vb0 * re;
+            ar1 += va1 * re;
+            ai1 += va1 * im;
+            bi1 += vb1 * im;
+            br1 += vb1 * re;
+        }
+        float sum[4];
+        sums(ar0 + bi0 * sign, ai0 - br0 * sign, ar1 + bi1 * sign, ai1 - br1 * sign, sum);
+        for (size_t c = whole; c < cols; c++) {
+            const float re = x_re[c], im = x_im[c] * sign;
+            sum[0] += a0[c] * re + b0[c] * im;
+            sum[1] += (a0[c] * im - b0[c] * re) * sign;
+            sum[2] += a1[c] * re + b1[c] * im;
+            sum[3] += (a1[c] * im - b1[c] * re) * sign;
+        }
+        y_re[r * step] += sum[0];
+        y_im[r * step] += sum[1];
+        if (second > r) {
+            y_re[second * step] += sum[2];
+            y_im[second * step] += sum[3];
+        }
+    }
+}
+
+void add_rows_complex(complex_rows u,
+                      bool conjugate,
+                      const float* scale_re,
+                      const float* scale_im,
+                      size_t step,
+                      size_t count,
+                      float* RESTRICT y_re,
+                      float* RESTRICT y_im,
+                      size_t cols)
+{
+    const float sign = conjugate ? 1 : -1;
+    const size_t whole = cols - cols % lanes;
+    size_t i = 0;
+    // y is read and written once for four rows.
+    for (; i + 4 <= count; i += 4) {
+        const size_t r0 = (i + 0) * u.stride;
+        const size_t r1 = (i + 1) * u.stride;
+        const size_t r2 = (i + 2) * u.stride;
+        const size_t r3 = (i + 3) * u.stride;
+        const float *a0 = u.re + r0, *b0 = u.im + r0, *a1 = u.re + r1, *b1 = u.im + r1,
+                    *a2 = u.re + r2, *b2 = u.im + r2, *a3 = u.re + r3, *b3 = u.im + r3;
+        const float re0 = scale_re[(i + 0) * step], im0 = scale_im[(i + 0) * step],
+                    re1 = scale_re[(i + 1) * step], im1 = scale_im[(i + 1) * step],
+                    re2 = scale_re[(i + 2) * step], im2 = scale_im[(i + 2) * step],
+                    re3 = scale_re[(i + 3) * step], im3 = scale_im[(i + 3) * step];
+        const float p0 = sign * im0, q0 = -sign * re0, p1 = sign * im1, q1 = -sign * re1,
+                    p2 = sign * im2, q2 = -sign * re2, p3 = sign * im3, q3 = -sign * re3;
+        for (size_t c = 0; c < whole; c += lanes) {
+            vec v = load(a0 + c);
+            vec re = v * re0, im = v * im0;
+            v = load(b0 + c);
+            re += v * p0;
+            im += v * q0;
+            v = load(a1 + c);
+            re += v * re1;
+            im += v * im1;
+            v = load(b1 + c);
+            re += v * p1;
+            im += v * q1;
+            v = load(a2 + c);
+            re += v * re2;
+            im += v * im2;
+            v = load(b2 + c);
+            re += v * p2;
+            im += v * q2;
+            v = load(a3 + c);
+            re += v * re3;
+            im += v * im3;
+            v = load(b3 + c);
+            re += v * p3;
+            im += v * q3;
+            store(y_re + c, load(y_re + c) + re);
+            store(y_im + c, load(y_im + c) + im);
+        }
+        for (size_t c = whole; c < cols; c++) {
+            y_re[c] += a0[c] * re0 + b0[c] * p0 + a1[c] * re1 + b1[c] * p1 + a2[c] * re2 +
+                       b2[c] * p2 + a3[c] * re3 + b3[c] * p3;
+            y_im[c] += a0[c] * im0 + b0[c] * q0 + a1[c] * im1 + b1[c] * q1 + a2[c] * im2 +
+                       b2[c] * q2 + a3[c] * im3 + b3[c] * q3;
+        }
+    }
+    for (; i < count; i++) {
+        const size_t r = i * u.stride;
+        const float *a0 = u.re + r, *b0 = u.im + r;
+        const float re0 = scale_re[i * step], im0 = scale_im[i * step];
+        const float p0 = sign * im0, q0 = -sign * re0;
+        for (size_t c = 0; c < whole; c += lanes) {
+            const vec a = load(a0 + c), b = load(b0 + c);
+            store(y_re + c, load(y_re + c) + a * re0 + b * p0);
+            store(y_im + c, load(y_im + c) + a * im0 + b * q0);
+        }
+        for (size_t c = whole; c < cols; c++) {
+            y_re[c] += a0[c] * re0 + b0[c] * p0;
+            y_im[c] += a0[c] * im0 + b0[c] * q0;
+        }
+    }
+}
+
+// A plain loop for the compiler: out may be y.
+void soft_threshold_step(
+    const float* y, const float* g, float step, float threshold, float* out, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float u = y[i] - step * g[i];
+        const float clipped =
+            u > threshold ? threshold : (u < -threshold ? -threshold : u);
+        out[i] = u - clipped;
+    }
+}
+
+} // namespace
