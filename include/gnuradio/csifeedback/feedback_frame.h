@@ -73,6 +73,9 @@ CSIFEEDBACK_API void pack_frame(const feedback_header& header,
 
 /*!
  * \brief Checks length, checksum and version of a frame and reads its header.
+ *
+ * A CRC that begins at 0 does not see zero bytes added at the end: compare payload_bytes
+ * with the length that the header implies.
  * \param frame         n bytes, from an untrusted link
  * \param n             their number
  * \param header        output, valid unless the status is too_short or bad_crc

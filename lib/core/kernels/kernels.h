@@ -96,6 +96,24 @@ struct kernel_table {
                              size_t cols);
 
     /*!
+     * \brief out[r, m] = sum over p of row[p, r] * column[p, m], complex.
+     * \param row                  count x rows complex values, real and imaginary in turn
+     * \param column_re, column_im count x columns values each
+     * \param count                number of terms
+     * \param rows                 rows of the result
+     * \param columns              its columns, a multiple of 16
+     * \param out_re, out_im       output, rows x columns values each
+     */
+    void (*sum_of_products)(const float* row,
+                            const float* column_re,
+                            const float* column_im,
+                            size_t count,
+                            size_t rows,
+                            size_t columns,
+                            float* out_re,
+                            float* out_im);
+
+    /*!
      * \brief One proximal gradient step: out = soft(y - step g, threshold), where
      * soft(u, t) = sign(u) max(|u| - t, 0). A NaN stays a NaN.
      * \param y         n values

@@ -12,9 +12,13 @@ namespace gr {
 namespace csifeedback {
 
 extern const kernel_table kernels_generic;
-const kernel_table kernels_generic = { "generic",          ::gemv,
-                                       ::add_rows,         ::gemv_complex,
-                                       ::add_rows_complex, ::soft_threshold_step };
+const kernel_table kernels_generic = { "generic",
+                                       ::gemv,
+                                       ::add_rows,
+                                       ::gemv_complex,
+                                       ::add_rows_complex,
+                                       ::sum_of_products,
+                                       ::soft_threshold_step };
 
 } // namespace csifeedback
 } // namespace gr

@@ -159,6 +159,49 @@ void add_rows(const float* w,
     }
 }
 
+void sum_of_products(const float* row,
+                     const float* column_re,
+                     const float* column_im,
+                     size_t count,
+                     size_t rows,
+                     size_t columns,
+                     float* RESTRICT out_re,
+                     float* RESTRICT out_im)
+{
+    // Two rows and two registers of columns at a time keep eight sums in flight.
+    for (size_t m = 0; m < columns; m += 2 * lanes) {
+        for (size_t r = 0; r < rows; r += 2) {
+            const size_t second = r + 1 < rows ? 1 : 0;
+            vec re00 = {}, im00 = {}, re01 = {}, im01 = {}, re10 = {}, im10 = {},
+                re11 = {}, im11 = {};
+            for (size_t p = 0; p < count; p++) {
+                const float* f = row + 2 * (p * rows + r);
+                const float* g = f + 2 * second;
+                const vec a0 = load(column_re + p * columns + m),
+                          b0 = load(column_im + p * columns + m),
+                          a1 = load(column_re + p * columns + m + lanes),
+                          b1 = load(column_im + p * columns + m + lanes);
+                re00 += a0 * f[0] - b0 * f[1];
+                im00 += b0 * f[0] + a0 * f[1];
+                re01 += a1 * f[0] - b1 * f[1];
+                im01 += b1 * f[0] + a1 * f[1];
+                re10 += a0 * g[0] - b0 * g[1];
+                im10 += b0 * g[0] + a0 * g[1];
+                re11 += a1 * g[0] - b1 * g[1];
+                im11 += b1 * g[0] + a1 * g[1];
+            }
+            store(out_re + (r + second) * columns + m, re10);
+            store(out_im + (r + second) * columns + m, im10);
+            store(out_re + (r + second) * columns + m + lanes, re11);
+            store(out_im + (r + second) * columns + m + lanes, im11);
+            store(out_re + r * columns + m, re00);
+            store(out_im + r * columns + m, im00);
+            store(out_re + r * columns + m + lanes, re01);
+            store(out_im + r * columns + m + lanes, im01);
+        }
+    }
+}
+
 void gemv_complex(complex_rows u,
                   bool conjugate,
                   const float* x_re,
