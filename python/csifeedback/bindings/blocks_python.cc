@@ -108,13 +108,15 @@ void bind_blocks(py::module& m)
         .def("frames", &feedback_channel::frames)
         .def("erased", &feedback_channel::erased)
         .def("bit_errors", &feedback_channel::bit_errors);
-    block_class<csi_hold>(m, "csi_hold", "The CSI that the BS has at hand at every frame.")
+    block_class<csi_hold>(
+        m, "csi_hold", "The CSI that the BS has at hand at every frame.")
         .def(py::init(&csi_hold::make), py::arg("max_gap") = 100)
         .def("received", &csi_hold::received)
         .def("held", &csi_hold::held)
         .def("dropped", &csi_hold::dropped)
         .def("mean_age", &csi_hold::mean_age);
-    block_class<csi_metrics>(m, "csi_metrics", "Compares reconstructed CSI with the truth.")
+    block_class<csi_metrics>(
+        m, "csi_metrics", "Compares reconstructed CSI with the truth.")
         .def(py::init(&csi_metrics::make),
              py::arg("rows"),
              py::arg("nt"),

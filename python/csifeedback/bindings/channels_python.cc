@@ -5,7 +5,9 @@
  */
 
 #include "arrays.h"
-#include <gnuradio/csifeedback/channel_model.h>
+#include <gnuradio/csifeedback/cdl_channel.h>
+#include <gnuradio/csifeedback/channel_generator.h>
+#include <gnuradio/csifeedback/cost2100_channel.h>
 #include <pybind11/stl.h>
 
 using namespace gr::csifeedback;
@@ -20,7 +22,8 @@ void bind_channels(py::module& m)
         .def("parameters", &channel_model::parameters, "All parameters as JSON.")
         .def("nc", [](const channel_model& self) { return self.grid().nc; })
         .def("nt", [](const channel_model& self) { return self.grid().nt; })
-        .def("spacing_hz", [](const channel_model& self) { return self.grid().spacing_hz; })
+        .def("spacing_hz",
+             [](const channel_model& self) { return self.grid().spacing_hz; })
         .def("sample_interval_s", &channel_model::sample_interval_s)
         .def(
             "paths",
@@ -31,7 +34,8 @@ void bind_channels(py::module& m)
                 return paths;
             },
             py::arg("index"),
-            "(delay in s, direction cosine of departure, complex gain) of every plane wave.")
+            "(delay in s, direction cosine of departure, complex gain) of every plane "
+            "wave.")
         .def(
             "generate",
             [](const channel_model& self, uint64_t index) {
@@ -56,6 +60,141 @@ void bind_channels(py::module& m)
             py::arg("index"),
             py::arg("na"),
             py::arg("precursor") = 4,
-            "Ha of sample `index`, complex64 (na, nt), the energy of the whole H, and the "
+            "Ha of sample `index`, complex64 (na, nt), the energy of the whole H, and "
+            "the "
             "fraction of it that the cut lost.");
+
+    m.def(
+        "cost2100_channel",
+        [](const std::string& scenario,
+           int nc,
+           int nt,
+           double spacing_hz,
+           double antenna_spacing,
+           double area_m,
+           int slots_per_drop,
+           double sample_interval_s,
+           double speed_mps,
+           bool align,
+           bool normalize,
+           uint64_t seed) {
+            cost2100_parameters p;
+            p.scenario = scenario;
+            p.grid = { nc, nt, spacing_hz, antenna_spacing };
+            p.area_m = area_m;
+            p.slots_per_drop = slots_per_drop;
+            p.sample_interval_s = sample_interval_s;
+            p.speed_mps = speed_mps;
+            p.align = align;
+            p.normalize = normalize;
+            p.seed = seed;
+            return cost2100_channel::make(p);
+        },
+        py::arg("scenario") = "indoor",
+        py::arg("nc") = 1024,
+        py::arg("nt") = 32,
+        py::arg("spacing_hz") = 20e6 / 1024,
+        py::arg("antenna_spacing") = 0.5,
+        py::arg("area_m") = 0.0,
+        py::arg("slots_per_drop") = 1,
+        py::arg("sample_interval_s") = 1e-3,
+        py::arg("speed_mps") = 1.0,
+        py::arg("align") = true,
+        py::arg("normalize") = true,
+        py::arg("seed") = 1,
+        "The COST 2100 model, scenario indoor, outdoor or outdoor-nlos.");
+    m.def(
+        "cdl_channel",
+        [](char profile,
+           int nc,
+           int nt,
+           double spacing_hz,
+           double antenna_spacing,
+           double carrier_hz,
+           double delay_spread_s,
+           double delay_spread_max_s,
+           double speed_mps,
+           double travel_azimuth_deg,
+           double travel_zenith_deg,
+           int slots_per_drop,
+           double sample_interval_s,
+           double angle_span_deg,
+           bool directive_element,
+           bool align,
+           bool normalize,
+           uint64_t seed) {
+            cdl_parameters p;
+            p.profile = profile;
+            p.grid = { nc, nt, spacing_hz, antenna_spacing };
+            p.carrier_hz = carrier_hz;
+            p.delay_spread_s = delay_spread_s;
+            p.delay_spread_max_s = delay_spread_max_s;
+            p.speed_mps = speed_mps;
+            p.travel_azimuth_deg = travel_azimuth_deg;
+            p.travel_zenith_deg = travel_zenith_deg;
+            p.slots_per_drop = slots_per_drop;
+            p.sample_interval_s = sample_interval_s;
+            p.angle_span_deg = angle_span_deg;
+            p.directive_element = directive_element;
+            p.align = align;
+            p.normalize = normalize;
+            p.seed = seed;
+            return cdl_channel::make(p);
+        },
+        py::arg("profile") = 'A',
+        py::arg("nc") = 1024,
+        py::arg("nt") = 32,
+        py::arg("spacing_hz") = 20e6 / 1024,
+        py::arg("antenna_spacing") = 0.5,
+        py::arg("carrier_hz") = 3.5e9,
+        py::arg("delay_spread_s") = 100e-9,
+        py::arg("delay_spread_max_s") = 0.0,
+        py::arg("speed_mps") = 0.0,
+        py::arg("travel_azimuth_deg") = 0.0,
+        py::arg("travel_zenith_deg") = 90.0,
+        py::arg("slots_per_drop") = 1,
+        py::arg("sample_interval_s") = 1e-3,
+        py::arg("angle_span_deg") = 0.0,
+        py::arg("directive_element") = false,
+        py::arg("align") = true,
+        py::arg("normalize") = false,
+        py::arg("seed") = 1,
+        "CDL-A to CDL-E of 3GPP TR 38.901.");
+    m.def(
+        "generate_channels",
+        [](channel_model::sptr model,
+           uint64_t first,
+           size_t count,
+           int na,
+           int precursor,
+           int threads) {
+            if (!model)
+                throw std::invalid_argument("generate_channels: model is null");
+            const channel_grid& grid = model->grid();
+            const size_t rows = na > 0 && na <= grid.nc ? na : grid.nc;
+            py::array_t<cf> matrices({ count, rows, size_t(grid.nt) });
+            py::array_t<double> energy(count), lost(count);
+            std::vector<channel_sample_info> info(count);
+            cf* out = matrices.mutable_data();
+            {
+                py::gil_scoped_release release;
+                generate_channels(
+                    model, first, count, na, precursor, threads, out, info.data());
+            }
+            for (size_t i = 0; i < count; i++) {
+                energy.mutable_data()[i] = info[i].energy;
+                lost.mutable_data()[i] = info[i].energy_lost;
+            }
+            return py::make_tuple(matrices, energy, lost);
+        },
+        py::arg("model"),
+        py::arg("first") = 0,
+        py::arg("count") = 1,
+        py::arg("na") = 0,
+        py::arg("precursor") = 4,
+        py::arg("threads") = 0,
+        "Samples [first, first + count) made by several threads: the matrices, complex64 "
+        "(count, rows, nt), the energy of each whole H, and the fraction lost by the cut "
+        "to "
+        "na rows. na = 0: whole matrices.");
 }

@@ -75,8 +75,10 @@ py::array_t<cf> decode(decoder& self, const array_in<float>& s, py::object gain_
 
 // Maps the last dimension of an array of codewords, of any length up to the quantizer's.
 template <typename in_t, typename out_t, typename function>
-py::array_t<out_t>
-map_codewords(const quantizer& self, const array_in<in_t>& x, const char* name, function&& f)
+py::array_t<out_t> map_codewords(const quantizer& self,
+                                 const array_in<in_t>& x,
+                                 const char* name,
+                                 function&& f)
 {
     const py::ssize_t m = x.ndim() ? x.shape(x.ndim() - 1) : 0;
     if (m < 1 || m > self.code_size())
@@ -116,7 +118,10 @@ void bind_core(py::module& m)
         .def_property_readonly("nt", &model_file::nt)
         .def_property_readonly("precursor", &model_file::precursor)
         .def_property_readonly("model_id", &model_file::model_id)
-        .def("text", &model_file::text, py::arg("name"), "A text attribute, '' if missing.")
+        .def("text",
+             &model_file::text,
+             py::arg("name"),
+             "A text attribute, '' if missing.")
         .def("has", &model_file::has, py::arg("name"), "Whether an array is there.")
         .def(
             "read",
@@ -150,8 +155,10 @@ void bind_core(py::module& m)
         .def("encode",
              &encode,
              py::arg("ha"),
-             "Encodes Ha, complex (na, nt) or (n, na, nt). Returns the codeword(s) s, float32 "
-             "(M,) or (n, M), and the gain(s) in dB. Raises ValueError for another shape, or "
+             "Encodes Ha, complex (na, nt) or (n, na, nt). Returns the codeword(s) s, "
+             "float32 "
+             "(M,) or (n, M), and the gain(s) in dB. Raises ValueError for another "
+             "shape, or "
              "a matrix that is all zero or not finite.");
 
     py::class_<decoder, decoder::sptr>(
@@ -169,11 +176,12 @@ void bind_core(py::module& m)
              "Decodes s, float (m,) or (n, m) with 1 <= m <= M, with its gain(s) in dB. "
              "Returns Ha^, complex64 (na, nt) or (n, na, nt).");
 
-    m.def("linear_encoder",
-          &linear_encoder::make,
-          py::arg("model"),
-          py::arg("code_size") = 0,
-          "s = W h with the matrix of a model file; code_size is M, 0 for all rows of W.");
+    m.def(
+        "linear_encoder",
+        &linear_encoder::make,
+        py::arg("model"),
+        py::arg("code_size") = 0,
+        "s = W h with the matrix of a model file; code_size is M, 0 for all rows of W.");
     m.def(
         "linear_encoder_from_matrix",
         [](const array_in<float>& w, int na, int nt, int model_id) {
@@ -289,7 +297,8 @@ void bind_core(py::module& m)
         .def(
             "pack",
             [](const quantizer& self, const array_in<int16_t>& level) {
-                if (level.ndim() != 1 || level.size() < 1 || level.size() > self.code_size())
+                if (level.ndim() != 1 || level.size() < 1 ||
+                    level.size() > self.code_size())
                     throw std::invalid_argument("level is not a codeword of 1 to " +
                                                 std::to_string(self.code_size()) +
                                                 " numbers");
@@ -446,7 +455,8 @@ void bind_core(py::module& m)
         },
         py::arg("frame"),
         "Status, header and payload of a frame.");
-    m.def("gain_to_code", &gain_to_code, py::arg("gain_db"), "8-bit code of a gain in dB.");
+    m.def(
+        "gain_to_code", &gain_to_code, py::arg("gain_db"), "8-bit code of a gain in dB.");
     m.def("gain_from_code", &gain_from_code, py::arg("code"), "Gain in dB of a code.");
 
     py::class_<link_model, link_model::sptr>(
@@ -496,7 +506,8 @@ void bind_core(py::module& m)
             const std::vector<py::ssize_t> item(h.shape() + h.ndim() - 2,
                                                 h.shape() + h.ndim());
             const batch b = as_batch(h, "h", item);
-            if (as_batch(h_hat, "h_hat", item).count != b.count || h_hat.ndim() != h.ndim())
+            if (as_batch(h_hat, "h_hat", item).count != b.count ||
+                h_hat.ndim() != h.ndim())
                 throw std::invalid_argument("h and h_hat have different shapes");
             const size_t n = item[0] * item[1];
             auto ratio = results<double>(b, {});
@@ -507,7 +518,8 @@ void bind_core(py::module& m)
         },
         py::arg("h"),
         py::arg("h_hat"),
-        "||h - h_hat||^2 / ||h||^2 of every matrix, complex (rows, nt) or (n, rows, nt).");
+        "||h - h_hat||^2 / ||h||^2 of every matrix, complex (rows, nt) or (n, rows, "
+        "nt).");
     m.def(
         "cosine_similarity",
         [](const array_in<cf>& h, const array_in<cf>& h_hat) {
@@ -516,7 +528,8 @@ void bind_core(py::module& m)
             const std::vector<py::ssize_t> item(h.shape() + h.ndim() - 2,
                                                 h.shape() + h.ndim());
             const batch b = as_batch(h, "h", item);
-            if (as_batch(h_hat, "h_hat", item).count != b.count || h_hat.ndim() != h.ndim())
+            if (as_batch(h_hat, "h_hat", item).count != b.count ||
+                h_hat.ndim() != h.ndim())
                 throw std::invalid_argument("h and h_hat have different shapes");
             const size_t n = item[0] * item[1];
             auto rho = results<double>(b, {});
@@ -527,5 +540,6 @@ void bind_core(py::module& m)
         },
         py::arg("h"),
         py::arg("h_hat"),
-        "Mean over the rows of |h_hat_k h_k^H| / (||h_hat_k|| ||h_k||), rows = subcarriers.");
+        "Mean over the rows of |h_hat_k h_k^H| / (||h_hat_k|| ||h_k||), rows = "
+        "subcarriers.");
 }
