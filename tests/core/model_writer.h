@@ -9,6 +9,7 @@
 #define INCLUDED_CSIFEEDBACK_MODEL_WRITER_H
 
 #include <hdf5.h>
+#include <complex>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -19,9 +20,14 @@
 class model_writer
 {
 public:
-    explicit model_writer(const std::string& path)
-        : d_file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT))
+    //! latest: in the newest format that HDF5 knows, not in the most compatible one
+    explicit model_writer(const std::string& path, bool latest = false)
     {
+        const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+        if (latest)
+            H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
+        d_file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access);
+        H5Pclose(access);
         if (d_file < 0)
             throw std::runtime_error(path + ": cannot be created");
     }
@@ -103,6 +109,21 @@ public:
                const std::vector<float>& data)
     {
         array(name, shape, data.data());
+    }
+
+    //! An array of complex numbers, as h5py writes them.
+    void complex_array(const char* name,
+                       const std::vector<hsize_t>& shape,
+                       const std::vector<std::complex<float>>& data)
+    {
+        const hid_t type = H5Tcreate(H5T_COMPOUND, 8);
+        H5Tinsert(type, "r", 0, H5T_IEEE_F32LE);
+        H5Tinsert(type, "i", 4, H5T_IEEE_F32LE);
+        array(name, shape, nullptr, H5P_DEFAULT, type);
+        const hid_t id = H5Dopen2(d_file, name, H5P_DEFAULT);
+        H5Dwrite(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data.data());
+        H5Dclose(id);
+        H5Tclose(type);
     }
 
 private:

@@ -6,13 +6,20 @@
  */
 
 #include "io/h5.h"
+#include <sys/stat.h>
+#include <unistd.h>
+#include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <stdexcept>
 
 namespace gr {
 namespace csifeedback {
 
 namespace {
+
+constexpr double largest_chunk = 1 << 26;
 
 // Silences HDF5's error printing for the life of the object.
 class h5_quiet
@@ -30,12 +37,21 @@ private:
     void* d_data = nullptr;
 };
 
+bool is_plain_float(hid_t type)
+{
+    for (const hid_t known :
+         { H5T_IEEE_F32LE, H5T_IEEE_F32BE, H5T_IEEE_F64LE, H5T_IEEE_F64BE })
+        if (H5Tequal(type, known) > 0)
+            return true;
+    return false;
+}
+
 bool is_complex_type(hid_t type)
 {
     if (H5Tget_class(type) != H5T_COMPOUND || H5Tget_nmembers(type) != 2)
         return false;
     const h5_id a(H5Tget_member_type(type, 0)), b(H5Tget_member_type(type, 1));
-    return H5Tget_class(a) == H5T_FLOAT && H5Tget_class(b) == H5T_FLOAT &&
+    return is_plain_float(a) && is_plain_float(b) &&
            H5Tget_member_offset(type, 0) < H5Tget_member_offset(type, 1);
 }
 
@@ -59,10 +75,18 @@ h5_id::~h5_id()
 
 h5_reader::h5_reader(const std::string& path, const char* what) : d_path(path)
 {
+    // Looks first: HDF5's own errors do not tell, and a FIFO would block.
+    struct stat status;
+    if (::stat(path.c_str(), &status) != 0 ||
+        (S_ISREG(status.st_mode) && ::access(path.c_str(), R_OK) != 0))
+        fail(std::string("cannot be opened: ") + std::strerror(errno) + "; expected a " +
+             what);
+    if (!S_ISREG(status.st_mode))
+        fail(std::string("is no regular file; expected a ") + what);
     const h5_quiet quiet;
     d_file = h5_id(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT));
     if (!d_file.valid())
-        fail(std::string("cannot be opened as an HDF5 file; expected a ") + what);
+        fail(std::string("is no HDF5 file or damaged; expected a ") + what);
 }
 
 void h5_reader::fail(const std::string& text) const
@@ -73,12 +97,19 @@ void h5_reader::fail(const std::string& text) const
 bool h5_reader::has(const std::string& name) const
 {
     const h5_quiet quiet;
-    // H5Lexists() needs every group on the way to exist.
+    // Only what lies in this file itself: links to others are not followed. Every group
+    // on the way has to exist.
+    const auto is_hard_link = [this](const std::string& path) {
+        H5L_info_t info;
+        return H5Lexists(d_file, path.c_str(), H5P_DEFAULT) > 0 &&
+               H5Lget_info(d_file, path.c_str(), &info, H5P_DEFAULT) >= 0 &&
+               info.type == H5L_TYPE_HARD;
+    };
     for (size_t slash = name.find('/'); slash != std::string::npos;
          slash = name.find('/', slash + 1))
-        if (H5Lexists(d_file, name.substr(0, slash).c_str(), H5P_DEFAULT) <= 0)
+        if (!is_hard_link(name.substr(0, slash)))
             return false;
-    return H5Lexists(d_file, name.c_str(), H5P_DEFAULT) > 0;
+    return is_hard_link(name);
 }
 
 bool h5_reader::has_attribute(const std::string& name) const
@@ -158,9 +189,39 @@ std::vector<size_t> h5_reader::shape(const std::string& name) const
     std::vector<size_t> shape(dims, dims + rank);
     if (is_complex_type(type))
         shape.push_back(2);
-    else if (H5Tget_class(type) != H5T_FLOAT)
+    else if (!is_plain_float(type))
         fail("array '" + name + "' is neither of real nor of complex floats");
     return shape;
+}
+
+void h5_reader::check_storage(const std::string& name, hid_t dataset) const
+{
+    const h5_id creation(H5Dget_create_plist(dataset));
+    const H5D_layout_t layout = H5Pget_layout(creation);
+    if (H5Pget_external_count(creation) != 0 ||
+        (layout != H5D_COMPACT && layout != H5D_CONTIGUOUS && layout != H5D_CHUNKED))
+        fail("array '" + name + "' is not stored in the file itself");
+    if (layout != H5D_CHUNKED)
+        return;
+    for (int i = 0; i < H5Pget_nfilters(creation); i++) {
+        unsigned flags, config;
+        size_t values = 0;
+        const H5Z_filter_t filter =
+            H5Pget_filter2(creation, i, &flags, &values, nullptr, 0, nullptr, &config);
+        if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE &&
+            filter != H5Z_FILTER_FLETCHER32)
+            fail("array '" + name +
+                 "' has a filter other than gzip, shuffle, fletcher32");
+    }
+    // HDF5 allocates whole chunks, however small the array is.
+    hsize_t dims[H5S_MAX_RANK];
+    const int rank = H5Pget_chunk(creation, H5S_MAX_RANK, dims);
+    const h5_id type(H5Dget_type(dataset));
+    double bytes = H5Tget_size(type);
+    for (int i = 0; i < rank; i++)
+        bytes *= dims[i];
+    if (rank < 1 || bytes > largest_chunk)
+        fail("array '" + name + "' has chunks of more than 64 MiB");
 }
 
 std::vector<float> h5_reader::floats(const std::string& name,
@@ -196,14 +257,16 @@ std::vector<float> h5_reader::floats(const std::string& name,
     const h5_id dataset = open_dataset(name);
     const h5_id type(H5Dget_type(dataset));
     const bool is_complex = is_complex_type(type);
-    // A contiguous or compact array with no storage behind it would read as zeros of a
-    // size that costs the file nothing: refuse sizes that the file cannot hold, but for
-    // compressed ones, of which deflate makes at most about 1032 bytes of one.
-    const hsize_t stored = H5Dget_storage_size(dataset);
-    hsize_t bytes_total = H5Tget_size(type);
+    check_storage(name, dataset);
+    // An array with less storage than values would read as zeros of a size that costs the
+    // file nothing. Deflate makes at most about 1032 bytes of one.
+    hsize_t file_size = 0;
+    H5Fget_filesize(d_file, &file_size);
+    const double stored = std::min(H5Dget_storage_size(dataset), file_size);
+    double wanted = H5Tget_size(type);
     for (size_t i = 0; i + (is_complex ? 1 : 0) < found.size(); i++)
-        bytes_total *= found[i];
-    if (stored == 0 || bytes_total / 1100 > stored)
+        wanted *= found[i];
+    if (wanted > 1100 * stored)
         fail("array '" + name + "' is larger than the data stored for it");
 
     const h5_id space(H5Dget_space(dataset));

@@ -39,8 +39,10 @@ private:
 /*!
  * \brief An HDF5 file of untrusted content, open for reading.
  *
- * All methods throw std::invalid_argument with the file's name in the text. The HDF5
- * library's own error printing is off while they run. Not thread-safe, as HDF5 itself.
+ * All methods throw std::invalid_argument with the file's name in the text. Links to
+ * other places and files, data outside the file and filters but gzip, shuffle and
+ * fletcher32 are refused. The HDF5 library's own error printing is off while they run.
+ * Not thread-safe, as HDF5 itself.
  */
 class h5_reader
 {
@@ -74,6 +76,7 @@ public:
 private:
     [[noreturn]] void fail(const std::string& text) const;
     h5_id open_dataset(const std::string& name) const;
+    void check_storage(const std::string& name, hid_t dataset) const;
 
     std::string d_path;
     h5_id d_file;

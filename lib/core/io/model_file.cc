@@ -54,8 +54,8 @@ std::string find_model(const std::string& name)
     if (name.find('/') != std::string::npos || is_file(name))
         return name;
     std::string searched = installed_models();
-    if (const char* variable = std::getenv("CSIFEEDBACK_MODELS"))
-        searched = std::string(variable) + ":" + searched;
+    if (const char* variable = std::getenv("CSIFEEDBACK_MODELS"); variable && *variable)
+        searched = variable + (searched.empty() ? "" : ":" + searched);
     size_t begin = 0;
     while (begin <= searched.size()) {
         size_t end = searched.find(':', begin);
