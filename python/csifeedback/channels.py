@@ -1,0 +1,44 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Channel models by name, with their parameters as keyword arguments or a model's JSON."""
+
+import json
+
+from . import csifeedback_python as core
+
+NAMES = ("cost2100-indoor", "cost2100-outdoor", "cost2100-outdoor-nlos",
+         "cdl-a", "cdl-b", "cdl-c", "cdl-d", "cdl-e")
+
+
+def make_channel(name, **parameters):
+    """The channel model of this name. Raises ValueError for an unknown name or parameter."""
+    if name not in NAMES:
+        raise ValueError(f"channel is {name}, allowed is " + ", ".join(NAMES))
+    try:
+        if name.startswith("cdl-"):
+            return core.cdl_channel(name[-1].upper(), **parameters)
+        return core.cost2100_channel(name[len("cost2100-"):], **parameters)
+    except TypeError:
+        raise ValueError(f"channel {name} does not take all of the parameters "
+                         + ", ".join(parameters)) from None
+
+
+def from_json(name, text, **changes):
+    """The channel model that `channel_model.parameters()` described, with some changes."""
+    try:
+        parameters = json.loads(text)
+    except json.JSONDecodeError:
+        raise ValueError(f"the parameters of channel {name} are no JSON: {text!r}") from None
+    if not isinstance(parameters, dict):
+        raise ValueError(f"the parameters of channel {name} are no JSON object: {text!r}")
+    fixed = {"model", "scenario"} | ({"carrier_hz"} if name.startswith("cost2100") else set())
+    parameters = {k: v for k, v in parameters.items() if k not in fixed}
+    return make_channel(name, **{**parameters, **changes})
+
+
+def model_channel(model, **changes):
+    """The channel model that a model file was trained on."""
+    return from_json(model.text("channel"), model.text("parameters"), **changes)
