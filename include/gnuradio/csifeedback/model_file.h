@@ -29,12 +29,15 @@ struct CSIFEEDBACK_API float_array {
  * Attributes of the root: `format` = "gr-csifeedback model", `format_version` = 1,
  * `codec`, `nc`, `na`, `nt`, `precursor`, `model_id`, and for people: `channel`,
  * `command`, `seed`, `nmse`. Arrays are float32 (or complex as a compound of two
- * float32), in the groups `encoder`, `quantizer` and `decoder`, so that a UE reads its
- * half alone. The manual has the whole format.
+ * float32), in the groups `encoder`, `quantizer` and `decoder`, each stored in one piece
+ * (no chunks, no compression), in HDF5's most compatible format (libver="earliest"). The
+ * manual has the whole format.
  *
- * Nothing in a file is trusted: types, ranks and sizes are checked before memory is
- * allocated, arrays with a value that is not finite are refused, and HDF5's own errors
- * end in an exception.
+ * Nothing in a file is trusted, and the HDF5 library, which crashes on some damaged
+ * files, is not used: types, ranks and sizes are checked against the data in the file
+ * before memory is allocated, links and data outside the file are not followed, and
+ * arrays with a value that is not finite are refused. The file is read into memory as a
+ * whole, at most 1 GiB.
  */
 class CSIFEEDBACK_API model_file
 {
@@ -75,8 +78,8 @@ public:
      * \brief Reads an array.
      * \param name  for example "encoder/W"
      * \param shape its shape: an exact length, or 0 for any length from 1 on
-     * \throws std::invalid_argument if it is missing, of another shape or type, larger
-     * than 2^28 values, or has a value that is not finite
+     * \throws std::invalid_argument if it is missing, of another shape, type or storage,
+     * larger than its data, or has a value that is not finite
      */
     virtual float_array read(const std::string& name,
                              const std::vector<size_t>& shape) const = 0;

@@ -5,13 +5,17 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
+// Names and numbers are those of the "HDF5 File Format Specification Version 3.0".
+
 #include "io/h5.h"
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <stdexcept>
 
 namespace gr {
@@ -19,290 +23,464 @@ namespace csifeedback {
 
 namespace {
 
-constexpr double largest_chunk = 1 << 26;
+constexpr uint64_t largest_file = uint64_t(1) << 30;
+constexpr uint64_t undefined_address = ~uint64_t(0);
+// Far more than a model's groups have; ends searches in trees that bite their tails.
+constexpr int most_tree_nodes = 1024;
 
-// Silences HDF5's error printing for the life of the object.
-class h5_quiet
-{
-public:
-    h5_quiet()
-    {
-        H5Eget_auto2(H5E_DEFAULT, &d_function, &d_data);
-        H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-    }
-    ~h5_quiet() { H5Eset_auto2(H5E_DEFAULT, d_function, d_data); }
+enum message_type : unsigned {
+    dataspace = 0x01,
+    datatype = 0x03,
+    external_files = 0x07,
+    data_layout = 0x08,
+    attribute_message = 0x0c,
+    continuation = 0x10,
+    symbol_table = 0x11,
+};
+constexpr unsigned shared_flag = 0x02;
 
-private:
-    H5E_auto2_t d_function = nullptr;
-    void* d_data = nullptr;
+enum type_class : unsigned {
+    fixed_point = 0,
+    floating_point = 1,
+    fixed_text = 3,
+    compound = 6,
+    variable_length = 9
 };
 
-bool is_plain_float(hid_t type)
-{
-    for (const hid_t known :
-         { H5T_IEEE_F32LE, H5T_IEEE_F32BE, H5T_IEEE_F64LE, H5T_IEEE_F64BE })
-        if (H5Tequal(type, known) > 0)
-            return true;
-    return false;
-}
-
-bool is_complex_type(hid_t type)
-{
-    if (H5Tget_class(type) != H5T_COMPOUND || H5Tget_nmembers(type) != 2)
-        return false;
-    const h5_id a(H5Tget_member_type(type, 0)), b(H5Tget_member_type(type, 1));
-    return is_plain_float(a) && is_plain_float(b) &&
-           H5Tget_member_offset(type, 0) < H5Tget_member_offset(type, 1);
-}
-
-std::string shape_text(const std::vector<size_t>& shape)
+std::string shape_text(const std::vector<size_t>& shape, const char* zero)
 {
     std::string text = "(";
     for (size_t i = 0; i < shape.size(); i++) {
         text += i ? ", " : "";
-        text += shape[i] ? std::to_string(shape[i]) : "any";
+        text += shape[i] ? std::to_string(shape[i]) : zero;
     }
     return text + ")";
 }
 
+uint64_t padded(uint64_t size) { return (size + 7) / 8 * 8; }
+
+// A descriptor that closes itself.
+struct descriptor {
+    int fd;
+    ~descriptor()
+    {
+        if (fd >= 0)
+            ::close(fd);
+    }
+};
+
 } // namespace
-
-h5_id::~h5_id()
-{
-    if (d_id >= 0)
-        H5Idec_ref(d_id);
-}
-
-h5_reader::h5_reader(const std::string& path, const char* what) : d_path(path)
-{
-    // Looks first: HDF5's own errors do not tell, and a FIFO would block.
-    struct stat status;
-    if (::stat(path.c_str(), &status) != 0 ||
-        (S_ISREG(status.st_mode) && ::access(path.c_str(), R_OK) != 0))
-        fail(std::string("cannot be opened: ") + std::strerror(errno) + "; expected a " +
-             what);
-    if (!S_ISREG(status.st_mode))
-        fail(std::string("is no regular file; expected a ") + what);
-    const h5_quiet quiet;
-    d_file = h5_id(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT));
-    if (!d_file.valid())
-        fail(std::string("is no HDF5 file or damaged; expected a ") + what);
-}
 
 void h5_reader::fail(const std::string& text) const
 {
     throw std::invalid_argument(d_path + ": " + text);
 }
 
+h5_reader::h5_reader(const std::string& path, const char* what) : d_path(path)
+{
+    const std::string expected = std::string("; expected a ") + what;
+    // Opening a FIFO must not wait for a writer.
+    const descriptor file{ ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK) };
+    struct stat status;
+    if (file.fd < 0 || ::fstat(file.fd, &status) != 0)
+        fail(std::string("cannot be opened: ") + std::strerror(errno) + expected);
+    if (!S_ISREG(status.st_mode))
+        fail("is no regular file" + expected);
+    if (uint64_t(status.st_size) > largest_file)
+        fail("is larger than 1 GiB" + expected);
+    d_file.resize(status.st_size);
+    for (size_t got = 0; got < d_file.size();) {
+        const ssize_t n = ::read(file.fd, d_file.data() + got, d_file.size() - got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            fail(std::string("cannot be read: ") + std::strerror(errno) + expected);
+        if (n == 0)
+            d_file.resize(got);
+        got += n;
+    }
+
+    static const uint8_t signature[] = { 0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n' };
+    if (d_file.size() < 96 || std::memcmp(d_file.data(), signature, 8) != 0)
+        fail("is no HDF5 file" + expected);
+    const unsigned version = d_file[8];
+    if (version > 1 || d_file[13] != 8 || d_file[14] != 8)
+        fail("is an HDF5 file of a newer format than models use (superblock " +
+             std::to_string(version) + "); write it with libver=\"earliest\"");
+    // Version 1 has four bytes more in front of the addresses.
+    const uint64_t addresses = version ? 28 : 24;
+    if (number(at(addresses, 8), 0, 8) != 0)
+        fail("is an HDF5 file that does not begin at its first byte");
+    if (number(at(addresses + 16, 8), 0, 8) > d_file.size())
+        fail("is truncated");
+    d_root = number(at(addresses + 40, 8), 0, 8);
+    messages(d_root);
+}
+
+h5_reader::span h5_reader::part(span whole, uint64_t offset, uint64_t size) const
+{
+    if (offset > whole.size || size > whole.size - offset)
+        fail("is damaged: something points beyond its end");
+    return { whole.data + offset, size };
+}
+
+h5_reader::span h5_reader::at(uint64_t address, uint64_t size) const
+{
+    return part({ d_file.data(), d_file.size() }, address, size);
+}
+
+// A little-endian number.
+uint64_t h5_reader::number(span whole, uint64_t offset, int bytes) const
+{
+    const span from = part(whole, offset, bytes);
+    uint64_t value = 0;
+    for (int i = bytes - 1; i >= 0; i--)
+        value = value << 8 | from.data[i];
+    return value;
+}
+
+void h5_reader::check_signature(span whole, const char* signature) const
+{
+    if (std::memcmp(part(whole, 0, 4).data, signature, 4) != 0)
+        fail(std::string("is damaged: no ") + signature + " where one should be");
+}
+
+// The messages of an object header, version 1.
+std::vector<h5_reader::message> h5_reader::messages(uint64_t header) const
+{
+    const span prefix = at(header, 16);
+    if (prefix.data[0] != 1)
+        fail("is damaged: an object header has an unknown version");
+    size_t left = number(prefix, 2, 2);
+    std::vector<message> found;
+    std::vector<span> blocks{ at(header + 16, number(prefix, 8, 4)) };
+    for (size_t b = 0; b < blocks.size(); b++) {
+        const span block = blocks[b];
+        for (uint64_t offset = 0; left > 0 && block.size - offset >= 8; left--) {
+            const uint64_t size = number(block, offset + 2, 2);
+            const message m{ unsigned(number(block, offset, 2)),
+                             unsigned(number(block, offset + 4, 1)),
+                             part(block, offset + 8, size) };
+            if (m.type == continuation)
+                blocks.push_back(at(number(m.body, 0, 8), number(m.body, 8, 8)));
+            found.push_back(m);
+            offset += 8 + size;
+        }
+    }
+    return found;
+}
+
+bool h5_reader::search_tree(uint64_t node,
+                            span names,
+                            const std::string& name,
+                            int& nodes_left,
+                            uint64_t& child) const
+{
+    if (nodes_left-- == 0)
+        fail("is damaged: a group has too many nodes");
+    const bool is_leaf = std::memcmp(at(node, 8).data, "SNOD", 4) == 0;
+    if (is_leaf) {
+        const uint64_t count = number(at(node, 8), 6, 2);
+        const span entries = at(node + 8, 40 * count);
+        for (uint64_t i = 0; i < count; i++) {
+            const span entry = part(entries, 40 * i, 40);
+            const uint64_t offset = number(entry, 0, 8);
+            // The name with the zero that ends it, if there is room for it.
+            if (offset >= names.size || names.size - offset <= name.size() ||
+                std::memcmp(names.data + offset, name.c_str(), name.size() + 1) != 0)
+                continue;
+            // Type 2 is a symbolic link.
+            if (number(entry, 16, 4) == 2)
+                return false;
+            child = number(entry, 8, 8);
+            return true;
+        }
+        return false;
+    }
+    const span head = at(node, 24);
+    check_signature(head, "TREE");
+    if (head.data[4] != 0)
+        fail("is damaged: a group's tree is of another type");
+    const uint64_t count = number(head, 6, 2);
+    const span children = at(node + 24, 16 * count + 8);
+    for (uint64_t i = 0; i < count; i++) {
+        const uint64_t next = number(children, 16 * i + 8, 8);
+        if (search_tree(next, names, name, nodes_left, child))
+            return true;
+    }
+    return false;
+}
+
+bool h5_reader::find_child(uint64_t group, const std::string& name, uint64_t& child) const
+{
+    for (const message& m : messages(group)) {
+        if (m.type != symbol_table)
+            continue;
+        const span heap = at(number(m.body, 8, 8), 32);
+        check_signature(heap, "HEAP");
+        const span names = at(number(heap, 24, 8), number(heap, 8, 8));
+        int nodes_left = most_tree_nodes;
+        return search_tree(number(m.body, 0, 8), names, name, nodes_left, child);
+    }
+    return false; // no group
+}
+
+bool h5_reader::find(const std::string& name, uint64_t& object) const
+{
+    object = d_root;
+    for (size_t begin = 0; begin <= name.size();) {
+        const size_t end = std::min(name.find('/', begin), name.size());
+        if (end == begin || !find_child(object, name.substr(begin, end - begin), object))
+            return false;
+        begin = end + 1;
+    }
+    return true;
+}
+
 bool h5_reader::has(const std::string& name) const
 {
-    const h5_quiet quiet;
-    // Only what lies in this file itself: links to others are not followed. Every group
-    // on the way has to exist.
-    const auto is_hard_link = [this](const std::string& path) {
-        H5L_info_t info;
-        return H5Lexists(d_file, path.c_str(), H5P_DEFAULT) > 0 &&
-               H5Lget_info(d_file, path.c_str(), &info, H5P_DEFAULT) >= 0 &&
-               info.type == H5L_TYPE_HARD;
-    };
-    for (size_t slash = name.find('/'); slash != std::string::npos;
-         slash = name.find('/', slash + 1))
-        if (!is_hard_link(name.substr(0, slash)))
-            return false;
-    return is_hard_link(name);
+    uint64_t object;
+    return find(name, object);
+}
+
+bool h5_reader::find_attribute(const std::string& name, attribute& found) const
+{
+    for (const message& m : messages(d_root)) {
+        if (m.type != attribute_message || m.flags & shared_flag)
+            continue;
+        const unsigned version = number(m.body, 0, 1);
+        const uint64_t flags = number(m.body, 1, 1);
+        if (version < 1 || version > 3 || (version > 1 && flags != 0))
+            continue;
+        uint64_t offset = version == 3 ? 9 : 8;
+        span parts[3]; // name, type and space
+        for (int i = 0; i < 3; i++) {
+            const uint64_t size = number(m.body, 2 + 2 * i, 2);
+            parts[i] = part(m.body, offset, size);
+            offset += version == 1 ? padded(size) : size;
+        }
+        if (parts[0].size <= name.size() ||
+            std::memcmp(parts[0].data, name.c_str(), name.size() + 1) != 0)
+            continue;
+        found.type = parts[1];
+        found.space = parts[2];
+        found.data = part(m.body,
+                          std::min(offset, m.body.size),
+                          m.body.size - std::min(offset, m.body.size));
+        return true;
+    }
+    return false;
 }
 
 bool h5_reader::has_attribute(const std::string& name) const
 {
-    const h5_quiet quiet;
-    return H5Aexists(d_file, name.c_str()) > 0;
+    attribute found;
+    return find_attribute(name, found);
+}
+
+// Sizes of a dataspace; none for a single value. A null one gets a size of 0.
+std::vector<uint64_t> h5_reader::shape_of(span space) const
+{
+    const unsigned version = number(space, 0, 1), rank = number(space, 1, 1);
+    if (version < 1 || version > 2 || rank > 32)
+        fail("is damaged: a dataspace has an unknown version or rank");
+    if (version == 2 && number(space, 3, 1) == 2)
+        return { 0 };
+    std::vector<uint64_t> shape;
+    for (unsigned i = 0; i < rank; i++)
+        shape.push_back(number(space, (version == 1 ? 8 : 4) + 8 * i, 8));
+    return shape;
 }
 
 std::string h5_reader::text(const std::string& name) const
 {
-    const h5_quiet quiet;
-    const h5_id attribute(H5Aopen(d_file, name.c_str(), H5P_DEFAULT));
-    if (!attribute.valid())
+    attribute a;
+    if (!find_attribute(name, a))
         fail("has no attribute '" + name + "'");
-    const h5_id type(H5Aget_type(attribute)), space(H5Aget_space(attribute));
-    if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1)
+    const std::vector<uint64_t> shape = shape_of(a.space);
+    const unsigned type = number(a.type, 0, 1) & 15;
+    const bool is_variable = type == variable_length && (number(a.type, 1, 1) & 15) == 1;
+    if ((type != fixed_text && !is_variable) ||
+        !(shape.empty() || shape == std::vector<uint64_t>{ 1 }))
         fail("attribute '" + name + "' is no text");
-    constexpr size_t limit = 65536;
-    if (H5Tis_variable_str(type) > 0) {
-        const h5_id memory(H5Tcopy(H5T_C_S1));
-        H5Tset_size(memory, H5T_VARIABLE);
-        H5Tset_cset(memory, H5Tget_cset(type));
-        char* value = nullptr;
-        if (H5Aread(attribute, memory, &value) < 0 || !value)
-            fail("attribute '" + name + "' cannot be read");
-        std::string result(value);
-        H5free_memory(value);
-        if (result.size() > limit)
-            fail("attribute '" + name + "' is longer than 65536 bytes");
-        return result;
+    span value;
+    if (is_variable) {
+        const uint64_t size = number(a.data, 0, 4), collection = number(a.data, 4, 8),
+                       index = number(a.data, 12, 4);
+        if (size == 0)
+            return "";
+        // The global heap: objects with a header of 16 bytes each, one after the other.
+        const span head = at(collection, 16);
+        check_signature(head, "GCOL");
+        const span heap = at(collection, number(head, 8, 8));
+        uint64_t offset = 16;
+        while (number(heap, offset, 2) != index) {
+            if (number(heap, offset, 2) == 0)
+                fail("attribute '" + name + "' cannot be read");
+            const uint64_t skipped =
+                part(heap, offset + 16, number(heap, offset + 8, 8)).size;
+            offset += 16 + padded(skipped);
+        }
+        value = part(part(heap, offset + 16, number(heap, offset + 8, 8)), 0, size);
+    } else {
+        value = part(a.data, 0, number(a.type, 4, 4));
     }
-    const size_t size = H5Tget_size(type);
-    if (size == 0 || size > limit)
-        fail("attribute '" + name + "' is longer than 65536 bytes");
-    std::string result(size, '\0');
-    if (H5Aread(attribute, type, &result[0]) < 0)
-        fail("attribute '" + name + "' cannot be read");
-    return result.substr(0, result.find('\0'));
+    const uint8_t* end = std::find(value.data, value.data + value.size, 0);
+    return std::string(value.data, end);
 }
 
 long h5_reader::integer(const std::string& name, long lo, long hi) const
 {
-    const h5_quiet quiet;
-    const h5_id attribute(H5Aopen(d_file, name.c_str(), H5P_DEFAULT));
-    if (!attribute.valid())
+    attribute a;
+    if (!find_attribute(name, a))
         fail("has no attribute '" + name + "'");
-    const h5_id type(H5Aget_type(attribute)), space(H5Aget_space(attribute));
-    long value = 0;
-    if (H5Tget_class(type) != H5T_INTEGER || H5Sget_simple_extent_npoints(space) != 1 ||
-        H5Aread(attribute, H5T_NATIVE_LONG, &value) < 0)
+    const std::vector<uint64_t> shape = shape_of(a.space);
+    const uint64_t size = number(a.type, 4, 4);
+    if ((number(a.type, 0, 1) & 15) != fixed_point ||
+        !(size == 1 || size == 2 || size == 4 || size == 8) ||
+        number(a.type, 8, 2) != 0 || number(a.type, 10, 2) != 8 * size ||
+        !(shape.empty() || shape == std::vector<uint64_t>{ 1 }))
         fail("attribute '" + name + "' is no integer");
+    const bool big_endian = number(a.type, 1, 1) & 1,
+               is_signed = number(a.type, 1, 1) & 8;
+    uint64_t bits = 0;
+    for (uint64_t i = 0; i < size; i++)
+        bits = bits << 8 | number(a.data, big_endian ? i : size - 1 - i, 1);
+    // The sign to the top and back; what no long can hold is out of range anyway.
+    const int unused = 64 - 8 * size;
+    const long value =
+        is_signed ? long(bits << unused) >> unused
+                  : long(std::min<uint64_t>(bits, std::numeric_limits<long>::max()));
     if (value < lo || value > hi)
         fail("attribute '" + name + "' is " + std::to_string(value) + ", allowed is " +
              std::to_string(lo) + " to " + std::to_string(hi));
     return value;
 }
 
-h5_id h5_reader::open_dataset(const std::string& name) const
+// 4 or 8 for an IEEE float, negative if big-endian; 0 for other types.
+int h5_reader::float_size(span type) const
 {
-    if (!has(name))
-        fail("has no array '" + name + "'");
-    h5_id dataset(H5Dopen2(d_file, name.c_str(), H5P_DEFAULT));
-    if (!dataset.valid())
-        fail("'" + name + "' is no array");
-    return dataset;
-}
-
-std::vector<size_t> h5_reader::shape(const std::string& name) const
-{
-    const h5_quiet quiet;
-    const h5_id dataset = open_dataset(name);
-    const h5_id type(H5Dget_type(dataset)), space(H5Dget_space(dataset));
-    const int rank = H5Sget_simple_extent_ndims(space);
-    hsize_t dims[H5S_MAX_RANK];
-    if (rank < 1 || H5Sget_simple_extent_dims(space, dims, nullptr) != rank)
-        fail("'" + name + "' is no array");
-    std::vector<size_t> shape(dims, dims + rank);
-    if (is_complex_type(type))
-        shape.push_back(2);
-    else if (!is_plain_float(type))
-        fail("array '" + name + "' is neither of real nor of complex floats");
-    return shape;
-}
-
-void h5_reader::check_storage(const std::string& name, hid_t dataset) const
-{
-    const h5_id creation(H5Dget_create_plist(dataset));
-    const H5D_layout_t layout = H5Pget_layout(creation);
-    if (H5Pget_external_count(creation) != 0 ||
-        (layout != H5D_COMPACT && layout != H5D_CONTIGUOUS && layout != H5D_CHUNKED))
-        fail("array '" + name + "' is not stored in the file itself");
-    if (layout != H5D_CHUNKED)
-        return;
-    for (int i = 0; i < H5Pget_nfilters(creation); i++) {
-        unsigned flags, config;
-        size_t values = 0;
-        const H5Z_filter_t filter =
-            H5Pget_filter2(creation, i, &flags, &values, nullptr, 0, nullptr, &config);
-        if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE &&
-            filter != H5Z_FILTER_FLETCHER32)
-            fail("array '" + name +
-                 "' has a filter other than gzip, shuffle, fletcher32");
-    }
-    // HDF5 allocates whole chunks, however small the array is.
-    hsize_t dims[H5S_MAX_RANK];
-    const int rank = H5Pget_chunk(creation, H5S_MAX_RANK, dims);
-    const h5_id type(H5Dget_type(dataset));
-    double bytes = H5Tget_size(type);
-    for (int i = 0; i < rank; i++)
-        bytes *= dims[i];
-    if (rank < 1 || bytes > largest_chunk)
-        fail("array '" + name + "' has chunks of more than 64 MiB");
+    if (type.size < 20 || (type.data[0] & 15) != floating_point)
+        return 0;
+    const int size = number(type, 4, 4);
+    // Byte order, implied leading one; place of the sign; then the fields.
+    static const uint8_t properties[][12] = {
+        { 0, 0, 32, 0, 23, 8, 0, 23, 127, 0, 0, 0 },
+        { 0, 0, 64, 0, 52, 11, 0, 52, 255, 3, 0, 0 },
+    };
+    if ((size != 4 && size != 8) || (type.data[1] & ~1) != 0x20 ||
+        type.data[2] != 8 * size - 1 ||
+        std::memcmp(type.data + 8, properties[size / 8], 12) != 0)
+        return 0;
+    return type.data[1] & 1 ? -size : size;
 }
 
 std::vector<float> h5_reader::floats(const std::string& name,
                                      const std::vector<size_t>& expected,
-                                     std::vector<size_t>& found,
-                                     size_t first,
-                                     size_t count,
-                                     size_t limit) const
+                                     std::vector<size_t>& found) const
 {
-    const h5_quiet quiet;
-    found = shape(name);
+    const std::string array = "array '" + name + "'";
+    uint64_t object;
+    if (!find(name, object))
+        fail("has no " + array);
+    span type{ nullptr, 0 }, space = type, layout = type;
+    for (const message& m : messages(object)) {
+        if (m.type == external_files)
+            fail(array + " is not stored in the file itself");
+        if (m.type != datatype && m.type != dataspace && m.type != data_layout)
+            continue;
+        if (m.flags & shared_flag)
+            fail(array + " has a named type");
+        (m.type == datatype ? type : m.type == dataspace ? space : layout) = m.body;
+    }
+    if (!type.data || !space.data || !layout.data)
+        fail("'" + name + "' is no array");
+
+    // One float, or two in a compound.
+    uint64_t item = number(type, 4, 4), offsets[2] = { 0, 0 };
+    int parts = 1, size = float_size(type);
+    if ((number(type, 0, 1) & 15) == compound && number(type, 1, 2) == 2) {
+        const unsigned version = type.data[0] >> 4;
+        uint64_t offset = 8;
+        int sizes[2];
+        for (int i = 0; i < 2; i++) {
+            const uint64_t begin = offset;
+            while (number(type, offset, 1) != 0)
+                offset++;
+            offset = version < 3 ? begin + padded(offset + 1 - begin) : offset + 1;
+            const int bytes = version < 3 ? 4 : 1;
+            offsets[i] = number(type, offset, bytes);
+            // Version 1 has the dimensions of a member here.
+            if (version == 1 && number(type, offset + 4, 1) != 0)
+                fail(array + " is neither of real nor of complex floats");
+            offset += version == 1 ? 32 : bytes;
+            sizes[i] =
+                float_size(part(type, offset, type.size - std::min(offset, type.size)));
+            offset += 20;
+        }
+        parts = 2;
+        size = sizes[0] == sizes[1] ? sizes[0] : 0;
+        if (offsets[0] >= offsets[1] || offsets[1] + std::abs(size) > item)
+            size = 0;
+    }
+    if (size == 0)
+        fail(array + " is neither of real nor of complex floats");
+    const uint64_t bytes = std::abs(size);
+
+    const std::vector<uint64_t> shape = shape_of(space);
+    if (shape.empty())
+        fail("'" + name + "' is no array");
+    found.assign(shape.begin(), shape.end());
+    if (parts == 2)
+        found.push_back(2);
     bool fits = found.size() == expected.size();
     for (size_t i = 0; fits && i < found.size(); i++)
         fits = found[i] > 0 && (expected[i] == 0 || found[i] == expected[i]);
     if (!fits)
-        fail("array '" + name + "' has shape " + shape_text(found) + ", expected " +
-             shape_text(expected));
-    if (first >= found[0] || count > found[0] - first)
-        fail("array '" + name + "' has no rows up to " + std::to_string(first + count));
-    if (count == 0)
-        count = found[0] - first;
+        fail(array + " has shape " + shape_text(found, "0") + ", expected " +
+             shape_text(expected, "any"));
 
-    size_t total = count;
-    for (size_t i = 1; i < found.size(); i++) {
-        if (found[i] > limit || total > limit / found[i])
-            fail("array '" + name + "' has more than " + std::to_string(limit) +
-                 " values");
-        total *= found[i];
-    }
-    if (total > limit)
-        fail("array '" + name + "' has more than " + std::to_string(limit) + " values");
-
-    const h5_id dataset = open_dataset(name);
-    const h5_id type(H5Dget_type(dataset));
-    const bool is_complex = is_complex_type(type);
-    check_storage(name, dataset);
-    // An array with less storage than values would read as zeros of a size that costs the
-    // file nothing. Deflate makes at most about 1032 bytes of one.
-    hsize_t file_size = 0;
-    H5Fget_filesize(d_file, &file_size);
-    const double stored = std::min(H5Dget_storage_size(dataset), file_size);
-    double wanted = H5Tget_size(type);
-    for (size_t i = 0; i + (is_complex ? 1 : 0) < found.size(); i++)
-        wanted *= found[i];
-    if (wanted > 1100 * stored)
-        fail("array '" + name + "' is larger than the data stored for it");
-
-    const h5_id space(H5Dget_space(dataset));
-    std::vector<hsize_t> start(found.size() - (is_complex ? 1 : 0), 0),
-        extent(found.begin(), found.end() - (is_complex ? 1 : 0));
-    start[0] = first;
-    extent[0] = count;
-    if (H5Sselect_hyperslab(
-            space, H5S_SELECT_SET, start.data(), nullptr, extent.data(), nullptr) < 0)
-        fail("array '" + name + "' cannot be read");
-    const h5_id memory_space(H5Screate_simple(extent.size(), extent.data(), nullptr));
-    h5_id memory_type;
-    if (is_complex) {
-        memory_type = h5_id(H5Tcreate(H5T_COMPOUND, 2 * sizeof(float)));
-        for (unsigned i = 0; i < 2; i++) {
-            char* member = H5Tget_member_name(type, i);
-            const herr_t status =
-                member
-                    ? H5Tinsert(memory_type, member, i * sizeof(float), H5T_NATIVE_FLOAT)
-                    : -1;
-            H5free_memory(member);
-            if (status < 0)
-                fail("array '" + name + "' cannot be read");
-        }
+    if (number(layout, 0, 1) != 3 || number(layout, 1, 1) > 1)
+        fail(array + " is chunked or stored in another way that models do not use");
+    span data;
+    if (number(layout, 1, 1) == 0) {
+        data = part(layout, 4, number(layout, 2, 2));
     } else {
-        memory_type = h5_id(H5Tcopy(H5T_NATIVE_FLOAT));
+        const uint64_t address = number(layout, 2, 8);
+        if (address == undefined_address)
+            fail(array + " has no data");
+        data = at(address, number(layout, 10, 8));
+    }
+    uint64_t items = 1;
+    for (const uint64_t n : shape) {
+        if (n > data.size / item / items)
+            fail(array + " is larger than the data stored for it");
+        items *= n;
     }
 
-    std::vector<float> data(total);
-    if (H5Dread(dataset, memory_type, memory_space, space, H5P_DEFAULT, data.data()) < 0)
-        fail("array '" + name + "' cannot be read: the file is damaged");
-    for (const float x : data)
-        if (!std::isfinite(x))
-            fail("array '" + name + "' has a value that is not finite");
-    found[0] = count;
-    return data;
+    std::vector<float> values(items * parts);
+    float* to = values.data();
+    for (uint64_t i = 0; i < items; i++)
+        for (int p = 0; p < parts; p++) {
+            const uint8_t* from = data.data + i * item + offsets[p];
+            uint64_t bits = 0;
+            for (uint64_t b = 0; b < bytes; b++)
+                bits = bits << 8 | from[size < 0 ? b : bytes - 1 - b];
+            if (bytes == 4) {
+                const uint32_t word = bits;
+                std::memcpy(to, &word, 4);
+            } else {
+                double x;
+                std::memcpy(&x, &bits, 8);
+                // Beyond the range of float is not finite either.
+                *to = std::abs(x) <= std::numeric_limits<float>::max()
+                          ? float(x)
+                          : std::numeric_limits<float>::infinity();
+            }
+            if (!std::isfinite(*to++))
+                fail(array + " has a value that is not finite");
+        }
+    return values;
 }
 
 } // namespace csifeedback

@@ -8,78 +8,93 @@
 #ifndef INCLUDED_CSIFEEDBACK_H5_H
 #define INCLUDED_CSIFEEDBACK_H5_H
 
-#include <hdf5.h>
+#include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace gr {
 namespace csifeedback {
 
-//! Owns one HDF5 identifier of any kind.
-class h5_id
-{
-public:
-    h5_id() = default;
-    explicit h5_id(hid_t id) : d_id(id) {}
-    h5_id(h5_id&& other) noexcept : d_id(std::exchange(other.d_id, H5I_INVALID_HID)) {}
-    h5_id& operator=(h5_id&& other) noexcept
-    {
-        std::swap(d_id, other.d_id);
-        return *this;
-    }
-    ~h5_id();
-    operator hid_t() const { return d_id; }
-    bool valid() const { return d_id >= 0; }
-
-private:
-    hid_t d_id = H5I_INVALID_HID;
-};
-
 /*!
- * \brief An HDF5 file of untrusted content, open for reading.
+ * \brief An HDF5 file of untrusted content, held in memory.
  *
- * All methods throw std::invalid_argument with the file's name in the text. Links to
- * other places and files, data outside the file and filters but gzip, shuffle and
- * fletcher32 are refused. The HDF5 library's own error printing is off while they run.
- * Not thread-safe, as HDF5 itself.
+ * The HDF5 library itself crashes on many damaged files, so this reads the part of the
+ * format that model files need, with every access checked: files in the most compatible
+ * format (h5py's libver="earliest", the default of the C library), groups, arrays of
+ * floats and complex floats stored in one piece, and attributes of the root. Links,
+ * chunked, compressed and external data are refused; `h5repack -l CONTI -f NONE` rewrites
+ * such arrays. No more memory is allocated than a small multiple of the file's size.
+ *
+ * All methods throw std::invalid_argument with the file's name in the text.
  */
 class h5_reader
 {
 public:
+    /*!
+     * \brief Reads a regular file of at most 1 GiB.
+     * \param path its name
+     * \param what the kind of file that is expected, for error texts
+     */
     h5_reader(const std::string& path, const char* what);
 
     const std::string& path() const { return d_path; }
+    //! Whether there is a group or array of this name, such as "encoder/W".
     bool has(const std::string& name) const;
+    //! Whether the root has this attribute.
     bool has_attribute(const std::string& name) const;
-    //! A text attribute of the root, at most 65536 bytes.
+    //! A text attribute of the root.
     std::string text(const std::string& name) const;
     //! An integer attribute of the root within [lo, hi].
     long integer(const std::string& name, long lo, long hi) const;
-    //! Sizes of a data set; complex ones (compound of two floats) get a last size of 2.
-    std::vector<size_t> shape(const std::string& name) const;
     /*!
-     * \brief Reads a data set, or rows [first, first + count) of its first dimension.
-     * \param name  data set
+     * \brief Reads an array of floats, or of complex ones, which get a last size of 2.
+     * \param name  array
      * \param shape its shape as it must be; 0 stands for any size from 1 on
      * \param found output, the shape found
-     * \param first, count rows to read; count 0: all
-     * \param limit most values that may be read
+     * \return the values, all finite
      */
     std::vector<float> floats(const std::string& name,
                               const std::vector<size_t>& shape,
-                              std::vector<size_t>& found,
-                              size_t first = 0,
-                              size_t count = 0,
-                              size_t limit = size_t(1) << 28) const;
+                              std::vector<size_t>& found) const;
 
 private:
+    // A part of the file, or of a part.
+    struct span {
+        const uint8_t* data;
+        uint64_t size;
+    };
+    struct message {
+        unsigned type;
+        unsigned flags;
+        span body;
+    };
+    struct attribute {
+        span type;
+        span space;
+        span data;
+    };
+
     [[noreturn]] void fail(const std::string& text) const;
-    h5_id open_dataset(const std::string& name) const;
-    void check_storage(const std::string& name, hid_t dataset) const;
+    span part(span whole, uint64_t offset, uint64_t size) const;
+    span at(uint64_t address, uint64_t size) const;
+    uint64_t number(span whole, uint64_t offset, int bytes) const;
+    void check_signature(span whole, const char* signature) const;
+
+    std::vector<message> messages(uint64_t header) const;
+    bool find_child(uint64_t group, const std::string& name, uint64_t& child) const;
+    bool search_tree(uint64_t node,
+                     span names,
+                     const std::string& name,
+                     int& nodes_left,
+                     uint64_t& child) const;
+    bool find(const std::string& name, uint64_t& object) const;
+    bool find_attribute(const std::string& name, attribute& found) const;
+    std::vector<uint64_t> shape_of(span space) const;
+    int float_size(span type) const;
 
     std::string d_path;
-    h5_id d_file;
+    std::vector<uint8_t> d_file;
+    uint64_t d_root; // address of the root group's header
 };
 
 } // namespace csifeedback

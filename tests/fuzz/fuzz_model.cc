@@ -1,0 +1,141 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+// Model files of any content: all that is read from one, and the objects made of it. Only
+// std::invalid_argument may come out, and no allocation may be larger than 1 MiB.
+
+#include "fuzz.h"
+#include "model_writer.h"
+#include <gnuradio/csifeedback/linear_decoder.h>
+#include <gnuradio/csifeedback/linear_encoder.h>
+#include <gnuradio/csifeedback/model_file.h>
+#include <gnuradio/csifeedback/scalar_quantizer.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <new>
+#include <stdexcept>
+
+using namespace gr::csifeedback;
+
+namespace {
+
+// The inputs are below 64 KiB: nothing reasonable is larger than this.
+constexpr size_t most_memory = size_t(1) << 20;
+
+// In memory where there is such a file system; a file for each process.
+std::string scratch(const char* use)
+{
+    const char* const directory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    return std::string(directory) + "/csifeedback_fuzz_" + use + "_" +
+           std::to_string(getpid()) + ".h5";
+}
+
+void attempt(const std::function<void()>& call)
+{
+    try {
+        call();
+    } catch (const std::invalid_argument&) {
+    }
+}
+
+std::vector<uint8_t> make_file(bool latest, H5D_layout_t layout, bool variable_text)
+{
+    const std::string path = scratch("corpus");
+    {
+        model_writer file(path, latest);
+        file.header("gaussian", 8, 2, 2);
+        if (variable_text) {
+            file.variable_text("format", "gr-csifeedback model");
+            file.variable_text("codec", "gaussian");
+        }
+        const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+        H5Pset_layout(creation, layout);
+        if (layout == H5D_CHUNKED) {
+            const hsize_t chunk[] = { 2, 4, 2 };
+            H5Pset_chunk(creation, 3, chunk);
+        }
+        const std::vector<float> x(48, 0.5f);
+        file.array("encoder/W_complex", { 3, 4, 2 }, x.data(), creation);
+        file.array("decoder/basis", { 2, 4, 2 }, x.data(), creation);
+        H5Pclose(creation);
+        file.array("decoder/variance", { 4 }, { 4, 3, 2, 1 });
+        file.array("decoder/floor", { 1 }, std::vector<float>{ 0.1f });
+        file.array("quantizer/std", { 6 }, { 6, 5, 4, 3, 2, 1 });
+        file.array("quantizer/uniform_range", { 11 }, std::vector<float>(11, 3));
+        file.array("quantizer/global_mse",
+                   { 11 },
+                   { 1, .4f, .2f, .1f, .05f, .03f, .02f, .01f, .008f, .006f, .005f });
+        file.array("quantizer/global_2", { 4 }, { -1.5f, -0.5f, 0.5f, 1.5f });
+        const std::vector<std::complex<float>> pairs(12, { 1, 2 });
+        file.complex_array("encoder/pairs", { 3, 4 }, pairs);
+    }
+    std::ifstream in(path, std::ios::binary);
+    std::vector<uint8_t> bytes{ std::istreambuf_iterator<char>(in), {} };
+    std::remove(path.c_str());
+    return bytes;
+}
+
+} // namespace
+
+// Every allocation passes here.
+void* operator new(size_t size)
+{
+    if (size > most_memory)
+        std::abort();
+    if (void* memory = std::malloc(size ? size : 1))
+        return memory;
+    throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
+{
+    const std::string path = scratch("input");
+    {
+        std::ofstream out(path, std::ios::binary);
+        out.write(reinterpret_cast<const char*>(data), size);
+    }
+    attempt([&] {
+        const auto model = model_file::open(path);
+        for (const char* name : { "format", "channel", "codec", "nmse" })
+            attempt([&] { model->text(name); });
+        attempt([&] {
+            const auto e = linear_encoder::make(model, 0);
+            const std::vector<float> h(e->input_size(), 1);
+            std::vector<float> s(e->code_size());
+            e->encode(h.data(), s.data(), s.size());
+        });
+        attempt([&] { linear_decoder::make(model, 0, 0.1f); });
+        attempt([&] { scalar_quantizer::make_uniform(model, 0, 3); });
+        attempt([&] { scalar_quantizer::make_lloyd_max(model, 0, 2); });
+        attempt([&] { scalar_quantizer::make_allocated(model, 0, 20); });
+        attempt([&] {
+            for (const float x : model->read("encoder/pairs", { 0, 0, 2 }).data)
+                if (!std::isfinite(x))
+                    std::abort();
+        });
+    });
+    std::remove(path.c_str());
+    return 0;
+}
+
+std::vector<std::vector<uint8_t>> fuzz_corpus()
+{
+    std::vector<std::vector<uint8_t>> corpus;
+    for (const H5D_layout_t layout : { H5D_CONTIGUOUS, H5D_COMPACT, H5D_CHUNKED })
+        for (const bool variable_text : { false, true })
+            corpus.push_back(make_file(false, layout, variable_text));
+    corpus.push_back(make_file(true, H5D_CONTIGUOUS, true));
+    return corpus;
+}
