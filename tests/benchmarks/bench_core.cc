@@ -1,0 +1,295 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+// Run times of the codec chain, one CSI at a time on one thread, with fixed seeds. The
+// matrices have orthonormal rows; "complex" ones consist of complex vectors, as those of
+// a KLT do, "real" ones do not. README.md has results.
+
+#include "codec/projection.h"
+#include "kernels/kernels.h"
+#include "model_writer.h"
+#include "random.h"
+#include <gnuradio/csifeedback/angular_delay_transform.h>
+#include <gnuradio/csifeedback/feedback_frame.h>
+#include <gnuradio/csifeedback/ista_decoder.h>
+#include <gnuradio/csifeedback/linear_decoder.h>
+#include <gnuradio/csifeedback/linear_encoder.h>
+#include <gnuradio/csifeedback/normalize.h>
+#include <gnuradio/csifeedback/scalar_quantizer.h>
+#include <Eigen/QR>
+#include <benchmark/benchmark.h>
+#include <volk/volk.h>
+#include <boost/random/normal_distribution.hpp>
+#include <map>
+
+using namespace gr::csifeedback;
+
+namespace {
+
+constexpr int na = 32, nt = 32, n = na * nt;
+
+volk::vector<float> normal_vector(size_t size, uint64_t seed)
+{
+    volk::vector<float> x(size);
+    random_engine engine = make_engine(seed, 0);
+    boost::random::normal_distribution<float> normal;
+    for (float& value : x)
+        value = normal(engine);
+    return x;
+}
+
+// A channel with a few paths at random angles and delays, as h_vec.
+volk::vector<float> sparse_csi()
+{
+    volk::vector<float> h(2 * n, 0.0f);
+    random_engine engine = make_engine(3, 0);
+    boost::random::normal_distribution<float> normal;
+    for (int path = 0; path < 60; path++) {
+        const size_t at = engine() % n;
+        h[at] = normal(engine);
+        h[n + at] = normal(engine);
+    }
+    return h;
+}
+
+// Orthonormal rows of a model with its quantizer tables, in a file.
+model_file::sptr model(bool is_complex)
+{
+    static std::map<bool, model_file::sptr> models;
+    static const scratch_directory directory;
+    if (models.count(is_complex))
+        return models[is_complex];
+    const std::string path = directory.file(is_complex ? "complex.h5" : "real.h5");
+    {
+        model_writer file(path);
+        file.header("klt", 1024, na, nt);
+        const volk::vector<float> random = normal_vector(512 * 2 * n, 2);
+        if (is_complex) {
+            Eigen::MatrixXcf a(n, 256);
+            for (int i = 0; i < a.size(); i++)
+                a.data()[i] = { random[2 * i], random[2 * i + 1] };
+            const Eigen::MatrixXcf q =
+                Eigen::HouseholderQR<Eigen::MatrixXcf>(a).householderQ() *
+                Eigen::MatrixXcf::Identity(n, 256);
+            file.array("encoder/W_complex",
+                       { 256, n, 2 },
+                       reinterpret_cast<const float*>(q.data()));
+        } else {
+            const Eigen::Map<const Eigen::MatrixXf> a(random.data(), 2 * n, 512);
+            const Eigen::MatrixXf q =
+                Eigen::HouseholderQR<Eigen::MatrixXf>(a).householderQ() *
+                Eigen::MatrixXf::Identity(2 * n, 512);
+            file.array("encoder/W", { 512, 2 * n }, q.data());
+        }
+        file.array("quantizer/std", { 512 }, std::vector<float>(512, 0.5f));
+        file.array("quantizer/uniform_range", { 11 }, std::vector<float>(11, 3.0f));
+    }
+    return models[is_complex] = model_file::open(path);
+}
+
+void ratios(benchmark::internal::Benchmark* b)
+{
+    b->ArgNames({ "m", "complex" });
+    for (const int is_complex : { 1, 0 })
+        for (const int m : { 512, 128, 64, 32 })
+            b->Args({ m, is_complex });
+}
+
+void encode(benchmark::State& state)
+{
+    const auto encoder = linear_encoder::make(model(state.range(1)), state.range(0));
+    const volk::vector<float> h = sparse_csi();
+    volk::vector<float> s(state.range(0));
+    for (auto _ : state) {
+        encoder->encode(h.data(), s.data(), s.size());
+        benchmark::ClobberMemory();
+    }
+}
+BENCHMARK(encode)->Apply(ratios);
+
+#if defined(__x86_64__)
+typedef float lanes __attribute__((vector_size(32), aligned(4)));
+
+__attribute__((target("avx2"))) float sum_avx2(const float* w, size_t count)
+{
+    lanes a[8] = {};
+    for (size_t i = 0; i < count; i += 64)
+        for (int j = 0; j < 8; j++)
+            a[j] += *reinterpret_cast<const lanes*>(w + i + 8 * j);
+    const lanes sum = ((a[0] + a[1]) + (a[2] + a[3])) + ((a[4] + a[5]) + (a[6] + a[7]));
+    float result = 0;
+    for (int i = 0; i < 8; i++)
+        result += sum[i];
+    return result;
+}
+#endif
+
+// The least that an encoder with the real matrix W has to do: to read W.
+void read_matrix(benchmark::State& state)
+{
+    const volk::vector<float> w = normal_vector(state.range(0) * 2 * n, 2);
+    for (auto _ : state) {
+        float sum = 0;
+#if defined(__x86_64__)
+        if (__builtin_cpu_supports("avx2"))
+            sum = sum_avx2(w.data(), w.size());
+        else
+#endif
+            volk_32f_accumulator_s32f(&sum, w.data(), w.size());
+        benchmark::DoNotOptimize(sum);
+    }
+    state.SetBytesProcessed(state.iterations() * w.size() * sizeof(float));
+}
+BENCHMARK(read_matrix)->ArgName("m")->Arg(512)->Arg(256)->Arg(128)->Arg(64)->Arg(32);
+
+void decode(benchmark::State& state, const decoder::sptr& d)
+{
+    const int m = state.range(0);
+    const volk::vector<float> h = sparse_csi();
+    volk::vector<float> s(m), h_hat(2 * n);
+    linear_encoder::make(model(state.range(1)), m)->encode(h.data(), s.data(), m);
+    for (auto _ : state) {
+        d->decode(s.data(), m, h_hat.data());
+        benchmark::ClobberMemory();
+    }
+    size_t nonzero = 0;
+    for (const float x : h_hat)
+        nonzero += x != 0;
+    state.counters["nonzero"] = nonzero;
+}
+
+void decode_klt(benchmark::State& state)
+{
+    decode(state, linear_decoder::make(model(state.range(1)), state.range(0)));
+}
+BENCHMARK(decode_klt)->Apply(ratios);
+
+void decode_fista_20(benchmark::State& state)
+{
+    decode(state,
+           ista_decoder::make(model(state.range(1)), state.range(0), true, 20, 0.02f));
+}
+BENCHMARK(decode_fista_20)->Apply(ratios);
+
+void soft_threshold(benchmark::State& state)
+{
+    const volk::vector<float> y = normal_vector(2 * n, 4), g = normal_vector(2 * n, 5);
+    volk::vector<float> out(2 * n);
+    for (auto _ : state) {
+        kernels().soft_threshold_step(
+            y.data(), g.data(), 0.9f, 0.3f, out.data(), out.size());
+        benchmark::ClobberMemory();
+    }
+}
+BENCHMARK(soft_threshold);
+
+// The same out of VOLK's kernels.
+void soft_threshold_volk(benchmark::State& state)
+{
+    const volk::vector<float> y = normal_vector(2 * n, 4), g = normal_vector(2 * n, 5);
+    const volk::vector<float> upper(2 * n, 0.3f), lower(2 * n, -0.3f);
+    volk::vector<float> u(2 * n), clipped(2 * n), out(2 * n);
+    for (auto _ : state) {
+        volk_32f_s32f_multiply_32f(u.data(), g.data(), 0.9f, 2 * n);
+        volk_32f_x2_subtract_32f(u.data(), y.data(), u.data(), 2 * n);
+        volk_32f_x2_min_32f(clipped.data(), u.data(), upper.data(), 2 * n);
+        volk_32f_x2_max_32f(clipped.data(), clipped.data(), lower.data(), 2 * n);
+        volk_32f_x2_subtract_32f(out.data(), u.data(), clipped.data(), 2 * n);
+        benchmark::ClobberMemory();
+    }
+}
+BENCHMARK(soft_threshold_volk);
+
+void quantize_pack(benchmark::State& state)
+{
+    const int m = state.range(0);
+    const auto q = scalar_quantizer::make_uniform(model(true), m, state.range(1));
+    const volk::vector<float> s = normal_vector(m, 6);
+    std::vector<int16_t> level(m);
+    std::vector<uint8_t> bytes((q->total_bits(m) + 7) / 8);
+    for (auto _ : state) {
+        q->quantize(s.data(), m, level.data());
+        pack_levels(*q, level.data(), m, bytes.data());
+        benchmark::ClobberMemory();
+    }
+}
+BENCHMARK(quantize_pack)->ArgNames({ "m", "bits" })->Args({ 128, 4 })->Args({ 512, 8 });
+
+void unpack_dequantize(benchmark::State& state)
+{
+    const int m = state.range(0);
+    const auto q = scalar_quantizer::make_uniform(model(true), m, state.range(1));
+    std::vector<int16_t> level(m);
+    std::vector<uint8_t> bytes((q->total_bits(m) + 7) / 8, 0xa5);
+    volk::vector<float> s(m);
+    for (auto _ : state) {
+        unpack_levels(*q, bytes.data(), m, level.data());
+        q->dequantize(level.data(), m, s.data());
+        benchmark::ClobberMemory();
+    }
+}
+BENCHMARK(unpack_dequantize)
+    ->ArgNames({ "m", "bits" })
+    ->Args({ 128, 4 })
+    ->Args({ 512, 8 });
+
+void angular_delay_forward(benchmark::State& state)
+{
+    const auto transform = angular_delay_transform::make(1024, nt, na, 4, state.range(0));
+    const volk::vector<float> h = normal_vector(2 * 1024 * nt, 7);
+    std::vector<std::complex<float>> ha(n);
+    for (auto _ : state) {
+        transform->forward(reinterpret_cast<const std::complex<float>*>(h.data()),
+                           ha.data());
+        benchmark::ClobberMemory();
+    }
+}
+BENCHMARK(angular_delay_forward)->ArgName("align")->Arg(0)->Arg(1);
+
+void angular_delay_inverse(benchmark::State& state)
+{
+    const auto transform = angular_delay_transform::make(1024, nt, na);
+    const volk::vector<float> ha = normal_vector(2 * n, 7);
+    std::vector<std::complex<float>> h(1024 * nt);
+    for (auto _ : state) {
+        transform->inverse(reinterpret_cast<const std::complex<float>*>(ha.data()),
+                           h.data());
+        benchmark::ClobberMemory();
+    }
+}
+BENCHMARK(angular_delay_inverse);
+
+void frame_pack(benchmark::State& state)
+{
+    const std::vector<uint8_t> payload(state.range(0), 0x5a);
+    std::vector<uint8_t> frame(payload.size() + feedback_overhead_bytes);
+    feedback_header header;
+    for (auto _ : state) {
+        header.frame_number++;
+        pack_frame(header, payload.data(), payload.size(), frame.data());
+        benchmark::ClobberMemory();
+    }
+}
+BENCHMARK(frame_pack)->ArgName("payload")->Arg(64)->Arg(512);
+
+void frame_unpack(benchmark::State& state)
+{
+    const std::vector<uint8_t> payload(state.range(0), 0x5a);
+    std::vector<uint8_t> frame(payload.size() + feedback_overhead_bytes);
+    pack_frame({}, payload.data(), payload.size(), frame.data());
+    feedback_header header;
+    const uint8_t* found = nullptr;
+    size_t bytes = 0;
+    for (auto _ : state)
+        benchmark::DoNotOptimize(
+            unpack_frame(frame.data(), frame.size(), header, found, bytes));
+}
+BENCHMARK(frame_unpack)->ArgName("payload")->Arg(64)->Arg(512);
+
+} // namespace
+
+BENCHMARK_MAIN();
