@@ -9,6 +9,7 @@
 
 #include "io/h5.h"
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
@@ -76,7 +77,7 @@ void h5_reader::fail(const std::string& text) const
     throw std::invalid_argument(d_path + ": " + text);
 }
 
-h5_reader::h5_reader(const std::string& path, const char* what) : d_path(path)
+h5_reader::h5_reader(const std::string& path, const char* what, bool map) : d_path(path)
 {
     const std::string expected = std::string("; expected a ") + what;
     // Opening a FIFO must not wait for a writer.
@@ -86,32 +87,46 @@ h5_reader::h5_reader(const std::string& path, const char* what) : d_path(path)
         fail(std::string("cannot be opened: ") + std::strerror(errno) + expected);
     if (!S_ISREG(status.st_mode))
         fail("is no regular file" + expected);
-    if (uint64_t(status.st_size) > largest_file)
-        fail("is larger than 1 GiB" + expected);
-    d_file.resize(status.st_size);
-    for (size_t got = 0; got < d_file.size();) {
-        const ssize_t n = ::read(file.fd, d_file.data() + got, d_file.size() - got);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
+    if (map) {
+        d_size = status.st_size;
+        void* const start = ::mmap(nullptr, d_size, PROT_READ, MAP_PRIVATE, file.fd, 0);
+        if (start == MAP_FAILED)
             fail(std::string("cannot be read: ") + std::strerror(errno) + expected);
-        if (n == 0)
-            d_file.resize(got);
-        got += n;
+        d_file = std::shared_ptr<const uint8_t>(
+            static_cast<const uint8_t*>(start), [size = d_size](const uint8_t* p) {
+                ::munmap(const_cast<uint8_t*>(p), size);
+            });
+    } else {
+        if (uint64_t(status.st_size) > largest_file)
+            fail("is larger than 1 GiB" + expected);
+        const auto bytes = std::make_shared<std::vector<uint8_t>>(status.st_size);
+        for (size_t got = 0; got < bytes->size();) {
+            const ssize_t n = ::read(file.fd, bytes->data() + got, bytes->size() - got);
+            if (n < 0 && errno == EINTR)
+                continue;
+            if (n < 0)
+                fail(std::string("cannot be read: ") + std::strerror(errno) + expected);
+            if (n == 0)
+                bytes->resize(got);
+            got += n;
+        }
+        d_size = bytes->size();
+        d_file = std::shared_ptr<const uint8_t>(bytes, bytes->data());
     }
 
     static const uint8_t signature[] = { 0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n' };
-    if (d_file.size() < 96 || std::memcmp(d_file.data(), signature, 8) != 0)
+    if (d_size < 96 || std::memcmp(d_file.get(), signature, 8) != 0)
         fail("is no HDF5 file" + expected);
-    const unsigned version = d_file[8];
-    if (version > 1 || d_file[13] != 8 || d_file[14] != 8)
+    const uint8_t* const head = d_file.get();
+    const unsigned version = head[8];
+    if (version > 1 || head[13] != 8 || head[14] != 8)
         fail("is an HDF5 file of a newer format than models use (superblock " +
              std::to_string(version) + "); write it with libver=\"earliest\"");
     // Version 1 has four bytes more in front of the addresses.
     const uint64_t addresses = version ? 28 : 24;
     if (number(at(addresses, 8), 0, 8) != 0)
         fail("is an HDF5 file that does not begin at its first byte");
-    if (number(at(addresses + 16, 8), 0, 8) > d_file.size())
+    if (number(at(addresses + 16, 8), 0, 8) > d_size)
         fail("is truncated");
     d_root = number(at(addresses + 40, 8), 0, 8);
     messages(d_root);
@@ -126,7 +141,7 @@ h5_reader::span h5_reader::part(span whole, uint64_t offset, uint64_t size) cons
 
 h5_reader::span h5_reader::at(uint64_t address, uint64_t size) const
 {
-    return part({ d_file.data(), d_file.size() }, address, size);
+    return part({ d_file.get(), d_size }, address, size);
 }
 
 // A little-endian number.
@@ -357,6 +372,33 @@ long h5_reader::integer(const std::string& name, long lo, long hi) const
     return value;
 }
 
+double h5_reader::real(const std::string& name, double lo, double hi) const
+{
+    attribute a;
+    if (!find_attribute(name, a))
+        fail("has no attribute '" + name + "'");
+    const std::vector<uint64_t> shape = shape_of(a.space);
+    const int size = float_size(a.type), bytes = std::abs(size);
+    if (size == 0 || !(shape.empty() || shape == std::vector<uint64_t>{ 1 }))
+        fail("attribute '" + name + "' is no floating-point number");
+    uint64_t bits = 0;
+    for (int i = 0; i < bytes; i++)
+        bits = bits << 8 | number(a.data, size < 0 ? i : bytes - 1 - i, 1);
+    double value;
+    if (bytes == 4) {
+        const uint32_t word = bits;
+        float x;
+        std::memcpy(&x, &word, 4);
+        value = x;
+    } else {
+        std::memcpy(&value, &bits, 8);
+    }
+    if (!(value >= lo && value <= hi))
+        fail("attribute '" + name + "' is " + std::to_string(value) + ", allowed is " +
+             std::to_string(lo) + " to " + std::to_string(hi));
+    return value;
+}
+
 // 4 or 8 for an IEEE float, negative if big-endian; 0 for other types.
 int h5_reader::float_size(span type) const
 {
@@ -375,9 +417,8 @@ int h5_reader::float_size(span type) const
     return type.data[1] & 1 ? -size : size;
 }
 
-std::vector<float> h5_reader::floats(const std::string& name,
-                                     const std::vector<size_t>& expected,
-                                     std::vector<size_t>& found) const
+h5_array h5_reader::locate(const std::string& name,
+                           const std::vector<size_t>& expected) const
 {
     const std::string array = "array '" + name + "'";
     uint64_t object;
@@ -397,8 +438,9 @@ std::vector<float> h5_reader::floats(const std::string& name,
         fail("'" + name + "' is no array");
 
     // One float, or two in a compound.
-    uint64_t item = number(type, 4, 4), offsets[2] = { 0, 0 };
-    int parts = 1, size = float_size(type);
+    h5_array found;
+    found.item_size = number(type, 4, 4);
+    found.float_size = float_size(type);
     if ((number(type, 0, 1) & 15) == compound && number(type, 1, 2) == 2) {
         const unsigned version = type.data[0] >> 4;
         uint64_t offset = 8;
@@ -409,7 +451,7 @@ std::vector<float> h5_reader::floats(const std::string& name,
                 offset++;
             offset = version < 3 ? begin + padded(offset + 1 - begin) : offset + 1;
             const int bytes = version < 3 ? 4 : 1;
-            offsets[i] = number(type, offset, bytes);
+            found.offsets[i] = number(type, offset, bytes);
             // Version 1 has the dimensions of a member here.
             if (version == 1 && number(type, offset + 4, 1) != 0)
                 fail(array + " is neither of real nor of complex floats");
@@ -418,26 +460,25 @@ std::vector<float> h5_reader::floats(const std::string& name,
                 float_size(part(type, offset, type.size - std::min(offset, type.size)));
             offset += 20;
         }
-        parts = 2;
-        size = sizes[0] == sizes[1] ? sizes[0] : 0;
-        if (offsets[0] >= offsets[1] || offsets[1] + std::abs(size) > item)
-            size = 0;
+        found.parts = 2;
+        found.float_size = sizes[0] == sizes[1] ? sizes[0] : 0;
+        if (found.offsets[0] >= found.offsets[1] ||
+            found.offsets[1] + std::abs(found.float_size) > found.item_size)
+            found.float_size = 0;
     }
-    if (size == 0)
+    if (found.float_size == 0)
         fail(array + " is neither of real nor of complex floats");
-    const uint64_t bytes = std::abs(size);
-
     const std::vector<uint64_t> shape = shape_of(space);
     if (shape.empty())
         fail("'" + name + "' is no array");
-    found.assign(shape.begin(), shape.end());
-    if (parts == 2)
-        found.push_back(2);
-    bool fits = found.size() == expected.size();
-    for (size_t i = 0; fits && i < found.size(); i++)
-        fits = found[i] > 0 && (expected[i] == 0 || found[i] == expected[i]);
+    found.shape.assign(shape.begin(), shape.end());
+    if (found.parts == 2)
+        found.shape.push_back(2);
+    bool fits = found.shape.size() == expected.size();
+    for (size_t i = 0; fits && i < expected.size(); i++)
+        fits = found.shape[i] > 0 && (expected[i] == 0 || found.shape[i] == expected[i]);
     if (!fits)
-        fail(array + " has shape " + shape_text(found, "0") + ", expected " +
+        fail(array + " has shape " + shape_text(found.shape, "0") + ", expected " +
              shape_text(expected, "any"));
 
     if (number(layout, 0, 1) != 3 || number(layout, 1, 1) > 1)
@@ -451,21 +492,25 @@ std::vector<float> h5_reader::floats(const std::string& name,
             fail(array + " has no data");
         data = at(address, number(layout, 10, 8));
     }
-    uint64_t items = 1;
+    found.address = data.data - d_file.get();
+    found.items = 1;
     for (const uint64_t n : shape) {
-        if (n > data.size / item / items)
+        if (n > data.size / found.item_size / found.items)
             fail(array + " is larger than the data stored for it");
-        items *= n;
+        found.items *= n;
     }
+    return found;
+}
 
-    std::vector<float> values(items * parts);
-    float* to = values.data();
-    for (uint64_t i = 0; i < items; i++)
+bool h5_array::decode(const uint8_t* from, size_t count, float* to) const
+{
+    const int bytes = std::abs(float_size);
+    for (size_t i = 0; i < count; i++, from += item_size)
         for (int p = 0; p < parts; p++) {
-            const uint8_t* from = data.data + i * item + offsets[p];
             uint64_t bits = 0;
-            for (uint64_t b = 0; b < bytes; b++)
-                bits = bits << 8 | from[size < 0 ? b : bytes - 1 - b];
+            for (int b = 0; b < bytes; b++)
+                bits =
+                    bits << 8 | from[offsets[p] + (float_size < 0 ? b : bytes - 1 - b)];
             if (bytes == 4) {
                 const uint32_t word = bits;
                 std::memcpy(to, &word, 4);
@@ -478,8 +523,20 @@ std::vector<float> h5_reader::floats(const std::string& name,
                           : std::numeric_limits<float>::infinity();
             }
             if (!std::isfinite(*to++))
-                fail(array + " has a value that is not finite");
+                return false;
         }
+    return true;
+}
+
+std::vector<float> h5_reader::floats(const std::string& name,
+                                     const std::vector<size_t>& expected,
+                                     std::vector<size_t>& shape) const
+{
+    const h5_array array = locate(name, expected);
+    shape = array.shape;
+    std::vector<float> values(array.items * array.parts);
+    if (!array.decode(d_file.get() + array.address, array.items, values.data()))
+        fail("array '" + name + "' has a value that is not finite");
     return values;
 }
 

@@ -9,11 +9,26 @@
 #define INCLUDED_CSIFEEDBACK_H5_H
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace gr {
 namespace csifeedback {
+
+//! Where an array of floats, or of pairs of them, lies in a file, and how it is coded.
+struct h5_array {
+    std::vector<size_t> shape;      //!< pairs have a last size of 2
+    uint64_t address = 0;           //!< of the first item
+    uint64_t items = 0;             //!< floats or pairs
+    uint64_t item_size = 0;         //!< in bytes
+    int parts = 1;                  //!< floats of an item, 1 or 2
+    int float_size = 0;             //!< bytes of a float, 4 or 8; negative: big-endian
+    uint64_t offsets[2] = { 0, 0 }; //!< of the floats in an item
+
+    //! Decodes items as floats of this machine; false if one is not finite.
+    bool decode(const uint8_t* from, size_t count, float* to) const;
+};
 
 /*!
  * \brief An HDF5 file of untrusted content, held in memory.
@@ -31,11 +46,12 @@ class h5_reader
 {
 public:
     /*!
-     * \brief Reads a regular file of at most 1 GiB.
+     * \brief Reads a regular file of at most 1 GiB, or maps one of any size.
      * \param path its name
      * \param what the kind of file that is expected, for error texts
+     * \param map  maps it into memory: nobody may shorten it while this object lives
      */
-    h5_reader(const std::string& path, const char* what);
+    h5_reader(const std::string& path, const char* what, bool map = false);
 
     const std::string& path() const { return d_path; }
     //! Whether there is a group or array of this name, such as "encoder/W".
@@ -46,6 +62,14 @@ public:
     std::string text(const std::string& name) const;
     //! An integer attribute of the root within [lo, hi].
     long integer(const std::string& name, long lo, long hi) const;
+    //! A floating-point attribute of the root within [lo, hi].
+    double real(const std::string& name, double lo, double hi) const;
+    /*!
+     * \brief Finds an array of floats, or of complex ones, which get a last size of 2.
+     * \param name  array
+     * \param shape its shape as it must be; 0 stands for any size from 1 on
+     */
+    h5_array locate(const std::string& name, const std::vector<size_t>& shape) const;
     /*!
      * \brief Reads an array of floats, or of complex ones, which get a last size of 2.
      * \param name  array
@@ -93,7 +117,8 @@ private:
     int float_size(span type) const;
 
     std::string d_path;
-    std::vector<uint8_t> d_file;
+    std::shared_ptr<const uint8_t> d_file;
+    uint64_t d_size;
     uint64_t d_root; // address of the root group's header
 };
 

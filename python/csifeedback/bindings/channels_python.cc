@@ -8,11 +8,21 @@
 #include <gnuradio/csifeedback/cdl_channel.h>
 #include <gnuradio/csifeedback/channel_generator.h>
 #include <gnuradio/csifeedback/cost2100_channel.h>
+#include <gnuradio/csifeedback/dataset_channel.h>
+#include <gnuradio/csifeedback/dataset_file.h>
 #include <pybind11/stl.h>
+#include <chrono>
 
 using namespace gr::csifeedback;
 using namespace csifeedback_python;
 using cf = std::complex<float>;
+
+namespace {
+
+// Of one array: 64 GiB.
+constexpr size_t most_values = size_t(1) << 33;
+
+} // namespace
 
 void bind_channels(py::module& m)
 {
@@ -171,20 +181,43 @@ void bind_channels(py::module& m)
             if (!model)
                 throw std::invalid_argument("generate_channels: model is null");
             const channel_grid& grid = model->grid();
-            const size_t rows = na > 0 && na <= grid.nc ? na : grid.nc;
-            py::array_t<cf> matrices({ count, rows, size_t(grid.nt) });
+            const size_t rows = na > 0 && na <= grid.nc ? na : grid.nc, nt = grid.nt;
+            if (count > most_values / (rows * nt))
+                throw std::invalid_argument(
+                    "count is " + std::to_string(count) + ", allowed is 0 to " +
+                    std::to_string(most_values / (rows * nt)) + " at once");
+            py::array_t<cf> matrices({ count, rows, nt });
             py::array_t<double> energy(count), lost(count);
-            std::vector<channel_sample_info> info(count);
             cf* out = matrices.mutable_data();
-            {
-                py::gil_scoped_release release;
-                generate_channels(
-                    model, first, count, na, precursor, threads, out, info.data());
-            }
-            for (size_t i = 0; i < count; i++) {
-                energy.mutable_data()[i] = info[i].energy;
-                lost.mutable_data()[i] = info[i].energy_lost;
-            }
+            std::vector<channel_sample_info> info;
+            // In steps of about a tenth of a second, so that Ctrl-C is heeded.
+            size_t done = 0, step = 16;
+            do {
+                step = std::min(step, count - done);
+                info.resize(step);
+                const auto start = std::chrono::steady_clock::now();
+                {
+                    py::gil_scoped_release release;
+                    generate_channels(model,
+                                      first + done,
+                                      step,
+                                      na,
+                                      precursor,
+                                      threads,
+                                      out + done * rows * nt,
+                                      info.data());
+                }
+                if (PyErr_CheckSignals() != 0)
+                    throw py::error_already_set();
+                for (size_t i = 0; i < step; i++) {
+                    energy.mutable_data()[done + i] = info[i].energy;
+                    lost.mutable_data()[done + i] = info[i].energy_lost;
+                }
+                done += step;
+                if (std::chrono::steady_clock::now() - start <
+                    std::chrono::milliseconds(50))
+                    step *= 2;
+            } while (done < count);
             return py::make_tuple(matrices, energy, lost);
         },
         py::arg("model"),
@@ -197,4 +230,53 @@ void bind_channels(py::module& m)
         "(count, rows, nt), the energy of each whole H, and the fraction lost by the cut "
         "to "
         "na rows. na = 0: whole matrices.");
+
+    py::class_<dataset_file, dataset_file::sptr>(
+        m, "dataset_file", "A data set of channel matrices, opened for reading.")
+        .def(py::init(&dataset_file::open), py::arg("path"))
+        .def("path", &dataset_file::path)
+        .def("whole", &dataset_file::whole)
+        .def("nc", &dataset_file::nc)
+        .def("na", &dataset_file::na)
+        .def("nt", &dataset_file::nt)
+        .def("precursor", &dataset_file::precursor)
+        .def("align", &dataset_file::align)
+        .def("spacing_hz", &dataset_file::spacing_hz)
+        .def("sample_interval_s", &dataset_file::sample_interval_s)
+        .def("samples", &dataset_file::samples)
+        .def("text", &dataset_file::text, py::arg("name"))
+        .def("integer", &dataset_file::integer, py::arg("name"))
+        .def("energy",
+             [](const dataset_file& self) {
+                 return py::array_t<float>(self.energy().size(), self.energy().data());
+             })
+        .def("energy_lost",
+             [](const dataset_file& self) {
+                 return py::array_t<float>(self.energy_lost().size(),
+                                           self.energy_lost().data());
+             })
+        .def(
+            "read",
+            [](const dataset_file& self, uint64_t first, size_t count) {
+                if (first > self.samples() || count > self.samples() - first)
+                    throw std::invalid_argument(
+                        self.path() + ": first is " + std::to_string(first) +
+                        " and count " + std::to_string(count) + ", but there are " +
+                        std::to_string(self.samples()) + " samples");
+                const int rows = self.whole() ? self.nc() : self.na();
+                py::array_t<cf> matrices({ count, size_t(rows), size_t(self.nt()) });
+                cf* out = matrices.mutable_data();
+                {
+                    py::gil_scoped_release release;
+                    self.read(first, count, out);
+                }
+                return matrices;
+            },
+            py::arg("first"),
+            py::arg("count"),
+            "Matrices [first, first + count), complex64 (count, rows, nt).");
+    py::class_<dataset_channel, channel_model, dataset_channel::sptr>(
+        m, "dataset_channel", "Replays the matrices of a data set, again and again.")
+        .def(py::init(&dataset_channel::make), py::arg("path"))
+        .def("samples", &dataset_channel::samples);
 }

@@ -1,0 +1,192 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "check.h"
+#include <gnuradio/csifeedback/angular_delay_transform.h>
+#include <gnuradio/csifeedback/dataset_channel.h>
+#include <volk/volk_alloc.hh>
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <mutex>
+
+namespace gr {
+namespace csifeedback {
+
+namespace {
+
+using cf = std::complex<float>;
+
+constexpr size_t largest_in_memory = size_t(256) << 20;
+
+std::string quoted(const std::string& text)
+{
+    std::string json = "\"";
+    for (const unsigned char c : text) {
+        if (c == '"' || c == '\\')
+            json += '\\';
+        if (c < 0x20) {
+            char code[8];
+            std::snprintf(code, sizeof(code), "\\u%04x", c);
+            json += code;
+        } else {
+            json += c;
+        }
+    }
+    return json + "\"";
+}
+
+class dataset_channel_impl : public dataset_channel
+{
+public:
+    explicit dataset_channel_impl(const std::string& path)
+        : d_file(dataset_file::open(path)),
+          d_rows(d_file->whole() ? d_file->nc() : d_file->na()),
+          d_size(size_t(d_rows) * d_file->nt())
+    {
+        d_grid.nc = d_file->nc();
+        d_grid.nt = d_file->nt();
+        if (d_file->spacing_hz() > 0)
+            d_grid.spacing_hz = d_file->spacing_hz();
+        if (d_file->samples() <= largest_in_memory / sizeof(cf) / d_size) {
+            d_matrices.resize(d_file->samples() * d_size);
+            d_file->read(0, d_file->samples(), d_matrices.data());
+        }
+    }
+
+    std::string name() const override { return "dataset"; }
+    std::string parameters() const override
+    {
+        return "{\"model\": \"dataset\", \"file\": " + quoted(d_file->path()) +
+               ", \"channel\": " + quoted(d_file->text("channel")) +
+               ", \"command\": " + quoted(d_file->text("command")) + "}";
+    }
+    const channel_grid& grid() const override { return d_grid; }
+    double sample_interval_s() const override { return d_file->sample_interval_s(); }
+    uint64_t samples() const override { return d_file->samples(); }
+    std::vector<propagation_path> paths(uint64_t) const override { return {}; }
+
+    void generate(uint64_t index, cf* H, channel_sample_info* info) const override
+    {
+        index %= samples();
+        if (d_file->whole()) {
+            get(index, H);
+        } else {
+            volk::vector<cf> ha(d_size);
+            get(index, ha.data());
+            const borrowed transform(*this, d_file->na(), d_file->precursor());
+            transform->inverse(ha.data(), H);
+        }
+        if (info)
+            *info = { 0, d_file->energy()[index], d_file->energy_lost()[index] };
+    }
+
+    void generate_truncated(uint64_t index,
+                            int na,
+                            int precursor,
+                            cf* Ha,
+                            channel_sample_info* info) const override
+    {
+        check_range("generate_truncated", "na", na, 1, d_grid.nc);
+        check_range("generate_truncated", "precursor", precursor, 0, na - 1);
+        index %= samples();
+        const int nt = d_grid.nt;
+        volk::vector<cf> matrix(d_size);
+        get(index, matrix.data());
+        if (d_file->whole()) {
+            const borrowed transform(*this, na, precursor);
+            transform->forward(matrix.data(), Ha);
+        } else {
+            // Row r of the file is delay r - d_file->precursor(), modulo nc.
+            std::fill(Ha, Ha + size_t(na) * nt, cf(0));
+            for (int r = 0; r < d_rows; r++) {
+                const int to =
+                    (r - d_file->precursor() + precursor + d_grid.nc) % d_grid.nc;
+                if (to < na)
+                    std::copy_n(matrix.data() + size_t(r) * nt, nt, Ha + size_t(to) * nt);
+            }
+        }
+        if (info) {
+            const double there = energy(matrix.data(), d_size),
+                         kept = energy(Ha, size_t(na) * nt);
+            const double lost = d_file->energy_lost()[index];
+            *info = { 0,
+                      d_file->energy()[index],
+                      there > 0
+                          ? std::min(1.0, std::max(0.0, 1 - (1 - lost) * kept / there))
+                          : lost };
+        }
+    }
+
+private:
+    // A transform that no other thread uses meanwhile.
+    class borrowed
+    {
+    public:
+        borrowed(const dataset_channel_impl& owner, int na, int precursor)
+            : d_owner(owner), d_key(na, precursor)
+        {
+            {
+                const std::lock_guard<std::mutex> lock(owner.d_mutex);
+                auto& idle = owner.d_idle[d_key];
+                if (!idle.empty()) {
+                    d_transform = idle.back();
+                    idle.pop_back();
+                    return;
+                }
+            }
+            d_transform = angular_delay_transform::make(
+                owner.d_grid.nc, owner.d_grid.nt, na, precursor);
+        }
+        ~borrowed()
+        {
+            const std::lock_guard<std::mutex> lock(d_owner.d_mutex);
+            d_owner.d_idle[d_key].push_back(d_transform);
+        }
+        angular_delay_transform* operator->() const { return d_transform.get(); }
+
+    private:
+        const dataset_channel_impl& d_owner;
+        const std::pair<int, int> d_key;
+        angular_delay_transform::sptr d_transform;
+    };
+
+    void get(uint64_t index, cf* to) const
+    {
+        if (d_matrices.empty())
+            d_file->read(index, 1, to);
+        else
+            std::copy_n(d_matrices.data() + index * d_size, d_size, to);
+    }
+
+    static double energy(const cf* x, size_t n)
+    {
+        double sum = 0;
+        for (size_t i = 0; i < n; i++)
+            sum += std::norm(x[i]);
+        return sum;
+    }
+
+    const dataset_file::sptr d_file;
+    const int d_rows;
+    const size_t d_size;
+    channel_grid d_grid;
+    std::vector<cf> d_matrices; // empty if they are too many
+    mutable std::mutex d_mutex;
+    mutable std::map<std::pair<int, int>, std::vector<angular_delay_transform::sptr>>
+        d_idle;
+};
+
+} // namespace
+
+dataset_channel::sptr dataset_channel::make(const std::string& path)
+{
+    return std::make_shared<dataset_channel_impl>(path);
+}
+
+} // namespace csifeedback
+} // namespace gr
