@@ -123,6 +123,8 @@ inline double
 get_real(const pmt::pmt_t& metadata, const pmt::pmt_t& name, double fallback)
 {
     const pmt::pmt_t found = pmt::dict_ref(metadata, name, pmt::PMT_NIL);
+    if (pmt::is_uint64(found))
+        return pmt::to_uint64(found);
     return pmt::is_real(found) || pmt::is_integer(found) ? pmt::to_double(found)
                                                          : fallback;
 }
