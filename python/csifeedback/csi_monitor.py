@@ -24,7 +24,7 @@ COLOURS = np.stack([np.interp(np.linspace(0, 9, 256), np.arange(10), channel)
                     for channel in _VIRIDIS.T], axis=1).round().astype(np.uint8)
 
 TRUTHS_KEPT = 256
-ERROR_FLOOR_DB = -50
+ERROR_TOP_DB, ERROR_FLOOR_DB = 10, -40
 
 
 def to_image(magnitude, peak, span_db):
@@ -187,9 +187,10 @@ class _Widget(QtWidgets.QWidget):
                          f"error ||H - H^||\u00b2 / ||H||\u00b2 of the last {self._history} frames")
 
         def y(db):
-            return rect.top() + rect.height() * min(1, max(0, db / ERROR_FLOOR_DB))
+            part = (ERROR_TOP_DB - db) / (ERROR_TOP_DB - ERROR_FLOOR_DB)
+            return rect.top() + rect.height() * min(1, max(0, part))
 
-        for db in range(0, ERROR_FLOOR_DB - 1, -10):
+        for db in range(ERROR_TOP_DB, ERROR_FLOOR_DB - 1, -10):
             painter.setPen(grey)
             painter.drawLine(rect.left(), int(y(db)), rect.right(), int(y(db)))
             painter.setPen(text)
