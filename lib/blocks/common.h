@@ -116,6 +116,9 @@ inline double
 get_real(const pmt::pmt_t& metadata, const pmt::pmt_t& name, double fallback)
 {
     const pmt::pmt_t found = pmt::dict_ref(metadata, name, pmt::PMT_NIL);
+    uint64_t number;
+    if (to_number(found, number))
+        return number;
     return pmt::is_real(found) || pmt::is_integer(found) ? pmt::to_double(found)
                                                          : fallback;
 }
@@ -126,6 +129,18 @@ inline bool number_of(const pmt::pmt_t& message, uint64_t& frame)
     if (pmt::is_pair(message) && pmt::is_dict(pmt::car(message)))
         return get_number(pmt::car(message), key::frame(), frame);
     return to_number(message, frame);
+}
+
+/*!
+ * \brief The number nearest to a known one that ends in the same 16 bits as `frame`.
+ *
+ * Feedback frames carry 16 bits of the frame number, so a number that came over the link
+ * stands for every number that ends in them.
+ */
+inline uint64_t nearest_frame(uint64_t frame, uint64_t known)
+{
+    const int16_t step = uint16_t(frame) - uint16_t(known);
+    return step < 0 && known < uint64_t(-step) ? frame & 0xffff : known + step;
 }
 
 inline bool all_finite(const float* x, size_t n)

@@ -38,13 +38,15 @@ class Progress:
         self._what, self._total = what, total
         self._terminal = sys.stderr.isatty()
         self._start = self._last = time.monotonic()
+        self._done = 0
 
     def update(self, done):
         """Shows that `done` of the total are done."""
         now = time.monotonic()
-        if now - self._last < (0.2 if self._terminal else 10) and done < self._total:
+        if done == self._done or (now - self._last < (0.2 if self._terminal else 10)
+                                  and done < self._total):
             return
-        self._last = now
+        self._last, self._done = now, done
         elapsed = now - self._start
         left = elapsed / done * (self._total - done) if done else float("nan")
         text = (f"{self._what}: {done} of {self._total} ({100 * done / self._total:.0f} %), "
