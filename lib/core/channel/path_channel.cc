@@ -90,7 +90,7 @@ path_channel::path_channel(const char* where,
             where, "antenna_spacing", grid.antenna_spacing, "above 0, at most 1000");
     d_fine = std::max<size_t>(d_fine, 2 * kernel_width);
     d_to_frequency = std::make_unique<fft_plan>(
-        d_fine, grid.nt, 1, d_fine + kernel_width, 1, d_fine, FFTW_FORWARD);
+        d_fine, grid.nt, 1, d_fine + kernel_width, 1, d_fine, FFTW_FORWARD, false, true);
     for (int i = 0; i < grid.nc; i++)
         d_row_turns.push_back(std::polar(1.0, M_PI * i / grid.nc));
     for (int i = 0; i < grid.nt; i++)
