@@ -6,6 +6,7 @@
  */
 
 #include "channel/path_channel.h"
+#include "channel/phasor.h"
 #include "check.h"
 #include "kernels/kernels.h"
 #include <volk/volk.h>
@@ -23,6 +24,9 @@ namespace {
 // an oversampling of two: relative error about 1e-6.
 constexpr int kernel_width = 8;
 constexpr double kernel_beta = 2.30 * kernel_width;
+// Steps of its table from one point of the grid to the next: the error of linear
+// interpolation between them is 1.5e-7.
+constexpr int kernel_steps = 1024;
 
 double spreading_kernel(double z)
 {
@@ -48,8 +52,9 @@ void dirichlet(double x,
                std::complex<float>* out)
 {
     const double v = first - x;
-    const double sine = std::sin(M_PI * v), cosine = std::cos(M_PI * v);
-    const double a = std::cos(M_PI * v / count), b = std::sin(M_PI * v / count);
+    const std::complex<double> half = phasor(v / 2), part = phasor(v / (2 * count));
+    const double sine = half.imag(), cosine = half.real();
+    const double a = part.real(), b = part.imag();
     const double norm = 1 / std::sqrt(double(count));
     const std::complex<double> common =
         gain * std::complex<double>(cosine * sine * norm, sine * sine * norm);
@@ -95,6 +100,10 @@ path_channel::path_channel(const char* where,
         d_row_turns.push_back(std::polar(1.0, M_PI * i / grid.nc));
     for (int i = 0; i < grid.nt; i++)
         d_beam_turns.push_back(std::polar(1.0, M_PI * i / grid.nt));
+    for (int step = 0; step <= kernel_steps + 1; step++)
+        for (int i = 0; i < kernel_width; i++)
+            d_kernel.push_back(spreading_kernel(
+                (i + double(step) / kernel_steps) / (kernel_width / 2.0) - 1));
     // The kernel's Fourier transform at each subcarrier, by the trapezoidal rule.
     d_deconvolve.resize(grid.nc);
     constexpr int points = 200;
@@ -158,17 +167,19 @@ void path_channel::spread(workspace& w) const
         // Delays are known modulo 1 / spacing; subcarriers are counted from the middle
         // one.
         double turn = p.delay_s * d_grid.spacing_hz;
-        std::complex<double> antenna =
-            p.gain * std::polar(1.0, -2 * M_PI * std::fmod(turn * (d_grid.nc / 2), 1.0));
-        const std::complex<double> step =
-            std::polar(1.0, -2 * M_PI * d_grid.antenna_spacing * p.u);
+        std::complex<double> antenna = p.gain * phasor(-turn * (d_grid.nc / 2));
+        const std::complex<double> step = phasor(-d_grid.antenna_spacing * p.u);
         turn -= std::floor(turn);
         const double position = turn * d_fine;
         const int64_t first = std::ceil(position - kernel_width / 2.0);
+        const double place = (first - position + kernel_width / 2.0) * kernel_steps;
+        const int entry = place;
+        const float part = place - entry;
+        const float* w0 = d_kernel.data() + entry * kernel_width;
         float weight[2 * kernel_width];
         for (int i = 0; i < kernel_width; i++)
             weight[2 * i] = weight[2 * i + 1] =
-                spreading_kernel((first + i - position) / (kernel_width / 2.0));
+                w0[i] + part * (w0[i + kernel_width] - w0[i]);
         // Points beyond the end are added to the first ones below.
         const size_t start = (first + int64_t(d_fine)) % int64_t(d_fine);
         float* to = reinterpret_cast<float*>(w.grid.data() + start);

@@ -71,7 +71,8 @@ private:
     const bool d_normalize;
     size_t d_fine; // points of the fine delay grid
     std::unique_ptr<fft_plan> d_to_frequency;
-    std::vector<float> d_deconvolve;                // nc factors
+    std::vector<float> d_kernel;     // the spreading kernel, kernel_width values a step
+    std::vector<float> d_deconvolve; // nc factors
     std::vector<std::complex<double>> d_row_turns;  // exp(j pi i / nc)
     std::vector<std::complex<double>> d_beam_turns; // exp(j pi i / nt)
 };
