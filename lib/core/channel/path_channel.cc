@@ -41,15 +41,17 @@ double spreading_kernel(double z)
  * With v = r - x the sum is exp(j pi (count - 1) v / count) sin(pi v) / sin(pi v / count)
  * = exp(j pi v) sin(pi v) (cot(pi v / count) - j), the first two factors of which are the
  * same for all r.
- * \param turns exp(j pi i / count) of the rows i = 0, 1, ...
+ * \param turn_re, turn_im exp(j pi i / count) of the rows i = 0, 1, ...
  */
 void dirichlet(double x,
                int count,
                int first,
                int rows,
                std::complex<double> gain,
-               const std::complex<double>* turns,
-               std::complex<float>* out)
+               const double* turn_re,
+               const double* turn_im,
+               float* out_re,
+               float* out_im)
 {
     const double v = first - x;
     const std::complex<double> half = phasor(v / 2), part = phasor(v / (2 * count));
@@ -58,20 +60,21 @@ void dirichlet(double x,
     const double norm = 1 / std::sqrt(double(count));
     const std::complex<double> common =
         gain * std::complex<double>(cosine * sine * norm, sine * sine * norm);
+    const double common_re = common.real(), common_im = common.imag();
     for (int i = 0; i < rows; i++) {
-        const double re = a * turns[i].real() - b * turns[i].imag(),
-                     im = b * turns[i].real() + a * turns[i].imag();
+        const double re = a * turn_re[i] - b * turn_im[i],
+                     im = b * turn_re[i] + a * turn_im[i];
         const double cotangent = re / im;
-        out[i] = std::complex<float>(common.real() * cotangent + common.imag(),
-                                     common.imag() * cotangent - common.real());
+        out_re[i] = common_re * cotangent + common_im;
+        out_im[i] = common_im * cotangent - common_re;
     }
     // A delay on the grid: all terms of the row's sum are 1, and the others cancel.
     if (std::abs(sine) < 1e-9)
         for (int i = 0; i < rows; i++) {
             const double turn = (v + i) / count;
-            out[i] = std::abs(turn - std::round(turn)) * count < 0.5
-                         ? std::complex<float>(gain * std::sqrt(double(count)))
-                         : std::complex<float>(0);
+            const bool hit = std::abs(turn - std::round(turn)) * count < 0.5;
+            out_re[i] = hit ? gain.real() * std::sqrt(double(count)) : 0;
+            out_im[i] = hit ? gain.imag() * std::sqrt(double(count)) : 0;
         }
 }
 
@@ -97,9 +100,9 @@ path_channel::path_channel(const char* where,
     d_to_frequency = std::make_unique<fft_plan>(
         d_fine, grid.nt, 1, d_fine + kernel_width, 1, d_fine, FFTW_FORWARD, false, true);
     for (int i = 0; i < grid.nc; i++)
-        d_row_turns.push_back(std::polar(1.0, M_PI * i / grid.nc));
+        d_row_turns.push_back(phasor(0.5 * i / grid.nc));
     for (int i = 0; i < grid.nt; i++)
-        d_beam_turns.push_back(std::polar(1.0, M_PI * i / grid.nt));
+        d_beam_turns.push_back(phasor(0.5 * i / grid.nt));
     for (int step = 0; step <= kernel_steps + 1; step++)
         for (int i = 0; i < kernel_width; i++)
             d_kernel.push_back(spreading_kernel(
@@ -255,7 +258,8 @@ void path_channel::generate_truncated(uint64_t index,
     const double shift = draw_aligned(index, w.paths);
     const size_t count = w.paths.size(), nt = d_grid.nt, columns = padded(nt);
     w.row.resize(count * na);
-    w.angle.resize(nt);
+    w.row_re.resize(na);
+    w.row_im.resize(na);
     w.column_re.assign(count * columns, 0);
     w.column_im.assign(count * columns, 0);
     for (size_t p = 0; p < count; p++) {
@@ -265,20 +269,24 @@ void path_channel::generate_truncated(uint64_t index,
                   -precursor,
                   na,
                   path.gain,
-                  d_row_turns.data(),
-                  w.row.data() + p * na);
+                  d_row_turns.re.data(),
+                  d_row_turns.im.data(),
+                  w.row_re.data(),
+                  w.row_im.data());
+        volk_32f_x2_interleave_32fc(
+            w.row.data() + p * na, w.row_re.data(), w.row_im.data(), na);
         // The DFT over the antennas has the other sign: this is its conjugate.
         dirichlet(-path.u * d_grid.antenna_spacing * nt,
                   nt,
                   0,
                   nt,
                   1.0,
-                  d_beam_turns.data(),
-                  w.angle.data());
-        for (size_t m = 0; m < nt; m++) {
-            w.column_re[p * columns + m] = w.angle[m].real();
-            w.column_im[p * columns + m] = -w.angle[m].imag();
-        }
+                  d_beam_turns.re.data(),
+                  d_beam_turns.im.data(),
+                  w.column_re.data() + p * columns,
+                  w.column_im.data() + p * columns);
+        for (size_t m = 0; m < nt; m++)
+            w.column_im[p * columns + m] = -w.column_im[p * columns + m];
     }
     w.out_re.resize(na * columns);
     w.out_im.resize(na * columns);
