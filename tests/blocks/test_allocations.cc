@@ -129,6 +129,7 @@ model_file::sptr model(const char* name)
     return model_file::open(std::string(CSIFEEDBACK_MODELS "/") + name);
 }
 model_file::sptr klt() { return model("cost2100-indoor-klt.h5"); }
+model_file::sptr outdoor() { return model("cost2100-outdoor-klt.h5"); }
 model_file::sptr orthonormal() { return model("cost2100-indoor-orthonormal.h5"); }
 quantizer::sptr six_bits() { return scalar_quantizer::make_lloyd_max(klt(), m, 6); }
 
@@ -258,7 +259,7 @@ TEST(stream, csi_decoder)
 {
     for (const decoder::sptr& d :
          { linear_decoder::make(klt(), m),
-           linear_decoder::make(orthonormal(), m),
+           linear_decoder::make(outdoor(), m, 0.1f),
            ista_decoder::make(orthonormal(), m, true, 5, 0.02f, 1e-3f, true) })
         expect_no_allocation(
             csi_decoder::make(d), { normal_item(m), item(std::vector<float>{ 3 }) }, 1);
@@ -304,8 +305,9 @@ TEST(stream, channel_source_with_acknowledgements)
     harness h(source, {}, 1);
     for (int i = 0; i < 2 * calls; i++) {
         const uint64_t needed = h.work();
-        if (i >= calls)
+        if (i >= calls) {
             ASSERT_EQ(needed, 0u);
+        }
         source->_post(pmt::mp("ack"), pmt::from_uint64(h.produced() - 1));
     }
 }
@@ -344,8 +346,9 @@ void expect_only_the_message(gr::basic_block_sptr block,
     for (uint64_t frame = 0; frame < 2 * calls; frame++) {
         const pmt::pmt_t message = input(frame);
         const uint64_t needed = count([&] { scheduler::send(*block, port, message); });
-        if (frame >= calls)
+        if (frame >= calls) {
             ASSERT_EQ(needed, count([&] { output(frame); })) << "frame " << frame;
+        }
     }
 }
 
@@ -385,7 +388,7 @@ TEST(handler, csi_decoder)
 {
     for (const decoder::sptr& d :
          { linear_decoder::make(klt(), m),
-           linear_decoder::make(orthonormal(), m),
+           linear_decoder::make(outdoor(), m, 0.1f),
            ista_decoder::make(orthonormal(), m, true, 5, 0.02f, 1e-3f, true) })
         expect_only_the_message(
             csi_decoder::make(d),
@@ -442,7 +445,7 @@ TEST(handler, feedback_channel)
     const size_t size = feedback_frame(0).size();
     for (const int delay : { 0, 1, 5 })
         expect_only_the_message(
-            feedback_channel::make(1e-3, 0.1, 2, delay), frame_pdu, [=](uint64_t) {
+            feedback_channel::make(1e-3, 0, 0, delay), frame_pdu, [=](uint64_t) {
                 return pmt::cons(pmt::PMT_NIL, pmt::make_u8vector(size, 0));
             });
 }
@@ -512,8 +515,9 @@ TEST(handler, csi_metrics)
                 scheduler::send(*block, late ? "pdus" : "truth", message);
                 scheduler::send(*block, late ? "truth" : "pdus", message);
             });
-            if (frame >= calls)
+            if (frame >= calls) {
                 ASSERT_EQ(needed, count([&] { output(frame); })) << "frame " << frame;
+            }
         }
         EXPECT_EQ(block->report().matched, uint64_t(2 * calls));
     }
@@ -532,8 +536,9 @@ TEST(stream, csi_metrics)
             needed += count([&] { scheduler::send(*block, "pdus", message); });
         }
         needed += around.work();
-        if (call >= calls)
+        if (call >= calls) {
             ASSERT_EQ(needed, harness::at_once * ack) << "call " << call;
+        }
     }
     EXPECT_GE(around.produced(), uint64_t(2 * calls));
 }
