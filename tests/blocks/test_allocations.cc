@@ -14,6 +14,7 @@
 // one; a handler must need exactly those of the message that it sends, which each test
 // makes a second time to count them.
 
+#include "dataset_writer.h"
 #include "random.h"
 #include <gnuradio/block_detail.h>
 #include <gnuradio/buffer.h>
@@ -29,6 +30,7 @@
 #include <gnuradio/csifeedback/csi_hold.h>
 #include <gnuradio/csifeedback/csi_metrics.h>
 #include <gnuradio/csifeedback/csi_quantizer.h>
+#include <gnuradio/csifeedback/dataset_channel.h>
 #include <gnuradio/csifeedback/feedback_channel.h>
 #include <gnuradio/csifeedback/feedback_deframer.h>
 #include <gnuradio/csifeedback/feedback_frame.h>
@@ -290,9 +292,15 @@ TEST(stream, channel_source)
     cdl_parameters cdl;
     cost2100_parameters cost2100;
     cdl.grid.nc = cost2100.grid.nc = nc;
+    const scratch_directory directory;
     for (const int rows : { 0, na }) {
         expect_source_allocates_nothing(cdl_channel::make(cdl), rows);
         expect_source_allocates_nothing(cost2100_channel::make(cost2100), rows);
+        for (const bool whole : { false, true }) {
+            const std::string path = directory.file(whole ? "H.h5" : "Ha.h5");
+            write_dataset(path, whole, nc, na, nt, 5, false);
+            expect_source_allocates_nothing(dataset_channel::make(path), rows);
+        }
     }
 }
 
