@@ -68,14 +68,20 @@ void dirichlet(double x,
         out_re[i] = common_re * cotangent + common_im;
         out_im[i] = common_im * cotangent - common_re;
     }
-    // A delay on the grid: all terms of the row's sum are 1, and the others cancel.
-    if (std::abs(sine) < 1e-9)
-        for (int i = 0; i < rows; i++) {
-            const double turn = (v + i) / count;
-            const bool hit = std::abs(turn - std::round(turn)) * count < 0.5;
-            out_re[i] = hit ? gain.real() * std::sqrt(double(count)) : 0;
-            out_im[i] = hit ? gain.imag() * std::sqrt(double(count)) : 0;
+    // Close to the grid the cotangent of the nearest row is ill-conditioned.
+    if (std::abs(sine) < 1e-3) {
+        const double nearest = std::round(x), off = nearest - x;
+        const int64_t i = ((int64_t(nearest) - first) % count + count) % count;
+        if (i < rows) {
+            const double ratio =
+                off == 0 ? count
+                         : phasor(off / 2).imag() / phasor(off / (2 * count)).imag();
+            const std::complex<double> value =
+                gain * phasor(off * (count - 1) / (2 * count)) * ratio * norm;
+            out_re[i] = value.real();
+            out_im[i] = value.imag();
         }
+    }
 }
 
 // The kernels take columns in blocks of 16.

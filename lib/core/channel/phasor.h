@@ -16,7 +16,7 @@ namespace gr {
 namespace csifeedback {
 
 /*!
- * \brief exp(j 2 pi turns), to about 1e-15.
+ * \brief exp(j 2 pi turns), to 2e-15.
  *
  * Without branches and calls, several times faster than std::polar, and exact at
  * multiples of a quarter turn.
@@ -29,19 +29,22 @@ inline std::complex<double> phasor(double turns)
     const double shifted = 4 * turns + round;
     uint64_t quarters;
     std::memcpy(&quarters, &shifted, sizeof(quarters));
-    // At most an eighth of a turn is left: Taylor polynomials.
+    // At most an eighth of a turn is left: Taylor series in the square of the angle.
     const double x = 6.283185307179586 * (turns - 0.25 * (shifted - round)), y = x * x;
-    const double c =
-        1 + y * (-1. / 2 +
-                 y * (1. / 24 +
-                      y * (-1. / 720 + y * (1. / 40320 + y * (-1. / 3628800 +
-                                                              y * (1. / 479001600))))));
-    const double s =
-        x *
-        (1 + y * (-1. / 6 +
-                  y * (1. / 120 + y * (-1. / 5040 + y * (1. / 362880 +
-                                                         y * (-1. / 39916800 +
-                                                              y * (1. / 6227020800)))))));
+    constexpr double cosine[] = {
+        1,          -1. / 2,       1. / 24,        -1. / 720,
+        1. / 40320, -1. / 3628800, 1. / 479001600, -1. / 87178291200.
+    };
+    constexpr double sine[] = {
+        1,           -1. / 6,        1. / 120,         -1. / 5040,
+        1. / 362880, -1. / 39916800, 1. / 6227020800., -1. / 1307674368000.
+    };
+    double c = 0, s = 0;
+    for (int i = 7; i >= 0; i--) {
+        c = c * y + cosine[i];
+        s = s * y + sine[i];
+    }
+    s *= x;
     static constexpr double turned[5] = { 1, 0, -1, 0, 1 }; // cosines of the quarters
     const double a = turned[quarters & 3], b = turned[(quarters & 3) + 1];
     return { a * c + b * s, a * s - b * c };
