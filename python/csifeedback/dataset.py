@@ -16,12 +16,12 @@ from . import csifeedback_python as core
 from .cli.common import whole_file
 
 #: bytes of matrices that are read, generated or written at once
-BLOCK_BYTES = 1 << 25
+BLOCK_BYTES = 1 << 24
 
 
 def block_samples(rows, nt):
     """Number of complex64 matrices of rows x nt that make a block of moderate size."""
-    return max(1, min(4096, BLOCK_BYTES // (8 * rows * nt)))
+    return max(1, min(1024, BLOCK_BYTES // (8 * rows * nt)))
 
 
 class Dataset:
@@ -155,7 +155,7 @@ class DatasetWriter:
     def append(self, matrices, energy=None, energy_lost=None):
         """Adds the next samples.
 
-        matrices: complex (k, rows, nt), finite. energy: ||H||^2 of the whole matrices, (k,);
+        matrices: complex (k, rows, nt), ||.||^2 < 3e38. energy: ||H||^2 of the whole matrices, (k,);
         None: that of `matrices`. energy_lost: part of it outside the rows, (k,); None: 0.
         On OSError (disk full) what was added before is kept.
         """
@@ -164,14 +164,17 @@ class DatasetWriter:
         if list(matrices.shape[1:]) != item or len(matrices) > self.samples - self.done:
             raise ValueError(f"matrices has shape {matrices.shape}, allowed is (k, {item[0]}, "
                              f"{item[1]}) with k up to {self.samples - self.done}")
-        # One sum tells nearly always that all are finite, in a fraction of the time.
-        if not np.isfinite(np.vdot(matrices, matrices)):
-            finite = np.isfinite(matrices).all(axis=(1, 2))
-            if not finite.all():
-                raise ValueError(f"{self.path}: sample {self.done + int(np.argmin(finite))} has "
-                                 "a value that is not finite")
         if energy is None:
             energy = np.square(np.abs(matrices), dtype=np.float64).sum(axis=(1, 2))
+        with np.errstate(over="ignore"):
+            energy = np.asarray(energy, np.float32)
+        finite = np.isfinite(energy)
+        # One sum tells nearly always that all values are finite, in a fraction of the time.
+        if not np.isfinite(np.vdot(matrices, matrices)):
+            finite &= np.isfinite(matrices).all(axis=(1, 2))
+        if not finite.all():
+            raise ValueError(f"{self.path}: sample {self.done + int(np.argmin(finite))} has a "
+                             "value that is not finite or too large")
         if energy_lost is None:
             energy_lost = np.zeros(len(matrices))
         values = {self._attributes["domain"]: matrices, "energy": energy,
