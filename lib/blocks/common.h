@@ -137,6 +137,18 @@ inline bool number_of(const pmt::pmt_t& message, uint64_t& frame)
     return to_number(message, frame);
 }
 
+/*!
+ * \brief The number nearest to a known one that ends in the same 16 bits as `frame`.
+ *
+ * Feedback frames carry 16 bits of the frame number, so a number that came over the link
+ * stands for every number that ends in them.
+ */
+inline uint64_t nearest_frame(uint64_t frame, uint64_t known)
+{
+    const int16_t step = uint16_t(frame) - uint16_t(known);
+    return step < 0 && known < uint64_t(-step) ? frame & 0xffff : known + step;
+}
+
 inline bool all_finite(const float* x, size_t n)
 {
     // x - x is NaN for a NaN or an infinity, and 0 otherwise.

@@ -81,7 +81,8 @@ private:
         const auto add = [&metadata](const pmt::pmt_t& name, const pmt::pmt_t& value) {
             metadata = pmt::dict_add(metadata, name, value);
         };
-        add(key::frame(), pmt::from_uint64(unwrap(header.frame_number)));
+        d_last_frame = nearest_frame(header.frame_number, d_last_frame);
+        add(key::frame(), pmt::from_uint64(d_last_frame));
         add(d_key_ue_id, pmt::from_long(header.ue_id));
         add(key::gain_db(), pmt::from_double(gain_from_code(header.gain)));
         add(d_key_codec_id, pmt::from_long(header.codec_id));
@@ -106,20 +107,6 @@ private:
         return frame_status::ok;
     }
 
-    // The number nearest to the last one that ends in these 16 bits.
-    uint64_t unwrap(uint16_t number)
-    {
-        const int16_t step = number - uint16_t(d_last_frame & 0xffff);
-        if (d_started && (step >= 0 || d_last_frame >= uint64_t(-step)))
-            d_last_frame += step;
-        else if (!d_started)
-            d_last_frame = number;
-        else
-            return number;
-        d_started = true;
-        return d_last_frame;
-    }
-
     quantizer_slot d_quantizer;
     const int d_codec_id;
     const int d_model_id;
@@ -131,7 +118,6 @@ private:
     std::atomic<uint64_t> d_count[frame_status_count] = {};
     burst_counter d_malformed;
     burst_counter d_rejected;
-    bool d_started = false;
     uint64_t d_last_frame = 0;
 };
 
