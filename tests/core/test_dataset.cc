@@ -196,21 +196,32 @@ TEST_F(dataset, other_floats_are_converted)
 
 TEST_F(dataset, bad_attributes_are_refused)
 {
-    const std::pair<const char*, std::vector<long>> integers[] = {
-        { "format_version", { 0, 2 } },
-        { "nc", { 0, 65537, na - 1 } },
-        { "na", { 0, nc + 1, na + 1 } },
-        { "nt", { 0, 1025, nt - 1 } },
-        { "precursor", { -1, na } },
-        { "align", { -1, 2 } },
-        { "samples", { -1, samples + 1, 1L << 40 } },
-        { "seed", { -1 } },
+    const struct {
+        const char* name;
+        long value;
+        const char* text;
+    } integers[] = {
+        { "format_version", 0, "attribute 'format_version' is 0" },
+        { "format_version", 2, "attribute 'format_version' is 2" },
+        { "nc", 0, "attribute 'nc' is 0" },
+        { "nc", 65537, "attribute 'nc' is 65537" },
+        { "nc", na - 1, "attribute 'na' is 5, allowed is 1 to 4" },
+        { "na", 0, "attribute 'na' is 0" },
+        { "na", nc + 1, "attribute 'na' is 13, allowed is 1 to 12" },
+        { "na", na + 1, "array 'Ha' has shape (4, 5, 3, 2)" },
+        { "nt", 0, "attribute 'nt' is 0" },
+        { "nt", 1025, "attribute 'nt' is 1025" },
+        { "nt", nt - 1, "array 'Ha' has shape (4, 5, 3, 2)" },
+        { "precursor", -1, "attribute 'precursor' is -1" },
+        { "precursor", na, "attribute 'precursor' is 5, allowed is 0 to 4" },
+        { "align", 2, "attribute 'align' is 2" },
+        { "samples", -1, "attribute 'samples' is -1" },
+        { "samples", samples + 1, "has 4 matrices, but 5 samples by its attribute" },
+        { "samples", 1L << 40, "attribute 'samples' is 1099511627776" },
+        { "seed", -1, "attribute 'seed' is -1" },
     };
-    for (const auto& [name, values] : integers)
-        for (const long value : values)
-            expect_error([&, n = name](model_writer& f) { f.integer(n, value); },
-                         value == samples + 1 ? "5 samples by its attribute"
-                                              : "attribute '");
+    for (const auto& bad : integers)
+        expect_error([&](model_writer& f) { f.integer(bad.name, bad.value); }, bad.text);
     for (const double value : { -1.0, double(NAN), double(INFINITY) }) {
         expect_error([&](model_writer& f) { real(f, "spacing_hz", value); },
                      "attribute 'spacing_hz'");
