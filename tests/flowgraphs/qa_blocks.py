@@ -15,7 +15,7 @@ import unittest
 import h5py
 import numpy as np
 from gnuradio import csifeedback
-from grc_tools import BLOCK_FILES, Graph, make_platform
+from grc_tools import BLOCK_FILES, SOURCE, Graph, make_platform
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # GRC logs every value that it cannot evaluate; the tests look at its messages.
@@ -60,7 +60,9 @@ class TestBlocks(unittest.TestCase):
         expected = {"csifeedback_" + name for name in blocks | {"csi_monitor"}}
         expected |= {"variable_csifeedback_" + name for name in OBJECTS}
         self.assertEqual(set(self.keys()), expected)
+        manual = (SOURCE / "docs" / "blocks.md").read_text(encoding="utf-8")
         for key in self.keys():
+            self.assertIn("`" + re.sub("^(variable_)?csifeedback_", "", key) + "`", manual)
             block = self.platform.blocks[key]
             self.assertEqual(block.category[0], "CSI Feedback", key)
             text = block.documentation[""]

@@ -118,7 +118,11 @@ void bind_core(py::module& m)
              py::arg("path"),
              "Opens a model by file name, or by the name of an installed model. Raises "
              "ValueError naming the file and what is wrong with it.")
-        .def("__repr__", [](const model_file& self) { return "<" + self.path() + ">"; })
+        .def("__repr__",
+             [](const model_file& self) {
+                 return "<" + self.codec() + ", " + std::to_string(self.na()) + " x " +
+                        std::to_string(self.nt()) + ">";
+             })
         .def_property_readonly("path", &model_file::path)
         .def_property_readonly("codec", &model_file::codec)
         .def_property_readonly("nc", &model_file::nc)
