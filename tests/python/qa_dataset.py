@@ -33,8 +33,9 @@ from gnuradio.csifeedback.dataset import Dataset, DatasetWriter
 
 APPS = os.environ["CSIFEEDBACK_APPS"]
 
-#: A small data set that takes a second or so, and many blocks.
+#: A small data set that takes some seconds, and many blocks.
 SMALL = ("--channel", "cdl-a", "--nc", "64", "--na", "8", "--nt", "4")
+SAMPLES = 12_000
 
 
 def start(program, *args, **options):
@@ -288,7 +289,7 @@ class TestGenerate(TestCase):
                          "-o", self.file(f"{threads}.h5"))
             self.assertEqual(self.bytes_of(f"{threads}.h5"), self.bytes_of("1.h5"))
 
-    def interrupted(self, name, how, samples=100_000):
+    def interrupted(self, name, how, samples=SAMPLES):
         """Starts a command and sends a signal after its first block; what it had done."""
         process = start("csifeedback_dataset", "generate", *SMALL, "--samples", samples,
                         "-o", self.file(name))
@@ -311,41 +312,41 @@ class TestGenerate(TestCase):
             return code, err, len(data)
 
     def test_interrupted_and_continued(self):
-        self.run_app("generate", *SMALL, "--samples", 100_000, "-o", self.file("whole.h5"))
+        self.run_app("generate", *SMALL, "--samples", SAMPLES, "-o", self.file("whole.h5"))
         code, err, _ = self.interrupted("a.h5", signal.SIGINT)
         self.assertEqual((code, err), (130, "interrupted; what was finished is kept\n"))
         self.assertEqual(self.interrupted("b.h5", signal.SIGKILL)[0], -signal.SIGKILL)
-        line = self.run_bad("generate", *SMALL, "--samples", 100_000, "--seed", 2,
+        line = self.run_bad("generate", *SMALL, "--samples", SAMPLES, "--seed", 2,
                             "-o", self.file("a.h5"))
         self.assertIn("a.h5.part: was begun by another command: csifeedback_dataset generate "
                       "--channel cdl-a", line)
         for name in ("a.h5", "b.h5"):
             before = len(Dataset(self.file(name + ".part")))
-            out = json.loads(self.run_app("generate", *SMALL, "--samples", 100_000, "--json",
+            out = json.loads(self.run_app("generate", *SMALL, "--samples", SAMPLES, "--json",
                                           "-o", self.file(name)))
-            self.assertEqual(out["new_samples"], 100_000 - before)
+            self.assertEqual(out["new_samples"], SAMPLES - before)
             self.assertEqual(self.bytes_of(name), self.bytes_of("whole.h5"))
         # Once more: there is nothing to do.
-        out = self.run_app("generate", *SMALL, "--samples", 100_000, "-o", self.file("a.h5"))
+        out = self.run_app("generate", *SMALL, "--samples", SAMPLES, "-o", self.file("a.h5"))
         self.assertIn("was complete", out)
 
     def test_disk_full_from_the_start(self):
-        line = self.run_bad("generate", *SMALL, "--samples", 100_000, "-o", self.file("a.h5"),
+        line = self.run_bad("generate", *SMALL, "--samples", SAMPLES, "-o", self.file("a.h5"),
                             preexec_fn=limit_file_size(1 << 20))
-        self.assertRegex(line, r"a\.h5: File too large; the data set needs 26\.\d MB")
+        self.assertRegex(line, r"a\.h5: File too large; the data set needs 3\.\d MB")
         self.assertEqual(os.listdir(self.directory), [])
 
     def test_disk_full_on_the_way(self):
         done = self.interrupted("a.h5", signal.SIGKILL)[2]
         # 256 bytes a sample, and their energies behind all of them.
-        line = self.run_bad("generate", *SMALL, "--samples", 100_000, "-o", self.file("a.h5"),
+        line = self.run_bad("generate", *SMALL, "--samples", SAMPLES, "-o", self.file("a.h5"),
                             preexec_fn=limit_file_size(256 * (done + 5000)))
-        self.assertIn(f"a.h5.part: File too large after {done} of 100000 samples; they are kept",
+        self.assertIn(f"a.h5.part: File too large after {done} of {SAMPLES} samples; they are kept",
                       line)
         with Dataset(self.file("a.h5.part")) as data:
             self.assertEqual(len(data), done)
-        self.run_app("generate", *SMALL, "--samples", 100_000, "-o", self.file("a.h5"))
-        self.run_app("generate", *SMALL, "--samples", 100_000, "-o", self.file("b.h5"))
+        self.run_app("generate", *SMALL, "--samples", SAMPLES, "-o", self.file("a.h5"))
+        self.run_app("generate", *SMALL, "--samples", SAMPLES, "-o", self.file("b.h5"))
         self.assertEqual(self.bytes_of("a.h5"), self.bytes_of("b.h5"))
 
     def test_bad_use(self):
@@ -381,7 +382,8 @@ class TestGenerate(TestCase):
         self.addCleanup(os.chmod, self.directory, 0o755)
         # Root may write everywhere, so it becomes nobody.
         line = self.run_bad("generate", *SMALL, "--samples", 10, "-o", self.file("a.h5"),
-                            preexec_fn=lambda: os.geteuid() or os.setuid(65534))
+                            preexec_fn=lambda: os.geteuid() or os.setuid(65534),
+                            env={**os.environ, "HOME": "/"})
         self.assertIn("Permission denied", line)
 
     def test_trains_a_model_that_can_be_evaluated(self):

@@ -5,12 +5,12 @@
 #
 """csifeedback_bench: latency and throughput of codecs beside NumPy and PyTorch, on one thread.
 
-Each line is one operation: "one" is a call with one matrix, "batch" one with --batch of them,
-per matrix. This module encodes and decodes matrices one by one also in a batch, and its
-times have the normalization and the gain in them; those of the others are the product with W
-or its adjoint alone, or the FISTA iterations. All start from the same values, and what they
-return is compared. Runs alternate; times are medians, a speed-up is the median of the
-quotients of neighbouring runs, with its quartiles.
+Each operation runs with one matrix a call and with a batch of them. This module encodes and
+decodes the matrices of a batch one by one, and its times have the normalization and the gain
+in them; those of the others are the product with W or its adjoint alone, or the FISTA
+iterations. All get the same values, and what they return is compared. Runs alternate; times
+are medians, and a speed-up is the median of the quotients of neighbouring runs, with its
+quartiles. Time is the processor time of the thread.
 """
 
 import argparse
@@ -70,7 +70,7 @@ def real_rows(model, code_size):
 
 
 class NumpyProducts:
-    """s = A h and h = A^H s, with A real or complex; vectors or batches of rows."""
+    """s = A h and h = A^H s, A real or complex, for a vector or rows of vectors."""
 
     name = "NumPy"
 
@@ -89,9 +89,9 @@ class NumpyProducts:
 
     def fista(self, s, iterations, weight, norm):
         """FISTA as in ista_decoder, for one codeword; soft thresholds act on real values."""
-        gradient = self.decode(s)
-        threshold = weight * np.abs(gradient.view(np.float32)).max() / norm
-        h = before = np.zeros_like(gradient)
+        correlation = self.decode(s)
+        threshold = np.float32(weight * np.abs(correlation.view(np.float32)).max() / norm)
+        h = before = np.zeros_like(correlation)
         t, momentum = 1.0, 0.0
         for _ in range(iterations):
             y = h + momentum * (h - before)
@@ -105,45 +105,54 @@ class NumpyProducts:
 
 
 class TorchProducts:
-    """The same with PyTorch."""
+    """The same with PyTorch, A real."""
 
-    name = "PyTorch"
+    name = "PyTorch mv"
 
     def __init__(self, matrix):
-        self.a = torch.from_numpy(np.conj(matrix))
-        self.adjoint = self.a.conj().resolve_conj().T.contiguous()
+        self.a = torch.from_numpy(matrix)
+        self.adjoint = self.a.T.contiguous()
 
     def array(self, x):
         return torch.from_numpy(np.ascontiguousarray(x))
 
     def encode(self, h):
-        return torch.mv(self.a, h) if h.ndim == 1 else torch.mm(h, self.a.T)
+        return self.a.mv(h) if h.ndim == 1 else h @ self.a.T
 
     def decode(self, s):
-        return torch.mv(self.adjoint, s) if s.ndim == 1 else torch.mm(s, self.adjoint.T)
+        return self.adjoint.mv(s) if s.ndim == 1 else s @ self.adjoint.T
 
     def fista(self, s, iterations, weight, norm):
-        def real(x):
-            return torch.view_as_real(x) if x.is_complex() else x
-
-        threshold = float(weight * real(self.decode(s)).abs().max() / norm)
-        h = before = torch.zeros(self.a.shape[1], dtype=self.a.dtype)
+        threshold = float(weight * self.decode(s).abs().max() / norm)
+        h = before = torch.zeros(self.a.shape[1])
         t, momentum = 1.0, 0.0
         for _ in range(iterations):
             y = h + momentum * (h - before)
             y -= self.decode(self.encode(y) - s) / norm
-            values = torch.nn.functional.softshrink(real(y), threshold)
-            before, h = h, torch.view_as_complex(values) if y.is_complex() else values
+            before, h = h, torch.nn.functional.softshrink(y, threshold)
             t, last = (1 + np.sqrt(1 + 4 * t * t)) / 2, t
             momentum = (last - 1) / t
         return h
 
 
+class TorchLinear(TorchProducts):
+    """As a network does it: a Linear layer, for a batch of shape (1, n) or larger."""
+
+    name = "PyTorch Linear"
+
+    def encode(self, h):
+        return torch.nn.functional.linear(h.reshape(-1, self.a.shape[1]), self.a)
+
+    def decode(self, s):
+        return torch.nn.functional.linear(s.reshape(-1, self.a.shape[0]), self.adjoint)
+
+
 def seconds_a_call(call, count):
-    start = time.perf_counter()
+    # Of this thread alone: other programs on the machine disturb it less.
+    start = time.thread_time()
     for _ in range(count):
         call()
-    return (time.perf_counter() - start) / count
+    return (time.thread_time() - start) / count
 
 
 def beside(calls, repeats, progress):
@@ -160,18 +169,23 @@ def beside(calls, repeats, progress):
     return np.median(times, axis=0), quotients.T
 
 
+def to_real(x):
+    """Complex vectors in rows as [Re, Im]; real ones as they are."""
+    x = np.asarray(x)
+    return np.concatenate([x.real, x.imag], axis=-1) if np.iscomplexobj(x) else x
+
+
 def difference(ours, theirs):
-    """Largest difference relative to the largest value, of real or complex forms."""
-    theirs = np.ascontiguousarray(theirs)
+    """Largest difference, relative to the largest value."""
     return float(np.abs(ours - theirs).max() / np.abs(ours).max())
 
 
 def operations(codec, size, batch):
-    """[(operation, batched, our call, [(alternative, its call, difference)])]"""
+    """[(operation, matrices a call, our call, [(alternative, its call, difference)])]"""
     model = codec.model
     na, nt = model.na, model.nt
-    rng = np.random.default_rng(1)
     # Few paths, so that FISTA has something to find.
+    rng = np.random.default_rng(1)
     ha = np.zeros((batch, na * nt), np.complex64)
     for row in ha:
         at = rng.choice(na * nt, min(30, na * nt), replace=False)
@@ -181,59 +195,41 @@ def operations(codec, size, batch):
     encoder, decoder = codec.encoder(size), codec.decoder(size)
     s, gain = encoder.encode(matrices)
     gain[:] = 0
+    h_hat = to_real(decoder.decode(s, gain).reshape(batch, -1))
 
-    forms = {"real": (real_rows(model, size),
-                      np.concatenate([ha.real, ha.imag], axis=1), s)}
-    u = complex_rows(model, size)
-    if u is not None:
-        forms["complex"] = (u, ha, s.view(np.complex64))
-    libraries = [NumpyProducts] + ([TorchProducts] if torch else [])
-    w = forms["real"][0].astype(float)
-    norm = float(np.linalg.norm(w, 2) ** 2)
+    w = real_rows(model, size)
+    norm = float(np.linalg.norm(w.astype(float), 2) ** 2)
     iterations = codec.options.get("iterations", 20)
     weight = codec.options.get("lambda_", 0.02)
-
-    def to_real(x):
-        x = np.asarray(x)
-        return np.concatenate([x.real, x.imag], axis=-1) if np.iscomplexobj(x) else x
-
-    def codeword(x):
-        return np.ascontiguousarray(x).view(np.float32)
+    # (alternative, its inputs to the encoder and to the decoder)
+    others = [("NumPy (real)", NumpyProducts(w), to_real(ha), s)]
+    u = complex_rows(model, size)
+    if u is not None:
+        others.append(("NumPy (complex)", NumpyProducts(u), ha, s.view(np.complex64)))
+    if torch:
+        others += [(kind.name, kind(w), to_real(ha), s) for kind in (TorchProducts, TorchLinear)]
 
     table = []
-    for batched in (False, True):
-        ours = (lambda: encoder.encode(matrices)) if batched else (
-            lambda one=matrices[0]: encoder.encode(one))
-        others = []
-        for library in libraries:
-            for form, (matrix, h, _) in forms.items():
-                products = library(matrix)
-                x = products.array(h if batched else h[0])
-                others.append((f"{library.name} ({form})",
-                               lambda p=products, x=x: p.encode(x),
-                               difference(s if batched else s[0],
-                                          codeword(products.encode(x)))))
-        table.append(("encode", batched, ours, others))
-    for batched in (False, True):
-        ours = (lambda: decoder.decode(s, gain)) if batched else (
-            lambda one=s[0]: decoder.decode(one))
-        result = to_real(decoder.decode(s, gain).reshape(batch, -1))
-        others = []
-        for library in libraries:
-            for form, (matrix, _, code) in forms.items():
-                products = library(matrix)
-                x = products.array(code if batched else code[0])
-                if codec.decoder_name == "linear" and model.codec == "klt":
-                    call = lambda p=products, x=x: p.decode(x)  # noqa: E731
-                elif codec.decoder_name == "fista" and not batched:
-                    call = lambda p=products, x=x: p.fista(  # noqa: E731
-                        x, iterations, weight, norm)
-                else:
-                    continue
-                others.append((f"{library.name} ({form})", call,
-                               difference(result if batched else result[0],
-                                          to_real(call()))))
-        table.append((f"decode, {codec.decoder_name}", batched, ours, others))
+    for count in (1, batch):
+        part = 0 if count == 1 else slice(None)
+        table.append((
+            "encode", count, lambda h=matrices[part]: encoder.encode(h),
+            [(name, call, difference(s[part], np.ascontiguousarray(call()).view(np.float32)))
+             for name, products, h, _ in others
+             for call in [lambda p=products, x=products.array(h[part]): p.encode(x)]]))
+        if codec.decoder_name == "fista" and count == 1:
+            calls = [(name, lambda p=products, x=products.array(code[0]): p.fista(
+                x, iterations, weight, norm)) for name, products, _, code in others
+                if not isinstance(products, TorchLinear)]
+        elif codec.decoder_name == "linear" and model.codec == "klt":
+            calls = [(name, lambda p=products, x=products.array(code[part]): p.decode(x))
+                     for name, products, _, code in others]
+        else:
+            calls = []
+        table.append((
+            f"decode, {codec.decoder_name}", count,
+            lambda x=s[part], g=gain[part]: decoder.decode(x, g),
+            [(name, call, difference(h_hat[part], to_real(call()))) for name, call in calls]))
     return table
 
 
@@ -264,10 +260,9 @@ def main(argv):
         table = operations(codec, size, args.batch)
         progress = Progress(codec.label, len(table) * args.repeats)
         done = iter(range(1, len(table) * args.repeats + 1))
-        for operation, batched, ours, others in table:
+        for operation, per, ours, others in table:
             times, quotients = beside([ours] + [call for _, call, _ in others], args.repeats,
                                       lambda: progress.update(next(done)))
-            per = args.batch if batched else 1
             for i, (name, _, error) in enumerate([("this module", None, 0.0)] + others):
                 results.append({
                     "codec": codec.label, "ratio": args.ratio, "operation": operation,
