@@ -15,8 +15,10 @@ import time
 def run(main):
     """Runs main(argv) as a program: 0, or 2 and one clear line on bad use, or 130 on Ctrl-C."""
     # GNU Radio logs to stdout, which is for results: from here on it logs to stderr.
-    sys.stdout = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    # Not where a caller in the same process has taken stdout for itself.
+    if sys.stdout is sys.__stdout__:
+        sys.stdout = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:
