@@ -167,8 +167,8 @@ private:
         if (!matrix_of(message, frame))
             return count_malformed();
         d_malformed.good();
-        // The truth may still be on its way through the stream; nothing is kept for ever.
-        if (is_ahead(frame)) {
+        // The truth may still be on its way; nothing is kept for ever.
+        if (!truth_is_due(frame)) {
             d_waiting.push_back(message);
             if (d_waiting.size() > d_history) {
                 count_unmatched();
@@ -179,9 +179,14 @@ private:
         compare(message);
     }
 
-    bool is_ahead(uint64_t frame) const
+    // Whether the truth of a frame has been stored, or a later one in its place.
+    bool truth_is_due(uint64_t frame) const
     {
-        return d_newest == no_frame || frame > d_newest;
+        if (d_newest == no_frame)
+            return false;
+        frame = nearest_frame(frame, d_newest);
+        const uint64_t stored = d_ring_frame[frame % d_history];
+        return stored != no_frame && stored >= frame;
     }
 
     // Compares what has been waiting for truths that are here now.
@@ -190,7 +195,7 @@ private:
         const auto done = [this](const pmt::pmt_t& message) {
             uint64_t frame = 0;
             matrix_of(message, frame);
-            if (is_ahead(frame))
+            if (!truth_is_due(frame))
                 return false;
             compare(message);
             return true;
@@ -209,6 +214,7 @@ private:
     {
         uint64_t frame = 0;
         const gr_complex* h_hat = matrix_of(message, frame);
+        frame = nearest_frame(frame, d_newest);
         message_port_pub(d_ack, pmt::from_uint64(frame));
         const size_t slot = frame % d_history;
         if (d_ring_frame[slot] != frame)

@@ -72,8 +72,9 @@ private:
             arrived = d_link->transmit(out, n, errors);
         }
         d_frames++;
-        d_bit_errors += errors;
-        if (!arrived)
+        if (arrived)
+            d_bit_errors += errors;
+        else
             d_erased++;
         // A lost frame takes its place in the queue: delay counts frames that were sent.
         pmt::pmt_t due = arrived ? pmt::cons(pmt::car(message), bytes) : pmt::PMT_NIL;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <map>
@@ -118,10 +119,13 @@ public:
             const uint64_t n = std::min(left, items_each);
             read_bytes(
                 d_array.address + item * d_array.item_size, n * d_array.item_size, block);
-            if (!d_array.decode(block, n, out))
+            if (!d_array.decode(block, n, out)) {
+                const float* bad = std::find_if_not(
+                    out, out + 2 * n, [](float x) { return std::isfinite(x); });
                 fail("array '" + std::string(d_whole ? "H" : "Ha") +
                      "' has a value that is not finite in sample " +
-                     std::to_string(item / size));
+                     std::to_string((item + (bad - out) / 2) / size));
+            }
             out += 2 * n;
             item += n;
             left -= n;

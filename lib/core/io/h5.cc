@@ -87,7 +87,8 @@ h5_reader::h5_reader(const std::string& path, const char* what, bool map) : d_pa
         fail(std::string("cannot be opened: ") + std::strerror(errno) + expected);
     if (!S_ISREG(status.st_mode))
         fail("is no regular file" + expected);
-    if (map) {
+    // An empty file cannot be mapped, but is not damaged more than others.
+    if (map && status.st_size > 0) {
         d_size = status.st_size;
         void* const start = ::mmap(nullptr, d_size, PROT_READ, MAP_PRIVATE, file.fd, 0);
         if (start == MAP_FAILED)
@@ -120,7 +121,7 @@ h5_reader::h5_reader(const std::string& path, const char* what, bool map) : d_pa
     const uint8_t* const head = d_file.get();
     const unsigned version = head[8];
     if (version > 1 || head[13] != 8 || head[14] != 8)
-        fail("is an HDF5 file of a newer format than models use (superblock " +
+        fail("is an HDF5 file of a newer format than is read here (superblock " +
              std::to_string(version) + "); write it with libver=\"earliest\"");
     // Version 1 has four bytes more in front of the addresses.
     const uint64_t addresses = version ? 28 : 24;
@@ -482,7 +483,7 @@ h5_array h5_reader::locate(const std::string& name,
              shape_text(expected, "any"));
 
     if (number(layout, 0, 1) != 3 || number(layout, 1, 1) > 1)
-        fail(array + " is chunked or stored in another way that models do not use");
+        fail(array + " is chunked or stored in another way that is not read here");
     span data;
     if (number(layout, 1, 1) == 0) {
         data = part(layout, 4, number(layout, 2, 2));
@@ -505,6 +506,18 @@ h5_array h5_reader::locate(const std::string& name,
 bool h5_array::decode(const uint8_t* from, size_t count, float* to) const
 {
     const int bytes = std::abs(float_size);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    // As nearly all files have it, and as it lies in memory.
+    if (float_size == 4 && item_size == 4u * parts && offsets[0] == 0 &&
+        (parts == 1 || offsets[1] == 4)) {
+        const size_t floats = count * parts;
+        std::memcpy(to, from, 4 * floats);
+        bool finite = true;
+        for (size_t i = 0; i < floats; i++)
+            finite &= std::isfinite(to[i]);
+        return finite;
+    }
+#endif
     for (size_t i = 0; i < count; i++, from += item_size)
         for (int p = 0; p < parts; p++) {
             uint64_t bits = 0;

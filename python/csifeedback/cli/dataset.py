@@ -1,0 +1,434 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""csifeedback_dataset: makes, imports, exports and inspects data sets of channel matrices."""
+
+import argparse
+import shlex
+import time
+
+import numpy as np
+
+from .. import csifeedback_python as core
+from ..channels import NAMES, make_channel
+from ..dataset import Dataset, DatasetWriter, block_samples
+from ..interchange import AXES, CSINET_KEY, ArrayFile, Matrices, csinet_layout, export_csinet
+from .common import Progress, print_json, whole_file
+
+#: Parameters of the channel models: name, type (None: yes or no), help.
+GRID = (
+    ("nc", int, "subcarriers, rows of H (default: 1024)"),
+    ("nt", int, "antenna ports of the BS, columns of H (default: 32)"),
+    ("spacing_hz", float, "distance of two subcarriers (default: 19531.25)"),
+    ("antenna_spacing", float, "of the BS array, in wavelengths (default: 0.5)"),
+)
+MODEL = (
+    ("seed", int, "of all random numbers (default: 1)"),
+    ("slots_per_drop", int, "samples of one drop: 1, or a track of a moving UE (default: 1)"),
+    ("sample_interval_s", float, "time between two samples of a track (default: 0.001)"),
+    ("speed_mps", float, "speed of the UE (default: 1 for COST 2100, 0 for CDL)"),
+    ("align", None, "move the earliest path within 20 dB of the strongest to delay zero "
+                    "(default: yes)"),
+    ("normalize", None, "scale the path powers of every sample to a sum of 1 (default: yes for "
+                        "COST 2100, no for CDL)"),
+)
+COST2100 = (
+    ("area_m", float, "side of the square in which the UE is (default: 20 indoor, 400 outdoor)"),
+)
+CDL = (
+    ("carrier_hz", float, "for the Doppler shift (default: 3.5e9)"),
+    ("delay_spread_s", float, "RMS delay spread (default: 1e-7)"),
+    ("delay_spread_max_s", float, "draw the delay spread of every drop, log-uniform up to this "
+                                  "(default: 0, all have the same)"),
+    ("travel_azimuth_deg", float, "direction of travel (default: 0)"),
+    ("travel_zenith_deg", float, "direction of travel, 0 to 180 (default: 90)"),
+    ("angle_span_deg", float, "turn the mean azimuths of every drop by up to half of this "
+                              "either way, 0 to 360 (default: 0)"),
+    ("directive_element", None, "BS elements with the pattern of TR 38.901, Table 7.3-1 "
+                                "(default: isotropic)"),
+)
+
+#: What a program is told beside what decides the file's content.
+NOT_CONTENT = ("main", "output", "threads", "overwrite", "json")
+
+
+def add_output_arguments(parser):
+    """Options of the commands that write a data set."""
+    parser.add_argument("-o", "--output", required=True, metavar="FILE",
+                        help="data set; it is FILE.part until it is whole, and the same command "
+                             "continues one that was interrupted")
+    parser.add_argument("--overwrite", action="store_true",
+                        help="replace a data set that is there, finished or not")
+    parser.add_argument("--json", action="store_true", help="print a summary as JSON alone")
+
+
+def add_cut_arguments(parser, na, precursor):
+    """Options of the delay rows."""
+    parser.add_argument("--na", type=int, metavar="N",
+                        help=f"delay rows of Ha to keep (default: {na}, or nc if that is less)")
+    parser.add_argument("--precursor", type=int, metavar="P", default=precursor,
+                        help="rows of these before delay zero (default: %(default)s)")
+
+
+def add_generate_arguments(parser):
+    parser.set_defaults(main=generate)
+    parser.add_argument("--channel", required=True, choices=NAMES, help="channel model")
+    parser.add_argument("--samples", type=int, required=True, metavar="N",
+                        help="number of matrices")
+    parser.add_argument("--first", type=int, default=0, metavar="I",
+                        help="number of the first one: other samples of the same seed, for a "
+                             "test set (default: 0)")
+    parser.add_argument("--whole", action="store_true",
+                        help="store H, all subcarriers, and not Ha, the first delay rows")
+    add_cut_arguments(parser, 32, 4)
+    parser.add_argument("--threads", type=int, default=0, metavar="N",
+                        help="1 to 256 (default: as many as the machine has processors); the "
+                             "file is the same whatever their number")
+    add_output_arguments(parser)
+    for title, options in (("grid", GRID), ("channel", MODEL), ("COST 2100 only", COST2100),
+                           ("CDL only", CDL)):
+        group = parser.add_argument_group(title)
+        for name, kind, text in options:
+            flag = "--" + name.replace("_", "-")
+            if kind is None:
+                group.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
+            else:
+                group.add_argument(flag, type=kind, metavar="X" if kind is float else "N",
+                                   help=text)
+
+
+def canonical_command(args, parser):
+    """The command with the options that decide the content of its output alone."""
+    words = ["csifeedback_dataset", args.command]
+    for action in parser._actions:
+        value = getattr(args, action.dest, None)
+        if action.dest in NOT_CONTENT or value == action.default or value is None:
+            continue
+        if not action.option_strings:
+            words.append(str(value))
+        elif isinstance(value, bool):
+            words.append(action.option_strings[0 if value else 1])
+        else:
+            words += [action.option_strings[-1], str(value)]
+    return shlex.join(words)
+
+
+def model_parameters(args):
+    """The parameters of the channel model that the options give."""
+    cdl = args.channel.startswith("cdl-")
+    parameters = {}
+    for options, allowed in ((GRID, True), (MODEL, True), (COST2100, not cdl), (CDL, cdl)):
+        for name, _, _ in options:
+            value = getattr(args, name)
+            if value is None:
+                continue
+            if not allowed:
+                raise ValueError(f"--{name.replace('_', '-')} is no parameter of the channel "
+                                 f"{args.channel}")
+            parameters[name] = value
+    return parameters
+
+
+def check_range(name, value, low, high):
+    """ValueError unless low <= value <= high."""
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value}, allowed is {low} to {high}")
+
+
+def write(args, samples, attributes, make):
+    """Writes a data set and says what was written.
+
+    make(first, count): the arguments of DatasetWriter.append for these samples.
+    """
+    rows = attributes["nc" if attributes["domain"] == "H" else "na"]
+    step = block_samples(rows, attributes["nt"])
+    start = time.monotonic()
+    with DatasetWriter(args.output, samples, attributes, args.overwrite) as writer:
+        begun = writer.done
+        progress = Progress("samples", samples - begun)
+        while writer.done < samples:
+            writer.append(*make(writer.done, min(step, samples - writer.done)))
+            progress.update(writer.done - begun)
+    rate = (samples - begun) / (time.monotonic() - start)
+    with Dataset(args.output) as data:
+        lost = None if data.whole else float(np.mean(data.energy_lost))
+    if args.json:
+        print_json({"file": args.output, "domain": attributes["domain"], "samples": samples,
+                    "rows": rows, "nt": attributes["nt"], "energy_lost": lost,
+                    "new_samples": samples - begun, "samples_per_s": rate})
+        return
+    print(f"{args.output}: {samples} matrices {attributes['domain']} of {rows} x "
+          f"{attributes['nt']}"
+          + (f", {100 * lost:.2f} % of the energy lost" if lost else "")
+          + (f", {rate:.0f}/s" if begun < samples else ", was complete"))
+
+
+def generate(args, command):
+    """Makes a data set from a channel model."""
+    seed = 1 if args.seed is None else args.seed
+    check_range("--seed", seed, 0, (1 << 63) - 1)
+    channel = make_channel(args.channel, **model_parameters(args))
+    nc = channel.nc()
+    na = min(32, nc) if args.na is None else args.na
+    check_range("--na", na, 1, nc)
+    check_range("--precursor", args.precursor, 0, na - 1)
+    check_range("--samples", args.samples, 1, 1 << 28)
+    check_range("--first", args.first, 0, (1 << 63) - 1 - args.samples)
+    check_range("--threads", args.threads, 0, 256)
+    align = args.align is not False
+    attributes = {
+        "domain": "H" if args.whole else "Ha", "nc": nc, "na": na, "nt": channel.nt(),
+        "precursor": args.precursor, "align": int(align), "spacing_hz": channel.spacing_hz(),
+        "sample_interval_s": channel.sample_interval_s(), "channel": channel.name(),
+        "parameters": channel.parameters(), "command": command,
+        "seed": seed, "first": args.first}
+    write(args, args.samples, attributes, lambda first, count: core.generate_channels(
+        channel, args.first + first, count, 0 if args.whole else na, args.precursor,
+        args.threads))
+
+
+def add_import_arguments(parser):
+    parser.set_defaults(main=import_matrices)
+    parser.add_argument("file", metavar="FILE", help=".mat (any version), .npy, .npz or HDF5")
+    parser.add_argument("--key", metavar="NAME",
+                        help="array in the file (default: HT, or the only one that there is)")
+    parser.add_argument("--axes", metavar="A,A,..",
+                        help="what each axis of the array is: " + ", ".join(AXES) + ". Several "
+                             "may be samples; reim has real and imaginary part. A file of the "
+                             "CsiNet family needs none: it has the axes "
+                             "sample,reim,angle,delay reshaped to 2,32,32 with offset 0.5")
+    parser.add_argument("--reshape", metavar="N,N,..",
+                        help="with --axes: what a row of an array (n, columns) is reshaped to")
+    parser.add_argument("--offset", type=float, default=0.0, metavar="X",
+                        help="with --axes: subtract this from all numbers (default: 0)")
+    parser.add_argument("--domain", choices=("H", "Ha"),
+                        help="what the matrices are, where the axis 'row' does not tell")
+    parser.add_argument("--first", type=int, default=0, metavar="I",
+                        help="number of the first matrix to take (default: 0)")
+    parser.add_argument("--samples", type=int, metavar="N",
+                        help="matrices to take (default: all that follow)")
+    parser.add_argument("--nt", type=int, default=32, metavar="N",
+                        help="antennas, of a CsiNet file (default: 32)")
+    parser.add_argument("--nc", type=int, default=1024, metavar="N",
+                        help="subcarriers of the whole channel that Ha was cut from "
+                             "(default: 1024)")
+    add_cut_arguments(parser, 32, 0)
+    parser.add_argument("--align", action="store_true",
+                        help="the earliest path of every sample is at delay zero already")
+    parser.add_argument("--spacing-hz", type=float, default=0.0, metavar="X",
+                        help="distance of two subcarriers (default: not known)")
+    parser.add_argument("--sample-interval-s", type=float, default=0.0, metavar="X",
+                        help="time between two samples (default: they are independent)")
+    parser.add_argument("--name", default="imported", help="of the channel (default: imported)")
+    add_output_arguments(parser)
+
+
+def import_matrices(args, command):
+    """Makes a data set from an array in a file of another program."""
+    with ArrayFile(args.file) as file:
+        key = args.key
+        if key is None:
+            key = next(iter(file.names)) if len(file.names) == 1 else CSINET_KEY
+        array = file.array(key)
+        try:
+            matrices = _named(args, array)
+        except ValueError as error:
+            raise ValueError(f"{args.file}: {key or 'array'}: {error}") from None
+        check_range("--first", args.first, 0, max(0, len(matrices) - 1))
+        available = len(matrices) - args.first
+        samples = available if args.samples is None else args.samples
+        if not 1 <= samples <= available:
+            raise ValueError(f"{args.file}: has {len(matrices)} matrices, asked for are "
+                             f"{samples} from number {args.first} on")
+        is_whole = matrices.domain == "H"
+        nc = matrices.rows if is_whole else args.nc
+        na = args.na if is_whole else matrices.rows
+        if na is None:
+            na = min(32, nc)
+        elif not is_whole and args.na not in (None, na):
+            raise ValueError(f"--na is {args.na}, the matrices have {na} rows")
+        check_range("subcarriers (--nc)", nc, na, 65536)
+        check_range("antennas", matrices.nt, 1, 1024)
+        check_range("--na", na, 1, nc)
+        check_range("--precursor", args.precursor, 0, na - 1)
+        check_range("--spacing-hz", args.spacing_hz, 0, 1e12)
+        check_range("--sample-interval-s", args.sample_interval_s, 0, 1e6)
+        attributes = {
+            "domain": matrices.domain, "nc": nc, "na": na, "nt": matrices.nt,
+            "precursor": args.precursor, "align": int(args.align),
+            "spacing_hz": args.spacing_hz, "sample_interval_s": args.sample_interval_s,
+            "channel": args.name, "parameters": "{}", "command": command}
+        write(args, samples, attributes,
+              lambda first, count: (matrices.read(args.first + first, count),))
+
+
+def _named(args, array):
+    """The Matrices that the options find in an array."""
+    if args.axes is None:
+        for name in ("reshape", "domain"):
+            if getattr(args, name) is not None:
+                raise ValueError(f"--{name} is given without --axes")
+        return Matrices(array, **csinet_layout(array, args.nt))
+    try:
+        reshape = args.reshape and tuple(int(n) for n in args.reshape.split(","))
+    except ValueError:
+        raise ValueError(f"--reshape is {args.reshape}, allowed are numbers such as 2,32,32"
+                         ) from None
+    return Matrices(array, args.axes.split(","), reshape, args.offset, args.domain)
+
+
+def add_export_arguments(parser):
+    parser.set_defaults(main=export)
+    parser.add_argument("file", metavar="FILE", help="data set")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE",
+                        help="file to write: .mat, .npz or .npy")
+
+
+def export(args, _):
+    """Writes a data set in the form of the CsiNet family."""
+    with Dataset(args.file) as data:
+        export_csinet(data, args.output)
+        print(f"{args.output}: {len(data)} matrices, HT ({len(data)}, {2 * data.na * data.nt})")
+
+
+def add_inspect_arguments(parser):
+    parser.set_defaults(main=inspect)
+    parser.add_argument("file", metavar="FILE",
+                        help="data set, finished or not, or a file that can be imported")
+    parser.add_argument("--json", action="store_true", help="print all as JSON alone")
+    parser.add_argument("--plot", metavar="FILE",
+                        help="draw the mean power of the delay rows, some |Ha| and the energy "
+                             "that the cut lost (PNG, PDF or SVG)")
+
+
+def statistics(data):
+    """Figures of all matrices of a Dataset, as dictionary."""
+    power = np.zeros(data.na)
+    progress = Progress("reading", len(data))
+    done = 0
+    for ha in data.chunks():
+        power += np.square(np.abs(ha), dtype=np.float64).sum(axis=(0, 2))
+        done += len(ha)
+        progress.update(done)
+    lost = data.energy_lost
+    return {
+        "energy": {"mean": float(np.mean(data.energy, dtype=np.float64)),
+                   "least": float(data.energy.min()), "most": float(data.energy.max())},
+        "energy_lost": {"mean": float(np.mean(lost, dtype=np.float64)),
+                        "median": float(np.median(lost)),
+                        "percentile_95": float(np.percentile(lost, 95)),
+                        "most": float(lost.max())},
+        "row_power": (power / len(data)).tolist(),
+    }
+
+
+def inspect(args, _):
+    """Says what is in a file, and draws it."""
+    with open(args.file, "rb") as file:
+        is_hdf5 = file.read(8) == b"\x89HDF\r\n\x1a\n"
+    if not is_hdf5:
+        _inspect_arrays(args)
+        return
+    with Dataset(args.file) as data:
+        facts = {"file": args.file, "domain": "H" if data.whole else "Ha", "samples": len(data),
+                 **{name: getattr(data, name) for name in (
+                     "nc", "na", "nt", "precursor", "align", "spacing_hz", "sample_interval_s",
+                     "channel", "parameters", "seed", "first", "command")},
+                 **statistics(data)}
+        if args.plot:
+            draw(args.plot, data, facts)
+    if args.json:
+        print_json(facts)
+        return
+    lost = {name: f"{100 * value:.2f} %" for name, value in facts["energy_lost"].items()}
+    size = f"{facts['nc']} x {facts['nt']}"
+    cut = f"{facts['na']} x {facts['nt']}, {facts['precursor']} rows before delay zero"
+    total = sum(facts["row_power"])
+    share = [100 * x / total if total else 0.0 for x in facts["row_power"]]
+    lines = [
+        ("samples", f"{facts['samples']} of {facts['domain']}"),
+        ("H", size + (f", {facts['spacing_hz']:g} Hz apart" if facts["spacing_hz"] else "")),
+        ("Ha", cut + (", aligned" if facts["align"] else ", absolute delays")),
+        ("time", f"{facts['sample_interval_s']:g} s between samples of a drop"
+         if facts["sample_interval_s"] else "independent samples"),
+        ("channel", facts["channel"] or "not known"), ("parameters", facts["parameters"] or "-"),
+        ("seed, first", f"{facts['seed']}, {facts['first']}"),
+        ("command", facts["command"] or "-"),
+        ("||H||^2", "mean {mean:.4g}, {least:.4g} to {most:.4g}".format(**facts["energy"])),
+        ("energy lost", "mean {mean}, median {median}, 95th percentile {percentile_95}, most "
+                        "{most}".format(**lost)),
+        ("row power %", " ".join(f"{x:.1f}" for x in share)),
+    ]
+    for name, text in lines:
+        print(f"{name:12} {text}")
+
+
+def _inspect_arrays(args):
+    """Lists the arrays of a file that is no data set yet."""
+    if args.plot:
+        raise ValueError(f"{args.file}: --plot needs a data set, import the file first")
+    with ArrayFile(args.file) as file:
+        shapes = {name: list(shape) for name, shape in file.names.items()}
+    if args.json:
+        print_json({"file": args.file, "arrays": shapes})
+        return
+    print(f"{args.file}: no data set, but `csifeedback_dataset import` reads its arrays")
+    for name, shape in shapes.items():
+        print(f"{name or 'array':12} {' x '.join(map(str, shape))}")
+
+
+def draw(path, data, facts):
+    """Delay profile, energy lost, and |Ha| of the first samples."""
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplot_mosaic("PPLL;0123", figsize=(11, 6), constrained_layout=True)
+    delays = np.arange(data.na) - data.precursor
+    power = np.array(facts["row_power"])
+    axes["P"].plot(delays, 10 * np.log10(np.maximum(power, 1e-12 * power.max() or 1e-300)), "o-",
+                   markersize=3, linewidth=1)
+    axes["P"].set(xlabel="delay row, 1 / bandwidth", ylabel="mean ||Ha row||$^2$ in dB")
+    axes["P"].grid(alpha=0.3)
+    axes["L"].hist(100 * data.energy_lost, bins=50)
+    axes["L"].set(xlabel="energy lost by the cut in %", ylabel="samples")
+    ha = next(data.chunks())
+    for i in range(4):
+        if i < len(ha):
+            axes[str(i)].imshow(np.abs(ha[i]), aspect="auto", interpolation="nearest",
+                                extent=(-0.5, data.nt - 0.5, delays[-1] + 0.5, delays[0] - 0.5))
+            axes[str(i)].set(title=f"|Ha| of sample {i}", xlabel="angle", ylabel="delay row")
+        else:
+            axes[str(i)].set_axis_off()
+    figure.suptitle(f"{data.channel or data.path}, {len(data)} samples")
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+    plt.close(figure)
+
+
+COMMANDS = (
+    ("generate", "make a data set from a channel model", add_generate_arguments),
+    ("import", "make a data set from MATLAB, NumPy or HDF5 files", add_import_arguments),
+    ("export", "write a data set as the files of CsiNet", add_export_arguments),
+    ("inspect", "say what is in a file, and draw it", add_inspect_arguments),
+)
+
+
+def parse(argv):
+    """The arguments and the canonical command."""
+    parser = argparse.ArgumentParser(prog="csifeedback_dataset", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parsers = {}
+    for name, text, add_arguments in COMMANDS:
+        parsers[name] = commands.add_parser(name, help=text, description=text)
+        add_arguments(parsers[name])
+    args = parser.parse_args(argv)
+    return args, canonical_command(args, parsers[args.command])
+
+
+def main(argv):
+    args, command = parse(argv)
+    args.main(args, command)
+    return 0

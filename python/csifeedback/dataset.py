@@ -1,0 +1,286 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Data sets of channel matrices in HDF5 files; docs/files.md describes the format."""
+
+import errno
+import functools
+import os
+
+import h5py
+import numpy as np
+
+from . import csifeedback_python as core
+from .cli.common import whole_file
+
+#: bytes of matrices that are read, generated or written at once
+BLOCK_BYTES = 1 << 24
+
+
+def block_samples(rows, nt):
+    """Number of complex64 matrices of rows x nt that make a block of moderate size."""
+    return max(1, min(1024, BLOCK_BYTES // (8 * rows * nt)))
+
+
+class Dataset:
+    """A data set, opened for reading; the matrices stay in the file until asked for.
+
+    whole: True: the file holds H (nc x nt), False: Ha (na x nt).
+    nc, na, nt, precursor, align: sizes and conventions of H and Ha; for a file of H, na and
+    precursor are the rows that `chunks` keeps.
+    spacing_hz: distance of two subcarriers, 0: not known. sample_interval_s: time between
+    two samples of a track, 0: independent.
+    channel, parameters (JSON), command: texts on where the data come from, maybe empty.
+    seed, first: of the generator, None if there was none.
+    energy: ||H||^2 of the whole matrix of every sample, float32 (n,).
+
+    Raises ValueError, which names the file, if it is no data set or damaged.
+    """
+
+    def __init__(self, path):
+        self.path = os.fspath(path)
+        self._file = core.dataset_file(self.path)
+        for name in ("whole", "nc", "na", "nt", "precursor", "align", "spacing_hz",
+                     "sample_interval_s", "energy"):
+            setattr(self, name, getattr(self._file, name)())
+        for name in ("channel", "parameters", "command"):
+            setattr(self, name, self._file.text(name))
+        for name in ("seed", "first"):
+            value = self._file.integer(name)
+            setattr(self, name, None if value < 0 else value)
+
+    def __len__(self):
+        return len(self.energy)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Closes the file; the attributes stay."""
+        self._file = None
+
+    @property
+    def rows(self):
+        """Rows of the matrices in the file: nc or na."""
+        return self.nc if self.whole else self.na
+
+    @functools.cached_property
+    def energy_lost(self):
+        """Part of every sample's energy outside the na delay rows, [0, 1], float (n,)."""
+        if not self.whole:
+            return self._file.energy_lost()
+        return np.concatenate([lost for _, lost in self._truncated()])
+
+    def read(self, first, count):
+        """Matrices [first, first + count) as they are in the file, complex64 (count, rows, nt)."""
+        if self._file is None:
+            raise ValueError(f"{self.path}: is closed")
+        return self._file.read(first, count)
+
+    def chunks(self):
+        """Yields Ha of all samples in order, in arrays complex64 (k, na, nt)."""
+        if self.whole:
+            for ha, _ in self._truncated():
+                yield ha
+            return
+        step = block_samples(self.na, self.nt)
+        for start in range(0, len(self), step):
+            yield self.read(start, min(step, len(self) - start))
+
+    def angular_delay(self):
+        """Ha of all samples, complex64 (n, na, nt)."""
+        return np.concatenate(list(self.chunks()))
+
+    def _truncated(self):
+        """Yields Ha of matrices H, and the energy that the cut lost."""
+        transform = core.angular_delay_transform(self.nc, self.nt, self.na, self.precursor)
+        step = block_samples(self.nc, self.nt)
+        for start in range(0, len(self), step):
+            ha, lost, _ = transform.forward(self.read(start, min(step, len(self) - start)))
+            yield ha, lost
+
+
+class DatasetWriter:
+    """Writes a data set block by block to PATH.part, which becomes PATH when it is whole.
+
+    PATH.part is a readable data set of the samples that are done. Where one exists that was
+    begun with the same attributes, it is continued: `done` is the number of samples that it
+    has, and `append` goes on from there. A finished PATH with the same attributes counts as
+    done. Anything else that is in the way is a ValueError, unless `overwrite` is set.
+
+    path: file name. samples: number of matrices in the end. attributes: domain (H or Ha),
+    nc, na, nt, precursor, align, spacing_hz, sample_interval_s, and if known channel,
+    parameters, command, seed, first. They decide the bytes of the file, with the matrices.
+    """
+
+    def __init__(self, path, samples, attributes, overwrite=False):
+        self.path, self.part = os.fspath(path), os.fspath(path) + ".part"
+        self.samples, self.done = samples, 0
+        self._attributes = {"format": "gr-csifeedback dataset", "format_version": 1,
+                            **attributes}
+        domain, nt = attributes["domain"], attributes["nt"]
+        rows = attributes["nc" if domain == "H" else "na"]
+        self._arrays = {domain: ((samples, rows, nt), np.dtype(np.complex64)),
+                        "energy": ((samples,), np.dtype(np.float32)),
+                        "energy_lost": ((samples,), np.dtype(np.float32))}
+        self._file = self._descriptor = None
+        if samples < 1:
+            raise ValueError(f"{path}: samples is {samples}, allowed is 1 or more")
+        if os.path.isdir(path):
+            raise ValueError(f"{path}: is a directory, expected a file name")
+        if overwrite:
+            for name in (self.path, self.part):
+                if os.path.exists(name):
+                    os.remove(name)
+        if os.path.exists(self.path):
+            self._check_same(self.path, "exists and is another data set")
+            self.done = samples
+            return
+        if not os.path.exists(self.part):
+            self._create()
+        self._check_same(self.part, "was begun by another command")
+        self._open()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        self.close()
+
+    def append(self, matrices, energy=None, energy_lost=None):
+        """Adds the next samples.
+
+        matrices: complex (k, rows, nt), ||.||^2 < 3e38. energy: ||H||^2 of the whole matrices, (k,);
+        None: that of `matrices`. energy_lost: part of it outside the rows, (k,); None: 0.
+        On OSError (disk full) what was added before is kept.
+        """
+        (_, *item), kind = self._arrays[self._attributes["domain"]]
+        matrices = np.ascontiguousarray(matrices, kind)
+        if list(matrices.shape[1:]) != item or len(matrices) > self.samples - self.done:
+            raise ValueError(f"matrices has shape {matrices.shape}, allowed is (k, {item[0]}, "
+                             f"{item[1]}) with k up to {self.samples - self.done}")
+        if energy is None:
+            energy = np.square(np.abs(matrices), dtype=np.float64).sum(axis=(1, 2))
+        with np.errstate(over="ignore"):
+            energy = np.asarray(energy, np.float32)
+        finite = np.isfinite(energy)
+        # One sum tells nearly always that all values are finite, in a fraction of the time.
+        if not np.isfinite(np.vdot(matrices, matrices)):
+            finite &= np.isfinite(matrices).all(axis=(1, 2))
+        if not finite.all():
+            raise ValueError(f"{self.path}: sample {self.done + int(np.argmin(finite))} has a "
+                             "value that is not finite or too large")
+        if energy_lost is None:
+            energy_lost = np.zeros(len(matrices))
+        values = {self._attributes["domain"]: matrices, "energy": energy,
+                  "energy_lost": energy_lost}
+        try:
+            for name, array in values.items():
+                (_, *item), kind = self._arrays[name]
+                at = self._offsets[name] + self.done * kind.itemsize * int(np.prod(item))
+                _write_at(self._descriptor, np.ascontiguousarray(array, kind), at)
+            # The count may reach the disk only after what it counts.
+            os.fdatasync(self._descriptor)
+        except OSError as error:
+            raise OSError(f"{self.part}: {error.strerror} after {self.done} of {self.samples} "
+                          "samples; they are kept, and the same command goes on from there"
+                          ) from None
+        self.done += len(matrices)
+        self._count.write(np.array(self.done, np.int64))
+        self._file.flush()
+
+    def close(self):
+        """Closes the file, and gives it its name if it is whole."""
+        if self._file is None:
+            return
+        self._count = None
+        self._file.close()
+        os.close(self._descriptor)
+        self._file = self._descriptor = None
+        if self.done == self.samples:
+            os.replace(self.part, self.path)
+
+    def _create(self):
+        """Makes PATH.part with room for all samples."""
+        size = sum(kind.itemsize * int(np.prod(shape, dtype=object))
+                   for shape, kind in self._arrays.values()) + (1 << 16)
+        with whole_file(self.part) as temporary:
+            # A disk that is too small is found now and not after hours of work. HDF5, which
+            # truncates the file, does not take such errors well, hence first without it.
+            with open(temporary, "wb") as file:
+                self._reserve(file.fileno(), size)
+            with h5py.File(temporary, "w", libver="earliest") as file:
+                for name, value in self._attributes.items():
+                    file.attrs[name] = value
+                file.attrs.create("samples", 0, dtype=np.int64)
+                for name, (shape, kind) in self._arrays.items():
+                    # In one piece whose place is known from the start.
+                    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                    layout.set_layout(h5py.h5d.CONTIGUOUS)
+                    layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+                    layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+                    layout.set_obj_track_times(False)
+                    h5py.h5d.create(file.id, name.encode(), h5py.h5t.py_create(kind),
+                                    h5py.h5s.create_simple(shape), layout)
+            with open(temporary, "r+b") as file:
+                self._reserve(file.fileno(), os.path.getsize(temporary))
+
+    def _reserve(self, descriptor, size):
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError as error:
+            raise OSError(f"{self.path}: {error.strerror}; the data set needs "
+                          f"{size / 1e6:.1f} MB") from None
+
+    def _check_same(self, path, what):
+        """ValueError unless the file is a data set with these attributes and sizes."""
+        advice = "remove it, choose another file name, or overwrite it (--overwrite)"
+        try:
+            with h5py.File(path, "r") as file:
+                found = {name: file.attrs.get(name) for name in self._attributes}
+                arrays = {name: (file[name].shape, file[name].dtype) for name in self._arrays
+                          if name in file}
+        except OSError as error:
+            if error.errno == errno.EAGAIN:
+                raise ValueError(f"{path}: is being written by another process") from None
+            if error.errno in (errno.EACCES, errno.EPERM):
+                raise
+            raise ValueError(f"{path}: {what}: no HDF5 file; {advice}") from None
+        wrong = [name for name, value in self._attributes.items()
+                 if not np.array_equal(found[name], value)]
+        wrong += [name for name, value in self._arrays.items() if arrays.get(name) != value]
+        if wrong:
+            command = f": {found['command']}" if found.get("command") else ""
+            raise ValueError(f"{path}: {what}{command} (it differs in {', '.join(wrong)}); "
+                             f"{advice}")
+
+    def _open(self):
+        """Opens PATH.part, which HDF5 locks, and finds where its arrays begin."""
+        try:
+            self._file = h5py.File(self.part, "r+", libver="earliest")
+        except OSError as error:
+            if error.errno == errno.EAGAIN:
+                raise ValueError(f"{self.part}: is being written by another process") from None
+            raise
+        self._count = h5py.h5a.open(self._file.id, b"samples")
+        self.done = int(self._file.attrs["samples"])
+        if not 0 <= self.done <= self.samples:
+            raise ValueError(f"{self.part}: attribute 'samples' is {self.done}, allowed is 0 to "
+                             f"{self.samples}")
+        self._offsets = {name: self._file[name].id.get_offset() for name in self._arrays}
+        # Blocks of samples are written past HDF5: they are in the file at once, whatever
+        # becomes of this process, and errors are those of the system.
+        self._descriptor = os.open(self.part, os.O_RDWR | os.O_CLOEXEC)
+
+
+def _write_at(descriptor, array, offset):
+    """Writes all bytes of an array at an offset."""
+    data = memoryview(array).cast("B")
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written

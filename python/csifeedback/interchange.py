@@ -1,0 +1,301 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Channel matrices in files of other programs: MATLAB, NumPy, HDF5, with named axes."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import zipfile
+
+import h5py
+import numpy as np
+
+from .cli.common import whole_file
+
+#: What an axis of an array may be called, and what it is.
+AXES = {"sample": "sample", "n": "sample",
+        "subcarrier": "subcarrier", "nc": "subcarrier", "delay": "delay", "na": "delay",
+        "row": "row",
+        "antenna": "antenna", "angle": "angle", "nt": "nt",
+        "reim": "reim"}
+
+
+class ArrayFile:
+    """A file with arrays: .mat of any version, .npy, .npz or HDF5, recognized by content.
+
+    names: name -> shape; the array of an .npy file is called "". Nothing in a file is
+    executed: pickled objects are refused. Raises ValueError, which names the file, if it is
+    none of these or damaged.
+    """
+
+    def __init__(self, path):
+        self.path = os.fspath(path)
+        with open(self.path, "rb") as file:
+            head = file.read(520)
+        self._stack = contextlib.ExitStack()
+        with self._errors():
+            if head.startswith(b"\x93NUMPY"):
+                self._array = self._numpy
+                self.names = {"": self._numpy("").shape}
+            elif head.startswith(b"PK"):
+                self._array = self._zipped
+                self.names = _zip_shapes(self.path)
+            elif b"\x89HDF\r\n\x1a\n" in (head[:8], head[512:520]):
+                self._hdf5 = self._stack.enter_context(h5py.File(self.path, "r"))
+                # MATLAB writes its arrays with the axes in reverse.
+                self._reverse = head.startswith(b"MATLAB")
+                self._array = self._from_hdf5
+                self.names = _hdf5_shapes(self._hdf5, self._reverse)
+            elif head.startswith(b"MATLAB") or self.path.endswith(".mat"):
+                from scipy import io
+                self._array = self._matlab
+                self.names = {name: shape for name, shape, _ in io.whosmat(self.path)}
+            else:
+                raise ValueError("no MATLAB, NumPy or HDF5 file")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+    def array(self, name):
+        """An array, or what can be indexed as one and is read then."""
+        if name not in self.names:
+            raise ValueError(f"{self.path}: has no array '{name}', only "
+                             + (", ".join(self.names) or "none"))
+        with self._errors():
+            array = self._array(name)
+            names = array.dtype.names
+            if array.dtype.kind not in "fciu" and not (
+                    names and len(names) == 2 and all(array.dtype[n].kind == "f" for n in names)):
+                raise ValueError(f"the array '{name}' has no numbers but {array.dtype}")
+            return array
+
+    @contextlib.contextmanager
+    def _errors(self):
+        """Whatever a library raises for a damaged file becomes a ValueError with its name."""
+        try:
+            yield
+        except Exception as error:
+            self._stack.close()
+            if isinstance(error, OSError) and error.filename:
+                raise
+            text = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ValueError(f"{self.path}: cannot be read: {text}") from None
+
+    def _numpy(self, _, path=None):
+        return np.load(path or self.path, mmap_mode="r", allow_pickle=False)
+
+    def _zipped(self, name):
+        # Unpacked to a file, so that it need not fit into memory.
+        with zipfile.ZipFile(self.path) as archive, tempfile.TemporaryFile() as file:
+            with archive.open(name + ".npy") as member:
+                shutil.copyfileobj(member, file, 1 << 20)
+            file.seek(0)
+            return self._numpy(name, f"/proc/self/fd/{file.fileno()}")
+
+    def _from_hdf5(self, name):
+        array = self._hdf5[name]
+        return _Reversed(array) if self._reverse else array
+
+    def _matlab(self, name):
+        from scipy import io
+        return io.loadmat(self.path, variable_names=[name])[name]
+
+
+class _Reversed:
+    """An HDF5 array with its axes in reverse."""
+
+    def __init__(self, array):
+        self._array, self.shape, self.dtype = array, array.shape[::-1], array.dtype
+
+    def __getitem__(self, index):
+        return self._array[index[::-1]].transpose()
+
+
+def _zip_shapes(path):
+    shapes = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith(".npy"):
+                with archive.open(name) as member:
+                    version = np.lib.format.read_magic(member)
+                    read = (np.lib.format.read_array_header_1_0 if version == (1, 0)
+                            else np.lib.format.read_array_header_2_0)
+                    shapes[name[:-4]] = read(member)[0]
+    return shapes
+
+
+def _hdf5_shapes(file, reverse):
+    shapes = {}
+
+    def visit(name, thing):
+        if isinstance(thing, h5py.Dataset) and thing.shape and not name.startswith("#"):
+            shapes[name] = thing.shape[::-1 if reverse else 1]
+
+    file.visititems(visit)
+    return shapes
+
+
+class Matrices:
+    """Channel matrices in an array with named axes.
+
+    array: of numbers, or of pairs of floats (a complex compound). axes: the name of each
+    axis, from AXES; several may be `sample`. reshape: what one index of the first axis is
+    reshaped to, where the file has matrices as vectors; None: as they are. offset: is
+    subtracted from real and imaginary parts. domain: H or Ha, needed for the axis name
+    `row` alone.
+
+    domain, rows, nt: of the matrices. A column axis called `antenna` in Ha, or `angle` in H,
+    is transformed by the unitary DFT that lies between the two; `nt` means what fits.
+    len(): their number.
+    """
+
+    def __init__(self, array, axes, reshape=None, offset=0.0, domain=None):
+        self._array, self._offset, self._reshape = array, offset, reshape
+        shape = tuple(int(n) for n in array.shape)
+        if reshape is not None:
+            if len(shape) != 2 or shape[1] != np.prod(reshape, dtype=object):
+                raise ValueError(f"the array has shape {shape}, which cannot be reshaped to "
+                                 f"(n, {', '.join(map(str, reshape))})")
+            shape = (shape[0], *reshape)
+        unknown = [name for name in axes if name not in AXES]
+        if unknown:
+            raise ValueError(f"axis is '{unknown[0]}', allowed is " + ", ".join(AXES))
+        axes = [AXES[name] for name in axes]
+        if len(axes) != len(shape):
+            raise ValueError(f"{len(axes)} axes are named, the array has shape {shape}")
+
+        def one(kinds, needed=True):
+            at = [i for i, name in enumerate(axes) if name in kinds]
+            if len(at) != 1 and (needed or at):
+                raise ValueError(f"axes are {','.join(axes)}, expected is one of "
+                                 + ", ".join(kinds))
+            return at[0] if at else None
+
+        row, column = one(("subcarrier", "delay", "row")), one(("antenna", "angle", "nt"))
+        pair = one(("reim",), needed=False)
+        own = {"subcarrier": "H", "delay": "Ha"}.get(axes[row], domain)
+        if own is None or domain not in (None, own):
+            raise ValueError(f"the domain is {domain}, the row axis is '{axes[row]}'")
+        self.domain, self.rows, self.nt = own, shape[row], shape[column]
+        is_pairs = array.dtype.kind == "c" or array.dtype.names is not None
+        if pair is None and not is_pairs:
+            raise ValueError("the array is real: one axis has to be 'reim', real and imaginary "
+                             "part")
+        if pair is not None and (is_pairs or shape[pair] != 2):
+            raise ValueError(f"the axis 'reim' has the length {shape[pair]} of "
+                             f"{array.dtype} numbers, allowed is 2 of real ones")
+        samples = [i for i, name in enumerate(axes) if name == "sample"]
+        if reshape is not None and (not samples or samples[0] != 0):
+            raise ValueError("of a reshaped array the first axis is 'sample'")
+        self._outer = samples[0] if samples else None
+        # Matrices for each index of the outermost sample axis.
+        self._inner = max(1, int(np.prod([shape[i] for i in samples[1:]], dtype=object)))
+        self._size = int(np.prod([shape[i] for i in samples], dtype=object))
+        self._is_real = pair is not None
+        self._order = samples + [row, column] + [pair] * self._is_real
+        self._beams = {("H", "angle"): np.fft.ifft,
+                       ("Ha", "antenna"): np.fft.fft}.get((own, axes[column]))
+        self._ndim = len(array.shape)
+
+    def __len__(self):
+        return self._size
+
+    def read(self, first, count):
+        """Matrices [first, first + count), complex64 (count, rows, nt)."""
+        start = first // self._inner
+        index = [slice(None)] * self._ndim
+        if self._outer is not None:
+            index[self._outer] = slice(start, -(-(first + count) // self._inner))
+        x = np.asarray(self._array[tuple(index)])
+        if self._reshape is not None:
+            x = x.reshape(len(x), *self._reshape)
+        x = x.transpose(self._order)
+        if self._is_real:
+            re, im = x[..., 0], x[..., 1]
+        elif x.dtype.names:
+            re, im = (x[name] for name in x.dtype.names)
+        else:
+            re, im = x.real, x.imag
+        matrices = np.empty(re.shape, np.complex64)
+        matrices.real, matrices.imag = re - self._offset, im - self._offset
+        first -= start * self._inner
+        matrices = matrices.reshape(-1, self.rows, self.nt)[first:first + count]
+        if self._beams:
+            matrices = self._beams(matrices, axis=-1, norm="ortho").astype(np.complex64)
+        return matrices
+
+
+#: The array of a CsiNet file that is imported by default.
+CSINET_KEY = "HT"
+
+
+def csinet_layout(array, nt):
+    """Arguments of Matrices for the two arrays of the CsiNet family (Wen, Shih, Jin, 2018).
+
+    Real, "HT", (n, 2 nt na): real parts, then imaginary parts, [0, 1] with 0 at 0.5, each
+    nt angles x na delays. Complex, "HF_all", (n, nt nc): nt antennas x nc subcarriers, the
+    whole channel of which rho is computed.
+    """
+    is_whole = array.dtype.kind not in "fiu"
+    columns = nt if is_whole else 2 * nt
+    if len(array.shape) != 2 or array.shape[1] % columns or array.shape[1] == 0:
+        raise ValueError(f"the array has shape {tuple(array.shape)}; in the form of CsiNet it is "
+                         f"(n, {columns} x rows) for {nt} antennas, others need --axes")
+    rows = array.shape[1] // columns
+    if is_whole:
+        return {"axes": ("sample", "antenna", "subcarrier"), "reshape": (nt, rows)}
+    return {"axes": ("sample", "reim", "angle", "delay"), "reshape": (2, nt, rows),
+            "offset": 0.5}
+
+
+def csinet_vectors(ha, scale):
+    """Ha (k, na, nt) as rows of "HT", float32 (k, 2 nt na): 0.5 + scale Ha."""
+    x = ha.transpose(0, 2, 1).reshape(len(ha), -1)
+    return (np.hstack([x.real, x.imag]) * scale + 0.5).astype(np.float32)
+
+
+def export_csinet(data, path):
+    """Writes a Dataset in the form of CsiNet, by the extension of path: .mat, .npz or .npy.
+
+    HT as csinet_layout describes it, HT = 0.5 + scale Ha with one scale for all samples;
+    .mat and .npz also have `scale` and `precursor`, and if the data set has whole matrices
+    HF_all.
+    """
+    extension = os.path.splitext(path)[1]
+    if extension not in (".mat", ".npz", ".npy"):
+        raise ValueError(f"{path}: the extension is '{extension}', allowed is .mat, .npz, .npy")
+    n, columns = len(data), 2 * data.na * data.nt
+    with_whole = data.whole and extension != ".npy"
+    largest = max(4 * n * columns, 8 * n * data.nc * data.nt if with_whole else 0)
+    if extension == ".mat" and largest >= 1 << 31:
+        raise ValueError(f"{path}: an array has {largest} bytes, allowed are less than 2 GiB in "
+                         ".mat files; use .npz or .npy")
+    largest = max(float(np.max(np.abs(ha.view(np.float32)))) for ha in data.chunks())
+    scale = 0.5 / largest if largest > 0 else 1.0
+    with whole_file(path) as temporary:
+        if extension == ".npy":
+            ht = np.lib.format.open_memmap(temporary, "w+", np.float32, (n, columns))
+        else:
+            ht = np.empty((n, columns), np.float32)
+        done = 0
+        for ha in data.chunks():
+            ht[done:done + len(ha)] = csinet_vectors(ha, scale)
+            done += len(ha)
+        if extension == ".npy":
+            ht.flush()
+            return
+        arrays = {"HT": ht, "scale": scale, "precursor": data.precursor}
+        if with_whole:
+            arrays["HF_all"] = data.read(0, n).transpose(0, 2, 1).reshape(n, -1)
+        if extension == ".npz":
+            np.savez(temporary, **arrays)
+        else:
+            from scipy import io
+            io.savemat(temporary, arrays)
