@@ -406,10 +406,14 @@ TEST(handler, csi_decoder)
 
 TEST(handler, quantizers)
 {
-    expect_only_the_message(
-        csi_quantizer::make(six_bits()),
-        pdu_of(pmt::init_f32vector(m, normal(m))),
-        [](uint64_t) { return pmt::cons(pmt::PMT_NIL, pmt::make_s16vector(m, 0)); });
+    const pmt::pmt_t label = pmt::mp("quantizer"), old = metadata(0);
+    expect_only_the_message(csi_quantizer::make(six_bits()),
+                            pdu_of(pmt::init_f32vector(m, normal(m))),
+                            [=](uint64_t) {
+                                return pmt::cons(
+                                    pmt::dict_add(old, label, pmt::from_uint64(1)),
+                                    pmt::make_s16vector(m, 0));
+                            });
     expect_only_the_message(
         csi_dequantizer::make(six_bits()),
         pdu_of(pmt::init_s16vector(m, level())),
@@ -466,7 +470,7 @@ TEST(handler, feedback_deframer)
                                             pmt::mp("code_size"),
                                             pmt::mp("frame_bits") };
     const pmt::pmt_t frame_key = key_frame(), ue_id = pmt::mp("ue_id"),
-                     gain = pmt::mp("gain_db");
+                     gain = pmt::mp("gain_db"), label = pmt::mp("quantizer");
     expect_only_the_message(
         feedback_deframer::make(six_bits(), 1, 2), frame_pdu, [&](uint64_t frame) {
             pmt::pmt_t d = pmt::make_dict();
@@ -475,6 +479,7 @@ TEST(handler, feedback_deframer)
             d = pmt::dict_add(d, gain, pmt::from_double(0));
             for (const pmt::pmt_t& key : integers)
                 d = pmt::dict_add(d, key, pmt::from_long(1));
+            d = pmt::dict_add(d, label, pmt::from_uint64(1));
             return pmt::cons(d, pmt::make_s16vector(m, 0));
         });
 }
