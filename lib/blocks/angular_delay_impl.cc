@@ -30,6 +30,7 @@ public:
                                       sizeof(float))),
           d_transform(transform)
     {
+        enlarge_output_buffers(*this);
     }
 
     double energy_lost() const override

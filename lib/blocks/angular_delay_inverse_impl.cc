@@ -28,6 +28,7 @@ public:
           d_in_size(size_t(transform->na()) * transform->nt()),
           d_out_size(size_t(transform->nc()) * transform->nt())
     {
+        enlarge_output_buffers(*this);
         message_port_register_in(key::pdus());
         message_port_register_out(key::pdus());
         set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });

@@ -38,6 +38,7 @@ public:
           d_size(size),
           d_ack(pmt::mp("ack"))
     {
+        enlarge_output_buffers(*this);
         // No handler: work() waits on the queue itself, which a handler could not end.
         message_port_register_in(d_ack);
     }

@@ -11,8 +11,10 @@
 #include "check.h"
 #include <gnuradio/block.h>
 #include <gnuradio/csifeedback/quantizer.h>
+#include <gnuradio/io_signature.h>
 #include <gnuradio/thread/thread.h>
 #include <pmt/pmt.h>
+#include <algorithm>
 #include <atomic>
 #include <complex>
 #include <cstdint>
@@ -55,6 +57,21 @@ inline const pmt::pmt_t& quantizer()
     return symbol;
 }
 } // namespace key
+
+/*!
+ * \brief Makes room for many items in a block's output buffers, 1 MiB each.
+ *
+ * GNU Radio's default of 64 KiB holds eight matrices of 32 x 32, and to wake the
+ * neighbours for every few of them takes about as long as to encode them.
+ */
+inline void enlarge_output_buffers(gr::block& block)
+{
+    constexpr int bytes = 1 << 20;
+    const gr::io_signature::sptr signature = block.output_signature();
+    for (int port = 0; port < signature->max_streams(); port++)
+        block.set_min_output_buffer(
+            port, std::max(1, bytes / signature->sizeof_stream_item(port)));
+}
 
 //! Throws if a shared pointer handed to make() is null (Python's None).
 template <typename T>

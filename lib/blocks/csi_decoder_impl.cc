@@ -33,6 +33,7 @@ public:
           d_code_size(decoder->code_size()),
           d_h_vec(2 * d_size)
     {
+        enlarge_output_buffers(*this);
         message_port_register_in(key::pdus());
         message_port_register_out(key::pdus());
         set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });

@@ -31,6 +31,7 @@ public:
           d_code_size(encoder->code_size()),
           d_h_vec(2 * d_size)
     {
+        enlarge_output_buffers(*this);
         // Items may be dropped, so tags are moved here.
         set_tag_propagation_policy(TPP_DONT);
         message_port_register_in(key::pdus());

@@ -67,6 +67,7 @@ public:
           d_quantizer(direction::name, quantizer),
           d_code_size(quantizer->code_size())
     {
+        enlarge_output_buffers(*this);
         this->message_port_register_in(key::pdus());
         this->message_port_register_out(key::pdus());
         this->set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });

@@ -82,9 +82,12 @@ public:
         const float step = 1 / norm;
         const float threshold = d_lambda * largest * step;
 
-        if (!d_warm_start)
+        if (d_warm_start) {
+            multiply(d_h.data(), d_projected.data(), m);
+        } else {
             std::fill(d_h.begin(), d_h.end(), 0.0f);
-        multiply(d_h.data(), d_projected.data(), m);
+            std::fill_n(d_projected.begin(), m, 0.0f);
+        }
         float momentum = 0;
         float t = 1;
         for (int iteration = 0; iteration < d_iterations; iteration++) {
@@ -97,6 +100,7 @@ public:
             }
             // W^T s is known already, and is minus the gradient at zero.
             const bool first = iteration == 0 && !d_warm_start;
+            const bool last = iteration == d_iterations - 1;
             // The new iterate replaces the one before the last.
             std::swap(d_projected, d_projected_before);
             std::fill_n(d_projected.begin(), m, 0.0f);
@@ -105,7 +109,8 @@ public:
                 if (!first)
                     tile.multiply_transposed(
                         d_residual.data(), d_gradient.data() + at, m);
-                if (update(at, tile.cols, momentum, first ? -step : step, threshold))
+                if (update(at, tile.cols, momentum, first ? -step : step, threshold) &&
+                    !last)
                     tile.multiply_add(d_before.data() + at, d_projected.data(), m);
                 at += tile.cols;
             }
