@@ -8,6 +8,7 @@
 #include "common.h"
 #include <gnuradio/csifeedback/angular_delay.h>
 #include <gnuradio/io_signature.h>
+#include <cmath>
 
 namespace gr {
 namespace csifeedback {
@@ -52,8 +53,10 @@ public:
             out += size_t(d_transform->na()) * d_transform->nt();
             if (lost)
                 lost[i] = info.energy_lost;
-            d_lost = d_lost + info.energy_lost;
-            d_count++;
+            if (std::isfinite(info.energy_lost)) {
+                d_lost = d_lost + info.energy_lost;
+                d_count++;
+            }
         }
         return noutput_items;
     }

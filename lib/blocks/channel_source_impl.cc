@@ -123,6 +123,7 @@ private:
         uint64_t frame = 0;
         if (!number_of(message, frame))
             return;
+        frame = nearest_frame(frame, d_first + d_sent);
         if (frame >= d_first && frame - d_first < d_sent)
             d_acknowledged = std::max(d_acknowledged, frame - d_first + 1);
     }

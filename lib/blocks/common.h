@@ -10,6 +10,8 @@
 
 #include "check.h"
 #include <gnuradio/block.h>
+#include <gnuradio/csifeedback/quantizer.h>
+#include <gnuradio/thread/thread.h>
 #include <pmt/pmt.h>
 #include <atomic>
 #include <complex>
@@ -45,6 +47,11 @@ inline const pmt::pmt_t& age()
 inline const pmt::pmt_t& frame_bits()
 {
     static const pmt::pmt_t symbol = pmt::mp("frame_bits");
+    return symbol;
+}
+inline const pmt::pmt_t& quantizer()
+{
+    static const pmt::pmt_t symbol = pmt::mp("quantizer");
     return symbol;
 }
 } // namespace key
@@ -116,6 +123,8 @@ inline double
 get_real(const pmt::pmt_t& metadata, const pmt::pmt_t& name, double fallback)
 {
     const pmt::pmt_t found = pmt::dict_ref(metadata, name, pmt::PMT_NIL);
+    if (pmt::is_uint64(found))
+        return pmt::to_uint64(found);
     return pmt::is_real(found) || pmt::is_integer(found) ? pmt::to_double(found)
                                                          : fallback;
 }
@@ -126,6 +135,18 @@ inline bool number_of(const pmt::pmt_t& message, uint64_t& frame)
     if (pmt::is_pair(message) && pmt::is_dict(pmt::car(message)))
         return get_number(pmt::car(message), key::frame(), frame);
     return to_number(message, frame);
+}
+
+/*!
+ * \brief The number nearest to a known one that ends in the same 16 bits as `frame`.
+ *
+ * Feedback frames carry 16 bits of the frame number, so a number that came over the link
+ * stands for every number that ends in them.
+ */
+inline uint64_t nearest_frame(uint64_t frame, uint64_t known)
+{
+    const int16_t step = uint16_t(frame) - uint16_t(known);
+    return step < 0 && known < uint64_t(-step) ? frame & 0xffff : known + step;
 }
 
 inline bool all_finite(const float* x, size_t n)
@@ -156,6 +177,41 @@ private:
     // Read by other threads, written by the block's own.
     std::atomic<uint64_t> d_count{ 0 };
     bool d_in_burst = false;
+};
+
+//! Tells the quantizers of a model apart, as tag and PDU key beside their level numbers.
+inline uint64_t quantizer_label(const quantizer& q)
+{
+    return uint64_t(q.type_id()) << 16 | (q.bits() & 0xffff);
+}
+
+//! The quantizer of a block, which another thread may exchange for one of the same size.
+class quantizer_slot
+{
+public:
+    quantizer_slot(const char* where, quantizer::sptr quantizer)
+        : d_where(where), d_quantizer(quantizer)
+    {
+    }
+    quantizer::sptr get() const
+    {
+        gr::thread::scoped_lock lock(d_mutex);
+        return d_quantizer;
+    }
+    void set(quantizer::sptr quantizer)
+    {
+        not_null(d_where, "quantizer", quantizer);
+        gr::thread::scoped_lock lock(d_mutex);
+        const int size = d_quantizer->code_size();
+        check_range(
+            d_where, "code_size of the quantizer", quantizer->code_size(), size, size);
+        d_quantizer = quantizer;
+    }
+
+private:
+    const char* const d_where;
+    mutable gr::thread::mutex d_mutex;
+    quantizer::sptr d_quantizer;
 };
 
 /*!

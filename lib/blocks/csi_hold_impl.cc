@@ -68,8 +68,8 @@ private:
     void handle_tick(const pmt::pmt_t& message)
     {
         uint64_t frame = 0;
-        if (number_of(message, frame) && frame != UINT64_MAX)
-            hold_until(frame + 1);
+        if (number_of(message, frame))
+            hold_until(nearest_frame(frame, d_next) + 1);
     }
 
     // Sends the CSI at hand for the frames before this one that are still due.

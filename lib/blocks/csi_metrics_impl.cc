@@ -12,7 +12,8 @@
 #include <volk/volk_alloc.hh>
 #include <algorithm>
 #include <cmath>
-#include <deque>
+#include <utility>
+#include <vector>
 
 namespace gr {
 namespace csifeedback {
@@ -34,6 +35,8 @@ public:
           d_ring(size_t(history) * d_size),
           d_ring_frame(history, no_frame)
     {
+        d_waiting.reserve(history + 1);
+        d_results.reserve(most_results);
         if (delay_rows) {
             d_to_frequency =
                 std::make_unique<fft_plan>(nc, nt, nt, 1, nt, 1, FFTW_FORWARD);
@@ -75,12 +78,14 @@ public:
         }
         // Only what a plot can show is kept for the streams.
         int produced = 0;
-        for (; produced < noutput_items && !d_results.empty() && !output_items.empty();
-             produced++, d_results.pop_front()) {
-            static_cast<float*>(output_items[0])[produced] = d_results.front().first;
+        const int ready = output_items.empty() ? 0 : d_results.size();
+        for (; produced < std::min(ready, noutput_items); produced++) {
+            static_cast<float*>(output_items[0])[produced] = d_results[produced].first;
             if (output_items.size() > 1)
-                static_cast<float*>(output_items[1])[produced] = d_results.front().second;
+                static_cast<float*>(output_items[1])[produced] =
+                    d_results[produced].second;
         }
+        d_results.erase(d_results.begin(), d_results.begin() + produced);
         d_streaming = !output_items.empty();
         return produced;
     }
@@ -111,6 +116,7 @@ public:
 
 private:
     static constexpr uint64_t no_frame = UINT64_MAX;
+    static constexpr size_t most_results = 4096;
 
     static double to_db(double x) { return 10 * std::log10(x); }
 
@@ -161,26 +167,41 @@ private:
         if (!matrix_of(message, frame))
             return count_malformed();
         d_malformed.good();
-        // The truth may still be on its way through the stream; nothing is kept for ever.
-        if (d_newest == no_frame || frame > d_newest) {
+        // The truth may still be on its way; nothing is kept for ever.
+        if (!truth_is_due(frame)) {
             d_waiting.push_back(message);
             if (d_waiting.size() > d_history) {
                 count_unmatched();
-                d_waiting.pop_front();
+                d_waiting.erase(d_waiting.begin());
             }
             return;
         }
         compare(message);
     }
 
+    // Whether the truth of a frame has been stored, or a later one in its place.
+    bool truth_is_due(uint64_t frame) const
+    {
+        if (d_newest == no_frame)
+            return false;
+        frame = nearest_frame(frame, d_newest);
+        const uint64_t stored = d_ring_frame[frame % d_history];
+        return stored != no_frame && stored >= frame;
+    }
+
+    // Compares what has been waiting for truths that are here now.
     void retry()
     {
-        const size_t count = d_waiting.size();
-        for (size_t i = 0; i < count; i++) {
-            const pmt::pmt_t message = d_waiting.front();
-            d_waiting.pop_front();
-            handle(message);
-        }
+        const auto done = [this](const pmt::pmt_t& message) {
+            uint64_t frame = 0;
+            matrix_of(message, frame);
+            if (!truth_is_due(frame))
+                return false;
+            compare(message);
+            return true;
+        };
+        d_waiting.erase(std::remove_if(d_waiting.begin(), d_waiting.end(), done),
+                        d_waiting.end());
     }
 
     void count_unmatched()
@@ -193,6 +214,7 @@ private:
     {
         uint64_t frame = 0;
         const gr_complex* h_hat = matrix_of(message, frame);
+        frame = nearest_frame(frame, d_newest);
         message_port_pub(d_ack, pmt::from_uint64(frame));
         const size_t slot = frame % d_history;
         if (d_ring_frame[slot] != frame)
@@ -207,7 +229,7 @@ private:
                                : cosine_similarity(h, h_hat, d_rows, d_nt);
         if (!std::isfinite(ratio))
             return count_unmatched();
-        if (d_streaming && d_results.size() < 4096)
+        if (d_streaming && d_results.size() < most_results)
             d_results.emplace_back(to_db(ratio), rho);
 
         const pmt::pmt_t metadata = pdu_metadata(message);
@@ -266,8 +288,9 @@ private:
     std::vector<uint64_t> d_ring_frame; // which one that is
     uint64_t d_newest = no_frame;
     frame_numbering d_numbering;
-    std::deque<pmt::pmt_t> d_waiting; // reconstructions ahead of the truth
-    std::deque<std::pair<float, float>> d_results;
+    std::vector<pmt::pmt_t> d_waiting; // reconstructions ahead of the truth
+    std::vector<std::pair<float, float>>
+        d_results; // error in dB and rho, for the streams
     bool d_streaming = false;
 
     std::unique_ptr<fft_plan> d_to_frequency; // null if rows are subcarriers

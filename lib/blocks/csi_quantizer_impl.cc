@@ -21,6 +21,7 @@ struct to_levels {
     using input = float;
     using output = int16_t;
     static constexpr const char* name = "csi_quantizer";
+    static constexpr bool labels = true; // says which quantizer made the level numbers
     static void map(const quantizer& q, const float* s, int m, int16_t* level)
     {
         q.quantize(s, m, level);
@@ -38,6 +39,7 @@ struct from_levels {
     using input = int16_t;
     using output = float;
     static constexpr const char* name = "csi_dequantizer";
+    static constexpr bool labels = false;
     static void map(const quantizer& q, const int16_t* level, int m, float* s)
     {
         q.dequantize(level, m, s);
@@ -62,7 +64,7 @@ public:
               direction::name,
               gr::io_signature::make(0, 1, sizeof(input) * quantizer->code_size()),
               gr::io_signature::make(0, 1, sizeof(output) * quantizer->code_size())),
-          d_quantizer(quantizer),
+          d_quantizer(direction::name, quantizer),
           d_code_size(quantizer->code_size())
     {
         this->message_port_register_in(key::pdus());
@@ -70,6 +72,7 @@ public:
         this->set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
     }
 
+    void set_quantizer(quantizer::sptr quantizer) override { d_quantizer.set(quantizer); }
     uint64_t dropped() const override { return d_dropped.count(); }
 
     int work(int noutput_items,
@@ -78,8 +81,16 @@ public:
     {
         auto in = static_cast<const input*>(input_items[0]);
         auto out = static_cast<output*>(output_items[0]);
+        const quantizer::sptr q = d_quantizer.get();
+        if (direction::labels && q != d_labelled) {
+            this->add_item_tag(0,
+                               this->nitems_written(0),
+                               key::quantizer(),
+                               pmt::from_uint64(quantizer_label(*q)));
+            d_labelled = q;
+        }
         for (int i = 0; i < noutput_items; i++, in += d_code_size, out += d_code_size)
-            direction::map(*d_quantizer, in, d_code_size, out);
+            direction::map(*q, in, d_code_size, out);
         return noutput_items;
     }
 
@@ -96,14 +107,26 @@ private:
                                                                        : "shorts");
             return;
         }
+        const quantizer::sptr q = d_quantizer.get();
+        pmt::pmt_t metadata = pdu_metadata(message);
+        const uint64_t label = quantizer_label(*q);
+        uint64_t found;
+        if (direction::labels) {
+            metadata = pmt::dict_add(metadata, key::quantizer(), pmt::from_uint64(label));
+        } else if (get_number(metadata, key::quantizer(), found) && found != label) {
+            if (d_dropped.bad())
+                this->d_logger->warn("dropping level numbers of another quantizer");
+            return;
+        }
         d_dropped.good();
         output* out;
         const pmt::pmt_t vector = direction::make(n, out);
-        direction::map(*d_quantizer, in, n, out);
-        this->message_port_pub(key::pdus(), pmt::cons(pdu_metadata(message), vector));
+        direction::map(*q, in, n, out);
+        this->message_port_pub(key::pdus(), pmt::cons(metadata, vector));
     }
 
-    const quantizer::sptr d_quantizer;
+    quantizer_slot d_quantizer;
+    quantizer::sptr d_labelled; // the one that the stream was last tagged with
     const int d_code_size;
     burst_counter d_dropped;
 };

@@ -8,8 +8,9 @@
 #include "common.h"
 #include <gnuradio/csifeedback/feedback_channel.h>
 #include <gnuradio/io_signature.h>
-#include <deque>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 namespace gr {
 namespace csifeedback {
@@ -24,9 +25,9 @@ public:
                     gr::io_signature::make(0, 0, 0),
                     gr::io_signature::make(0, 0, 0)),
           d_link(link_model::make(parameters)),
-          d_delay(delay),
           d_bit_error_rate(parameters.bit_error_rate),
-          d_erasure_rate(parameters.erasure_rate)
+          d_erasure_rate(parameters.erasure_rate),
+          d_queue(delay, pmt::PMT_NIL)
     {
         message_port_register_in(key::pdus());
         message_port_register_out(key::pdus());
@@ -71,24 +72,25 @@ private:
             arrived = d_link->transmit(out, n, errors);
         }
         d_frames++;
-        d_bit_errors += errors;
-        if (!arrived)
+        if (arrived)
+            d_bit_errors += errors;
+        else
             d_erased++;
         // A lost frame takes its place in the queue: delay counts frames that were sent.
-        d_queue.push_back(arrived ? pmt::cons(pmt::car(message), bytes) : pmt::PMT_NIL);
-        if (d_queue.size() > d_delay) {
-            const pmt::pmt_t due = d_queue.front();
-            d_queue.pop_front();
-            if (!pmt::is_null(due))
-                message_port_pub(key::pdus(), due);
+        pmt::pmt_t due = arrived ? pmt::cons(pmt::car(message), bytes) : pmt::PMT_NIL;
+        if (!d_queue.empty()) {
+            std::swap(due, d_queue[d_oldest]);
+            d_oldest = (d_oldest + 1) % d_queue.size();
         }
+        if (!pmt::is_null(due))
+            message_port_pub(key::pdus(), due);
     }
 
     const link_model::sptr d_link;
-    const size_t d_delay;
     double d_bit_error_rate;
     double d_erasure_rate;
-    std::deque<pmt::pmt_t> d_queue;
+    std::vector<pmt::pmt_t> d_queue; // the last `delay` frames, in a ring
+    size_t d_oldest = 0;
     std::atomic<uint64_t> d_frames{ 0 };
     std::atomic<uint64_t> d_erased{ 0 };
     std::atomic<uint64_t> d_bit_errors{ 0 };

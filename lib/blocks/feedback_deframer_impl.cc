@@ -25,7 +25,7 @@ public:
         : gr::block("csi_feedback_deframer",
                     gr::io_signature::make(0, 0, 0),
                     gr::io_signature::make(0, 0, 0)),
-          d_quantizer(quantizer),
+          d_quantizer("feedback_deframer", quantizer),
           d_codec_id(codec_id),
           d_model_id(model_id),
           d_ue_id(ue_id)
@@ -35,6 +35,7 @@ public:
         set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
     }
 
+    void set_quantizer(quantizer::sptr quantizer) override { d_quantizer.set(quantizer); }
     uint64_t count(int status) const override
     {
         check_range("feedback_deframer", "status", status, 0, frame_status_count - 1);
@@ -54,6 +55,7 @@ private:
         }
         d_malformed.good();
 
+        const quantizer::sptr q = d_quantizer.get();
         feedback_header header;
         const uint8_t* payload;
         size_t payload_bytes;
@@ -61,7 +63,7 @@ private:
         if (status == frame_status::ok && d_ue_id >= 0 && header.ue_id != d_ue_id)
             return;
         if (status == frame_status::ok)
-            status = check(header, payload_bytes);
+            status = check(*q, header, payload_bytes);
         d_count[int(status)]++;
         if (status != frame_status::ok) {
             if (d_rejected.bad())
@@ -73,53 +75,39 @@ private:
 
         const pmt::pmt_t level = pmt::make_s16vector(header.code_size, 0);
         size_t size;
-        unpack_levels(*d_quantizer,
-                      payload,
-                      header.code_size,
-                      pmt::s16vector_writable_elements(level, size));
+        unpack_levels(
+            *q, payload, header.code_size, pmt::s16vector_writable_elements(level, size));
         pmt::pmt_t metadata = pmt::make_dict();
         const auto add = [&metadata](const pmt::pmt_t& name, const pmt::pmt_t& value) {
             metadata = pmt::dict_add(metadata, name, value);
         };
-        add(key::frame(), pmt::from_uint64(unwrap(header.frame_number)));
+        d_last_frame = nearest_frame(header.frame_number, d_last_frame);
+        add(key::frame(), pmt::from_uint64(d_last_frame));
         add(d_key_ue_id, pmt::from_long(header.ue_id));
         add(key::gain_db(), pmt::from_double(gain_from_code(header.gain)));
         add(d_key_codec_id, pmt::from_long(header.codec_id));
         add(d_key_model_id, pmt::from_long(header.model_id));
         add(d_key_code_size, pmt::from_long(header.code_size));
         add(key::frame_bits(), pmt::from_long(8 * n));
+        add(key::quantizer(), pmt::from_uint64(quantizer_label(*q)));
         message_port_pub(key::pdus(), pmt::cons(metadata, level));
     }
 
-    frame_status check(const feedback_header& header, size_t payload_bytes) const
+    frame_status
+    check(const quantizer& q, const feedback_header& header, size_t payload_bytes) const
     {
         if (header.codec_id != d_codec_id || header.model_id != d_model_id)
             return frame_status::unknown_model;
-        if (header.quantizer_type != d_quantizer->type_id() ||
-            header.bits != d_quantizer->bits())
+        if (header.quantizer_type != q.type_id() || header.bits != q.bits())
             return frame_status::unknown_quantizer;
-        if (header.code_size < 1 || header.code_size > d_quantizer->code_size())
+        if (header.code_size < 1 || header.code_size > q.code_size())
             return frame_status::bad_code_size;
-        if (payload_bytes != (d_quantizer->total_bits(header.code_size) + 7) / 8)
+        if (payload_bytes != (q.total_bits(header.code_size) + 7) / 8)
             return frame_status::bad_length;
         return frame_status::ok;
     }
 
-    // The number nearest to the last one that ends in these 16 bits.
-    uint64_t unwrap(uint16_t number)
-    {
-        const int16_t step = number - uint16_t(d_last_frame & 0xffff);
-        if (d_started && (step >= 0 || d_last_frame >= uint64_t(-step)))
-            d_last_frame += step;
-        else if (!d_started)
-            d_last_frame = number;
-        else
-            return number;
-        d_started = true;
-        return d_last_frame;
-    }
-
-    const quantizer::sptr d_quantizer;
+    quantizer_slot d_quantizer;
     const int d_codec_id;
     const int d_model_id;
     const int d_ue_id;
@@ -130,7 +118,6 @@ private:
     std::atomic<uint64_t> d_count[frame_status_count] = {};
     burst_counter d_malformed;
     burst_counter d_rejected;
-    bool d_started = false;
     uint64_t d_last_frame = 0;
 };
 

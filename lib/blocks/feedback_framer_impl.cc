@@ -24,12 +24,11 @@ public:
               gr::io_signature::make2(
                   0, 2, sizeof(int16_t) * quantizer->code_size(), sizeof(float)),
               gr::io_signature::make(0, 0, 0)),
-          d_quantizer(quantizer),
-          d_code_size(quantizer->code_size()),
-          d_payload((quantizer->total_bits(d_code_size) + 7) / 8)
+          d_quantizer("feedback_framer", quantizer),
+          d_code_size(quantizer->code_size())
     {
-        d_header.quantizer_type = quantizer->type_id();
-        d_header.bits = quantizer->bits();
+        // Of any quantizer: 10 bits an entry at most.
+        d_payload.reserve((10 * d_code_size + 7) / 8);
         d_header.codec_id = codec_id;
         d_header.model_id = model_id;
         d_header.ue_id = ue_id;
@@ -38,6 +37,7 @@ public:
         set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
     }
 
+    void set_quantizer(quantizer::sptr quantizer) override { d_quantizer.set(quantizer); }
     uint64_t frames() const override { return d_frames; }
     uint64_t bits_sent() const override { return d_bits; }
     uint64_t dropped() const override { return d_dropped.count(); }
@@ -53,19 +53,47 @@ public:
         d_numbering.update([this, first, noutput_items](std::vector<tag_t>& tags) {
             get_tags_in_range(tags, 0, first, first + noutput_items, key::frame());
         });
-        for (int i = 0; i < noutput_items; i++, level += d_code_size)
-            send(level, d_code_size, gain ? gain[i] : 0, d_numbering.at(first + i));
+        d_tags.clear();
+        get_tags_in_range(d_tags, 0, first, first + noutput_items, key::quantizer());
+        const quantizer::sptr q = d_quantizer.get();
+        auto tag = d_tags.begin();
+        for (int i = 0; i < noutput_items; i++, level += d_code_size) {
+            for (; tag != d_tags.end() && tag->offset <= first + i; ++tag)
+                d_labelled = to_number(tag->value, d_label);
+            if (!d_labelled || is_of(*q, d_label))
+                send(*q,
+                     level,
+                     d_code_size,
+                     gain ? gain[i] : 0,
+                     d_numbering.at(first + i));
+        }
         return noutput_items;
     }
 
 private:
-    void send(const int16_t* level, int m, float gain_db, uint64_t frame)
+    // Whether level numbers with this label are the quantizer's; else they are dropped.
+    bool is_of(const quantizer& q, uint64_t label)
     {
+        if (label == quantizer_label(q)) {
+            d_dropped.good();
+            return true;
+        }
+        if (d_dropped.bad())
+            d_logger->warn("dropping level numbers of another quantizer");
+        return false;
+    }
+
+    void
+    send(const quantizer& q, const int16_t* level, int m, float gain_db, uint64_t frame)
+    {
+        d_header.quantizer_type = q.type_id();
+        d_header.bits = q.bits();
         d_header.frame_number = frame & 0xffff;
         d_header.code_size = m;
         d_header.gain = gain_to_code(gain_db);
-        const size_t payload = (d_quantizer->total_bits(m) + 7) / 8;
-        pack_levels(*d_quantizer, level, m, d_payload.data());
+        const size_t payload = (q.total_bits(m) + 7) / 8;
+        d_payload.resize(payload);
+        pack_levels(q, level, m, d_payload.data());
         size_t size = feedback_overhead_bytes + payload;
         const pmt::pmt_t bytes = pmt::make_u8vector(size, 0);
         pack_frame(d_header,
@@ -90,15 +118,22 @@ private:
                     d_code_size);
             return;
         }
-        d_dropped.good();
-        send(level, n, get_real(pdu_metadata(message), key::gain_db(), 0), frame);
+        const quantizer::sptr q = d_quantizer.get();
+        uint64_t label = quantizer_label(*q);
+        get_number(pdu_metadata(message), key::quantizer(), label);
+        if (!is_of(*q, label))
+            return;
+        send(*q, level, n, get_real(pdu_metadata(message), key::gain_db(), 0), frame);
     }
 
-    const quantizer::sptr d_quantizer;
+    quantizer_slot d_quantizer;
     const int d_code_size;
     std::vector<uint8_t> d_payload;
     feedback_header d_header;
     frame_numbering d_numbering;
+    std::vector<tag_t> d_tags;
+    bool d_labelled = false; // whether the stream says which quantizer it comes from
+    uint64_t d_label = 0;    // and which it is
     std::atomic<uint64_t> d_frames{ 0 };
     std::atomic<uint64_t> d_bits{ 0 };
     burst_counter d_dropped;

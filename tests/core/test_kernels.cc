@@ -171,6 +171,51 @@ TEST_P(kernels_test, complex_products_of_all_sizes_to_40)
             check_complex(rows, cols, 1 + rows % 2, cols % 2, (rows + cols) % 4);
 }
 
+TEST_P(kernels_test, sums_of_products)
+{
+    const size_t sizes[][3] = { { 0, 3, 16 }, { 1, 1, 16 },  { 2, 2, 16 },
+                                { 5, 3, 32 }, { 7, 32, 48 }, { 150, 33, 64 } };
+    for (const auto& [count, rows, columns] : sizes) {
+        for (size_t offset = 0; offset < 4; offset++) {
+            const auto row = normal_vector(offset + 2 * count * rows, 1),
+                       re = normal_vector(offset + count * columns, 2),
+                       im = normal_vector(offset + count * columns, 3);
+            // What was there before must not count.
+            std::vector<float> out_re(offset + rows * columns + 1, nan), out_im = out_re;
+            k.sum_of_products(row.data() + offset,
+                              re.data() + offset,
+                              im.data() + offset,
+                              count,
+                              rows,
+                              columns,
+                              out_re.data() + offset,
+                              out_im.data() + offset);
+            for (size_t r = 0; r < rows; r++)
+                for (size_t m = 0; m < columns; m++) {
+                    std::complex<double> sum = 0;
+                    double size = 0;
+                    for (size_t p = 0; p < count; p++) {
+                        const float* f = row.data() + offset + 2 * (p * rows + r);
+                        const size_t at = offset + p * columns + m;
+                        const std::complex<double> term =
+                            std::complex<double>(f[0], f[1]) *
+                            std::complex<double>(re[at], im[at]);
+                        sum += term;
+                        size += 2 * std::abs(term);
+                    }
+                    const size_t at = offset + r * columns + m;
+                    ASSERT_NEAR(out_re[at], sum.real(), rounding(2 * count, size));
+                    ASSERT_NEAR(out_im[at], sum.imag(), rounding(2 * count, size));
+                }
+            for (const auto& out : { out_re, out_im }) {
+                ASSERT_TRUE(std::isnan(out.back())) << "wrote beyond the result";
+                for (size_t i = 0; i < offset; i++)
+                    ASSERT_TRUE(std::isnan(out[i])) << "wrote before the result";
+            }
+        }
+    }
+}
+
 TEST_P(kernels_test, no_rows_or_columns_change_nothing)
 {
     const std::vector<float> w(64, 1.0f), x(64, 1.0f);

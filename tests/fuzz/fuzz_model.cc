@@ -9,44 +9,17 @@
 // std::invalid_argument may come out, and no allocation may be larger than 1 MiB.
 
 #include "fuzz.h"
+#include "fuzz_file.h"
 #include "model_writer.h"
 #include <gnuradio/csifeedback/linear_decoder.h>
 #include <gnuradio/csifeedback/linear_encoder.h>
 #include <gnuradio/csifeedback/model_file.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
-#include <functional>
-#include <iterator>
-#include <new>
-#include <stdexcept>
 
 using namespace gr::csifeedback;
 
 namespace {
-
-// The inputs are below 64 KiB: nothing reasonable is larger than this.
-constexpr size_t most_memory = size_t(1) << 20;
-
-// In memory where there is such a file system; a file for each process.
-std::string scratch(const char* use)
-{
-    const char* const directory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    return std::string(directory) + "/csifeedback_fuzz_" + use + "_" +
-           std::to_string(getpid()) + ".h5";
-}
-
-void attempt(const std::function<void()>& call)
-{
-    try {
-        call();
-    } catch (const std::invalid_argument&) {
-    }
-}
 
 std::vector<uint8_t> make_file(bool latest, H5D_layout_t layout, bool variable_text)
 {
@@ -79,35 +52,16 @@ std::vector<uint8_t> make_file(bool latest, H5D_layout_t layout, bool variable_t
         const std::vector<std::complex<float>> pairs(12, { 1, 2 });
         file.complex_array("encoder/pairs", { 3, 4 }, pairs);
     }
-    std::ifstream in(path, std::ios::binary);
-    std::vector<uint8_t> bytes{ std::istreambuf_iterator<char>(in), {} };
-    std::remove(path.c_str());
-    return bytes;
+    return take_file(path);
 }
 
 } // namespace
 
-// Every allocation passes here.
-void* operator new(size_t size)
-{
-    if (size > most_memory)
-        std::abort();
-    if (void* memory = std::malloc(size ? size : 1))
-        return memory;
-    throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
 {
-    const std::string path = scratch("input");
-    {
-        std::ofstream out(path, std::ios::binary);
-        out.write(reinterpret_cast<const char*>(data), size);
-    }
+    const scratch_input input(data, size);
     attempt([&] {
-        const auto model = model_file::open(path);
+        const auto model = model_file::open(input.path());
         for (const char* name : { "format", "channel", "codec", "nmse" })
             attempt([&] { model->text(name); });
         attempt([&] {
@@ -122,11 +76,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
         attempt([&] { scalar_quantizer::make_allocated(model, 0, 20); });
         attempt([&] {
             for (const float x : model->read("encoder/pairs", { 0, 0, 2 }).data)
-                if (!std::isfinite(x))
-                    std::abort();
+                require(std::isfinite(x));
         });
     });
-    std::remove(path.c_str());
     return 0;
 }
 

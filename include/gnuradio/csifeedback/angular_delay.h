@@ -36,7 +36,7 @@ public:
                      bool align = false,
                      float threshold_db = 20);
 
-    //! Mean energy fraction that the cut lost so far, [0, 1].
+    //! Mean energy fraction that the cut lost so far, [0, 1], of finite matrices.
     virtual double energy_lost() const = 0;
 };
 

@@ -17,7 +17,8 @@ namespace csifeedback {
 
 //! What angular_delay_transform::forward() found out about a matrix.
 struct CSIFEEDBACK_API angular_delay_info {
-    float energy_lost = 0; //!< part of ||H||^2 in the rows that were cut, [0, 1]
+    float energy_lost = 0; //!< part of ||H||^2 in the rows that were cut, [0, 1]; NaN if
+                           //!< H is not finite
     float shift = 0;       //!< delay that the alignment removed, in rows (1 / bandwidth)
 };
 

@@ -15,12 +15,17 @@ namespace csifeedback {
 
 /*!
  * \brief Generates samples [first, first + count) with several threads; the result does
- * not depend on their number. \param model     the channel \param first     number of the
- * first sample \param count     number of samples \param na        0: whole matrices; 1
- * to nc: delay rows of Ha \param precursor rows of Ha before delay zero; no meaning for
- * na = 0 \param threads   1 to 256; 0: as many as the machine runs at once \param
- * matrices  output, count x nc x nt, or count x na x nt \param info      output, count
- * items \throws std::invalid_argument if a parameter is out of range or model is null
+ * not depend on their number.
+ *
+ * \param model     the channel
+ * \param first     number of the first sample
+ * \param count     number of samples
+ * \param na        0: whole matrices; 1 to nc: delay rows of Ha
+ * \param precursor rows of Ha before delay zero; no meaning for na = 0
+ * \param threads   1 to 256; 0: as many as the machine runs at once
+ * \param matrices  output, count x nc x nt, or count x na x nt
+ * \param info      output, count items
+ * \throws std::invalid_argument if a parameter is out of range or model is null
  */
 CSIFEEDBACK_API void generate_channels(channel_model::sptr model,
                                        uint64_t first,

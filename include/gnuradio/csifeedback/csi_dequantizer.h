@@ -20,7 +20,8 @@ namespace csifeedback {
  *
  * Input 0: short, M = code_size() of the quantizer object an item. Output 0: float, s, M
  * an item. Message port `pdus` (in and out): the same for PDUs of 1 to M shorts, metadata
- * kept.
+ * kept. A PDU whose key `quantizer` (see csi_quantizer) is that of another one is
+ * dropped.
  */
 class CSIFEEDBACK_API csi_dequantizer : virtual public gr::sync_block
 {
@@ -34,7 +35,14 @@ public:
      */
     static sptr make(quantizer::sptr quantizer);
 
-    //! PDUs dropped because of their length or type.
+    /*!
+     * \brief Exchanges the quantizer, also while the flowgraph runs.
+     * \param quantizer for codewords of the same size
+     * \throws std::invalid_argument if it is null or of another size
+     */
+    virtual void set_quantizer(quantizer::sptr quantizer) = 0;
+
+    //! PDUs dropped because of their length, type or quantizer.
     virtual uint64_t dropped() const = 0;
 };
 

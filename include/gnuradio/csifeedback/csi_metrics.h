@@ -37,13 +37,16 @@ struct CSIFEEDBACK_API csi_metrics_report {
  * (in): the same as PDUs with the key `frame`. Message port `pdus` (in): reconstructions,
  * PDUs of rows x nt complex values with the key `frame` and, if they have them, `age` and
  * `frame_bits`. Truth and reconstruction may come in any order and with gaps; the last
- * `history` true matrices are kept.
+ * `history` true matrices are kept. Of the frame number of a reconstruction the last 16
+ * bits count, as a feedback frame carries no more: it is the one nearest to the newest
+ * truth.
  *
  * Output 0 (optional): float, error of each comparison in dB. Output 1 (optional): float,
  * rho of each. They come out as further true matrices come in. Message port `reports`
  * (out): every `interval` comparisons a dictionary of the means (`nmse_db`,
  * `nmse_db_low`, `nmse_db_high`, `rho`, `age`, `matched`, `unmatched`, `bits_per_csi`).
- * Message port `ack` (out): the frame number of each reconstruction, for channel_source.
+ * Message port `ack` (out): the whole frame number of each reconstruction, for
+ * channel_source.
  *
  * With delay_rows = false the rows are subcarriers and rho is computed over them. With
  * delay_rows = true they are delay rows of Ha; rho is then that of the `nc` subcarriers

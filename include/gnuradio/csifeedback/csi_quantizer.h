@@ -21,6 +21,10 @@ namespace csifeedback {
  * Input 0: float, s, M = code_size() of the quantizer object an item. Output 0: short,
  * level numbers, M an item. Message port `pdus` (in and out): the same for PDUs of 1 to M
  * floats, metadata kept.
+ *
+ * The first item of each quantizer carries the tag `quantizer` (uint64), its type_id()
+ * times 65536 plus its bits(), and so does the key `quantizer` of every PDU: blocks
+ * downstream drop level numbers of another quantizer than theirs.
  */
 class CSIFEEDBACK_API csi_quantizer : virtual public gr::sync_block
 {
@@ -33,6 +37,13 @@ public:
      * \throws std::invalid_argument if quantizer is null
      */
     static sptr make(quantizer::sptr quantizer);
+
+    /*!
+     * \brief Exchanges the quantizer, also while the flowgraph runs.
+     * \param quantizer for codewords of the same size
+     * \throws std::invalid_argument if it is null or of another size
+     */
+    virtual void set_quantizer(quantizer::sptr quantizer) = 0;
 
     //! PDUs dropped because of their length or type.
     virtual uint64_t dropped() const = 0;

@@ -51,7 +51,7 @@ public:
     virtual uint64_t frames() const = 0;
     //! Frames lost.
     virtual uint64_t erased() const = 0;
-    //! Bits flipped.
+    //! Bits flipped in the frames that were not lost.
     virtual uint64_t bit_errors() const = 0;
 };
 

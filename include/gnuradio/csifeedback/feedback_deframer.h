@@ -22,7 +22,7 @@ namespace csifeedback {
  * Message port `pdus` (in): PDUs of bytes. Message port `pdus` (out): PDUs of 1 to M
  * shorts with the keys `frame` (uint64, unwrapped from its 16 bits to the number nearest
  * to the last one), `ue_id`, `gain_db`, `codec_id`, `model_id`, `code_size`,
- * `frame_bits`.
+ * `frame_bits`, `quantizer` (see csi_quantizer).
  *
  * A frame that is damaged, or meant for another model or quantizer, is counted by its
  * reason, logged once a burst and dropped: it never reaches the output.
@@ -42,6 +42,13 @@ public:
      */
     static sptr
     make(quantizer::sptr quantizer, int codec_id, int model_id, int ue_id = -1);
+
+    /*!
+     * \brief Exchanges the quantizer, also while the flowgraph runs.
+     * \param quantizer for codewords of the same size
+     * \throws std::invalid_argument if it is null or of another size
+     */
+    virtual void set_quantizer(quantizer::sptr quantizer) = 0;
 
     //! Frames whose outcome was `status`, a number of frame_status (0: delivered).
     virtual uint64_t count(int status) const = 0;

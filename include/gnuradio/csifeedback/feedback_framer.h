@@ -25,6 +25,9 @@ namespace csifeedback {
  * feedback_header), for a feedback_channel or GNU Radio's socket and ZMQ PDU blocks.
  *
  * Frame numbers come from the tag `frame` of the stream, or its item count, modulo 65536.
+ *
+ * Level numbers whose tag or key `quantizer` (see csi_quantizer) is that of another one
+ * are dropped: so it is for a few at most when the quantizer of a running chain changes.
  */
 class CSIFEEDBACK_API feedback_framer : virtual public gr::sync_block
 {
@@ -42,11 +45,18 @@ public:
     static sptr
     make(quantizer::sptr quantizer, int codec_id, int model_id, int ue_id = 0);
 
+    /*!
+     * \brief Exchanges the quantizer, also while the flowgraph runs.
+     * \param quantizer for codewords of the same size
+     * \throws std::invalid_argument if it is null or of another size
+     */
+    virtual void set_quantizer(quantizer::sptr quantizer) = 0;
+
     //! Frames sent so far.
     virtual uint64_t frames() const = 0;
     //! Bits sent so far, header and checksum included.
     virtual uint64_t bits_sent() const = 0;
-    //! PDUs dropped because of their length or type.
+    //! Codewords dropped because of their length, type or quantizer.
     virtual uint64_t dropped() const = 0;
 };
 

@@ -7,6 +7,7 @@
 
 #include "channel/cdl_tables.h"
 #include "channel/path_channel.h"
+#include "channel/phasor.h"
 #include "check.h"
 #include "random.h"
 #include <gnuradio/csifeedback/cdl_channel.h>
@@ -155,10 +156,10 @@ private:
         const double along = std::sin(zoa) * std::sin(zenith) * std::cos(aoa - azimuth) +
                              std::cos(zoa) * std::cos(zenith);
         const double doppler = d_p.speed_mps * along * d_p.carrier_hz / speed_of_light;
-        const double phase = uniform(engine) + std::fmod(doppler * time, 1.0);
+        const double turns = uniform(engine) + doppler * time;
         paths.push_back({ delay,
                           std::sin(zod_deg * degree) * std::sin(aod_deg * degree),
-                          std::polar(std::sqrt(power), 2 * M_PI * phase) });
+                          std::sqrt(power) * phasor(turns) });
     }
 
     const cdl_parameters d_p;

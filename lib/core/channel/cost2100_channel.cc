@@ -6,6 +6,7 @@
  */
 
 #include "channel/path_channel.h"
+#include "channel/phasor.h"
 #include "check.h"
 #include "random.h"
 #include <gnuradio/csifeedback/cost2100_channel.h>
@@ -464,12 +465,10 @@ private:
              double delay,
              std::complex<double> gain) const
     {
-        const double plane = std::hypot(towards.x, towards.y);
-        paths.push_back(
-            { delay,
-              plane > 0 ? towards.x / plane : 0,
-              gain *
-                  std::polar(1.0, -2 * M_PI * std::fmod(d_s.centre_hz * delay, 1.0)) });
+        const double plane = std::sqrt(towards.x * towards.x + towards.y * towards.y);
+        paths.push_back({ delay,
+                          plane > 0 ? towards.x / plane : 0,
+                          gain * phasor(-d_s.centre_hz * delay) });
     }
 
     const cost2100_parameters d_p;

@@ -6,6 +6,7 @@
  */
 
 #include "channel/path_channel.h"
+#include "channel/phasor.h"
 #include "check.h"
 #include "kernels/kernels.h"
 #include <volk/volk.h>
@@ -23,6 +24,9 @@ namespace {
 // an oversampling of two: relative error about 1e-6.
 constexpr int kernel_width = 8;
 constexpr double kernel_beta = 2.30 * kernel_width;
+// Steps of its table from one point of the grid to the next: the error of linear
+// interpolation between them is 1.5e-7.
+constexpr int kernel_steps = 1024;
 
 double spreading_kernel(double z)
 {
@@ -37,37 +41,47 @@ double spreading_kernel(double z)
  * With v = r - x the sum is exp(j pi (count - 1) v / count) sin(pi v) / sin(pi v / count)
  * = exp(j pi v) sin(pi v) (cot(pi v / count) - j), the first two factors of which are the
  * same for all r.
- * \param turns exp(j pi i / count) of the rows i = 0, 1, ...
+ * \param turn_re, turn_im exp(j pi i / count) of the rows i = 0, 1, ...
  */
 void dirichlet(double x,
                int count,
                int first,
                int rows,
                std::complex<double> gain,
-               const std::complex<double>* turns,
-               std::complex<float>* out)
+               const double* turn_re,
+               const double* turn_im,
+               float* out_re,
+               float* out_im)
 {
     const double v = first - x;
-    const double sine = std::sin(M_PI * v), cosine = std::cos(M_PI * v);
-    const double a = std::cos(M_PI * v / count), b = std::sin(M_PI * v / count);
+    const std::complex<double> half = phasor(v / 2), part = phasor(v / (2 * count));
+    const double sine = half.imag(), cosine = half.real();
+    const double a = part.real(), b = part.imag();
     const double norm = 1 / std::sqrt(double(count));
     const std::complex<double> common =
         gain * std::complex<double>(cosine * sine * norm, sine * sine * norm);
+    const double common_re = common.real(), common_im = common.imag();
     for (int i = 0; i < rows; i++) {
-        const double re = a * turns[i].real() - b * turns[i].imag(),
-                     im = b * turns[i].real() + a * turns[i].imag();
+        const double re = a * turn_re[i] - b * turn_im[i],
+                     im = b * turn_re[i] + a * turn_im[i];
         const double cotangent = re / im;
-        out[i] = std::complex<float>(common.real() * cotangent + common.imag(),
-                                     common.imag() * cotangent - common.real());
+        out_re[i] = common_re * cotangent + common_im;
+        out_im[i] = common_im * cotangent - common_re;
     }
-    // A delay on the grid: all terms of the row's sum are 1, and the others cancel.
-    if (std::abs(sine) < 1e-9)
-        for (int i = 0; i < rows; i++) {
-            const double turn = (v + i) / count;
-            out[i] = std::abs(turn - std::round(turn)) * count < 0.5
-                         ? std::complex<float>(gain * std::sqrt(double(count)))
-                         : std::complex<float>(0);
+    // Close to the grid the cotangent of the nearest row is ill-conditioned.
+    if (std::abs(sine) < 1e-3) {
+        const double nearest = std::round(x), off = nearest - x;
+        const int64_t i = ((int64_t(nearest) - first) % count + count) % count;
+        if (i < rows) {
+            const double ratio =
+                off == 0 ? count
+                         : phasor(off / 2).imag() / phasor(off / (2 * count)).imag();
+            const std::complex<double> value =
+                gain * phasor(off * (count - 1) / (2 * count)) * ratio * norm;
+            out_re[i] = value.real();
+            out_im[i] = value.imag();
         }
+    }
 }
 
 // The kernels take columns in blocks of 16.
@@ -90,11 +104,15 @@ path_channel::path_channel(const char* where,
             where, "antenna_spacing", grid.antenna_spacing, "above 0, at most 1000");
     d_fine = std::max<size_t>(d_fine, 2 * kernel_width);
     d_to_frequency = std::make_unique<fft_plan>(
-        d_fine, grid.nt, 1, d_fine + kernel_width, 1, d_fine, FFTW_FORWARD);
+        d_fine, grid.nt, 1, d_fine + kernel_width, 1, d_fine, FFTW_FORWARD, false, true);
     for (int i = 0; i < grid.nc; i++)
-        d_row_turns.push_back(std::polar(1.0, M_PI * i / grid.nc));
+        d_row_turns.push_back(phasor(0.5 * i / grid.nc));
     for (int i = 0; i < grid.nt; i++)
-        d_beam_turns.push_back(std::polar(1.0, M_PI * i / grid.nt));
+        d_beam_turns.push_back(phasor(0.5 * i / grid.nt));
+    for (int step = 0; step <= kernel_steps + 1; step++)
+        for (int i = 0; i < kernel_width; i++)
+            d_kernel.push_back(spreading_kernel(
+                (i + double(step) / kernel_steps) / (kernel_width / 2.0) - 1));
     // The kernel's Fourier transform at each subcarrier, by the trapezoidal rule.
     d_deconvolve.resize(grid.nc);
     constexpr int points = 200;
@@ -158,17 +176,19 @@ void path_channel::spread(workspace& w) const
         // Delays are known modulo 1 / spacing; subcarriers are counted from the middle
         // one.
         double turn = p.delay_s * d_grid.spacing_hz;
-        std::complex<double> antenna =
-            p.gain * std::polar(1.0, -2 * M_PI * std::fmod(turn * (d_grid.nc / 2), 1.0));
-        const std::complex<double> step =
-            std::polar(1.0, -2 * M_PI * d_grid.antenna_spacing * p.u);
+        std::complex<double> antenna = p.gain * phasor(-turn * (d_grid.nc / 2));
+        const std::complex<double> step = phasor(-d_grid.antenna_spacing * p.u);
         turn -= std::floor(turn);
         const double position = turn * d_fine;
         const int64_t first = std::ceil(position - kernel_width / 2.0);
+        const double place = (first - position + kernel_width / 2.0) * kernel_steps;
+        const int entry = place;
+        const float part = place - entry;
+        const float* w0 = d_kernel.data() + entry * kernel_width;
         float weight[2 * kernel_width];
         for (int i = 0; i < kernel_width; i++)
             weight[2 * i] = weight[2 * i + 1] =
-                spreading_kernel((first + i - position) / (kernel_width / 2.0));
+                w0[i] + part * (w0[i + kernel_width] - w0[i]);
         // Points beyond the end are added to the first ones below.
         const size_t start = (first + int64_t(d_fine)) % int64_t(d_fine);
         float* to = reinterpret_cast<float*>(w.grid.data() + start);
@@ -244,7 +264,8 @@ void path_channel::generate_truncated(uint64_t index,
     const double shift = draw_aligned(index, w.paths);
     const size_t count = w.paths.size(), nt = d_grid.nt, columns = padded(nt);
     w.row.resize(count * na);
-    w.angle.resize(nt);
+    w.row_re.resize(na);
+    w.row_im.resize(na);
     w.column_re.assign(count * columns, 0);
     w.column_im.assign(count * columns, 0);
     for (size_t p = 0; p < count; p++) {
@@ -254,20 +275,24 @@ void path_channel::generate_truncated(uint64_t index,
                   -precursor,
                   na,
                   path.gain,
-                  d_row_turns.data(),
-                  w.row.data() + p * na);
+                  d_row_turns.re.data(),
+                  d_row_turns.im.data(),
+                  w.row_re.data(),
+                  w.row_im.data());
+        volk_32f_x2_interleave_32fc(
+            w.row.data() + p * na, w.row_re.data(), w.row_im.data(), na);
         // The DFT over the antennas has the other sign: this is its conjugate.
         dirichlet(-path.u * d_grid.antenna_spacing * nt,
                   nt,
                   0,
                   nt,
                   1.0,
-                  d_beam_turns.data(),
-                  w.angle.data());
-        for (size_t m = 0; m < nt; m++) {
-            w.column_re[p * columns + m] = w.angle[m].real();
-            w.column_im[p * columns + m] = -w.angle[m].imag();
-        }
+                  d_beam_turns.re.data(),
+                  d_beam_turns.im.data(),
+                  w.column_re.data() + p * columns,
+                  w.column_im.data() + p * columns);
+        for (size_t m = 0; m < nt; m++)
+            w.column_im[p * columns + m] = -w.column_im[p * columns + m];
     }
     w.out_re.resize(na * columns);
     w.out_im.resize(na * columns);

@@ -51,12 +51,20 @@ protected:
 private:
     struct workspace {
         std::vector<propagation_path> paths;
-        volk::vector<std::complex<float>> row;      // paths x na: gain times delay kernel
-        volk::vector<std::complex<float>> angle;    // nt: angle kernel of one path
+        volk::vector<float> row_re, row_im;    // na: one path's gain times delay kernel
+        volk::vector<std::complex<float>> row; // paths x na: all of them
         volk::vector<float> column_re, column_im;   // paths x nt, padded: angle kernels
         volk::vector<float> out_re, out_im;         // na x nt, padded: the result
         volk::vector<std::complex<float>> grid;     // nt x fine delay grid, and a margin
         volk::vector<std::complex<float>> spectrum; // nt x its transform
+    };
+    struct turns {
+        std::vector<double> re, im;
+        void push_back(std::complex<double> x)
+        {
+            re.push_back(x.real());
+            im.push_back(x.imag());
+        }
     };
     static workspace& borrow();
     //! Draws, aligns and normalizes; returns the delay removed.
@@ -71,9 +79,10 @@ private:
     const bool d_normalize;
     size_t d_fine; // points of the fine delay grid
     std::unique_ptr<fft_plan> d_to_frequency;
-    std::vector<float> d_deconvolve;                // nc factors
-    std::vector<std::complex<double>> d_row_turns;  // exp(j pi i / nc)
-    std::vector<std::complex<double>> d_beam_turns; // exp(j pi i / nt)
+    std::vector<float> d_kernel;     // the spreading kernel, kernel_width values a step
+    std::vector<float> d_deconvolve; // nc factors
+    turns d_row_turns;               // exp(j pi i / nc)
+    turns d_beam_turns;              // exp(j pi i / nt)
 };
 
 } // namespace csifeedback

@@ -20,7 +20,7 @@ namespace {
 
 // Columns of W in a tile (of complex ones, each stands for two). An iteration reads a
 // tile from memory for the gradient, and then from the cache for the projection.
-constexpr size_t tile_columns = 256;
+constexpr size_t tile_columns = 512;
 
 class ista_decoder_impl : public ista_decoder
 {

@@ -74,12 +74,10 @@ public:
     {
         index %= samples();
         if (d_file->whole()) {
-            get(index, H);
+            std::copy_n(get(index), d_size, H);
         } else {
-            volk::vector<cf> ha(d_size);
-            get(index, ha.data());
             const borrowed transform(*this, d_file->na(), d_file->precursor());
-            transform->inverse(ha.data(), H);
+            transform->inverse(get(index), H);
         }
         if (info)
             *info = { 0, d_file->energy()[index], d_file->energy_lost()[index] };
@@ -95,11 +93,10 @@ public:
         check_range("generate_truncated", "precursor", precursor, 0, na - 1);
         index %= samples();
         const int nt = d_grid.nt;
-        volk::vector<cf> matrix(d_size);
-        get(index, matrix.data());
+        const cf* const matrix = get(index);
         if (d_file->whole()) {
             const borrowed transform(*this, na, precursor);
-            transform->forward(matrix.data(), Ha);
+            transform->forward(matrix, Ha);
         } else {
             // Row r of the file is delay r - d_file->precursor(), modulo nc.
             std::fill(Ha, Ha + size_t(na) * nt, cf(0));
@@ -107,11 +104,11 @@ public:
                 const int to =
                     (r - d_file->precursor() + precursor + d_grid.nc) % d_grid.nc;
                 if (to < na)
-                    std::copy_n(matrix.data() + size_t(r) * nt, nt, Ha + size_t(to) * nt);
+                    std::copy_n(matrix + size_t(r) * nt, nt, Ha + size_t(to) * nt);
             }
         }
         if (info) {
-            const double there = energy(matrix.data(), d_size),
+            const double there = energy(matrix, d_size),
                          kept = energy(Ha, size_t(na) * nt);
             const double lost = d_file->energy_lost()[index];
             *info = { 0,
@@ -155,12 +152,16 @@ private:
         angular_delay_transform::sptr d_transform;
     };
 
-    void get(uint64_t index, cf* to) const
+    // A sample, which is in memory or is read into memory of this thread until the next
+    // call.
+    const cf* get(uint64_t index) const
     {
-        if (d_matrices.empty())
-            d_file->read(index, 1, to);
-        else
-            std::copy_n(d_matrices.data() + index * d_size, d_size, to);
+        if (!d_matrices.empty())
+            return d_matrices.data() + index * d_size;
+        static thread_local volk::vector<cf> buffer;
+        buffer.resize(d_size);
+        d_file->read(index, 1, buffer.data());
+        return buffer.data();
     }
 
     static double energy(const cf* x, size_t n)

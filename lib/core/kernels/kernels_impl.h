@@ -31,6 +31,17 @@ typedef float unaligned_vec
     __attribute__((vector_size(4 * CSIFEEDBACK_LANES), aligned(4), may_alias));
 
 inline vec load(const float* p) { return *reinterpret_cast<const unaligned_vec*>(p); }
+// For a value that is used twice: the compiler would load it for each use instead.
+inline vec load_once(const float* p)
+{
+    vec v = load(p);
+#if defined(__x86_64__)
+    asm("" : "+x"(v));
+#elif defined(__aarch64__)
+    asm("" : "+w"(v));
+#endif
+    return v;
+}
 inline void store(float* p, vec v) { *reinterpret_cast<unaligned_vec*>(p) = v; }
 
 // Sums of neighbours: those of a in the lower half of each 128 bits, then those of b.
@@ -223,8 +234,8 @@ void gemv_complex(complex_rows u,
             br1 = {};
         for (size_t c = 0; c < whole; c += lanes) {
             const vec re = load(x_re + c), im = load(x_im + c);
-            const vec va0 = load(a0 + c), vb0 = load(b0 + c), va1 = load(a1 + c),
-                      vb1 = load(b1 + c);
+            const vec va0 = load_once(a0 + c), vb0 = load_once(b0 + c),
+                      va1 = load_once(a1 + c), vb1 = load_once(b1 + c);
             ar0 += va0 * re;
             ai0 += va0 * im;
             bi0 += vb0 * im;
@@ -265,61 +276,40 @@ void add_rows_complex(complex_rows u,
     const float sign = conjugate ? 1 : -1;
     const size_t whole = cols - cols % lanes;
     size_t i = 0;
-    // y is read and written once for four rows.
-    for (; i + 4 <= count; i += 4) {
-        const size_t r0 = (i + 0) * u.stride;
-        const size_t r1 = (i + 1) * u.stride;
-        const size_t r2 = (i + 2) * u.stride;
-        const size_t r3 = (i + 3) * u.stride;
-        const float *a0 = u.re + r0, *b0 = u.im + r0, *a1 = u.re + r1, *b1 = u.im + r1,
-                    *a2 = u.re + r2, *b2 = u.im + r2, *a3 = u.re + r3, *b3 = u.im + r3;
-        const float re0 = scale_re[(i + 0) * step], im0 = scale_im[(i + 0) * step],
-                    re1 = scale_re[(i + 1) * step], im1 = scale_im[(i + 1) * step],
-                    re2 = scale_re[(i + 2) * step], im2 = scale_im[(i + 2) * step],
-                    re3 = scale_re[(i + 3) * step], im3 = scale_im[(i + 3) * step];
-        const float p0 = sign * im0, q0 = -sign * re0, p1 = sign * im1, q1 = -sign * re1,
-                    p2 = sign * im2, q2 = -sign * re2, p3 = sign * im3, q3 = -sign * re3;
+    // y is read and written once for two rows. More would be lines of memory that a cache
+    // has no room for together, where the stride is a power of two.
+    for (; i + 2 <= count; i += 2) {
+        const float *a0 = u.re + i * u.stride, *b0 = u.im + i * u.stride,
+                    *a1 = a0 + u.stride, *b1 = b0 + u.stride;
+        const float re0 = scale_re[i * step], im0 = scale_im[i * step],
+                    re1 = scale_re[(i + 1) * step], im1 = scale_im[(i + 1) * step];
         for (size_t c = 0; c < whole; c += lanes) {
-            vec v = load(a0 + c);
-            vec re = v * re0, im = v * im0;
-            v = load(b0 + c);
-            re += v * p0;
-            im += v * q0;
-            v = load(a1 + c);
-            re += v * re1;
-            im += v * im1;
-            v = load(b1 + c);
-            re += v * p1;
-            im += v * q1;
-            v = load(a2 + c);
-            re += v * re2;
-            im += v * im2;
-            v = load(b2 + c);
-            re += v * p2;
-            im += v * q2;
-            v = load(a3 + c);
-            re += v * re3;
-            im += v * im3;
-            v = load(b3 + c);
-            re += v * p3;
-            im += v * q3;
-            store(y_re + c, load(y_re + c) + re);
-            store(y_im + c, load(y_im + c) + im);
+            vec a_re = load(y_re + c), a_im = load(y_im + c);
+            vec v = load_once(a0 + c);
+            a_re += v * re0;
+            a_im += v * im0;
+            v = load_once(b0 + c);
+            vec b_re = v * re0, b_im = v * im0;
+            v = load_once(a1 + c);
+            a_re += v * re1;
+            a_im += v * im1;
+            v = load_once(b1 + c);
+            b_re += v * re1;
+            b_im += v * im1;
+            store(y_re + c, a_re + b_im * sign);
+            store(y_im + c, a_im - b_re * sign);
         }
         for (size_t c = whole; c < cols; c++) {
-            y_re[c] += a0[c] * re0 + b0[c] * p0 + a1[c] * re1 + b1[c] * p1 + a2[c] * re2 +
-                       b2[c] * p2 + a3[c] * re3 + b3[c] * p3;
-            y_im[c] += a0[c] * im0 + b0[c] * q0 + a1[c] * im1 + b1[c] * q1 + a2[c] * im2 +
-                       b2[c] * q2 + a3[c] * im3 + b3[c] * q3;
+            y_re[c] += a0[c] * re0 + a1[c] * re1 + (b0[c] * im0 + b1[c] * im1) * sign;
+            y_im[c] += a0[c] * im0 + a1[c] * im1 - (b0[c] * re0 + b1[c] * re1) * sign;
         }
     }
     for (; i < count; i++) {
-        const size_t r = i * u.stride;
-        const float *a0 = u.re + r, *b0 = u.im + r;
+        const float *a0 = u.re + i * u.stride, *b0 = u.im + i * u.stride;
         const float re0 = scale_re[i * step], im0 = scale_im[i * step];
         const float p0 = sign * im0, q0 = -sign * re0;
         for (size_t c = 0; c < whole; c += lanes) {
-            const vec a = load(a0 + c), b = load(b0 + c);
+            const vec a = load_once(a0 + c), b = load_once(b0 + c);
             store(y_re + c, load(y_re + c) + a * re0 + b * p0);
             store(y_im + c, load(y_im + c) + a * im0 + b * q0);
         }

@@ -79,7 +79,9 @@ public:
         if (info) {
             const double whole = energy(h, size_t(d_nc) * d_nt);
             const double kept = energy(ha, size_t(d_na) * d_nt);
-            info->energy_lost = whole > 0 ? std::max(0.0, 1 - kept / whole) : 0;
+            // Not std::max(): NaN stays NaN.
+            const double lost = whole == 0 ? 0 : 1 - kept / whole;
+            info->energy_lost = lost < 0 ? 0 : lost;
             info->shift = shift;
         }
     }

@@ -20,14 +20,15 @@ fft_plan::fft_plan(int n,
                    int ostride,
                    int odist,
                    int sign,
-                   bool in_place)
+                   bool in_place,
+                   bool aligned)
 {
     // FFTW's planner is shared by the whole process, GNU Radio's plans included.
     static std::once_flag once;
     std::call_once(once, [] { fftwf_make_planner_thread_safe(); });
-    // FFTW_ESTIMATE does not touch the arrays; FFTW_UNALIGNED lets the plan run on any.
-    // Planning must be cheap: objects are made at every edit in GRC.
-    fftwf_complex dummy[2];
+    // FFTW_ESTIMATE does not touch the arrays; FFTW_UNALIGNED lets the plan run on any,
+    // without SIMD. Planning must be cheap: objects are made at every edit in GRC.
+    alignas(64) fftwf_complex dummy[16];
     d_plan = fftwf_plan_many_dft(1,
                                  &n,
                                  count,
@@ -35,12 +36,13 @@ fft_plan::fft_plan(int n,
                                  nullptr,
                                  istride,
                                  idist,
-                                 in_place ? dummy : dummy + 1,
+                                 in_place ? dummy : dummy + 8,
                                  nullptr,
                                  ostride,
                                  odist,
                                  sign,
-                                 FFTW_ESTIMATE | FFTW_UNALIGNED | FFTW_PRESERVE_INPUT);
+                                 FFTW_ESTIMATE | FFTW_PRESERVE_INPUT |
+                                     (aligned ? 0u : FFTW_UNALIGNED));
     if (!d_plan)
         throw std::bad_alloc();
 }

@@ -28,6 +28,7 @@ public:
      * \param odist    distance of the first outputs of two transforms
      * \param sign     FFTW_FORWARD or FFTW_BACKWARD
      * \param in_place whether input and output are the same array
+     * \param aligned  whether all arrays are aligned as volk::vector is: far faster
      */
     fft_plan(int n,
              int count,
@@ -36,7 +37,8 @@ public:
              int ostride,
              int odist,
              int sign,
-             bool in_place = false);
+             bool in_place = false,
+             bool aligned = false);
     fft_plan(const fft_plan&) = delete;
     fft_plan& operator=(const fft_plan&) = delete;
     ~fft_plan();

@@ -65,9 +65,11 @@ void bind_blocks(py::module& m)
         .def("mean_time", &csi_decoder::mean_time);
     sync_class<csi_quantizer>(m, "csi_quantizer", "Quantizes codewords.")
         .def(py::init(&csi_quantizer::make), py::arg("quantizer"))
+        .def("set_quantizer", &csi_quantizer::set_quantizer, py::arg("quantizer"))
         .def("dropped", &csi_quantizer::dropped);
     sync_class<csi_dequantizer>(m, "csi_dequantizer", "Level numbers to codewords.")
         .def(py::init(&csi_dequantizer::make), py::arg("quantizer"))
+        .def("set_quantizer", &csi_dequantizer::set_quantizer, py::arg("quantizer"))
         .def("dropped", &csi_dequantizer::dropped);
     sync_class<feedback_framer>(m, "feedback_framer", "Packs feedback frames (UE).")
         .def(py::init(&feedback_framer::make),
@@ -75,6 +77,7 @@ void bind_blocks(py::module& m)
              py::arg("codec_id"),
              py::arg("model_id"),
              py::arg("ue_id") = 0)
+        .def("set_quantizer", &feedback_framer::set_quantizer, py::arg("quantizer"))
         .def("frames", &feedback_framer::frames)
         .def("bits_sent", &feedback_framer::bits_sent)
         .def("dropped", &feedback_framer::dropped);
@@ -85,6 +88,7 @@ void bind_blocks(py::module& m)
              py::arg("codec_id"),
              py::arg("model_id"),
              py::arg("ue_id") = -1)
+        .def("set_quantizer", &feedback_deframer::set_quantizer, py::arg("quantizer"))
         .def(
             "counts",
             [](const feedback_deframer& self) {

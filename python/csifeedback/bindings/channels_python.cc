@@ -28,6 +28,8 @@ void bind_channels(py::module& m)
 {
     py::class_<channel_model, channel_model::sptr>(
         m, "channel_model", "A source of channel matrices: a function of (seed, index).")
+        .def("__repr__",
+             [](const channel_model& self) { return "<" + self.name() + ">"; })
         .def("name", &channel_model::name)
         .def("parameters", &channel_model::parameters, "All parameters as JSON.")
         .def("nc", [](const channel_model& self) { return self.grid().nc; })

@@ -92,6 +92,13 @@ py::array_t<out_t> map_codewords(const quantizer& self,
     return y;
 }
 
+// Short, as GRC shows it in a block.
+template <typename codec>
+std::string describe(const codec& self)
+{
+    return "<" + self.name() + ", M " + std::to_string(self.code_size()) + ">";
+}
+
 py::dict estimate_to_dict(const mean_estimate& e)
 {
     py::dict d;
@@ -111,6 +118,11 @@ void bind_core(py::module& m)
              py::arg("path"),
              "Opens a model by file name, or by the name of an installed model. Raises "
              "ValueError naming the file and what is wrong with it.")
+        .def("__repr__",
+             [](const model_file& self) {
+                 return "<" + self.codec() + ", " + std::to_string(self.na()) + " x " +
+                        std::to_string(self.nt()) + ">";
+             })
         .def_property_readonly("path", &model_file::path)
         .def_property_readonly("codec", &model_file::codec)
         .def_property_readonly("nc", &model_file::nc)
@@ -146,6 +158,7 @@ void bind_core(py::module& m)
 
     py::class_<encoder, encoder::sptr>(
         m, "encoder", "The UE half of a codec: CSI to codeword.")
+        .def("__repr__", &describe<encoder>)
         .def("name", &encoder::name)
         .def("codec_id", &encoder::codec_id)
         .def("model_id", &encoder::model_id)
@@ -163,6 +176,7 @@ void bind_core(py::module& m)
 
     py::class_<decoder, decoder::sptr>(
         m, "decoder", "The BS half of a codec: codeword to CSI.")
+        .def("__repr__", &describe<decoder>)
         .def("name", &decoder::name)
         .def("codec_id", &decoder::codec_id)
         .def("model_id", &decoder::model_id)
@@ -250,6 +264,11 @@ void bind_core(py::module& m)
 
     py::class_<quantizer, quantizer::sptr>(
         m, "quantizer", "Codewords to level numbers and back.")
+        .def("__repr__",
+             [](const quantizer& self) {
+                 return "<" + self.name() + ", bits " + std::to_string(self.bits()) +
+                        ", M " + std::to_string(self.code_size()) + ">";
+             })
         .def("name", &quantizer::name)
         .def("type_id", &quantizer::type_id)
         .def("bits", &quantizer::bits)

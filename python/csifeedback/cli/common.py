@@ -14,6 +14,9 @@ import time
 
 def run(main):
     """Runs main(argv) as a program: 0, or 2 and one clear line on bad use, or 130 on Ctrl-C."""
+    # GNU Radio logs to stdout, which is for results: from here on it logs to stderr.
+    sys.stdout = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:
@@ -38,13 +41,15 @@ class Progress:
         self._what, self._total = what, total
         self._terminal = sys.stderr.isatty()
         self._start = self._last = time.monotonic()
+        self._done = 0
 
     def update(self, done):
         """Shows that `done` of the total are done."""
         now = time.monotonic()
-        if now - self._last < (0.2 if self._terminal else 10) and done < self._total:
+        if done == self._done or (now - self._last < (0.2 if self._terminal else 10)
+                                  and done < self._total):
             return
-        self._last = now
+        self._last, self._done = now, done
         elapsed = now - self._start
         left = elapsed / done * (self._total - done) if done else float("nan")
         text = (f"{self._what}: {done} of {self._total} ({100 * done / self._total:.0f} %), "

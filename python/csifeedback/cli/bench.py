@@ -1,0 +1,288 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""csifeedback_bench: latency and throughput of codecs beside NumPy and PyTorch, on one thread.
+
+Each operation runs with one matrix a call and with a batch of them. This module encodes and
+decodes the matrices of a batch one by one, and its times have the normalization and the gain
+in them; those of the others are the product with W or its adjoint alone, or the FISTA
+iterations. All get the same values, and what they return is compared. Runs alternate; times
+are medians, and a speed-up is the median of the quotients of neighbouring runs, with its
+quartiles. Time is the processor time of the thread.
+"""
+
+import argparse
+import os
+import platform
+import re
+import time
+
+import numpy as np
+
+from .. import csifeedback_python as core
+from .. import evaluation
+from .common import Progress, format_table, print_json
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+#: Largest difference of two results, relative to the largest value.
+TOLERANCE = 1e-4
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(
+        prog="csifeedback_bench", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--codec", action="append", metavar="MODEL[:DECODER[,..]]",
+                        help="as in csifeedback_eval, may be repeated (default: "
+                             "cost2100-indoor-klt and cost2100-indoor-orthonormal:fista)")
+    parser.add_argument("--ratio", default="1/16", help="compression ratio (default: 1/16)")
+    parser.add_argument("--batch", type=int, default=64, metavar="N",
+                        help="matrices of a batch (default: 64)")
+    parser.add_argument("--repeats", type=int, default=51, metavar="N",
+                        help="runs of each operation (default: 51)")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON alone")
+    return parser.parse_args(argv)
+
+
+def complex_rows(model, code_size):
+    """The rows u of W as complex vectors, None for a real W; s = u^* h in turn Re and Im."""
+    if not model.has("encoder/W_complex") or code_size % 2:
+        return None
+    u = model.read("encoder/W_complex")[:code_size // 2]
+    return np.ascontiguousarray(u[..., 0] + 1j * u[..., 1], np.complex64)
+
+
+def real_rows(model, code_size):
+    """W, float32 (M, 2 na nt)."""
+    if not model.has("encoder/W_complex"):
+        return np.ascontiguousarray(model.read("encoder/W")[:code_size])
+    u = model.read("encoder/W_complex")[:(code_size + 1) // 2]
+    w = np.empty((2 * len(u), 2 * u.shape[1]), np.float32)
+    w[0::2] = np.concatenate([u[..., 0], u[..., 1]], axis=1)
+    w[1::2] = np.concatenate([-u[..., 1], u[..., 0]], axis=1)
+    return np.ascontiguousarray(w[:code_size])
+
+
+class NumpyProducts:
+    """s = A h and h = A^H s, A real or complex, for a vector or rows of vectors."""
+
+    name = "NumPy"
+
+    def __init__(self, matrix):
+        self.a = np.conj(matrix)
+        self.adjoint = np.ascontiguousarray(self.a.conj().T)
+
+    def array(self, x):
+        return np.ascontiguousarray(x)
+
+    def encode(self, h):
+        return self.a @ h if h.ndim == 1 else h @ self.a.T
+
+    def decode(self, s):
+        return self.adjoint @ s if s.ndim == 1 else s @ self.adjoint.T
+
+    def fista(self, s, iterations, weight, norm):
+        """FISTA as in ista_decoder, for one codeword; soft thresholds act on real values."""
+        correlation = self.decode(s)
+        threshold = np.float32(weight * np.abs(correlation.view(np.float32)).max() / norm)
+        h = before = np.zeros_like(correlation)
+        t, momentum = 1.0, 0.0
+        for _ in range(iterations):
+            y = h + momentum * (h - before)
+            y -= self.decode(self.encode(y) - s) / norm
+            before, h = h, np.empty_like(y)
+            values = y.view(np.float32)
+            np.subtract(values, np.clip(values, -threshold, threshold), out=h.view(np.float32))
+            t, last = (1 + np.sqrt(1 + 4 * t * t)) / 2, t
+            momentum = (last - 1) / t
+        return h
+
+
+class TorchProducts:
+    """The same with PyTorch, A real."""
+
+    name = "PyTorch mv"
+
+    def __init__(self, matrix):
+        self.a = torch.from_numpy(matrix)
+        self.adjoint = self.a.T.contiguous()
+
+    def array(self, x):
+        return torch.from_numpy(np.ascontiguousarray(x))
+
+    def encode(self, h):
+        return self.a.mv(h) if h.ndim == 1 else h @ self.a.T
+
+    def decode(self, s):
+        return self.adjoint.mv(s) if s.ndim == 1 else s @ self.adjoint.T
+
+    def fista(self, s, iterations, weight, norm):
+        threshold = float(weight * self.decode(s).abs().max() / norm)
+        h = before = torch.zeros(self.a.shape[1])
+        t, momentum = 1.0, 0.0
+        for _ in range(iterations):
+            y = h + momentum * (h - before)
+            y -= self.decode(self.encode(y) - s) / norm
+            before, h = h, torch.nn.functional.softshrink(y, threshold)
+            t, last = (1 + np.sqrt(1 + 4 * t * t)) / 2, t
+            momentum = (last - 1) / t
+        return h
+
+
+class TorchLinear(TorchProducts):
+    """As a network does it: a Linear layer, for a batch of shape (1, n) or larger."""
+
+    name = "PyTorch Linear"
+
+    def encode(self, h):
+        return torch.nn.functional.linear(h.reshape(-1, self.a.shape[1]), self.a)
+
+    def decode(self, s):
+        return torch.nn.functional.linear(s.reshape(-1, self.a.shape[0]), self.adjoint)
+
+
+def seconds_a_call(call, count):
+    # Of this thread alone: other programs on the machine disturb it less.
+    start = time.thread_time()
+    for _ in range(count):
+        call()
+    return (time.thread_time() - start) / count
+
+
+def beside(calls, repeats, progress):
+    """Median seconds of each call, and the quotients of each by the first: quartiles."""
+    counts = [max(1, int(0.005 / min(seconds_a_call(call, 3) for _ in range(3))))
+              for call in calls]
+    times = np.empty((repeats, len(calls)))
+    for row in times:
+        for i, (call, count) in enumerate(zip(calls, counts)):
+            call()
+            row[i] = seconds_a_call(call, count)
+        progress()
+    quotients = np.percentile(times / times[:, :1], [50, 25, 75], axis=0)
+    return np.median(times, axis=0), quotients.T
+
+
+def to_real(x):
+    """Complex vectors in rows as [Re, Im]; real ones as they are."""
+    x = np.asarray(x)
+    return np.concatenate([x.real, x.imag], axis=-1) if np.iscomplexobj(x) else x
+
+
+def difference(ours, theirs):
+    """Largest difference, relative to the largest value."""
+    return float(np.abs(ours - theirs).max() / np.abs(ours).max())
+
+
+def operations(codec, size, batch):
+    """[(operation, matrices a call, our call, [(alternative, its call, difference)])]"""
+    model = codec.model
+    na, nt = model.na, model.nt
+    # Few paths, so that FISTA has something to find.
+    rng = np.random.default_rng(1)
+    ha = np.zeros((batch, na * nt), np.complex64)
+    for row in ha:
+        at = rng.choice(na * nt, min(30, na * nt), replace=False)
+        row[at] = rng.standard_normal(len(at)) + 1j * rng.standard_normal(len(at))
+    ha /= np.sqrt(np.mean(np.abs(ha) ** 2, axis=1, keepdims=True))
+    matrices = ha.reshape(batch, na, nt)
+    encoder, decoder = codec.encoder(size), codec.decoder(size)
+    s, gain = encoder.encode(matrices)
+    gain[:] = 0
+    h_hat = to_real(decoder.decode(s, gain).reshape(batch, -1))
+
+    w = real_rows(model, size)
+    norm = float(np.linalg.norm(w.astype(float), 2) ** 2)
+    iterations = codec.options.get("iterations", 20)
+    weight = codec.options.get("lambda_", 0.02)
+    # (alternative, its inputs to the encoder and to the decoder)
+    others = [("NumPy (real)", NumpyProducts(w), to_real(ha), s)]
+    u = complex_rows(model, size)
+    if u is not None:
+        others.append(("NumPy (complex)", NumpyProducts(u), ha, s.view(np.complex64)))
+    if torch:
+        others += [(kind.name, kind(w), to_real(ha), s) for kind in (TorchProducts, TorchLinear)]
+
+    table = []
+    for count in (1, batch):
+        part = 0 if count == 1 else slice(None)
+        table.append((
+            "encode", count, lambda h=matrices[part]: encoder.encode(h),
+            [(name, call, difference(s[part], np.ascontiguousarray(call()).view(np.float32)))
+             for name, products, h, _ in others
+             for call in [lambda p=products, x=products.array(h[part]): p.encode(x)]]))
+        if codec.decoder_name == "fista" and count == 1:
+            calls = [(name, lambda p=products, x=products.array(code[0]): p.fista(
+                x, iterations, weight, norm)) for name, products, _, code in others
+                if not isinstance(products, TorchLinear)]
+        elif codec.decoder_name == "linear" and model.codec == "klt":
+            calls = [(name, lambda p=products, x=products.array(code[part]): p.decode(x))
+                     for name, products, _, code in others]
+        else:
+            calls = []
+        table.append((
+            f"decode, {codec.decoder_name}", count,
+            lambda x=s[part], g=gain[part]: decoder.decode(x, g),
+            [(name, call, difference(h_hat[part], to_real(call()))) for name, call in calls]))
+    return table
+
+
+def machine():
+    """What the figures depend on."""
+    with open("/proc/cpuinfo") as file:
+        model = re.search(r"^model name\s*: (.*)$", file.read(), re.MULTILINE)
+    with open("/proc/self/maps") as file:
+        libraries = set(re.findall(r"/(lib(?:openblas|blas|mkl|blis|cblas)[^/\s]*)$",
+                                   file.read(), re.MULTILINE))
+    return {"processor": model.group(1) if model else platform.machine(),
+            "cores": os.cpu_count(), "python": platform.python_version(),
+            "numpy": np.__version__, "torch": torch.__version__ if torch else None,
+            "blas": ", ".join(sorted(libraries)) or "none found"}
+
+
+def main(argv):
+    args = parse(argv)
+    for name, value in (("--batch", args.batch), ("--repeats", args.repeats)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}, allowed is 1 or more")
+    if torch:
+        torch.set_num_threads(1)
+    results = []
+    codecs = args.codec or ["cost2100-indoor-klt", "cost2100-indoor-orthonormal:fista"]
+    for codec in map(evaluation.Codec, codecs):
+        size = codec.code_size(args.ratio)
+        table = operations(codec, size, args.batch)
+        progress = Progress(codec.label, len(table) * args.repeats)
+        done = iter(range(1, len(table) * args.repeats + 1))
+        for operation, per, ours, others in table:
+            times, quotients = beside([ours] + [call for _, call, _ in others], args.repeats,
+                                      lambda: progress.update(next(done)))
+            for i, (name, _, error) in enumerate([("this module", None, 0.0)] + others):
+                results.append({
+                    "codec": codec.label, "ratio": args.ratio, "operation": operation,
+                    "matrices_a_call": per, "by": name, "us": 1e6 * times[i] / per,
+                    "matrices_per_second": per / times[i],
+                    "our_speedup": quotients[i][0], "our_speedup_low": quotients[i][1],
+                    "our_speedup_high": quotients[i][2], "difference": error})
+    description = machine()
+    agree = all(r["difference"] <= TOLERANCE for r in results)
+    if args.json:
+        print_json({"machine": description, "results": results})
+    else:
+        print(", ".join(f"{k}: {v}" for k, v in description.items()))
+        print(format_table(
+            ["codec", "operation", "matrices a call", "by", "us a matrix", "matrices/s",
+             "our speed-up", "quartiles", "difference"],
+            [[r["codec"], r["operation"], r["matrices_a_call"], r["by"], round(r["us"], 2),
+              round(r["matrices_per_second"]), round(r["our_speedup"], 2),
+              f"{r['our_speedup_low']:.2f} to {r['our_speedup_high']:.2f}",
+              f"{r['difference']:.0e}"] for r in results]))
+    if not agree:
+        raise ValueError(f"results differ by more than {TOLERANCE:g}")
+    return 0

@@ -1,0 +1,205 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""A QT GUI sink that shows true and reconstructed CSI side by side, live.
+
+Not part of `from gnuradio import csifeedback`, so that only those who want it need PyQt5.
+"""
+
+import collections
+import threading
+
+import numpy as np
+import pmt
+from gnuradio import gr
+from PyQt5 import QtCore, QtGui, QtWidgets
+
+# Ten points of the colour map viridis (public domain), which is ordered by lightness.
+_VIRIDIS = np.array([(68, 1, 84), (72, 40, 120), (62, 74, 137), (49, 104, 142), (38, 130, 142),
+                     (31, 158, 137), (53, 183, 121), (109, 205, 89), (180, 222, 44),
+                     (253, 231, 37)])
+COLOURS = np.stack([np.interp(np.linspace(0, 9, 256), np.arange(10), channel)
+                    for channel in _VIRIDIS.T], axis=1).round().astype(np.uint8)
+
+TRUTHS_KEPT = 256
+ERROR_TOP_DB, ERROR_FLOOR_DB = 10, -40
+
+
+def to_image(magnitude, peak, span_db):
+    """RGB colours, uint8 (rows, columns, 3), of magnitudes in dB: `peak` is the brightest
+    colour, span_db below it the darkest."""
+    with np.errstate(divide="ignore"):
+        level = 1 + 20 * np.log10(magnitude / peak) / span_db
+    return COLOURS[(255 * np.clip(level, 0, 1)).round().astype(int)]
+
+
+class csi_monitor(gr.sync_block):
+    """Shows |Ha| as it is and as reconstructed, and the error over the last frames.
+
+    Input 0: complex, true Ha, na x nt an item; tag `frame` as everywhere. Message port `pdus`:
+    reconstructions, PDUs of na x nt complex values with the key `frame` and, if they have it,
+    `age`. Each reconstruction is shown beside the truth of the same frame number.
+
+    na, nt: rows (delays) and columns (angles) of Ha, >= 1. span_db: range of the colours below
+    the strongest true value, > 0. history: frames of the plot of the error, 2 to 10000.
+    update_time: seconds between two pictures, > 0.
+    """
+
+    def __init__(self, na, nt, span_db=40, history=500, update_time=0.1):
+        for name, value, low, high in (("na", na, 1, 65536), ("nt", nt, 1, 1024),
+                                       ("history", history, 2, 10000)):
+            if not low <= value <= high:
+                raise ValueError(f"csi_monitor: {name} is {value}, allowed is {low} to {high}")
+        for name, value in (("span_db", span_db), ("update_time", update_time)):
+            if not value > 0:
+                raise ValueError(f"csi_monitor: {name} is {value}, allowed is above 0")
+        super().__init__(name="csi_monitor", in_sig=[(np.complex64, na * nt)], out_sig=None)
+        self._shape = na, nt
+        self._next = 0
+        self._lock = threading.Lock()  # of the four below
+        self._truths = collections.OrderedDict()  # frame number -> Ha
+        self._waiting = collections.OrderedDict()  # frame number -> (Ha^, age)
+        self._shown = None  # frame number, Ha, Ha^, age of the last pair
+        self._errors = collections.deque(maxlen=history)  # in dB
+        self._frame_key = pmt.intern("frame")
+        self._age_key = pmt.intern("age")
+        self.message_port_register_in(pmt.intern("pdus"))
+        self.set_msg_handler(pmt.intern("pdus"), self._handle)
+        self._widget = _Widget(self, span_db, history, update_time)
+
+    def qwidget(self):
+        """The widget, to put into a layout."""
+        return self._widget
+
+    def state(self):
+        """(frame, Ha, Ha^, age in frames) of the last pair or None, and the errors in dB."""
+        with self._lock:
+            return self._shown, list(self._errors)
+
+    def work(self, input_items, output_items):
+        items = input_items[0]
+        tags = {tag.offset - self.nitems_read(0): pmt.to_uint64(tag.value)
+                for tag in self.get_tags_in_window(0, 0, len(items), self._frame_key)
+                if pmt.is_uint64(tag.value)}
+        with self._lock:
+            for i, item in enumerate(items):
+                frame = tags.get(i, self._next)
+                self._next = frame + 1
+                self._truths[frame] = item.reshape(self._shape).copy()
+                if len(self._truths) > TRUTHS_KEPT:
+                    self._truths.popitem(last=False)
+                if frame in self._waiting:
+                    self._pair(frame, *self._waiting.pop(frame))
+        return len(items)
+
+    def _handle(self, message):
+        # No exception may leave a message handler: the flowgraph would end.
+        if not (pmt.is_pair(message) and pmt.is_dict(pmt.car(message))
+                and pmt.is_c32vector(pmt.cdr(message))):
+            return
+        frame = pmt.dict_ref(pmt.car(message), self._frame_key, pmt.PMT_NIL)
+        age = pmt.dict_ref(pmt.car(message), self._age_key, pmt.from_long(0))
+        values = np.array(pmt.c32vector_elements(pmt.cdr(message)), np.complex64)
+        if not pmt.is_uint64(frame) or values.size != self._shape[0] * self._shape[1]:
+            return
+        frame, values = pmt.to_uint64(frame), values.reshape(self._shape)
+        with self._lock:
+            if frame in self._truths:
+                self._pair(frame, values, pmt.to_python(age))
+            else:
+                self._waiting[frame] = values, pmt.to_python(age)
+                if len(self._waiting) > TRUTHS_KEPT:
+                    self._waiting.popitem(last=False)
+
+    def _pair(self, frame, h_hat, age):
+        h = self._truths[frame]
+        energy = np.sum(np.abs(h) ** 2)
+        if energy > 0:
+            ratio = np.sum(np.abs(h - h_hat) ** 2) / energy
+            self._errors.append(10 * np.log10(max(ratio, 1e-30)))
+            self._shown = frame, h, h_hat, age
+
+
+class _Widget(QtWidgets.QWidget):
+    """Draws what the block has; lives in the GUI's thread."""
+
+    def __init__(self, block, span_db, history, update_time):
+        super().__init__()
+        self._block, self._span_db, self._history = block, span_db, history
+        self.setMinimumSize(640, 480)
+        self._timer = QtCore.QTimer(self)
+        self._timer.timeout.connect(self.update)
+        self._timer.start(max(1, int(1000 * update_time)))
+
+    def paintEvent(self, _event):
+        shown, errors = self._block.state()
+        painter = QtGui.QPainter(self)
+        text, line = self.palette().windowText().color(), painter.fontMetrics().height()
+        painter.setPen(text)
+        gap, bar, label = 2 * line, line, painter.fontMetrics().horizontalAdvance("-00 dB ")
+        width = (self.width() - 3 * gap - bar - label) // 2
+        height = int(0.62 * self.height()) - 3 * line
+        left = QtCore.QRect(gap, 2 * line, width, height)
+        right = left.translated(width + gap, 0)
+        titles = ["true |Ha|", "|Ha| at the base station"]
+        if shown:
+            frame, h, h_hat, age = shown
+            peak = np.abs(h).max()
+            self._draw_matrix(painter, left, np.abs(h), peak)
+            self._draw_matrix(painter, right, np.abs(h_hat), peak)
+            titles[0] += f", frame {frame}"
+            titles[1] += f", error {errors[-1]:.1f} dB" + (f", {age} frames old" if age else "")
+        for rect, title in zip((left, right), titles):
+            painter.drawText(rect.left(), line, title)
+            painter.drawRect(rect)
+            painter.drawText(rect.left(), rect.bottom() + int(1.2 * line), "angle \u2192")
+        painter.save()
+        painter.translate(left.left() - line // 2, left.top() + height)
+        painter.rotate(-90)
+        painter.drawText(height - painter.fontMetrics().horizontalAdvance("\u2190 delay"), 0,
+                         "\u2190 delay")
+        painter.restore()
+        self._draw_scale(painter, QtCore.QRect(right.right() + gap // 2, right.top(), bar, height))
+        top = left.bottom() + 3 * line
+        self._draw_errors(painter, errors, QtCore.QRect(
+            gap + label, top, self.width() - 2 * gap - label, self.height() - top - line // 2))
+
+    def _draw_matrix(self, painter, rect, magnitude, peak):
+        rgb = np.ascontiguousarray(to_image(magnitude, peak, self._span_db))
+        rows, columns, _ = rgb.shape
+        painter.drawImage(rect, QtGui.QImage(rgb.data, columns, rows, 3 * columns,
+                                             QtGui.QImage.Format_RGB888))
+
+    def _draw_scale(self, painter, rect):
+        ramp = np.ascontiguousarray(COLOURS[::-1])
+        painter.drawImage(rect, QtGui.QImage(ramp.data, 1, 256, 3, QtGui.QImage.Format_RGB888))
+        painter.drawRect(rect)
+        for part in (0, 0.5, 1):
+            painter.drawText(rect.right() + 4, int(rect.top() + part * rect.height()) + 4,
+                             f"{-part * self._span_db:.0f} dB")
+
+    def _draw_errors(self, painter, errors, rect):
+        grey = QtGui.QColor(128, 128, 128, 90)
+        text = painter.pen()
+        painter.drawText(rect.left(), rect.top() - 4,
+                         f"error ||H - H^||\u00b2 / ||H||\u00b2 of the last {self._history} frames")
+
+        def y(db):
+            part = (ERROR_TOP_DB - db) / (ERROR_TOP_DB - ERROR_FLOOR_DB)
+            return rect.top() + rect.height() * min(1, max(0, part))
+
+        for db in range(ERROR_TOP_DB, ERROR_FLOOR_DB - 1, -10):
+            painter.setPen(grey)
+            painter.drawLine(rect.left(), int(y(db)), rect.right(), int(y(db)))
+            painter.setPen(text)
+            painter.drawText(2 * rect.left() - rect.right() - 4, int(y(db)) - 8,
+                             rect.width(), 16,
+                             QtCore.Qt.AlignRight | QtCore.Qt.AlignVCenter, f"{db} dB")
+        step = rect.width() / (self._history - 1)
+        first = rect.right() - step * (len(errors) - 1)
+        painter.setRenderHint(QtGui.QPainter.Antialiasing)
+        painter.setPen(QtGui.QPen(QtGui.QColor(31, 119, 180), 1.5))
+        painter.drawPolyline(QtGui.QPolygonF(
+            [QtCore.QPointF(first + i * step, y(db)) for i, db in enumerate(errors)]))

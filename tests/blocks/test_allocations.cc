@@ -1,0 +1,554 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+// Allocations in work() and in message handlers, all of them: malloc and its kin are
+// replaced by ones that count, for this program and every library in it. The blocks are
+// called as the scheduler calls them, but in this thread, so that nothing else is
+// counted.
+//
+// A stream must need none. A message is made of PMTs, which GNU Radio allocates one by
+// one; a handler must need exactly those of the message that it sends, which each test
+// makes a second time to count them.
+
+#include "dataset_writer.h"
+#include "random.h"
+#include <gnuradio/block_detail.h>
+#include <gnuradio/buffer.h>
+#include <gnuradio/buffer_reader.h>
+#include <gnuradio/csifeedback/angular_delay.h>
+#include <gnuradio/csifeedback/angular_delay_inverse.h>
+#include <gnuradio/csifeedback/cdl_channel.h>
+#include <gnuradio/csifeedback/channel_source.h>
+#include <gnuradio/csifeedback/cost2100_channel.h>
+#include <gnuradio/csifeedback/csi_decoder.h>
+#include <gnuradio/csifeedback/csi_dequantizer.h>
+#include <gnuradio/csifeedback/csi_encoder.h>
+#include <gnuradio/csifeedback/csi_hold.h>
+#include <gnuradio/csifeedback/csi_metrics.h>
+#include <gnuradio/csifeedback/csi_quantizer.h>
+#include <gnuradio/csifeedback/dataset_channel.h>
+#include <gnuradio/csifeedback/feedback_channel.h>
+#include <gnuradio/csifeedback/feedback_deframer.h>
+#include <gnuradio/csifeedback/feedback_frame.h>
+#include <gnuradio/csifeedback/feedback_framer.h>
+#include <gnuradio/csifeedback/ista_decoder.h>
+#include <gnuradio/csifeedback/linear_decoder.h>
+#include <gnuradio/csifeedback/linear_encoder.h>
+#include <gnuradio/csifeedback/scalar_quantizer.h>
+#include <gtest/gtest.h>
+#include <boost/random/normal_distribution.hpp>
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <vector>
+
+using namespace gr::csifeedback;
+
+namespace {
+thread_local uint64_t allocations = 0;
+}
+
+extern "C" {
+void* __libc_malloc(size_t);
+void* __libc_calloc(size_t, size_t);
+void* __libc_realloc(void*, size_t);
+void* __libc_memalign(size_t, size_t);
+
+void* malloc(size_t size)
+{
+    allocations++;
+    return __libc_malloc(size);
+}
+void* calloc(size_t count, size_t size)
+{
+    allocations++;
+    return __libc_calloc(count, size);
+}
+void* realloc(void* memory, size_t size)
+{
+    allocations++;
+    return __libc_realloc(memory, size);
+}
+void* memalign(size_t alignment, size_t size)
+{
+    allocations++;
+    return __libc_memalign(alignment, size);
+}
+void* aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }
+int posix_memalign(void** memory, size_t alignment, size_t size)
+{
+    *memory = memalign(alignment, size);
+    return *memory ? 0 : ENOMEM;
+}
+}
+
+namespace {
+
+constexpr int nc = 256, na = 32, nt = 32, n = na * nt, m = 128;
+constexpr int calls = 300; // more than any queue's block of memory holds
+
+template <typename function>
+uint64_t count(function&& f)
+{
+    const uint64_t before = allocations;
+    f();
+    return allocations - before;
+}
+
+TEST(counter, sees_every_way_to_allocate)
+{
+    void* volatile memory;
+    EXPECT_EQ(count([&] { memory = std::malloc(10); }), 1u);
+    EXPECT_EQ(count([&] { memory = std::realloc(memory, 1000); }), 1u);
+    std::free(memory);
+    EXPECT_EQ(count([&] { memory = std::calloc(10, 10); }), 1u);
+    std::free(memory);
+    EXPECT_EQ(count([&] { memory = ::operator new(10); }), 1u);
+    ::operator delete(memory);
+    EXPECT_EQ(count([&] { memory = std::aligned_alloc(64, 128); }), 1u);
+    std::free(memory);
+    // Those of a library.
+    EXPECT_GT(count([] { pmt::make_f32vector(10, 0); }), 0u);
+    EXPECT_EQ(count([] {}), 0u);
+}
+
+std::vector<float> normal(size_t size)
+{
+    std::vector<float> x(size);
+    random_engine engine = make_engine(1, 0);
+    boost::random::normal_distribution<float> distribution;
+    for (float& value : x)
+        value = distribution(engine);
+    return x;
+}
+
+model_file::sptr model(const char* name)
+{
+    return model_file::open(std::string(CSIFEEDBACK_MODELS "/") + name);
+}
+model_file::sptr klt() { return model("cost2100-indoor-klt.h5"); }
+model_file::sptr outdoor() { return model("cost2100-outdoor-klt.h5"); }
+model_file::sptr orthonormal() { return model("cost2100-indoor-orthonormal.h5"); }
+quantizer::sptr six_bits() { return scalar_quantizer::make_lloyd_max(klt(), m, 6); }
+
+// Frame numbers of 64 bits, so that those of all messages are stored in the same way.
+pmt::pmt_t key_frame() { return pmt::mp("frame"); }
+pmt::pmt_t metadata(uint64_t frame)
+{
+    return pmt::dict_add(
+        pmt::dict_add(pmt::make_dict(), key_frame(), pmt::from_uint64(frame)),
+        pmt::mp("gain_db"),
+        pmt::from_double(0));
+}
+
+// The block with buffers around it, called as by the scheduler.
+class harness
+{
+public:
+    static constexpr int at_once = 4; // items a call
+
+    // inputs: the values of an item of each input, over and over
+    harness(gr::block_sptr block, std::vector<std::vector<char>> inputs, int outputs)
+        : d_block(block), d_inputs(std::move(inputs))
+    {
+        d_detail = gr::make_block_detail(d_inputs.size(), outputs);
+        for (size_t i = 0; i < d_inputs.size(); i++) {
+            d_source.push_back(
+                gr::make_buffer(2 * at_once, d_inputs[i].size(), 1, 1, block, block));
+            d_detail->set_input(i, gr::buffer_add_reader(d_source[i], 0, block));
+        }
+        for (int i = 0; i < outputs; i++) {
+            const int size = block->output_signature()->sizeof_stream_item(i);
+            d_detail->set_output(i,
+                                 gr::make_buffer(2 * at_once, size, 1, 1, block, block));
+        }
+        block->set_detail(d_detail);
+    }
+    ~harness() { d_block->set_detail(nullptr); }
+
+    // Calls general_work() once and returns its allocations.
+    uint64_t work()
+    {
+        gr_vector_int available;
+        gr_vector_const_void_star in;
+        gr_vector_void_star out;
+        for (size_t i = 0; i < d_inputs.size(); i++) {
+            while (d_detail->input(i)->items_available() < at_once) {
+                std::memcpy(
+                    d_source[i]->write_pointer(), d_inputs[i].data(), d_inputs[i].size());
+                d_source[i]->update_write_pointer(1);
+            }
+            available.push_back(at_once);
+            in.push_back(d_detail->input(i)->read_pointer());
+        }
+        for (int i = 0; i < d_detail->noutputs(); i++)
+            out.push_back(d_detail->output(i)->write_pointer());
+        int produced = 0;
+        const uint64_t needed =
+            count([&] { produced = d_block->general_work(at_once, available, in, out); });
+        EXPECT_GE(produced, 0);
+        d_detail->produce_each(produced);
+        d_produced += produced;
+        return needed;
+    }
+
+    // Calls until all memory that grows has grown, then expects the same of every call.
+    void expect_of_each_call(uint64_t needed)
+    {
+        for (int i = 0; i < calls; i++)
+            work();
+        for (int i = 0; i < calls; i++)
+            ASSERT_EQ(work(), needed) << "call " << i;
+    }
+    uint64_t produced() const { return d_produced; }
+
+private:
+    const gr::block_sptr d_block;
+    const std::vector<std::vector<char>> d_inputs;
+    gr::block_detail_sptr d_detail;
+    std::vector<gr::buffer_sptr> d_source;
+    uint64_t d_produced = 0;
+};
+
+template <typename T>
+std::vector<char> item(const std::vector<T>& x)
+{
+    const char* bytes = reinterpret_cast<const char*>(x.data());
+    return { bytes, bytes + x.size() * sizeof(T) };
+}
+std::vector<char> normal_item(size_t size) { return item(normal(size)); }
+
+std::vector<int16_t> level()
+{
+    std::vector<int16_t> x(m);
+    six_bits()->quantize(normal(m).data(), m, x.data());
+    return x;
+}
+
+void expect_no_allocation(gr::block_sptr block,
+                          const std::vector<std::vector<char>>& inputs,
+                          int outputs)
+{
+    harness h(block, inputs, outputs);
+    h.expect_of_each_call(0);
+    EXPECT_GE(h.produced(), uint64_t(2 * calls));
+}
+
+TEST(stream, angular_delay)
+{
+    for (const bool align : { false, true })
+        expect_no_allocation(
+            angular_delay::make(nc, nt, na, 4, align), { normal_item(2 * nc * nt) }, 2);
+}
+
+TEST(stream, angular_delay_inverse)
+{
+    expect_no_allocation(
+        angular_delay_inverse::make(nc, nt, na), { normal_item(2 * n) }, 1);
+}
+
+TEST(stream, csi_encoder)
+{
+    expect_no_allocation(
+        csi_encoder::make(linear_encoder::make(klt(), m)), { normal_item(2 * n) }, 2);
+}
+
+TEST(stream, csi_decoder)
+{
+    for (const decoder::sptr& d :
+         { linear_decoder::make(klt(), m),
+           linear_decoder::make(outdoor(), m, 0.1f),
+           ista_decoder::make(orthonormal(), m, true, 5, 0.02f, 1e-3f, true) })
+        expect_no_allocation(
+            csi_decoder::make(d), { normal_item(m), item(std::vector<float>{ 3 }) }, 1);
+}
+
+TEST(stream, quantizers)
+{
+    expect_no_allocation(csi_quantizer::make(six_bits()), { normal_item(m) }, 1);
+    expect_no_allocation(csi_dequantizer::make(six_bits()), { item(level()) }, 1);
+}
+
+void expect_source_allocates_nothing(const channel_model::sptr& model, int rows)
+{
+    // The models keep memory for the largest number of paths so far.
+    std::vector<gr_complex> h(size_t(model->grid().nc) * nt);
+    channel_sample_info info;
+    for (int i = 0; i < 2 * calls * harness::at_once; i++) {
+        if (rows)
+            model->generate_truncated(i, rows, 4, h.data(), &info);
+        else
+            model->generate(i, h.data(), &info);
+    }
+    expect_no_allocation(channel_source::make(model, 0, 0, rows), {}, 1);
+}
+
+TEST(stream, channel_source)
+{
+    cdl_parameters cdl;
+    cost2100_parameters cost2100;
+    cdl.grid.nc = cost2100.grid.nc = nc;
+    const scratch_directory directory;
+    for (const int rows : { 0, na }) {
+        expect_source_allocates_nothing(cdl_channel::make(cdl), rows);
+        expect_source_allocates_nothing(cost2100_channel::make(cost2100), rows);
+        for (const bool whole : { false, true }) {
+            const std::string path = directory.file(whole ? "H.h5" : "Ha.h5");
+            write_dataset(path, whole, nc, na, nt, 5, false);
+            expect_source_allocates_nothing(dataset_channel::make(path), rows);
+        }
+    }
+}
+
+TEST(stream, channel_source_with_acknowledgements)
+{
+    cdl_parameters cdl;
+    cdl.grid.nc = nc;
+    const auto source =
+        channel_source::make(cdl_channel::make(cdl), 0, 0, na, 4, harness::at_once);
+    harness h(source, {}, 1);
+    for (int i = 0; i < 2 * calls; i++) {
+        const uint64_t needed = h.work();
+        if (i >= calls) {
+            ASSERT_EQ(needed, 0u);
+        }
+        source->_post(pmt::mp("ack"), pmt::from_uint64(h.produced() - 1));
+    }
+}
+
+TEST(stream, feedback_framer)
+{
+    harness h(feedback_framer::make(six_bits(), 1, 2),
+              { item(level()), item(std::vector<float>{ 3 }) },
+              0);
+    const size_t size = feedback_overhead_bytes + (six_bits()->total_bits(m) + 7) / 8;
+    const uint64_t message =
+        count([=] { pmt::cons(pmt::PMT_NIL, pmt::make_u8vector(size, 0)); });
+    h.expect_of_each_call(harness::at_once * message);
+}
+
+// Handlers are protected, the scheduler is a friend.
+struct scheduler : gr::basic_block {
+    static void send(gr::basic_block& block, const char* port, const pmt::pmt_t& message)
+    {
+        (block.*&scheduler::dispatch_msg)(pmt::mp(port), message);
+    }
+};
+
+using message_of = std::function<pmt::pmt_t(uint64_t frame)>;
+
+/*!
+ * \brief Hands over messages with ascending frame numbers.
+ * \param input  makes the message that comes in
+ * \param output makes the PMTs that are new in the message that goes out
+ */
+void expect_only_the_message(gr::basic_block_sptr block,
+                             const message_of& input,
+                             const message_of& output,
+                             const char* port = "pdus")
+{
+    for (uint64_t frame = 0; frame < 2 * calls; frame++) {
+        const pmt::pmt_t message = input(frame);
+        const uint64_t needed = count([&] { scheduler::send(*block, port, message); });
+        if (frame >= calls) {
+            ASSERT_EQ(needed, count([&] { output(frame); })) << "frame " << frame;
+        }
+    }
+}
+
+template <typename T>
+message_of pdu_of(const T& vector)
+{
+    return [=](uint64_t frame) { return pmt::cons(metadata(frame), vector); };
+}
+
+pmt::pmt_t complex_vector(size_t size)
+{
+    const std::vector<float> x = normal(2 * size);
+    return pmt::init_c32vector(size, reinterpret_cast<const gr_complex*>(x.data()));
+}
+
+TEST(handler, angular_delay_inverse)
+{
+    expect_only_the_message(
+        angular_delay_inverse::make(nc, nt, na), pdu_of(complex_vector(n)), [](uint64_t) {
+            return pmt::cons(pmt::PMT_NIL, pmt::make_c32vector(nc * nt, 0));
+        });
+}
+
+TEST(handler, csi_encoder)
+{
+    const pmt::pmt_t gain = pmt::mp("gain_db"), old = metadata(0);
+    expect_only_the_message(csi_encoder::make(linear_encoder::make(klt(), m)),
+                            pdu_of(complex_vector(n)),
+                            [=](uint64_t) {
+                                return pmt::cons(
+                                    pmt::dict_add(old, gain, pmt::from_double(1)),
+                                    pmt::make_f32vector(m, 0));
+                            });
+}
+
+TEST(handler, csi_decoder)
+{
+    for (const decoder::sptr& d :
+         { linear_decoder::make(klt(), m),
+           linear_decoder::make(outdoor(), m, 0.1f),
+           ista_decoder::make(orthonormal(), m, true, 5, 0.02f, 1e-3f, true) })
+        expect_only_the_message(
+            csi_decoder::make(d),
+            pdu_of(pmt::init_f32vector(m, normal(m))),
+            [](uint64_t) { return pmt::cons(pmt::PMT_NIL, pmt::make_c32vector(n, 0)); });
+}
+
+TEST(handler, quantizers)
+{
+    expect_only_the_message(
+        csi_quantizer::make(six_bits()),
+        pdu_of(pmt::init_f32vector(m, normal(m))),
+        [](uint64_t) { return pmt::cons(pmt::PMT_NIL, pmt::make_s16vector(m, 0)); });
+    expect_only_the_message(
+        csi_dequantizer::make(six_bits()),
+        pdu_of(pmt::init_s16vector(m, level())),
+        [](uint64_t) { return pmt::cons(pmt::PMT_NIL, pmt::make_f32vector(m, 0)); });
+}
+
+// A feedback frame of 6 bits for each of the m entries.
+std::vector<uint8_t> feedback_frame(uint64_t frame)
+{
+    const quantizer::sptr q = six_bits();
+    feedback_header header;
+    header.quantizer_type = q->type_id();
+    header.codec_id = 1;
+    header.model_id = 2;
+    header.code_size = m;
+    header.bits = q->bits();
+    header.frame_number = frame;
+    const std::vector<uint8_t> payload((q->total_bits(m) + 7) / 8);
+    std::vector<uint8_t> bytes(feedback_overhead_bytes + payload.size());
+    pack_frame(header, payload.data(), payload.size(), bytes.data());
+    return bytes;
+}
+
+pmt::pmt_t frame_pdu(uint64_t frame)
+{
+    const std::vector<uint8_t> bytes = feedback_frame(frame);
+    return pmt::cons(pmt::PMT_NIL, pmt::init_u8vector(bytes.size(), bytes));
+}
+
+TEST(handler, feedback_framer)
+{
+    const size_t size = feedback_frame(0).size();
+    expect_only_the_message(
+        feedback_framer::make(six_bits(), 1, 2),
+        pdu_of(pmt::init_s16vector(m, level())),
+        [=](uint64_t) { return pmt::cons(pmt::PMT_NIL, pmt::make_u8vector(size, 0)); });
+}
+
+TEST(handler, feedback_channel)
+{
+    const size_t size = feedback_frame(0).size();
+    for (const int delay : { 0, 1, 5 })
+        expect_only_the_message(
+            feedback_channel::make(1e-3, 0, 0, delay), frame_pdu, [=](uint64_t) {
+                return pmt::cons(pmt::PMT_NIL, pmt::make_u8vector(size, 0));
+            });
+}
+
+TEST(handler, feedback_deframer)
+{
+    // The keys and the order of the block's metadata.
+    const std::vector<pmt::pmt_t> integers{ pmt::mp("codec_id"),
+                                            pmt::mp("model_id"),
+                                            pmt::mp("code_size"),
+                                            pmt::mp("frame_bits") };
+    const pmt::pmt_t frame_key = key_frame(), ue_id = pmt::mp("ue_id"),
+                     gain = pmt::mp("gain_db");
+    expect_only_the_message(
+        feedback_deframer::make(six_bits(), 1, 2), frame_pdu, [&](uint64_t frame) {
+            pmt::pmt_t d = pmt::make_dict();
+            d = pmt::dict_add(d, frame_key, pmt::from_uint64(frame));
+            d = pmt::dict_add(d, ue_id, pmt::from_long(0));
+            d = pmt::dict_add(d, gain, pmt::from_double(0));
+            for (const pmt::pmt_t& key : integers)
+                d = pmt::dict_add(d, key, pmt::from_long(1));
+            return pmt::cons(d, pmt::make_s16vector(m, 0));
+        });
+}
+
+TEST(handler, csi_hold)
+{
+    const pmt::pmt_t data = complex_vector(n), frame_key = key_frame(),
+                     age = pmt::mp("age"), old = metadata(0);
+    const auto output = [=](uint64_t frame) {
+        return pmt::cons(
+            pmt::dict_add(pmt::dict_add(old, frame_key, pmt::from_uint64(frame)),
+                          age,
+                          pmt::from_uint64(0)),
+            data);
+    };
+    const auto block = csi_hold::make(64);
+    expect_only_the_message(block, pdu_of(data), output);
+    // Frames that were lost.
+    expect_only_the_message(
+        block,
+        [](uint64_t frame) { return pmt::from_uint64(2 * calls + frame); },
+        output,
+        "tick");
+}
+
+TEST(handler, csi_metrics)
+{
+    const pmt::pmt_t h = complex_vector(n);
+    // An acknowledgement for each matrix, and a report of eight figures.
+    const std::vector<pmt::pmt_t> keys(8, pmt::mp("figure"));
+    for (const bool report : { false, true }) {
+        const auto block = csi_metrics::make(na, nt, true, nc, 16, report);
+        const auto output = [&](uint64_t frame) {
+            const pmt::pmt_t ack = pmt::from_uint64(frame);
+            pmt::pmt_t dict = pmt::make_dict();
+            for (size_t i = 0; report && i < keys.size(); i++)
+                dict = pmt::acons(
+                    keys[i], i < 6 ? pmt::from_double(0) : pmt::from_uint64(0), dict);
+            return ack;
+        };
+        // First the truth, then the estimate, and the other way round.
+        for (uint64_t frame = 0; frame < 2 * calls; frame++) {
+            const pmt::pmt_t message = pdu_of(h)(frame);
+            const bool late = frame % 2;
+            const uint64_t needed = count([&] {
+                scheduler::send(*block, late ? "pdus" : "truth", message);
+                scheduler::send(*block, late ? "truth" : "pdus", message);
+            });
+            if (frame >= calls) {
+                ASSERT_EQ(needed, count([&] { output(frame); })) << "frame " << frame;
+            }
+        }
+        EXPECT_EQ(block->report().matched, uint64_t(2 * calls));
+    }
+}
+
+TEST(stream, csi_metrics)
+{
+    const pmt::pmt_t h = complex_vector(n);
+    const auto block = csi_metrics::make(na, nt, true, nc, 16);
+    harness around(block, { normal_item(2 * n) }, 2);
+    const uint64_t ack = count([] { pmt::from_uint64(0); });
+    for (uint64_t call = 0; call < 2 * calls; call++) {
+        uint64_t needed = 0;
+        for (int i = 0; i < harness::at_once; i++) {
+            const pmt::pmt_t message = pdu_of(h)(call * harness::at_once + i);
+            needed += count([&] { scheduler::send(*block, "pdus", message); });
+        }
+        needed += around.work();
+        if (call >= calls) {
+            ASSERT_EQ(needed, harness::at_once * ack) << "call " << call;
+        }
+    }
+    EXPECT_GE(around.produced(), uint64_t(2 * calls));
+}
+
+} // namespace

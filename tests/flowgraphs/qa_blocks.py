@@ -1,0 +1,186 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""The blocks as GRC sees them: complete, valid as dragged in, with errors that name the mistake."""
+
+import importlib.util
+import logging
+import os
+import re
+import tempfile
+import unittest
+
+import h5py
+import numpy as np
+from gnuradio import csifeedback
+from grc_tools import BLOCK_FILES, SOURCE, Graph, make_platform
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# GRC logs every value that it cannot evaluate; the tests look at its messages.
+logging.disable()
+
+MODEL = 'csifeedback.model_file("cost2100-indoor-klt")'
+OBJECTS = {"model_file", "linear_encoder", "linear_decoder", "ista_decoder", "uniform_quantizer",
+           "lloyd_max_quantizer", "allocated_quantizer", "cost2100_channel", "cdl_channel",
+           "dataset_channel"}
+
+
+def write_dataset(path):
+    """A data set of three 8 x 4 matrices."""
+    with h5py.File(path, "w", libver="earliest") as file:
+        file.attrs.update({"format": "gr-csifeedback dataset", "format_version": 1, "domain": "H",
+                           "nc": 8, "na": 8, "nt": 4, "precursor": 0, "align": 0,
+                           "spacing_hz": 15e3, "sample_interval_s": 0.0, "samples": 3})
+        file["H"] = np.ones((3, 8, 4), np.complex64)
+        file["energy"] = np.ones(3, np.float32)
+        file["energy_lost"] = np.zeros(3, np.float32)
+
+
+class TestBlocks(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.platform = make_platform()
+        cls.directory = tempfile.TemporaryDirectory()
+        cls.dataset = os.path.join(cls.directory.name, "set.h5")
+        write_dataset(cls.dataset)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.directory.cleanup()
+
+    def keys(self):
+        return [path.name[:-len(".block.yml")] for path in BLOCK_FILES]
+
+    def test_complete(self):
+        """Every block and every object is there, in its category, with documentation."""
+        blocks = {name for name, value in vars(csifeedback).items()
+                  if isinstance(value, type) and hasattr(value, "to_basic_block")}
+        expected = {"csifeedback_" + name for name in blocks | {"csi_monitor"}}
+        expected |= {"variable_csifeedback_" + name for name in OBJECTS}
+        self.assertEqual(set(self.keys()), expected)
+        manual = (SOURCE / "docs" / "blocks.md").read_text(encoding="utf-8")
+        for key in self.keys():
+            self.assertIn("`" + re.sub("^(variable_)?csifeedback_", "", key) + "`", manual)
+            block = self.platform.blocks[key]
+            self.assertEqual(block.category[0], "CSI Feedback", key)
+            text = block.documentation[""]
+            self.assertGreater(len(text), 100, key)
+            for data in block.parameters_data:
+                if data["id"] in ("id", "alias", "affinity", "minoutbuf", "maxoutbuf", "comment"):
+                    continue
+                self.assertNotEqual(data["label"], data["id"], key)
+
+    def test_arguments(self):
+        """The templates hand parameters over in the order of the C++ arguments."""
+        renamed = {"channel": "model"}
+        for key in self.keys():
+            name = re.sub("^(variable_)?csifeedback_", "", key)
+            if name == "csi_monitor":
+                continue  # Python's own, with keyword arguments by name
+            templates = self.platform.blocks[key].templates
+            text = templates.get("var_make" if key.startswith("variable_") else "make")
+            given = re.findall(r"\$\{ ?(\w+) ?\}", text[text.index("csifeedback." + name):])
+            member = getattr(csifeedback, name)
+            doc = member.__init__.__doc__ if isinstance(member, type) else member.__doc__
+            wanted = re.findall(r"(\w+): ", doc.split(") ->")[0])
+            wanted = [w for w in wanted if w != "self"]
+            self.assertEqual([renamed.get(g, g) if name == "channel_source" else g for g in given],
+                             wanted, key)
+
+    def test_defaults(self):
+        """Every block is valid as dragged in, and the program that GRC writes can be made."""
+        for key in self.keys():
+            with self.subTest(key):
+                qt = key == "csifeedback_csi_monitor"
+                graph = Graph(self.platform, "qt_gui" if qt else "no_gui")
+                extra = {"path": self.dataset} if key.endswith("dataset_channel") else {}
+                graph.terminate(graph.add(key, "under_test", **extra))
+                self.assertEqual(graph.errors(), [])
+                spec = importlib.util.spec_from_file_location(
+                    "test_graph", graph.generate(self.directory.name))
+                module = importlib.util.module_from_spec(spec)
+                spec.loader.exec_module(module)
+                if qt:
+                    application = module.Qt.QApplication([])  # noqa: F841, has to live
+                self.assertTrue(hasattr(module.test_graph(), "under_test"))
+
+    def test_mistakes(self):
+        """A wrong parameter makes a flowgraph invalid, with a message that names it."""
+        source, delay = "csifeedback_channel_source", "csifeedback_angular_delay"
+        link, metrics = "csifeedback_feedback_channel", "csifeedback_csi_metrics"
+        variable = "variable_csifeedback_"
+        for key, parameters, expected in (
+                (source, {"channel": MODEL}, "isinstance(channel, csifeedback.channel_model)"),
+                (source, {"count": -1}, "count >= 0"),
+                (source, {"first": -1}, "first >= 0"),
+                (source, {"na": 1025}, "0 <= na <= channel.nc()"),
+                (source, {"na": 4}, "0 <= precursor < na"),
+                (source, {"window": -1}, "0 <= window"),
+                (delay, {"nc": 0}, "1 <= nc"),
+                (delay, {"nt": 1025}, "1 <= nt <= 1024"),
+                (delay, {"na": 2000}, "1 <= na <= nc"),
+                (delay, {"precursor": 32}, "0 <= precursor < na"),
+                (delay, {"threshold_db": 0}, "0 < threshold_db <= 100"),
+                ("csifeedback_angular_delay_inverse", {"na": 2000}, "1 <= na <= nc"),
+                ("csifeedback_csi_encoder", {"encoder": MODEL},
+                 "isinstance(encoder, csifeedback.encoder)"),
+                ("csifeedback_csi_decoder", {"decoder": MODEL},
+                 "isinstance(decoder, csifeedback.decoder)"),
+                ("csifeedback_csi_quantizer", {"quantizer": MODEL},
+                 "isinstance(quantizer, csifeedback.quantizer)"),
+                ("csifeedback_csi_dequantizer", {"quantizer": "None"},
+                 "isinstance(quantizer, csifeedback.quantizer)"),
+                ("csifeedback_feedback_framer", {"codec_id": 256}, "0 <= codec_id <= 255"),
+                ("csifeedback_feedback_framer", {"model_id": -1}, "0 <= model_id <= 65535"),
+                ("csifeedback_feedback_framer", {"ue_id": 65536}, "0 <= ue_id <= 65535"),
+                ("csifeedback_feedback_deframer", {"ue_id": -2}, "-1 <= ue_id <= 65535"),
+                (link, {"bit_error_rate": 0.6}, "0 <= bit_error_rate <= 0.5"),
+                (link, {"erasure_rate": 1.1}, "0 <= erasure_rate <= 1"),
+                (link, {"mean_burst_length": 0.5}, "mean_burst_length >= 1"),
+                (link, {"mean_burst_length": 2, "erasure_rate": 0.9},
+                 "mean_burst_length >= erasure_rate / (1 - erasure_rate)"),
+                (link, {"delay": -1}, "0 <= delay"),
+                (link, {"seed": -1}, "seed >= 0"),
+                ("csifeedback_csi_hold", {"max_gap": 65536}, "0 <= max_gap <= 65535"),
+                (metrics, {"rows": 0}, "1 <= rows"),
+                (metrics, {"nt": 0}, "1 <= nt"),
+                (metrics, {"nc": 16}, "rows <= nc"),
+                (metrics, {"history": 0}, "1 <= history"),
+                (metrics, {"interval": -1}, "0 <= interval"),
+                ("csifeedback_csi_monitor", {"span_db": 0}, "span_db > 0"),
+                (variable + "model_file", {"path": "nowhere"}, "nowhere"),
+                (variable + "linear_encoder", {"code_size": 4096}, "code_size is 4096"),
+                (variable + "linear_decoder", {"noise_variance": -1}, "noise_variance is -1"),
+                (variable + "ista_decoder", {"iterations": 0}, "iterations is 0"),
+                (variable + "ista_decoder", {"lambda_": 2}, "lambda is 2"),
+                (variable + "uniform_quantizer", {"bits": 11}, "bits is 11, allowed is 1 to 10"),
+                (variable + "lloyd_max_quantizer", {"bits": 0}, "bits is 0, allowed is 1 to 10"),
+                (variable + "allocated_quantizer", {"total_bits": 0}, "total_bits is 0"),
+                (variable + "cost2100_channel", {"nt": 0}, "nt is 0"),
+                (variable + "cdl_channel", {"delay_spread_s": -1}, "delay_spread_s is -1"),
+                (variable + "dataset_channel", {"path": "nowhere.h5"}, "nowhere.h5")):
+            with self.subTest(key, **parameters):
+                graph = Graph(self.platform, "qt_gui")
+                graph.add(key, "under_test", **parameters)
+                found = [e for e in graph.errors() if expected in e]
+                self.assertTrue(found, f"{graph.errors()} without {expected}")
+
+    def test_sizes(self):
+        """Ports take their sizes from the objects, so GRC sees what does not fit."""
+        graph = Graph(self.platform)
+        graph.add("variable_csifeedback_linear_encoder", "encoder", code_size=64)
+        graph.add("variable_csifeedback_lloyd_max_quantizer", "quantizer", code_size=128)
+        encoder = graph.add("csifeedback_csi_encoder", "ue_encoder", encoder="encoder")
+        quantizer = graph.add("csifeedback_csi_quantizer", "ue_quantizer", quantizer="quantizer")
+        self.assertEqual([p.vlen for p in encoder.sinks[:1] + encoder.sources[:2]], [1024, 64, 1])
+        self.assertEqual([p.vlen for p in quantizer.sinks[:1] + quantizer.sources[:1]], [128, 128])
+        graph.connect(encoder.sources[0], quantizer.sinks[0])
+        self.assertTrue(any("does not match" in e for e in graph.errors()), graph.errors())
+        graph.graph.get_block("encoder").params["code_size"].value = "128"
+        self.assertFalse(any("does not match" in e for e in graph.errors()), graph.errors())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,102 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""What the tests of blocks and programs share."""
+
+import time
+
+import numpy as np
+import pmt
+from gnuradio import blocks, gr
+
+VECTORS = {np.float32: (pmt.init_f32vector, pmt.f32vector_elements),
+           np.int16: (pmt.init_s16vector, pmt.s16vector_elements),
+           np.uint8: (pmt.init_u8vector, pmt.u8vector_elements),
+           np.complex64: (pmt.init_c32vector, pmt.c32vector_elements)}
+
+
+def pdu(values, **metadata):
+    """A PDU of a NumPy array; metadata are numbers."""
+    values = np.asarray(values)
+    init = VECTORS[values.dtype.type][0]
+    return pmt.cons(pmt.to_pmt(metadata), init(values.size, values.ravel().tolist()))
+
+
+def metadata(message):
+    """The metadata of a PDU as a dictionary."""
+    return pmt.to_python(pmt.car(message)) or {}
+
+
+def values(message, dtype):
+    """The payload of a PDU as an array."""
+    return np.array(VECTORS[dtype][1](pmt.cdr(message)), dtype)
+
+
+def random_complex(rng, *shape):
+    """Complex64 Gaussian numbers of unit variance."""
+    return (rng.standard_normal(shape + (2,)) @ [1, 1j] / np.sqrt(2)).astype(np.complex64)
+
+
+class Messages:
+    """Posts messages to one port of a block and collects what another port sends."""
+
+    def __init__(self, block, port_in="pdus", port_out="pdus"):
+        self.flowgraph = gr.top_block()
+        self.block, self.port = block, pmt.intern(port_in)
+        self.store = blocks.message_debug()
+        self._out = pmt.intern(port_out)
+        self.flowgraph.msg_connect(block, port_out, self.store, "store")
+
+    def run(self, messages, expected, seconds=10):
+        """Posts the messages, waits until as many as expected came out, and returns them."""
+        self.flowgraph.start()
+        try:
+            for message in messages:
+                self.block.to_basic_block()._post(self.port, message)
+            end = time.monotonic() + seconds
+            while (self.block.nmsgs(self.port) > 0 or self.store.num_messages() < expected) \
+                    and time.monotonic() < end:
+                time.sleep(0.005)
+            # The last message is taken off the queue before it is handled, and one more than
+            # expected must not come.
+            time.sleep(0.05)
+        finally:
+            self.flowgraph.stop()
+            self.flowgraph.wait()
+            # The block may be run again, in another flowgraph.
+            self.block.message_port_unsub(
+                self._out, pmt.cons(self.store.alias_pmt(), pmt.intern("store")))
+        return [self.store.get_message(i) for i in range(self.store.num_messages())]
+
+
+def stream(block, inputs, dtypes_out, tags=()):
+    """Runs arrays (n, vlen) through a block; returns the arrays that come out, and the tags.
+
+    tags: gr.tag_t of input 0. Returns (list of arrays, list of tags of output 0).
+    """
+    flowgraph = gr.top_block()
+    for port, x in enumerate(inputs):
+        x = np.ascontiguousarray(x)
+        make = {np.float32: blocks.vector_source_f, np.int16: blocks.vector_source_s,
+                np.complex64: blocks.vector_source_c}[x.dtype.type]
+        vlen = x.shape[1] if x.ndim > 1 else 1
+        source = make(x.ravel().tolist(), False, vlen, list(tags) if port == 0 else [])
+        flowgraph.connect(source, (block, port))
+    sinks = []
+    for port, (dtype, vlen) in enumerate(dtypes_out):
+        sink = {np.float32: blocks.vector_sink_f, np.int16: blocks.vector_sink_s,
+                np.complex64: blocks.vector_sink_c}[dtype](vlen)
+        flowgraph.connect((block, port), sink)
+        sinks.append((sink, dtype, vlen))
+    flowgraph.run()
+    outputs = [np.array(sink.data(), dtype).reshape(-1, vlen) for sink, dtype, vlen in sinks]
+    return outputs, list(sinks[0][0].tags()) if sinks else []
+
+
+def tag(offset, key, value):
+    """A stream tag; value is a PMT."""
+    t = gr.tag_t()
+    t.offset, t.key, t.value = offset, pmt.intern(key), value
+    return t

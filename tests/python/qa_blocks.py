@@ -1,0 +1,541 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Every block as a stream block and as a PDU block, and what it does with bad input."""
+
+import unittest
+
+import numpy as np
+import pmt
+from gnuradio import csifeedback, gr
+
+from common import Messages, metadata, pdu, random_complex, stream, tag, values
+
+KLT = "cost2100-indoor-klt"
+NA = NT = 32
+N = NA * NT
+
+
+def indoor(count, first=2_000_000):
+    """Ha of the channel that the model is for."""
+    channel = csifeedback.cost2100_channel("indoor", seed=5)
+    return csifeedback.generate_channels(channel, first, count, NA, 4)[0]
+
+
+class AngularDelay(unittest.TestCase):
+
+    def test_transform(self):
+        nc, nt, na, precursor = 96, 5, 12, 3
+        h = random_complex(np.random.default_rng(1), 7, nc, nt)
+        (ha, lost), _ = stream(csifeedback.angular_delay(nc, nt, na, precursor),
+                               [h.reshape(7, -1)], [(np.complex64, na * nt), (np.float32, 1)])
+        whole = np.fft.fft(np.fft.ifft(h, axis=1, norm="ortho"), axis=2, norm="ortho")
+        expected = np.roll(whole, precursor, axis=1)[:, :na]
+        np.testing.assert_allclose(ha.reshape(expected.shape), expected, atol=2e-6)
+        energy = np.sum(np.abs(whole) ** 2, axis=(1, 2))
+        np.testing.assert_allclose(
+            lost[:, 0], 1 - np.sum(np.abs(expected) ** 2, axis=(1, 2)) / energy, atol=1e-6)
+
+    def test_inverse(self):
+        nc, nt, na = 64, 3, 10
+        ha = random_complex(np.random.default_rng(2), 4, na, nt)
+        transform = csifeedback.angular_delay_transform(nc, nt, na, 4)
+        expected = transform.inverse(ha)
+        (h,), _ = stream(csifeedback.angular_delay_inverse(nc, nt, na, 4),
+                         [ha.reshape(4, -1)], [(np.complex64, nc * nt)])
+        np.testing.assert_array_equal(h.reshape(expected.shape), expected)
+        block = csifeedback.angular_delay_inverse(nc, nt, na, 4)
+        out = Messages(block).run([pdu(ha[1], frame=9), pdu(ha[0, :2])], 1)
+        self.assertEqual(len(out), 1)
+        self.assertEqual(metadata(out[0])["frame"], 9)
+        np.testing.assert_array_equal(values(out[0], np.complex64), expected[1].ravel())
+        self.assertEqual(block.dropped(), 1)
+
+    def test_a_bad_matrix_spoils_no_mean(self):
+        nc, nt, na = 64, 2, 8
+        h = random_complex(np.random.default_rng(3), 5, nc, nt)
+        good = csifeedback.angular_delay(nc, nt, na)
+        stream(good, [h.reshape(5, -1)], [(np.complex64, na * nt)])
+        with_bad = np.insert(h, 2, np.nan, axis=0)
+        bad = csifeedback.angular_delay(nc, nt, na)
+        (ha,), _ = stream(bad, [with_bad.reshape(6, -1)], [(np.complex64, na * nt)])
+        self.assertEqual(len(ha), 6)
+        self.assertAlmostEqual(bad.energy_lost(), good.energy_lost(), places=12)
+
+    def test_parameters(self):
+        for arguments, text in (((0, 2, 8), "nc is 0"), ((64, 0, 8), "nt is 0"),
+                                ((64, 2, 65), "na is 65"), ((64, 2, 8, 8), "precursor is 8"),
+                                ((64, 2, 8, 4, True, 0), "threshold_db is 0")):
+            with self.assertRaisesRegex(ValueError, text):
+                csifeedback.angular_delay(*arguments)
+
+
+class Codec(unittest.TestCase):
+
+    def setUp(self):
+        self.model = csifeedback.model_file(KLT)
+        self.encoder = csifeedback.linear_encoder(self.model, 128)
+        self.ha = indoor(20)
+
+    def test_encoder_stream(self):
+        expected, gain = self.encoder.encode(self.ha)
+        (s, gain_db), _ = stream(csifeedback.csi_encoder(self.encoder), [self.ha.reshape(20, N)],
+                                 [(np.float32, 128), (np.float32, 1)])
+        np.testing.assert_array_equal(s, expected)
+        np.testing.assert_array_equal(gain_db[:, 0], gain)
+
+    def test_encoder_drops_bad_matrices_and_keeps_the_numbering(self):
+        x = self.ha.copy()
+        x[3] = 0
+        x[4, 5, 6] = np.nan
+        x[10, 0, 0] = np.inf
+        good = [i for i in range(20) if i not in (3, 4, 10)]
+        block = csifeedback.csi_encoder(self.encoder)
+        tags = [tag(0, "frame", pmt.from_uint64(1000)), tag(4, "note", pmt.intern("four")),
+                tag(15, "frame", pmt.from_uint64(5000))]
+        (s,), out_tags = stream(block, [x.reshape(20, N)], [(np.float32, 128)], tags)
+        np.testing.assert_array_equal(s, self.encoder.encode(self.ha[good])[0])
+        self.assertEqual(block.dropped(), 3)
+        numbers = {t.offset: pmt.to_uint64(t.value) for t in out_tags
+                   if pmt.symbol_to_string(t.key) == "frame"}
+        frame, at = None, []
+        for i in range(len(good)):
+            frame = numbers.get(i, None if frame is None else frame + 1)
+            at.append(frame)
+        self.assertEqual(at, [1000 + i if i < 15 else 4985 + i for i in good])
+        # What hangs on a dropped item moves to the next one.
+        self.assertIn((3, "four"), [(t.offset, pmt.symbol_to_string(t.value)) for t in out_tags
+                                    if pmt.symbol_to_string(t.key) == "note"])
+
+    def test_encoder_pdus(self):
+        block = csifeedback.csi_encoder(self.encoder)
+        expected, gain = self.encoder.encode(self.ha[:2])
+        nan = np.full(N, np.nan, np.complex64)
+        out = Messages(block).run(
+            [pdu(self.ha[0], frame=7), pdu(nan, frame=8), pmt.intern("nonsense"),
+             pdu(self.ha[1].ravel()[1:], frame=8), pdu(self.ha[1], frame=9)], 2)
+        self.assertEqual([metadata(m)["frame"] for m in out], [7, 9])
+        np.testing.assert_array_equal([values(m, np.float32) for m in out], expected)
+        np.testing.assert_allclose([metadata(m)["gain_db"] for m in out], gain, atol=1e-6)
+        self.assertEqual(block.dropped(), 3)
+
+    def test_decoder_stream_and_pdus(self):
+        s, gain = self.encoder.encode(self.ha)
+        decoder = csifeedback.linear_decoder(self.model, 128)
+        expected = decoder.decode(s, gain)
+        block = csifeedback.csi_decoder(csifeedback.linear_decoder(self.model, 128))
+        (ha,), _ = stream(block, [s, gain], [(np.complex64, N)])
+        np.testing.assert_array_equal(ha.reshape(expected.shape), expected)
+        self.assertEqual(block.decoded(), 20)
+        self.assertGreater(block.mean_time(), 0)
+        out = Messages(csifeedback.csi_decoder(decoder)).run(
+            [pdu(s[2], frame=1, gain_db=float(gain[2])),
+             pdu(s[3, :64], frame=2, gain_db=float(gain[3]))], 2)
+        np.testing.assert_array_equal(values(out[0], np.complex64), expected[2].ravel())
+        # A shorter codeword is that of a smaller ratio.
+        np.testing.assert_array_equal(values(out[1], np.complex64),
+                                      decoder.decode(s[3, :64], gain[3]).ravel())
+
+    def test_decoder_bad_codewords(self):
+        s, gain = self.encoder.encode(self.ha[:3])
+        s[1, 5] = np.inf
+        block = csifeedback.csi_decoder(csifeedback.linear_decoder(self.model, 128))
+        (ha,), _ = stream(block, [s, gain], [(np.complex64, N)])
+        # A stream keeps its pace: a bad codeword gives zeros.
+        self.assertTrue(np.all(ha[1] == 0))
+        self.assertTrue(np.all(np.any(ha[[0, 2]] != 0, axis=1)))
+        self.assertEqual(block.dropped(), 1)
+        block = csifeedback.csi_decoder(csifeedback.linear_decoder(self.model, 128))
+        out = Messages(block).run(
+            [pdu(s[1], frame=1), pdu(np.zeros(129, np.float32), frame=2), pmt.PMT_NIL,
+             pdu(s[0].astype(np.complex64), frame=3), pdu(s[0], frame=4, gain_db=np.nan),
+             pdu(s[2], frame=5)], 1)
+        self.assertEqual([metadata(m)["frame"] for m in out], [5])
+        self.assertEqual(block.dropped(), 5)
+
+    def test_wrong_vlen_is_refused_when_connected(self):
+        flowgraph = gr.top_block()
+        from gnuradio import blocks
+        source = blocks.vector_source_c([0] * 100, False, 100)
+        with self.assertRaisesRegex((ValueError, RuntimeError), "itemsize|item"):
+            flowgraph.connect(source, csifeedback.csi_encoder(self.encoder))
+
+    def test_none_is_refused(self):
+        for make, name in ((csifeedback.csi_encoder, "encoder"),
+                           (csifeedback.csi_decoder, "decoder"),
+                           (csifeedback.csi_quantizer, "quantizer"),
+                           (csifeedback.csi_dequantizer, "quantizer"),
+                           (csifeedback.channel_source, "model")):
+            with self.assertRaisesRegex(ValueError, f"{name} is null"):
+                make(None)
+
+    def test_wrong_model_for_the_shape(self):
+        other = csifeedback.linear_encoder_from_matrix(
+            np.eye(4, 2 * 16 * 8, dtype=np.float32), 16, 8)
+        with self.assertRaisesRegex(ValueError, "Ha"):
+            other.encode(self.ha)
+
+
+class Quantizers(unittest.TestCase):
+
+    def test_round_trip(self):
+        model = csifeedback.model_file(KLT)
+        s = csifeedback.linear_encoder(model, 64).encode(indoor(10))[0]
+        for quantizer in (csifeedback.uniform_quantizer(model, 64, 3),
+                          csifeedback.lloyd_max_quantizer(model, 64, 5, True),
+                          csifeedback.allocated_quantizer(model, 64, 200)):
+            expected = quantizer.quantize(s)
+            (level,), _ = stream(csifeedback.csi_quantizer(quantizer), [s], [(np.int16, 64)])
+            np.testing.assert_array_equal(level, expected)
+            (s_hat,), _ = stream(csifeedback.csi_dequantizer(quantizer), [level],
+                                 [(np.float32, 64)])
+            np.testing.assert_array_equal(s_hat, quantizer.dequantize(expected))
+            out = Messages(csifeedback.csi_quantizer(quantizer)).run([pdu(s[1], frame=3)], 1)
+            np.testing.assert_array_equal(values(out[0], np.int16), expected[1])
+            out = Messages(csifeedback.csi_dequantizer(quantizer)).run(out, 1)
+            self.assertEqual(metadata(out[0])["frame"], 3)
+            np.testing.assert_array_equal(values(out[0], np.float32), s_hat[1])
+
+    def test_hostile_levels(self):
+        quantizer = csifeedback.lloyd_max_quantizer(csifeedback.model_file(KLT), 8, 2)
+        block = csifeedback.csi_dequantizer(quantizer)
+        out = Messages(block).run(
+            [pdu(np.array([-32768, 32767, 4, -1, 0, 1, 2, 3], np.int16)),
+             pdu(np.zeros(9, np.int16)), pdu(np.zeros(8, np.float32)), pmt.from_long(3)], 1)
+        self.assertEqual(len(out), 1)
+        self.assertTrue(np.all(np.isfinite(values(out[0], np.float32))))
+        self.assertEqual(block.dropped(), 3)
+
+    def test_parameters(self):
+        model = csifeedback.model_file(KLT)
+        for make, text in (
+                (lambda: csifeedback.uniform_quantizer(model, 64, 0), "bits is 0"),
+                (lambda: csifeedback.lloyd_max_quantizer(model, 64, 11), "bits is 11"),
+                (lambda: csifeedback.uniform_quantizer(model, 9999, 3), "code_size is 9999"),
+                (lambda: csifeedback.allocated_quantizer(model, 8, 81), "total_bits is 81"),
+                (lambda: csifeedback.linear_encoder(model, 9999), "code_size is 9999"),
+                (lambda: csifeedback.ista_decoder(model, 64, iterations=0), "iterations is 0"),
+                (lambda: csifeedback.ista_decoder(model, 64, lambda_=-1), "lambda is -1")):
+            with self.assertRaisesRegex(ValueError, text):
+                make()
+
+
+class Feedback(unittest.TestCase):
+
+    def setUp(self):
+        self.model = csifeedback.model_file(KLT)
+        self.quantizer = csifeedback.lloyd_max_quantizer(self.model, 32, 4)
+        self.level = np.random.default_rng(4).integers(0, 16, (6, 32)).astype(np.int16)
+
+    def framer(self):
+        return csifeedback.feedback_framer(self.quantizer, 1, 77, 513)
+
+    def deframer(self, ue_id=-1, model_id=77):
+        return csifeedback.feedback_deframer(self.quantizer, 1, model_id, ue_id)
+
+    def frames(self, first=65534):
+        """Six frames as PDUs of bytes."""
+        return Messages(self.framer()).run(
+            [pdu(x, frame=first + i, gain_db=-10.0) for i, x in enumerate(self.level)], 6)
+
+    def test_a_frame_byte_by_byte(self):
+        frame = bytes(values(self.frames()[0], np.uint8))
+        # version 1, quantizer; UE 513; frame 65534; codec 1; model 77; 32 values; 4 bits;
+        # gain -10 dB = 152 steps of 0.25 dB above -48 dB; 16 bytes of levels; CRC24A.
+        header = bytes([0x10 | self.quantizer.type_id(), 2, 1, 0xff, 0xfe, 1, 0, 77, 0, 32, 0, 4,
+                        152])
+        payload = bytes((self.level[0, 0::2] << 4 | self.level[0, 1::2]).astype(np.uint8))
+        self.assertEqual(frame[:-3], header + payload)
+        crc = 0
+        for bit in "".join(f"{b:08b}" for b in header + payload):
+            top = crc >> 23 ^ int(bit)
+            crc = (crc << 1 & 0xffffff) ^ (0x864cfb if top else 0)
+        self.assertEqual(frame[-3:], crc.to_bytes(3, "big"))
+
+    def test_stream_and_pdus_give_the_same_frames(self):
+        from gnuradio import blocks
+        flowgraph = gr.top_block()
+        source = blocks.vector_source_s(self.level.ravel().tolist(), False, 32,
+                                        [tag(0, "frame", pmt.from_uint64(65534))])
+        gain = blocks.vector_source_f([-10.0] * 6)
+        block, store = self.framer(), blocks.message_debug()
+        flowgraph.connect(source, (block, 0))
+        flowgraph.connect(gain, (block, 1))
+        flowgraph.msg_connect(block, "pdus", store, "store")
+        flowgraph.run()
+        self.assertEqual([bytes(values(store.get_message(i), np.uint8)) for i in range(6)],
+                         [bytes(values(m, np.uint8)) for m in self.frames()])
+        self.assertEqual(block.frames(), 6)
+        self.assertEqual(block.bits_sent(), 6 * 8 * (16 + 16))
+
+    def test_deframer(self):
+        out = Messages(self.deframer(513)).run(self.frames(), 6)
+        np.testing.assert_array_equal([values(m, np.int16) for m in out], self.level)
+        self.assertEqual([metadata(m)["frame"] for m in out], list(range(65534, 65540)))
+        self.assertEqual({k: metadata(out[0])[k] for k in
+                          ("ue_id", "gain_db", "codec_id", "model_id", "code_size", "frame_bits")},
+                         {"ue_id": 513, "gain_db": -10.0, "codec_id": 1, "model_id": 77,
+                          "code_size": 32, "frame_bits": 256})
+
+    def test_deframer_counts_what_it_drops(self):
+        def changed(change):
+            """A frame whose header is changed and whose checksum is right."""
+            _, header, payload = csifeedback.unpack_frame(good)
+            change(header)
+            return np.frombuffer(csifeedback.pack_frame(header, payload), np.uint8)
+
+        good = bytes(values(self.frames()[0], np.uint8))
+        flipped = np.frombuffer(good, np.uint8).copy()
+        flipped[20] ^= 4
+        _, header, payload = csifeedback.unpack_frame(good)
+        bad = {
+            "too_short": np.frombuffer(good[:15], np.uint8),
+            "bad_crc": flipped,
+            "bad_version": changed(lambda h: setattr(h, "version", 2)),
+            "unknown_model": changed(lambda h: setattr(h, "model_id", 78)),
+            "unknown_quantizer": changed(lambda h: setattr(h, "bits", 5)),
+            "bad_code_size": changed(lambda h: setattr(h, "code_size", 33)),
+            "bad_length": np.frombuffer(csifeedback.pack_frame(header, payload + b"\0"),
+                                        np.uint8)}
+        block = self.deframer()
+        messages = [pdu(x) for x in bad.values()] + [pmt.intern("x"), pdu(self.level[0])]
+        out = Messages(block).run(messages + self.frames()[:1], 1)
+        self.assertEqual(len(out), 1)
+        self.assertEqual(block.counts(), {**{k: 1 for k in bad}, "ok": 1})
+        self.assertEqual(block.malformed(), 2)
+
+    def test_deframer_listens_to_its_ue_alone(self):
+        block = self.deframer(514)
+        self.assertEqual(Messages(block).run(self.frames(), 0), [])
+        self.assertEqual(sum(block.counts().values()), 0)
+
+    def test_framer_bad_pdus(self):
+        block = self.framer()
+        out = Messages(block).run(
+            [pdu(self.level[0]), pdu(np.zeros(33, np.int16), frame=1),
+             pdu(np.zeros(3, np.float32), frame=1), pdu(self.level[0], frame=-4),
+             pdu(self.level[0, :5], frame=2)], 1)
+        self.assertEqual(len(out), 1)
+        self.assertEqual(len(values(out[0], np.uint8)), 16 + 3)
+        self.assertEqual(block.dropped(), 4)
+
+    def test_parameters(self):
+        for make, text in (
+                (lambda: csifeedback.feedback_framer(self.quantizer, 256, 0), "codec_id is 256"),
+                (lambda: csifeedback.feedback_framer(self.quantizer, 0, -1), "model_id is -1"),
+                (lambda: csifeedback.feedback_framer(self.quantizer, 0, 0, 65536),
+                 "ue_id is 65536"),
+                (lambda: csifeedback.feedback_channel(1.5), "bit_error_rate is 1.5"),
+                (lambda: csifeedback.feedback_channel(0, 0.5, 0.5), "mean_burst_length is 0.5"),
+                (lambda: csifeedback.feedback_channel(delay=-1), "delay is -1"),
+                (lambda: csifeedback.csi_hold(-1), "max_gap is -1"),
+                (lambda: csifeedback.csi_metrics(0, 4), "rows is 0"),
+                (lambda: csifeedback.csi_metrics(4, 4, history=0), "history is 0")):
+            with self.assertRaisesRegex(ValueError, text):
+                make()
+
+
+class Channel(unittest.TestCase):
+
+    def test_delay_and_perfect_link(self):
+        block = csifeedback.feedback_channel(delay=3)
+        frames = [pdu(np.full(40, i, np.uint8), n=i) for i in range(10)]
+        out = Messages(block).run(frames, 7)
+        self.assertEqual([values(m, np.uint8)[0] for m in out], list(range(7)))
+        self.assertEqual([metadata(m)["n"] for m in out], list(range(7)))
+
+    def test_statistics(self):
+        count, bits = 4000, 800
+        block = csifeedback.feedback_channel(0.01, 0.2, 0, 0, 3)
+        zeros = pdu(np.zeros(bits // 8, np.uint8))
+        link = Messages(block)
+        out = link.run([zeros] * count, int(0.7 * count))
+        self.assertEqual(block.frames(), count)
+        self.assertEqual(len(out), count - block.erased())
+        # Four standard deviations of the binomial distributions.
+        self.assertLess(abs(block.erased() - 0.2 * count), 4 * np.sqrt(0.16 * count))
+        flipped = sum(int(np.unpackbits(values(m, np.uint8)).sum()) for m in out)
+        self.assertEqual(flipped, block.bit_errors())
+        total = len(out) * bits
+        self.assertLess(abs(flipped - 0.01 * total), 4 * np.sqrt(0.01 * 0.99 * total))
+
+    def test_rates_change_while_it_runs(self):
+        block = csifeedback.feedback_channel()
+        frame = pdu(np.zeros(100, np.uint8))
+        self.assertEqual(len(Messages(block).run([frame] * 20, 20)), 20)
+        block.set_erasure_rate(1)
+        self.assertEqual(len(Messages(block).run([frame] * 20, 0)), 0)
+        block.set_erasure_rate(0)
+        block.set_bit_error_rate(0.5)
+        self.assertEqual(len(Messages(block).run([frame] * 20, 20)), 20)
+        # Half of 16000 bits; the standard deviation is 63.
+        self.assertLess(abs(block.bit_errors() - 8000), 260)
+        with self.assertRaisesRegex(ValueError, "erasure_rate is 2"):
+            block.set_erasure_rate(2)
+
+    def test_input_is_not_changed(self):
+        frame = pdu(np.zeros(100, np.uint8))
+        Messages(csifeedback.feedback_channel(0.5)).run([frame], 1)
+        self.assertFalse(values(frame, np.uint8).any())
+
+
+class Hold(unittest.TestCase):
+
+    def test_gaps_are_filled_and_aged(self):
+        rng = np.random.default_rng(6)
+        x = random_complex(rng, 3, 4)
+        block = csifeedback.csi_hold()
+        out = Messages(block).run(
+            [pdu(x[0], frame=5), pdu(x[1], frame=8), pdu(x[2], frame=7), pdu(x[2], frame=9),
+             pdu(x[0])], 5)
+        self.assertEqual([(metadata(m)["frame"], metadata(m)["age"]) for m in out],
+                         [(5, 0), (6, 1), (7, 2), (8, 0), (9, 0)])
+        for message, i in zip(out, (0, 0, 0, 1, 2)):
+            np.testing.assert_array_equal(values(message, np.complex64), x[i])
+        self.assertEqual((block.received(), block.held(), block.dropped()), (3, 2, 2))
+        self.assertAlmostEqual(block.mean_age(), 3 / 5)
+
+    def test_long_gaps(self):
+        x = np.ones(2, np.complex64)
+        out = Messages(csifeedback.csi_hold(3)).run([pdu(x, frame=0), pdu(x, frame=1000)], 5)
+        self.assertEqual([metadata(m)["frame"] for m in out], [0, 997, 998, 999, 1000])
+
+    def test_tick(self):
+        x = np.ones(2, np.complex64)
+        block = csifeedback.csi_hold()
+        messages = Messages(block)
+        out = messages.run([pdu(x, frame=70_000)], 1)
+        ticks = Messages(block, "tick")
+        # Feedback frames carry 16 bits of the number.
+        out = ticks.run([pmt.from_uint64(70_002), pmt.from_uint64(70_003 & 0xffff)], 3)
+        self.assertEqual([(metadata(m)["frame"], metadata(m)["age"]) for m in out],
+                         [(70_001, 1), (70_002, 2), (70_003, 3)])
+
+
+class Metrics(unittest.TestCase):
+
+    def setUp(self):
+        rng = np.random.default_rng(7)
+        self.h = random_complex(rng, 30, 24, 4)
+        self.h_hat = self.h + 0.3 * random_complex(rng, 30, 24, 4)
+        ratio = np.sum(np.abs(self.h - self.h_hat) ** 2, axis=(1, 2)) \
+            / np.sum(np.abs(self.h) ** 2, axis=(1, 2))
+        self.ratio = ratio.astype(np.float64)
+
+    def rho(self, indices):
+        h, h_hat = self.h[indices], self.h_hat[indices]
+        return np.mean(np.abs(np.sum(h_hat * h.conj(), axis=2))
+                       / np.linalg.norm(h, axis=2) / np.linalg.norm(h_hat, axis=2))
+
+    def check(self, report, indices):
+        mean = np.mean(self.ratio[indices])
+        half = 1.96 * np.std(self.ratio[indices], ddof=1) / np.sqrt(len(indices))
+        self.assertEqual(report["matched"], len(indices))
+        self.assertAlmostEqual(report["nmse"], mean, places=6)
+        self.assertAlmostEqual(report["nmse_db"], 10 * np.log10(mean), places=4)
+        self.assertAlmostEqual(report["nmse_half_width"], half, places=5)
+        self.assertAlmostEqual(report["rho"], self.rho(indices), places=5)
+
+    def messages(self, indices, offset=0):
+        return [pdu(self.h_hat[i], frame=int(i) + offset, age=1, frame_bits=800)
+                for i in indices]
+
+    def test_any_order_gaps_and_strangers(self):
+        block = csifeedback.csi_metrics(24, 4)
+        order = np.random.default_rng(8).permutation(30)
+        kept = [i for i in order if i % 4]
+        # Half of the reconstructions come before any truth.
+        Messages(block, "pdus", "ack").run(self.messages(kept[:10]), 0)
+        acks = Messages(block, "truth", "ack").run([pdu(self.h[i], frame=int(i)) for i in order], 10)
+        self.assertEqual(sorted(pmt.to_uint64(a) for a in acks), sorted(kept[:10]))
+        acks = Messages(block, "pdus", "ack").run(
+            self.messages(kept[10:]) + [pdu(self.h_hat[0, :3], frame=0)], 12)
+        self.assertEqual(len(acks), len(kept) - 10)
+        report = block.report()
+        self.check(report, kept)
+        self.assertEqual(report["truths"], 30)
+        self.assertEqual(report["malformed"], 1)
+        self.assertEqual(report["age"], 1)
+        self.assertEqual(report["bits_per_csi"], 800)
+        block.reset()
+        self.assertEqual(block.report()["matched"], 0)
+
+    def test_forgotten_truth(self):
+        block = csifeedback.csi_metrics(24, 4, history=8)
+        Messages(block, "truth", "ack").run([pdu(self.h[i], frame=i) for i in range(30)], 0)
+        Messages(block, "pdus", "ack").run(self.messages(range(18, 30)), 0)
+        report = block.report()
+        self.assertEqual(report["unmatched"], 4)
+        self.check(report, list(range(22, 30)))
+
+    def test_sixteen_bits_of_the_frame_number_suffice(self):
+        block = csifeedback.csi_metrics(24, 4)
+        first = 3 * 65536 - 10
+        Messages(block, "truth", "ack").run([pdu(self.h[i], frame=first + i) for i in range(30)], 0)
+        acks = Messages(block, "pdus", "ack").run(
+            [pdu(self.h_hat[i], frame=(first + i) & 0xffff, age=1, frame_bits=800)
+             for i in range(30)], 30)
+        self.check(block.report(), list(range(30)))
+        self.assertEqual([pmt.to_uint64(a) for a in acks], [first + i for i in range(30)])
+
+    def test_reports(self):
+        block = csifeedback.csi_metrics(24, 4, interval=10)
+        Messages(block, "truth", "ack").run([pdu(self.h[i], frame=i) for i in range(30)], 0)
+        out = Messages(block, "pdus", "reports").run(self.messages(range(30)), 3)
+        self.assertEqual([pmt.to_python(m)["matched"] for m in out], [10, 20, 30])
+        self.assertAlmostEqual(pmt.to_python(out[2])["nmse_db"],
+                               10 * np.log10(np.mean(self.ratio)), places=4)
+
+    def test_rho_of_delay_rows(self):
+        nc, nt, na = 64, 4, 24
+        transform = csifeedback.angular_delay_transform(nc, nt, na, 3)
+        block = csifeedback.csi_metrics(na, nt, True, nc)
+        Messages(block, "truth", "ack").run([pdu(self.h[i], frame=i) for i in range(5)], 0)
+        Messages(block, "pdus", "ack").run(self.messages(range(5)), 0)
+        expected = np.mean(csifeedback.cosine_similarity(transform.inverse(self.h[:5]),
+                                                         transform.inverse(self.h_hat[:5])))
+        self.assertAlmostEqual(block.report()["rho"], expected, places=5)
+
+    def test_bad_matrices_do_not_spoil_the_mean(self):
+        block = csifeedback.csi_metrics(24, 4)
+        truth = self.h.copy()
+        truth[2] = 0
+        h_hat = self.h_hat.copy()
+        h_hat[4, 1, 1] = np.nan
+        Messages(block, "truth", "ack").run([pdu(truth[i], frame=i) for i in range(8)], 0)
+        Messages(block, "pdus", "ack").run([pdu(h_hat[i], frame=i) for i in range(8)], 0)
+        report = block.report()
+        self.check(report, [0, 1, 3, 5, 6, 7])
+        self.assertEqual(report["unmatched"], 2)
+
+
+class Source(unittest.TestCase):
+
+    def test_matrices_and_numbers(self):
+        from gnuradio import blocks
+        channel = csifeedback.cdl_channel("A", nc=64, nt=4, seed=3)
+        for na in (0, 16):
+            rows = na or 64
+            expected = csifeedback.generate_channels(channel, 100, 5, na, 2)[0]
+            source = csifeedback.channel_source(channel, 5, 100, na, 2)
+            sink = blocks.vector_sink_c(rows * 4)
+            flowgraph = gr.top_block()
+            flowgraph.connect(source, sink)
+            flowgraph.run()
+            np.testing.assert_array_equal(
+                np.array(sink.data(), np.complex64).reshape(expected.shape), expected)
+            self.assertEqual([(t.offset, pmt.symbol_to_string(t.key), pmt.to_uint64(t.value))
+                              for t in sink.tags()], [(0, "frame", 100)])
+
+    def test_parameters(self):
+        channel = csifeedback.cdl_channel("A", nc=64, nt=4)
+        for arguments, text in (((0, 0, 65), "na is 65"), ((0, 0, 16, 16), "precursor is 16"),
+                                ((0, 0, 0, 4, -1), "window is -1")):
+            with self.assertRaisesRegex(ValueError, text):
+                csifeedback.channel_source(channel, *arguments)
+
+
+if __name__ == "__main__":
+    unittest.main()
