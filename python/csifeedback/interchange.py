@@ -17,7 +17,7 @@ import numpy as np
 from .cli.common import whole_file
 
 #: What an axis of an array may be called, and what it is.
-AXES = {"sample": "sample", "n": "sample",
+AXES = {"sample": "sample", "n": "sample", "user": "sample", "slot": "sample",
         "subcarrier": "subcarrier", "nc": "subcarrier", "delay": "delay", "na": "delay",
         "row": "row",
         "antenna": "antenna", "angle": "angle", "nt": "nt",
@@ -146,7 +146,7 @@ class Matrices:
     """Channel matrices in an array with named axes.
 
     array: of numbers, or of pairs of floats (a complex compound). axes: the name of each
-    axis, from AXES; several may be `sample`. reshape: what one index of the first axis is
+    axis, from AXES; several may be samples. reshape: what one index of the first axis is
     reshaped to, where the file has matrices as vectors; None: as they are. offset: is
     subtracted from real and imaginary parts. domain: H or Ha, needed for the axis name
     `row` alone.

@@ -484,7 +484,7 @@ class TestImport(TestCase):
         x = random_complex(3, 2, 3, 5, 4)  # users, slots, antennas, subcarriers
         expected = x.reshape(6, 5, 4).transpose(0, 2, 1)
         pairs = np.stack([x.real, x.imag])
-        for axes, array in (("sample,sample,antenna,subcarrier", x),
+        for axes, array in (("user,slot,antenna,subcarrier", x),
                             ("sample,sample,antenna,subcarrier", np.asfortranarray(x)),
                             ("reim,sample,n,antenna,subcarrier", pairs),
                             ("sample,sample,antenna,subcarrier,reim", np.moveaxis(pairs, 0, -1)),
@@ -529,7 +529,7 @@ class TestImport(TestCase):
         for path, text, *options in (
                 (x, "needs? --axes"),
                 (x, "2 axes are named", "--axes", "n,nc"),
-                (x, "axis is 'colour', allowed is sample", "--axes", "n,nc,colour"),
+                (x, "axis is 'colour', allowed is sample, n, user", "--axes", "n,nc,colour"),
                 (x, "expected is one of antenna, angle, nt", "--axes", "n,nc,n"),
                 (x, "expected is one of subcarrier, delay, row", "--axes", "n,n,nt"),
                 (x, "expected is one of subcarrier, delay, row", "--axes", "nc,na,nt"),

@@ -8,6 +8,7 @@
 import argparse
 import shlex
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -145,12 +146,21 @@ def write(args, samples, attributes, make):
     rows = attributes["nc" if attributes["domain"] == "H" else "na"]
     step = block_samples(rows, attributes["nt"])
     start = time.monotonic()
-    with DatasetWriter(args.output, samples, attributes, args.overwrite) as writer:
-        begun = writer.done
+    with DatasetWriter(args.output, samples, attributes, args.overwrite) as writer, \
+            ThreadPoolExecutor(1) as disk:
+        begun = made = writer.done
         progress = Progress("samples", samples - begun)
-        while writer.done < samples:
-            writer.append(*make(writer.done, min(step, samples - writer.done)))
-            progress.update(writer.done - begun)
+        writing = None
+        # A block is written while the next one is made.
+        while made < samples:
+            block = make(made, min(step, samples - made))
+            if writing:
+                writing.result()
+            writing = disk.submit(writer.append, *block)
+            made += len(block[0])
+            progress.update(made - begun)
+        if writing:
+            writing.result()
     rate = (samples - begun) / (time.monotonic() - start)
     with Dataset(args.output) as data:
         lost = None if data.whole else float(np.mean(data.energy_lost))
