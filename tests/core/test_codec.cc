@@ -741,20 +741,20 @@ TEST(normalize, refuses_what_has_no_gain)
 
 TEST(normalize, gain_codes)
 {
-    EXPECT_EQ(gain_to_code(-48), 0);
-    EXPECT_EQ(gain_to_code(0), 192);
-    EXPECT_EQ(gain_to_code(15.75f), 255);
+    EXPECT_EQ(gain_to_code(-256), 0);
+    EXPECT_EQ(gain_to_code(0), 32768);
+    EXPECT_EQ(gain_to_code(256 - 1.0f / 128), 65535);
     EXPECT_EQ(gain_to_code(-1e30f), 0);
-    EXPECT_EQ(gain_to_code(1e30f), 255);
+    EXPECT_EQ(gain_to_code(1e30f), 65535);
     EXPECT_EQ(gain_to_code(-infinity), 0);
-    EXPECT_EQ(gain_to_code(infinity), 255);
+    EXPECT_EQ(gain_to_code(infinity), 65535);
     EXPECT_EQ(gain_to_code(nan), 0);
-    for (int code = 0; code < 256; code++) {
+    for (int code = 0; code < 65536; code++) {
         EXPECT_EQ(gain_to_code(gain_from_code(code)), code);
-        EXPECT_EQ(gain_from_code(code), -48 + 0.25 * code);
+        EXPECT_EQ(gain_from_code(code), -256 + code / 128.0);
     }
-    for (double gain = -48; gain <= 15.75; gain += 0.0137)
-        EXPECT_LE(std::abs(gain_from_code(gain_to_code(gain)) - gain), 0.125001);
+    for (double gain = -256; gain <= 255.9; gain += 0.0137)
+        EXPECT_LE(std::abs(gain_from_code(gain_to_code(gain)) - gain), 0.5 / 128 + 2e-5);
 }
 
 } // namespace

@@ -101,15 +101,15 @@ TEST(frame, golden_bytes)
     h.model_id = 0x0506;
     h.code_size = 128;
     h.bits = 4;
-    h.gain = 192;
+    h.gain = 0x7ed3;
     const bytes frame = pack(h, { 0xde, 0xad, 0xbe });
     bytes expected{ 0x12, 0x12, 0x34, 0xab, 0xcd, 0x01, 0x05, 0x06,
-                    0x00, 0x80, 0x00, 0x04, 0xc0, 0xde, 0xad, 0xbe };
+                    0x00, 0x80, 0x00, 0x04, 0x7e, 0xd3, 0xde, 0xad, 0xbe };
     const uint32_t crc = bitwise_crc24a(expected.data(), expected.size());
     for (const int shift : { 16, 8, 0 })
         expected.push_back(crc >> shift);
     EXPECT_EQ(frame, expected);
-    EXPECT_EQ(feedback_overhead_bytes, 16u);
+    EXPECT_EQ(feedback_overhead_bytes, 17u);
 }
 
 TEST(frame, round_trip)

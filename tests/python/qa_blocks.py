@@ -243,9 +243,9 @@ class Feedback(unittest.TestCase):
     def test_a_frame_byte_by_byte(self):
         frame = bytes(values(self.frames()[0], np.uint8))
         # version 1, quantizer; UE 513; frame 65534; codec 1; model 77; 32 values; 4 bits;
-        # gain -10 dB = 152 steps of 0.25 dB above -48 dB; 16 bytes of levels; CRC24A.
+        # gain -10 dB = 246 * 128 steps above -256 dB; 16 bytes of levels; CRC24A.
         header = bytes([0x10 | self.quantizer.type_id(), 2, 1, 0xff, 0xfe, 1, 0, 77, 0, 32, 0, 4,
-                        152])
+                        *(246 * 128).to_bytes(2, "big")])
         payload = bytes((self.level[0, 0::2] << 4 | self.level[0, 1::2]).astype(np.uint8))
         self.assertEqual(frame[:-3], header + payload)
         crc = 0
@@ -268,7 +268,7 @@ class Feedback(unittest.TestCase):
         self.assertEqual([bytes(values(store.get_message(i), np.uint8)) for i in range(6)],
                          [bytes(values(m, np.uint8)) for m in self.frames()])
         self.assertEqual(block.frames(), 6)
-        self.assertEqual(block.bits_sent(), 6 * 8 * (16 + 16))
+        self.assertEqual(block.bits_sent(), 6 * 8 * (17 + 16))
 
     def test_deframer(self):
         out = Messages(self.deframer(513)).run(self.frames(), 6)
@@ -277,7 +277,7 @@ class Feedback(unittest.TestCase):
         self.assertEqual({k: metadata(out[0])[k] for k in
                           ("ue_id", "gain_db", "codec_id", "model_id", "code_size", "frame_bits")},
                          {"ue_id": 513, "gain_db": -10.0, "codec_id": 1, "model_id": 77,
-                          "code_size": 32, "frame_bits": 256})
+                          "code_size": 32, "frame_bits": 264})
 
     def test_deframer_counts_what_it_drops(self):
         def changed(change):
@@ -291,7 +291,7 @@ class Feedback(unittest.TestCase):
         flipped[20] ^= 4
         _, header, payload = csifeedback.unpack_frame(good)
         bad = {
-            "too_short": np.frombuffer(good[:15], np.uint8),
+            "too_short": np.frombuffer(good[:16], np.uint8),
             "bad_crc": flipped,
             "bad_version": changed(lambda h: setattr(h, "version", 2)),
             "unknown_model": changed(lambda h: setattr(h, "model_id", 78)),
@@ -318,7 +318,7 @@ class Feedback(unittest.TestCase):
              pdu(np.zeros(3, np.float32), frame=1), pdu(self.level[0], frame=-4),
              pdu(self.level[0, :5], frame=2)], 1)
         self.assertEqual(len(out), 1)
-        self.assertEqual(len(values(out[0], np.uint8)), 16 + 3)
+        self.assertEqual(len(values(out[0], np.uint8)), 17 + 3)
         self.assertEqual(block.dropped(), 4)
 
     def test_parameters(self):

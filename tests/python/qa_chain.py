@@ -81,7 +81,7 @@ class Chain(unittest.TestCase):
         gain = [csifeedback.gain_from_code(csifeedback.gain_to_code(g)) for g in gain]
         estimate = self.codec.decoder(64).decode(quantizer.dequantize(quantizer.quantize(s)),
                                                  np.array(gain))
-        frame = bytes(16 + (quantizer.total_bits() + 7) // 8)
+        frame = bytes(17 + (quantizer.total_bits() + 7) // 8)
         last, errors, ages = None, [], []
         arrived = [model.transmit(frame) is not None for _ in range(COUNT)]
         for i in range(COUNT - arrived[::-1].index(True)):
@@ -99,8 +99,8 @@ class Chain(unittest.TestCase):
         figures = self.loopback(self.codec, 64, bit_error_rate=1e-3)
         self.assertGreater(figures["frames"]["bad_crc"], 0)
         self.assertEqual(figures["frames"]["ok"] + figures["frames"]["bad_crc"], COUNT)
-        # Frames of 512 bits; four standard deviations of the binomial distribution.
-        p = 1 - (1 - 1e-3) ** 512
+        # Frames of 520 bits; four standard deviations of the binomial distribution.
+        p = 1 - (1 - 1e-3) ** 520
         self.assertLess(abs(figures["frames"]["bad_crc"] - p * COUNT),
                         4 * np.sqrt(p * (1 - p) * COUNT))
 

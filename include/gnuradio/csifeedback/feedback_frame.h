@@ -20,8 +20,8 @@ namespace csifeedback {
  *
  * On the air, most significant bit first: version (4 bits), quantizer_type (4), ue_id
  * (16), frame_number (16), codec_id (8), model_id (16), code_size (16), bits (16), gain
- * (8), then the payload, zero-filled to whole bytes, and CRC24A of TS 38.212 clause 5.1
- * over all that precedes it. 16 bytes beside the payload.
+ * (16), then the payload, zero-filled to whole bytes, and CRC24A of TS 38.212 clause 5.1
+ * over all that precedes it. 17 bytes beside the payload.
  */
 struct CSIFEEDBACK_API feedback_header {
     uint8_t version = 1;        //!< version of the format, 4 bits
@@ -32,11 +32,11 @@ struct CSIFEEDBACK_API feedback_header {
     uint16_t model_id = 0;      //!< encoder::model_id()
     uint16_t code_size = 0;     //!< values in the codeword: the compression ratio
     uint16_t bits = 0;          //!< quantizer::bits()
-    uint8_t gain = 0;           //!< see gain_to_code()
+    uint16_t gain = 0;          //!< see gain_to_code()
 };
 
 //! Bytes of a header.
-constexpr size_t feedback_header_bytes = 13;
+constexpr size_t feedback_header_bytes = 14;
 //! Bytes of the checksum.
 constexpr size_t feedback_crc_bytes = 3;
 //! Bytes of a frame beside its payload.

@@ -40,15 +40,15 @@ normalize_csi(const std::complex<float>* ha, size_t n, float* h_vec);
 CSIFEEDBACK_API void
 denormalize_csi(const float* h_vec, size_t n, float gain_db, std::complex<float>* ha);
 
-//! Gain of one step of the 8-bit gain field of a feedback frame, in dB.
-constexpr float gain_step_db = 0.25f;
-//! Gain of code 0 of that field, in dB; code 255 is 15.75 dB.
-constexpr float gain_min_db = -48.0f;
+//! Gain of one step of the 16-bit gain field of a feedback frame, in dB.
+constexpr float gain_step_db = 1.0f / 128;
+//! Gain of code 0 of that field, in dB; code 65535 is almost 256 dB.
+constexpr float gain_min_db = -256.0f;
 
-//! Nearest code of a gain in dB, limited to 0..255; 0 for NaN.
-CSIFEEDBACK_API uint8_t gain_to_code(float gain_db);
+//! Nearest code of a gain in dB, limited to 0..65535; 0 for NaN.
+CSIFEEDBACK_API uint16_t gain_to_code(float gain_db);
 //! Gain in dB of a code.
-CSIFEEDBACK_API float gain_from_code(uint8_t code);
+CSIFEEDBACK_API float gain_from_code(uint16_t code);
 
 } // namespace csifeedback
 } // namespace gr

@@ -68,7 +68,7 @@ void pack_frame(const feedback_header& header,
     to = put16(to, header.model_id);
     to = put16(to, header.code_size);
     to = put16(to, header.bits);
-    *to++ = header.gain;
+    to = put16(to, header.gain);
     if (payload_bytes)
         std::memcpy(to, payload, payload_bytes);
     to += payload_bytes;
@@ -97,7 +97,7 @@ frame_status unpack_frame(const uint8_t* frame,
     header.model_id = get16(frame + 6);
     header.code_size = get16(frame + 8);
     header.bits = get16(frame + 10);
-    header.gain = frame[12];
+    header.gain = get16(frame + 12);
     payload = frame + feedback_header_bytes;
     payload_bytes = n - feedback_overhead_bytes;
     return header.version == 1 ? frame_status::ok : frame_status::bad_version;

@@ -475,7 +475,7 @@ void bind_core(py::module& m)
         py::arg("frame"),
         "Status, header and payload of a frame.");
     m.def(
-        "gain_to_code", &gain_to_code, py::arg("gain_db"), "8-bit code of a gain in dB.");
+        "gain_to_code", &gain_to_code, py::arg("gain_db"), "16-bit code of a gain in dB.");
     m.def("gain_from_code", &gain_from_code, py::arg("code"), "Gain in dB of a code.");
 
     py::class_<link_model, link_model::sptr>(
