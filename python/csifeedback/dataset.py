@@ -200,6 +200,7 @@ class DatasetWriter:
             return
         self._count = None
         self._file.close()
+        os.fsync(self._descriptor)
         os.close(self._descriptor)
         self._file = self._descriptor = None
         if self.done == self.samples:

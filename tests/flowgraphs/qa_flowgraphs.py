@@ -117,7 +117,7 @@ class TestFlowgraphs(unittest.TestCase):
                 self.assertAlmostEqual(float(found["nmse_db"]), expected["nmse_db"], delta=0.01)
                 self.assertAlmostEqual(float(found["rho"]), expected["rho"], delta=1e-4)
                 self.assertAlmostEqual(float(found["age"]), expected["age"], delta=1e-9)
-                self.assertEqual(float(found["bits_per_csi"]), 128 + 4 * 128)
+                self.assertEqual(float(found["bits_per_csi"]), 136 + 4 * 128)
                 if link:
                     self.assertGreater(float(found["age"]), 0.1)
 
@@ -155,12 +155,12 @@ class TestFlowgraphs(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         report = json.loads(result.stdout.splitlines()[-1])
         start, coarse, errors, again, lost = report["phases"]
-        self.assertEqual(start["bits_per_csi"], 128 + 5 * 256)
+        self.assertEqual(start["bits_per_csi"], 136 + 5 * 256)
         self.assertEqual(start["dropped"], 0)
         self.assertGreater(start["matched"], 50)  # 50 a second, with room for a busy machine
         self.assertLess(start["nmse_db"], -10)
         # Other bits while it runs: at most what was under way between two blocks is dropped.
-        self.assertEqual(coarse["bits_per_csi"], 128 + 2 * 256)
+        self.assertEqual(coarse["bits_per_csi"], 136 + 2 * 256)
         self.assertLess(coarse["dropped"], 10)
         self.assertGreater(coarse["matched"], 50)
         self.assertGreater(coarse["nmse_db"], start["nmse_db"] + 1)
