@@ -353,6 +353,18 @@ TEST(path_channel, matrices_are_those_of_the_paths)
         }
 }
 
+TEST(path_channel, leaves_subnormal_numbers_alone)
+{
+    // nc / 2 = 33: the parts of a spectrum lie on odd addresses.
+    const channel_grid grid{ 66, 3, 3e5, 0.5 };
+    const fixed_paths model(grid, { { 1e-7, 0.3, { 1, 2 } } });
+    matrix h(66 * 3), ha(8 * 3);
+    model.generate(0, h.data());
+    model.generate_truncated(0, 8, 2, ha.data());
+    volatile float tiny = 1e-40f;
+    EXPECT_GT(tiny * 0.5f, 0);
+}
+
 TEST(generate_channels, bytes_do_not_depend_on_threads_or_order)
 {
     const channel_grid g{ 128, 16, 20e6 / 128, 0.5 };

@@ -221,7 +221,10 @@ double path_channel::collect(workspace& w, std::complex<float>* H) const
             const size_t count = half ? nc - before : before;
             if (count == 0)
                 continue;
-            volk_32fc_32f_multiply_32fc(x, x, factor, count);
+            // Not volk_32fc_32f_multiply_32fc(): for unaligned data VOLK 2.5 takes a
+            // kernel of ORC that leaves the thread flushing subnormal numbers to zero.
+            for (size_t k = 0; k < count; k++)
+                x[k] *= factor[k];
             float sum = 0;
             const float* y = reinterpret_cast<const float*>(x);
             volk_32f_x2_dot_prod_32f(&sum, y, y, 2 * count);
