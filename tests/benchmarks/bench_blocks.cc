@@ -293,7 +293,7 @@ void beside_core(benchmark::State& state, subject make())
     state.counters["share"] = median(share);
 }
 #define SUBJECT(name, make) \
-    BENCHMARK_CAPTURE(beside_core, name, make)->UseManualTime()->Iterations(5)
+    BENCHMARK_CAPTURE(beside_core, name, make)->UseManualTime()->Iterations(15)
 SUBJECT(csi_encoder, encoder);
 SUBJECT(csi_decoder_klt, klt_decoder);
 SUBJECT(csi_decoder_fista_20, fista_decoder);
