@@ -359,8 +359,8 @@ TEST(path_channel, leaves_subnormal_numbers_alone)
     const channel_grid grid{ 66, 3, 3e5, 0.5 };
     const fixed_paths model(grid, { { 1e-7, 0.3, { 1, 2 } } });
     matrix h(66 * 3), ha(8 * 3);
-    model.generate(0, h.data());
-    model.generate_truncated(0, 8, 2, ha.data());
+    model.generate(0, h.data(), nullptr);
+    model.generate_truncated(0, 8, 2, ha.data(), nullptr);
     volatile float tiny = 1e-40f;
     EXPECT_GT(tiny * 0.5f, 0);
 }
