@@ -94,16 +94,16 @@ def draw_figures(path, rows):
         for axis, x in ((axes[0], [r["code_size"] for r in group]),
                         (axes[1], [r["bits_per_csi"] for r in group])):
             axis.plot(x, y, "o-", markersize=4, linewidth=1, label=f"{name}, {quantizer}")
-    axes[0].set_xticks([r["code_size"] for r in rows[:len(RATIOS)]],
-                       [r["ratio"] for r in rows[:len(RATIOS)]])
     axes[0].set_xlabel("compression ratio")
     axes[1].set_xlabel("bits for each CSI as sent (header, gain and checksum included)")
     for axis in axes:
         axis.set_xscale("log", base=2)
         axis.set_ylabel("NMSE in dB")
         axis.grid(alpha=0.3)
-    axes[0].set_xticks([r["code_size"] for r in rows[:len(RATIOS)]],
-                       [r["ratio"] for r in rows[:len(RATIOS)]])
+    first = rows[:len(RATIOS)]
+    axes[0].set_xticks([r["code_size"] for r in first], [r["ratio"] for r in first])
+    axes[1].set_xticks([r["bits_per_csi"] for r in first],
+                       [f"{r['bits_per_csi']:.0f}" for r in first])
     axes[1].legend(fontsize=8)
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=110)

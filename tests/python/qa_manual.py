@@ -1,0 +1,62 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""The Python in the README and the manual does what they say."""
+
+import contextlib
+import doctest
+import io
+import os
+import re
+import unittest
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+
+def text(name):
+    with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def python_of(name):
+    """The first block of Python in a file."""
+    return re.search(r"```python\n(.*?)```", text(name), re.DOTALL).group(1)
+
+
+class Manual(unittest.TestCase):
+
+    def run_block(self, name):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(python_of(name), name, "exec"), {})
+        return float(printed.getvalue().split()[0])
+
+    def test_readme(self):
+        # One drop of a model whose mean at 1/16 is -13 dB.
+        self.assertLess(self.run_block("README.md"), -5)
+
+    def test_tutorial(self):
+        self.assertLess(self.run_block("docs/tutorial.md"), -4)
+
+    def test_frame_example(self):
+        name = "docs/frames.md"
+        example = doctest.DocTestParser().get_doctest(python_of(name), {}, name, name, 0)
+        result = doctest.DocTestRunner().run(example)
+        self.assertEqual(result.failed, 0)
+        self.assertGreater(result.attempted, 3)
+
+    def test_links(self):
+        """Every file that a page of the manual refers to is there."""
+        pages = ["README.md"] + [os.path.join("docs", n) for n in os.listdir(
+            os.path.join(ROOT, "docs")) if n.endswith(".md")]
+        for page in pages:
+            for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", text(page)):
+                if "://" not in target:
+                    path = os.path.join(ROOT, os.path.dirname(page), target)
+                    self.assertTrue(os.path.exists(path), f"{page}: {target}")
+
+
+if __name__ == "__main__":
+    unittest.main()
