@@ -175,7 +175,8 @@ inline bool all_finite(const float* x, size_t n)
     return sum == 0;
 }
 
-//! Counts bad events and says when to log one: the first after a good one.
+//! Counts bad events and says when to log one: the first of a burst, which ends with 100
+//! good ones in a row.
 class burst_counter
 {
 public:
@@ -183,17 +184,17 @@ public:
     bool bad()
     {
         d_count++;
-        const bool first = !d_in_burst;
-        d_in_burst = true;
+        const bool first = d_good_left == 0;
+        d_good_left = 100;
         return first;
     }
-    void good() { d_in_burst = false; }
+    void good() { d_good_left -= d_good_left > 0; }
     uint64_t count() const { return d_count; }
 
 private:
     // Read by other threads, written by the block's own.
     std::atomic<uint64_t> d_count{ 0 };
-    bool d_in_burst = false;
+    int d_good_left = 0; // until the burst is over
 };
 
 //! Tells the quantizers of a model apart, as tag and PDU key beside their level numbers.

@@ -239,7 +239,10 @@ private:
             matched = ++d_report.matched;
             d_nmse.add(ratio);
             d_rho.add(rho);
-            d_age.add(get_real(metadata, key::age(), 0));
+            const double age = get_real(metadata, key::age(), 0);
+            d_age.add(age);
+            if (age > 0)
+                d_report.held++;
             const double bits = get_real(metadata, key::frame_bits(), 0);
             if (bits > 0)
                 d_bits.add(bits);
@@ -271,6 +274,7 @@ private:
         add("age", pmt::from_double(r.age.mean));
         add("bits_per_csi", pmt::from_double(r.bits_per_csi));
         add("matched", pmt::from_uint64(r.matched));
+        add("held", pmt::from_uint64(r.held));
         add("unmatched", pmt::from_uint64(r.unmatched));
         message_port_pub(d_reports, dict);
     }

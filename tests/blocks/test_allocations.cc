@@ -508,8 +508,8 @@ TEST(handler, csi_hold)
 TEST(handler, csi_metrics)
 {
     const pmt::pmt_t h = complex_vector(n);
-    // An acknowledgement for each matrix, and a report of eight figures.
-    const std::vector<pmt::pmt_t> keys(8, pmt::mp("figure"));
+    // An acknowledgement for each matrix, and a report of nine figures.
+    const std::vector<pmt::pmt_t> keys(9, pmt::mp("figure"));
     for (const bool report : { false, true }) {
         const auto block = csi_metrics::make(na, nt, true, nc, 16, report);
         const auto output = [&](uint64_t frame) {

@@ -93,6 +93,7 @@ class Chain(unittest.TestCase):
                               / np.sum(np.abs(self.ha[i]) ** 2, dtype=np.float64))
         self.assertEqual(figures["matched"], len(errors))
         self.assertAlmostEqual(figures["age"], np.mean(ages), places=9)
+        self.assertEqual(figures["held"], np.count_nonzero(ages))
         self.assertAlmostEqual(figures["nmse_db"], 10 * np.log10(np.mean(errors)), delta=0.01)
 
     def test_bit_errors_are_caught_by_the_checksum(self):

@@ -18,6 +18,7 @@ namespace csifeedback {
 struct CSIFEEDBACK_API csi_metrics_report {
     uint64_t truths = 0;     //!< true matrices seen
     uint64_t matched = 0;    //!< reconstructions compared with their truth
+    uint64_t held = 0;       //!< of these, with older CSI: the feedback was lost
     uint64_t unmatched = 0;  //!< reconstructions whose truth is unknown or forgotten
     uint64_t malformed = 0;  //!< messages that were no PDU of rows x nt complex values
     mean_estimate nmse;      //!< of ||H-H^||^2/||H||^2, linear
@@ -44,9 +45,9 @@ struct CSIFEEDBACK_API csi_metrics_report {
  * Output 0 (optional): float, error of each comparison in dB. Output 1 (optional): float,
  * rho of each. They come out as further true matrices come in. Message port `reports`
  * (out): every `interval` comparisons a dictionary of the means (`nmse_db`,
- * `nmse_db_low`, `nmse_db_high`, `rho`, `age`, `matched`, `unmatched`, `bits_per_csi`).
- * Message port `ack` (out): the whole frame number of each reconstruction, for
- * channel_source.
+ * `nmse_db_low`, `nmse_db_high`, `rho`, `age`, `matched`, `held`, `unmatched`,
+ * `bits_per_csi`). Message port `ack` (out): the whole frame number of each
+ * reconstruction, for channel_source.
  *
  * With delay_rows = false the rows are subcarriers and rho is computed over them. With
  * delay_rows = true they are delay rows of Ha; rho is then that of the `nc` subcarriers

@@ -19,9 +19,9 @@ namespace csifeedback {
 /*!
  * \brief The UE half of a codec: turns a CSI vector into a short codeword.
  *
- * A codec object, as the coders of gr-fec: the blocks csi_encoder and feedback_framer
- * take one and derive their item sizes from it. A new codec is one new class that derives
- * from this one.
+ * A codec object, as the coders of gr-fec: the block csi_encoder takes one
+ * and derives its item sizes from it, and feedback_framer its numbers. A new codec is one
+ * new class that derives from this one.
  *
  * h_vec = [Re(Ha); Im(Ha)], each flattened row-major, 2 * na * nt floats, scaled such
  * that the squared norm is na * nt (see normalize_csi()). The codewords of an encoder are

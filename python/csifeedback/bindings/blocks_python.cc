@@ -135,6 +135,7 @@ void bind_blocks(py::module& m)
                 py::dict d;
                 d["truths"] = r.truths;
                 d["matched"] = r.matched;
+                d["held"] = r.held;
                 d["unmatched"] = r.unmatched;
                 d["malformed"] = r.malformed;
                 d["nmse"] = r.nmse.mean;
