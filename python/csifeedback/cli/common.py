@@ -45,8 +45,8 @@ class Progress:
         self._start = self._last = time.monotonic()
         self._done = 0
 
-    def update(self, done):
-        """Shows that `done` of the total are done."""
+    def update(self, done, note=""):
+        """Shows that `done` of the total are done, and a note on how it goes."""
         now = time.monotonic()
         if done == self._done or (now - self._last < (0.2 if self._terminal else 10)
                                   and done < self._total):
@@ -55,7 +55,7 @@ class Progress:
         elapsed = now - self._start
         left = elapsed / done * (self._total - done) if done else float("nan")
         text = (f"{self._what}: {done} of {self._total} ({100 * done / self._total:.0f} %), "
-                f"{elapsed:.0f} s, {left:.0f} s left")
+                f"{elapsed:.0f} s, {left:.0f} s left" + (f", {note}" if note else ""))
         if self._terminal:
             print(f"\r{text}\x1b[K", end="\n" if done >= self._total else "",
                   file=sys.stderr, flush=True)

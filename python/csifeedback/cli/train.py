@@ -62,6 +62,8 @@ def main(argv):
     os.remove(args.output + ".try")
     with Dataset(args.dataset) as data:
         model = trainer.train(args, data)
+        if model is None:  # another process of a distributed run writes it
+            return 0
         model.attributes.update(
             nc=data.nc, na=data.na, nt=data.nt, precursor=data.precursor, align=data.align,
             channel=data.channel, parameters=data.parameters, samples=len(data),
