@@ -21,7 +21,10 @@ from . import csifeedback_python as core
 FRAME_OVERHEAD_BITS = 8 * core.feedback_overhead_bytes
 
 QUANTIZERS = ("uniform", "lloyd-max", "lloyd-max-per-entry", "allocated")
-DECODERS = ("linear", "ista", "fista")
+DECODERS = ("linear", "ista", "fista", "l2o")
+#: codec of a model -> its name in tables and legends
+NAMES = {"klt": "KLT", "gaussian": "Gaussian", "orthonormal": "orthonormal",
+         "csi-l2o": "Csi-L2O", "ms4l2o": "MS4L2O"}
 
 
 @dataclass
@@ -29,7 +32,8 @@ class Codec:
     """A model with a decoder: "MODEL[:DECODER[,name=value]...]" on the command line.
 
     Options are those of the decoder: noise_variance for linear; iterations, lambda,
-    tolerance, warm_start for ista and fista.
+    tolerance, warm_start for ista and fista; profile, iterations, tolerance for l2o. The
+    decoder is l2o where the model has one, else linear.
     """
 
     spec: str
@@ -40,13 +44,17 @@ class Codec:
     def __post_init__(self):
         name, _, rest = self.spec.rpartition(":") if ":" in self.spec else (self.spec, "", "")
         self.model = core.model_file(name)
-        self.decoder_name, *options = (rest or "linear").split(",")
+        usual = "l2o" if self.model.codec in ("csi-l2o", "ms4l2o") else "linear"
+        self.decoder_name, *options = (rest or usual).split(",")
         if self.decoder_name not in DECODERS:
             raise ValueError(f"codec {self.spec}: decoder is {self.decoder_name}, allowed is "
                              + ", ".join(DECODERS))
         self.options = {}
         for option in options:
             key, _, value = option.partition("=")
+            if key == "profile":
+                self.options[key] = value
+                continue
             try:
                 self.options["lambda_" if key == "lambda" else key] = (
                     int(value) if key == "iterations" else float(value))
@@ -59,8 +67,12 @@ class Codec:
     @property
     def label(self):
         """Name for tables and legends."""
-        codec = {"klt": "KLT", "gaussian": "Gaussian", "orthonormal": "orthonormal"}.get(
-            self.model.codec, self.model.codec)
+        codec = NAMES.get(self.model.codec, self.model.codec)
+        if self.decoder_name == "l2o":
+            profile = self.options.get("profile", "")
+            codec += f" {profile}" if profile and profile != "ms4l2o" else ""
+            return codec + (f"-{self.options['iterations']}" if "iterations" in self.options
+                            else "")
         if self.decoder_name == "linear":
             return codec if codec == "KLT" else f"{codec} + MMSE"
         decoder = self.decoder_name.upper()
@@ -75,6 +87,10 @@ class Codec:
         try:
             if self.decoder_name == "linear":
                 return core.linear_decoder(self.model, code_size, **self.options)
+            if self.decoder_name == "l2o":
+                usual = "ms4l2o" if self.model.codec == "ms4l2o" else "realtime"
+                return core.l2o_decoder(self.model, code_size,
+                                        **{"profile": usual, **self.options})
             return core.ista_decoder(self.model, code_size,
                                      accelerate=self.decoder_name == "fista", **self.options)
         except TypeError:

@@ -39,11 +39,12 @@ class Progress:
     Where stderr is no terminal a line is written every ten seconds.
     """
 
-    def __init__(self, what, total):
+    def __init__(self, what, total, first=0):
+        """first: what was done before, and not in this run."""
         self._what, self._total = what, total
         self._terminal = sys.stderr.isatty()
         self._start = self._last = time.monotonic()
-        self._done = 0
+        self._first = self._done = first
 
     def update(self, done, note=""):
         """Shows that `done` of the total are done, and a note on how it goes."""
@@ -53,7 +54,8 @@ class Progress:
             return
         self._last, self._done = now, done
         elapsed = now - self._start
-        left = elapsed / done * (self._total - done) if done else float("nan")
+        here = done - self._first
+        left = elapsed / here * (self._total - done) if here else float("nan")
         text = (f"{self._what}: {done} of {self._total} ({100 * done / self._total:.0f} %), "
                 f"{elapsed:.0f} s, {left:.0f} s left" + (f", {note}" if note else ""))
         if self._terminal:

@@ -15,11 +15,14 @@ OUTPUT.csv has the training curve. Under torchrun (or python3 -m torch.distribut
 batch is divided among the processes, with the same result as in one.
 """
 
+import contextlib
 import csv
 import json
 import math
 import os
+import signal
 import time
+from fractions import Fraction
 
 import numpy as np
 
@@ -35,8 +38,8 @@ from . import linear, quantizers
 from .l2o_network import (ACTIVATIONS, STARTS, Decoder, Encoder, MmseStart, relative_errors,
                           rows_of)
 
-#: matrices that are read at once, and blocks of them that are shuffled together
-BLOCK, BLOCKS = 256, 16
+#: steps between two times that what depends on W follows it; runs are cut only there
+FOLLOW = 20
 
 PROFILES = {
     "realtime": {"hidden": 0, "lstm_layers": 2, "iterations": 10, "transform": [256], "top_g": 0,
@@ -74,16 +77,17 @@ def add_arguments(parser):
     add("--loss", choices=("log", "mse"), default="log",
         help="log: logarithm of the NMSE, so that all ratios weigh the same; mse: eq. (11) as it "
              "stands (default: log)")
-    add("--intermediate", type=float, default=0.05, metavar="X",
-        help="weight of the loss after every iteration but the last (default: 0.05), so that "
+    add("--intermediate", type=float, default=0.02, metavar="X",
+        help="weight of the loss after every iteration but the last (default: 0.02), so that "
              "fewer iterations work too")
     add("--beta", type=float, metavar="X",
         help="weight of the sparse transform's own error in eq. (11)")
     add("--hidden", type=int, metavar="H",
         help="hidden size of the element-wise LSTM; 0: none, step parameters alone")
     add("--lstm-layers", type=int, metavar="N", help="layers of the LSTM")
-    add("--attached", action="store_true",
-        help="let gradients pass through the inputs of the LSTM, which MS4L2O does not")
+    add("--lstm-share", type=float, metavar="X", default=1.0,
+        help="part of a batch whose elements give the LSTM its gradient, 0 to 1: less is faster "
+             "(default: 1)")
     add("--iterations", type=int, metavar="T", help="iterations of the decoder")
     add("--transform", nargs="*", type=int, metavar="N",
         help="outputs of the layers of f_t; none: no transform")
@@ -129,13 +133,14 @@ def _settings(args):
         value = getattr(args, name)
         if not 0 <= value < math.inf:
             raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed is 0 or more")
+    if not 0 < args.lstm_share <= 1:
+        raise ValueError(f"--lstm-share is {args.lstm_share}, allowed is more than 0, up to 1")
     if args.freeze_encoder and not args.start_from:
         raise ValueError("--freeze-encoder needs --start-from")
 
 
 def _sizes(args, n):
     """Code sizes of the ratios, ascending."""
-    from fractions import Fraction
     sizes = []
     for ratio in args.rates:
         try:
@@ -150,36 +155,33 @@ def _sizes(args, n):
 
 
 class Samples:
-    """Shuffled, normalized matrices of a data set, with a random phase each.
+    """Normalized matrices of a data set in random order, with a random phase each.
 
     The channel's phase is uniform, so a turned sample is as likely as the one it comes
-    from. Blocks are drawn at random and shuffled together.
+    from. A step's batch is a function of the seed and the step alone.
     """
 
-    def __init__(self, data, count, batch, rng):
-        self._data, self._count, self._batch, self._rng = data, count, batch, rng
-        self._matrices = data.angular_delay()[:count] if data.whole else None
-        self._pool, self._at = None, 0
+    def __init__(self, data, count, batch, seed):
+        self._count, self._batch, self._seed = count, batch, seed
+        if data.whole:
+            matrices = data.angular_delay()[:count]
+            self._read = lambda i: matrices[i]
+        else:
+            self._read = lambda i: data.read(i, 1)[0]
+        self._epoch = None
 
-    def _block(self, start, count):
-        if self._matrices is not None:
-            return self._matrices[start:start + count]
-        return self._data.read(start, count)
-
-    def next(self):
-        """The next batch, complex64 (batch, na, nt)."""
-        if self._pool is None or self._at + self._batch > len(self._pool):
-            size = min(BLOCK, self._count)
-            starts = self._rng.integers(0, self._count - size + 1,
-                                        max(BLOCKS, -(-self._batch // size)))
-            pool = np.concatenate([self._block(int(s), size) for s in starts])
-            self._pool = linear.normalize(pool).reshape(pool.shape)
-            self._order = self._rng.permutation(len(pool))
-            self._at = 0
-        chosen = self._pool[self._order[self._at:self._at + self._batch]]
-        self._at += self._batch
-        phase = np.exp(2j * np.pi * self._rng.random((len(chosen), 1, 1)))
-        return (chosen * phase).astype(np.complex64)
+    def batch(self, step, rng):
+        """The batch of a step, complex64 (batch, na, nt)."""
+        chosen = []
+        for at in range(step * self._batch, (step + 1) * self._batch):
+            epoch, at = divmod(at, self._count)
+            if epoch != self._epoch:
+                self._epoch = epoch
+                self._order = np.random.default_rng([self._seed, epoch]).permutation(self._count)
+            chosen.append(self._read(int(self._order[at])))
+        ha = np.stack(chosen)
+        phase = np.exp(2j * np.pi * rng.random((len(ha), 1, 1)))
+        return (linear.normalize(ha).reshape(ha.shape) * phase).astype(np.complex64)
 
 
 def coloured_rows(values, u, count, rng):
@@ -192,6 +194,23 @@ def coloured_rows(values, u, count, rng):
     draw = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
     rows = (draw * np.maximum(values, 0) ** 0.25) @ u
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@contextlib.contextmanager
+def held_interrupts():
+    """Ctrl-C makes the list that this gives true; only a second one interrupts at once."""
+    came = []
+
+    def handle(*_):
+        if came:
+            raise KeyboardInterrupt
+        came.append(True)
+
+    previous = signal.signal(signal.SIGINT, handle)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 class Processes:
@@ -233,12 +252,11 @@ class Run:
         except (RuntimeError, AssertionError) as error:
             raise ValueError(f"--device is {device}: {error}") from None
         torch.manual_seed(args.seed)
-        self.rng = np.random.default_rng(args.seed)
         self.sizes = _sizes(args, self.n)
         self.count = len(data)
         self._prepare_validation()
         self._prepare_networks()
-        self.samples = Samples(data, self.count, args.batch, self.rng)
+        self.samples = Samples(data, self.count, args.batch, args.seed)
         self.step, self.best, self.best_state, self.stale = 0, math.inf, None, 0
         self.curve, self.seconds = [], 0.0
 
@@ -278,6 +296,7 @@ class Run:
 
     def _prepare_networks(self):
         args, pairs = self.args, self.sizes[-1] // 2
+        rng = np.random.default_rng(args.seed)
         self.kept = {}
         start = None
         if args.start_from:
@@ -307,13 +326,13 @@ class Run:
             floor = max(0.0, float(np.sum(values[pairs:])) / max(1, self.n - pairs)) / 2
             variance = np.maximum(np.repeat(values[:pairs] / 2, 2), floor)
             if args.w_start == "coloured":
-                w = coloured_rows(values, u, pairs, self.rng)
+                w = coloured_rows(values, u, pairs, rng)
             elif args.w_start == "klt":
                 w = basis
             elif args.w_start == "orthonormal":
-                w = self.rng.standard_normal((pairs, self.n, 2)) @ np.array([1, 1j])
+                w = rng.standard_normal((pairs, self.n, 2)) @ np.array([1, 1j])
             else:
-                w = self.rng.standard_normal((2 * pairs, 2 * self.n)) / np.sqrt(2 * self.n)
+                w = rng.standard_normal((2 * pairs, 2 * self.n)) / np.sqrt(2 * self.n)
         self.statistics = {"decoder/basis": basis, "decoder/variance": np.asarray(variance),
                            "decoder/floor": np.array([floor])}
         self.encoder = Encoder(w, self.na, self.nt).to(self.device)
@@ -347,9 +366,9 @@ class Run:
         self.optimizer = torch.optim.Adam(self.groups)
         self.follow()
 
-    def follow(self):
+    def follow(self, changed=True):
         """What depends on W is made anew after W has changed."""
-        if self.orthonormal:
+        if self.orthonormal and changed:
             self.encoder.orthonormalize()
         with torch.no_grad():
             if self.decoder.start == "mmse":
@@ -366,7 +385,7 @@ class Run:
             x0 = (s @ w) / scale
         else:
             x0 = s.new_zeros(len(s), 2 * self.n)
-        return self.decoder(w, s, x0, rate, scale, iterations)
+        return self.decoder(w, s, x0, rate, scale, iterations, self.args.lstm_share)
 
     def loss(self, h, rate):
         """The loss of a batch and its NMSE; the same in one process and in several."""
@@ -399,8 +418,9 @@ class Run:
             0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
         for group, rate in zip(self.optimizer.param_groups, self.rates):
             group["lr"] = scale * rate
-        batch = torch.from_numpy(self.samples.next())
-        rate = int(self.rng.integers(len(self.sizes)))
+        rng = np.random.default_rng([self.args.seed, self.step, 1])
+        rate = int(rng.integers(len(self.sizes)))
+        batch = torch.from_numpy(self.samples.batch(self.step, rng))
         h = rows_of(self.processes.share(batch)).to(self.device)
         self.optimizer.zero_grad(set_to_none=True)
         if len(h):
@@ -416,7 +436,7 @@ class Run:
         if torch.isfinite(norm):
             self.optimizer.step()
         self.step += 1
-        if not self.fixed and self.step % 20 == 0:
+        if not self.fixed and self.step % FOLLOW == 0:
             self.follow()
 
     @torch.no_grad()
@@ -437,7 +457,7 @@ class Run:
     def load(self, state):
         self.encoder.load_state_dict(state["encoder"])
         self.decoder.load_state_dict(state["decoder"])
-        self.follow()
+        self.follow(changed=False)
 
     def report(self):
         self.follow()
@@ -466,7 +486,7 @@ class Run:
             torch.save({"settings": self.settings(), "state": self.state(), "step": self.step,
                         "optimizer": self.optimizer.state_dict(), "best": self.best,
                         "best_state": self.best_state, "stale": self.stale, "curve": self.curve,
-                        "seconds": self.seconds, "rng": self.rng.bit_generator.state}, temporary)
+                        "seconds": self.seconds}, temporary)
 
     def resume(self, path):
         try:
@@ -480,7 +500,6 @@ class Run:
         self.optimizer.load_state_dict(saved["optimizer"])
         for name in ("step", "best", "best_state", "stale", "curve", "seconds"):
             setattr(self, name, saved[name])
-        self.rng.bit_generator.state = saved["rng"]
 
     def write_curve(self, path):
         if self.processes.rank or not self.curve:
@@ -495,12 +514,12 @@ class Run:
         checkpoint = args.output + ".checkpoint"
         if os.path.exists(checkpoint) and not args.overwrite:
             self.resume(checkpoint)
-        progress = Progress(f"training {args.codec} {args.profile}", args.steps)
+        progress = Progress(f"training {args.codec} {args.profile}", args.steps, self.step)
         if self.step == 0:
             self.report()
         start, before = time.monotonic(), self.seconds
         saved = start
-        try:
+        with held_interrupts() as interrupted:
             while self.step < args.steps:
                 self.train_step()
                 self.seconds = before + time.monotonic() - start
@@ -511,12 +530,12 @@ class Run:
                     self.write_curve(args.output + ".csv")
                     if args.patience and self.stale >= args.patience:
                         break
-                if time.monotonic() - saved > 120:
-                    self.save(checkpoint)
-                    saved = time.monotonic()
-        except KeyboardInterrupt:
-            self.save(checkpoint)
-            raise
+                if self.step % FOLLOW == 0:
+                    if interrupted or time.monotonic() - saved > 120:
+                        self.save(checkpoint)
+                        saved = time.monotonic()
+                    if interrupted:
+                        raise KeyboardInterrupt
         self.save(checkpoint)
         self.load(self.best_state)
 

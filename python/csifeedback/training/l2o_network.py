@@ -27,8 +27,8 @@ ACTIVATIONS = {
     "tanh": (3, torch.tanh),
 }
 STARTS = {"zeros": 0, "adjoint": 1, "mmse": 2}
-#: elements of an LSTM step at a time: what the step needs stays in the cache
-LSTM_BLOCK = 8192
+#: elements of an LSTM step at a time: on a CPU what the step needs stays in the cache
+LSTM_BLOCK = {"cpu": 8192, "cuda": 1 << 20}
 
 
 def rows_of(ha):
@@ -145,7 +145,8 @@ class SoftThreshold(torch.autograd.Function):
     def backward(ctx, gradient):
         out, = ctx.saved_tensors
         sign = torch.sign(out)
-        return gradient * sign.abs(), -(gradient * sign).sum()
+        return (gradient * sign.abs(),
+                -(gradient * sign).sum() if ctx.needs_input_grad[1] else None)
 
 
 def largest(z, count):
@@ -256,8 +257,9 @@ class ElementLstm(nn.Module):
         self.heads_bias = nn.Parameter(torch.zeros(self.HEADS, 1))
 
     def start(self, elements, device):
-        """The zero state."""
-        return torch.zeros(2 * self.layers * self.hidden, elements, device=device)
+        """The zero state, of each block."""
+        zeros = torch.zeros(2 * self.layers * self.hidden, elements, device=device)
+        return list(zeros.split(LSTM_BLOCK.get(device.type, 8192), 1))
 
     def _step(self, inputs, state):
         h = self.hidden
@@ -266,23 +268,33 @@ class ElementLstm(nn.Module):
         for layer in range(self.layers):
             joined = torch.cat([inputs, old[2 * layer]])
             gates = torch.addmm(self.biases[layer], self.weights[layer], joined)
-            i, f, g, o = gates.split(h)
-            cell = torch.sigmoid(f) * old[2 * layer + 1] + torch.sigmoid(i) * torch.tanh(g)
-            inputs = torch.sigmoid(o) * torch.tanh(cell)
+            i, f = torch.sigmoid(gates[:2 * h]).split(h)
+            cell = f * old[2 * layer + 1] + i * torch.tanh(gates[2 * h:3 * h])
+            inputs = torch.sigmoid(gates[3 * h:]) * torch.tanh(cell)
             new += [inputs, cell]
         c = torch.relu(torch.addmm(self.mlp_bias, self.mlp_weight, inputs))
         return torch.addmm(self.heads_bias, self.heads_weight, c), torch.cat(new)
 
-    def forward(self, inputs, state):
-        """inputs (2, elements), state -> (5, elements), new state. Works block by block and
-        computes the gates anew in the backward pass."""
+    def forward(self, inputs, state, share=1.0):
+        """inputs (2, elements), state -> (5, elements), new state.
+
+        Works block by block and computes the gates anew in the backward pass. share: part of
+        the elements, the first ones, that have gradients: as all share the parameters, a part
+        of them tells their gradient well enough.
+        """
+        blocks = list(zip(inputs.split(state[0].shape[1], 1), state))
+        graded = math.ceil(share * len(blocks)) if torch.is_grad_enabled() else 0
         outputs, states = [], []
-        for x, s in zip(inputs.split(LSTM_BLOCK, 1), state.split(LSTM_BLOCK, 1)):
-            output, new = (checkpoint(self._step, x, s) if torch.is_grad_enabled()
-                           and s.requires_grad else self._step(x, s))
+        for number, (x, s) in enumerate(blocks):
+            if number < graded:
+                # checkpoint() wants an input with a gradient, or gives none.
+                output, new = checkpoint(self._step, x.requires_grad_(), s)
+            else:
+                with torch.no_grad():
+                    output, new = self._step(x, s)
             outputs.append(output)
             states.append(new)
-        return torch.cat(outputs, 1), torch.cat(states, 1)
+        return torch.cat(outputs, 1), states
 
 
 class Decoder(nn.Module):
@@ -324,10 +336,11 @@ class Decoder(nn.Module):
         self.consistency = nn.Parameter(torch.full((len(rates),), float(consistency)),
                                         requires_grad=bool(consistency))
 
-    def forward(self, w, s, x0, rate, lipschitz=1.0, iterations=None):
+    def forward(self, w, s, x0, rate, lipschitz=1.0, iterations=None, lstm_share=1.0):
         """Decodes codewords s (B, m) from the start x0 (B, 2 na nt); w is (m, 2 na nt).
 
-        rate: index of m in `rates`. Returns the result and a list of all iterates.
+        rate: index of m in `rates`. lstm_share: see ElementLstm. Returns the result and a list
+        of all iterates.
         """
         act = [ACTIVATIONS[name][1] for name in self.activations]
         x = y = x0
@@ -341,7 +354,7 @@ class Decoder(nn.Module):
             if self.lstm:
                 gradient_x = ((x @ w.t() - s) @ w) / lipschitz if t else gradient_y
                 inputs = torch.stack([x.detach().flatten(), gradient_x.detach().flatten()])
-                heads, state = self.lstm(inputs, state)
+                heads, state = self.lstm(inputs, state, lstm_share)
                 heads = [head.reshape(x.shape) for head in heads]
                 p = act[0](self.p[rate, column] + heads[0])
                 a = act[1](self.a[rate, column] + heads[1])
