@@ -156,7 +156,7 @@ class Networks(unittest.TestCase):
                 network.Transform(8, sizes)
 
     def test_ms4l2o_without_an_lstm_is_ista(self):
-        decoder = network.Decoder(3, 4, (6,), 4, sizes=(), start="zeros", consistency=False,
+        decoder = network.Decoder(3, 4, (6,), 4, sizes=(), start="zeros", gate=False, consistency=False,
                                   activations=("identity", "identity", "identity"))
         with torch.no_grad():
             decoder.p.fill_(1)
@@ -352,6 +352,7 @@ class Training(unittest.TestCase):
         self.refuse("--steps is 0", "--steps", 0)
         self.refuse("--rates has 1/3", "--rates", "1/3")
         self.refuse("--rates has x", "--rates", "x")
+        self.refuse("--code-size is 32", "--rates", "1/4", "--code-size", 32)
         self.refuse("--transform is 15", "--transform", 15)
         self.refuse("--top-g is -1", "--top-g", -1)
         self.refuse("--lstm-share is 0", "--lstm-share", 0)

@@ -15,6 +15,7 @@ OUTPUT.csv has the training curve. Under torchrun (or python3 -m torch.distribut
 batch is divided among the processes, with the same result as in one.
 """
 
+import argparse
 import contextlib
 import csv
 import json
@@ -74,6 +75,9 @@ def add_arguments(parser):
     add("--rates", nargs="+", metavar="R", default=["1/64", "1/32", "1/16", "1/8", "1/4"],
         help="compression ratios that are trained; W has the rows of the largest (default: 1/64 "
              "1/32 1/16 1/8 1/4)")
+    add("--code-size", type=int, default=0, metavar="M",
+        help="rows of W, if more than the largest of --rates needs: those beyond are not trained, "
+             "but a decoder that was trained at one ratio can be tried with more")
     add("--loss", choices=("log", "mse"), default="log",
         help="log: logarithm of the NMSE, so that all ratios weigh the same; mse: eq. (11) as it "
              "stands (default: log)")
@@ -97,6 +101,10 @@ def add_arguments(parser):
         help="what makes p, a and b of the raw parameters: " + ", ".join(sorted(ACTIVATIONS)))
     add("--start", choices=sorted(STARTS), help="x at the beginning: zeros, adjoint (W^T s / L) "
                                                 "or mmse (the linear MMSE estimate)")
+    add("--gate", action=argparse.BooleanOptionalAction, default=None,
+        help="learn gamma in x' = u + gamma (v - u); without: x' = v")
+    add("--consistency", action=argparse.BooleanOptionalAction, default=None,
+        help="end with a step that brings W x back to s")
     add("--w-start", choices=("coloured", "klt", "orthonormal", "gaussian"),
         help="W at the beginning: random combinations of principal components, weighted by their "
              "variance; these themselves; random. gaussian stays as it is, as in the papers' "
@@ -253,6 +261,10 @@ class Run:
             raise ValueError(f"--device is {device}: {error}") from None
         torch.manual_seed(args.seed)
         self.sizes = _sizes(args, self.n)
+        self.rows = args.code_size or self.sizes[-1]
+        if self.rows % 2 or not self.sizes[-1] <= self.rows <= 2 * self.n:
+            raise ValueError(f"--code-size is {self.rows}, allowed are even numbers from "
+                             f"{self.sizes[-1]}, which --rates need, to {2 * self.n}")
         self.count = len(data)
         self._prepare_validation()
         self._prepare_networks()
@@ -295,7 +307,7 @@ class Run:
         return values[::-1], vectors[:, ::-1].T
 
     def _prepare_networks(self):
-        args, pairs = self.args, self.sizes[-1] // 2
+        args, pairs = self.args, self.rows // 2
         rng = np.random.default_rng(args.seed)
         self.kept = {}
         start = None
@@ -312,9 +324,9 @@ class Run:
                                           ("basis", "variance", "floor"))
             except KeyError as error:
                 raise ValueError(f"--start-from {args.start_from} has no array {error}") from None
-            if (2 if np.iscomplexobj(w) else 1) * len(w) != self.sizes[-1]:
+            if (2 if np.iscomplexobj(w) else 1) * len(w) != self.rows:
                 raise ValueError(f"--start-from {args.start_from} has codewords of another length "
-                                 f"than the largest of --rates, {self.sizes[-1]}")
+                                 f"than {self.rows}, which --rates or --code-size ask for")
             floor = float(floor[0])
             if args.freeze_encoder:
                 self.kept = {k: v for k, v in start.items()
@@ -344,7 +356,7 @@ class Run:
         self.decoder = Decoder(
             self.na, self.nt, self.sizes, args.iterations, args.hidden, args.lstm_layers,
             tuple(args.transform), args.top_g, args.untied, args.activations, args.start,
-            args.consistency)
+            args.gate, args.consistency)
         if args.start_from:
             group = next((f"l2o/{p}/" for p in (args.profile, *sorted(PROFILES))
                           if f"l2o/{p}/p" in start), None)

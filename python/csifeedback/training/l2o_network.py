@@ -307,7 +307,7 @@ class Decoder(nn.Module):
 
     def __init__(self, na, nt, rates, iterations, hidden=0, layers=2, sizes=(256,), top_g=0,
                  untied=False, activations=("2sigmoid", "tanh", "sigmoid"), start="mmse",
-                 consistency=True):
+                 gate=True, consistency=True):
         super().__init__()
         self.na, self.nt, self.rates, self.iterations = na, nt, tuple(rates), iterations
         self.top_g, self.activations, self.start = top_g, tuple(activations), start
@@ -330,9 +330,7 @@ class Decoder(nn.Module):
         self.a = table(raw(activations[1], 0.1))
         self.b = table(raw(activations[2], 0.95))
         self.theta = table(-3.0)
-        self.gamma = table(0.3 if sizes else 1.0)
-        if not sizes:
-            self.gamma.requires_grad_(False)
+        self.gamma = table(0.3 if gate else 1.0).requires_grad_(gate)
         self.consistency = nn.Parameter(torch.full((len(rates),), float(consistency)),
                                         requires_grad=bool(consistency))
 
