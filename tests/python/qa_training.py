@@ -96,13 +96,16 @@ class Networks(unittest.TestCase):
                     getattr(reference, f"bias_hh_l{k}").zero_()
             steps = torch.randn(4, 2, 10)
             expected, _ = reference(steps.transpose(1, 2))
-            state = cell.start(10, torch.device("cpu"))
+            state = quick_state = cell.start(10, torch.device("cpu"))
             gradients = []
             for t in range(4):
                 heads, state = cell(steps[t].clone(), state)
                 c = torch.relu(expected[t] @ cell.mlp_weight.t() + cell.mlp_bias.flatten())
                 plain = (c @ cell.heads_weight.t() + cell.heads_bias.flatten()).t()
                 torch.testing.assert_close(heads, plain, rtol=1e-4, atol=1e-5)
+                with torch.no_grad():
+                    quick, quick_state = cell(steps[t].clone(), quick_state)
+                torch.testing.assert_close(quick, plain, rtol=1e-4, atol=1e-5)
             # The same gradient, though the gates are computed anew for it.
             for value in (heads, plain):
                 cell.zero_grad()

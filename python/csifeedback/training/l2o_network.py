@@ -132,6 +132,11 @@ class MmseStart:
         return (s @ self._innovations[:m, :m].t()) @ self._estimate[:m]
 
 
+def tanh(x):
+    """By the logistic function, which PyTorch computes four times faster on a CPU."""
+    return 2 * torch.sigmoid(2 * x) - 1
+
+
 class SoftThreshold(torch.autograd.Function):
     """sign(z) max(|z| - threshold, 0) for a scalar threshold, with little memory traffic."""
 
@@ -269,11 +274,30 @@ class ElementLstm(nn.Module):
             joined = torch.cat([inputs, old[2 * layer]])
             gates = torch.addmm(self.biases[layer], self.weights[layer], joined)
             i, f = torch.sigmoid(gates[:2 * h]).split(h)
-            cell = f * old[2 * layer + 1] + i * torch.tanh(gates[2 * h:3 * h])
-            inputs = torch.sigmoid(gates[3 * h:]) * torch.tanh(cell)
+            cell = f * old[2 * layer + 1] + i * tanh(gates[2 * h:3 * h])
+            inputs = torch.sigmoid(gates[3 * h:]) * tanh(cell)
             new += [inputs, cell]
         c = torch.relu(torch.addmm(self.mlp_bias, self.mlp_weight, inputs))
         return torch.addmm(self.heads_bias, self.heads_weight, c), torch.cat(new)
+
+    @torch.no_grad()
+    def _quick_step(self, inputs, state):
+        """The same where no gradient is wanted: in place, in half the time."""
+        h = self.hidden
+        new = torch.empty_like(state)
+        for layer in range(self.layers):
+            here = state[2 * layer * h:2 * (layer + 1) * h]
+            joined = torch.cat([inputs, here[:h]])
+            gates = torch.addmm(self.biases[layer], self.weights[layer], joined)
+            gates[2 * h:3 * h].mul_(2)
+            gates.sigmoid_()
+            gates[2 * h:3 * h].mul_(2).sub_(1)
+            inputs, cell = new[2 * layer * h:2 * (layer + 1) * h].split(h)
+            torch.mul(gates[h:2 * h], here[h:], out=cell)
+            cell.addcmul_(gates[:h], gates[2 * h:3 * h])
+            torch.mul(cell, 2, out=inputs).sigmoid_().mul_(2).sub_(1).mul_(gates[3 * h:])
+        c = torch.addmm(self.mlp_bias, self.mlp_weight, inputs).relu_()
+        return torch.addmm(self.heads_bias, self.heads_weight, c), new
 
     def forward(self, inputs, state, share=1.0):
         """inputs (2, elements), state -> (5, elements), new state.
@@ -290,8 +314,7 @@ class ElementLstm(nn.Module):
                 # checkpoint() wants an input with a gradient, or gives none.
                 output, new = checkpoint(self._step, x.requires_grad_(), s)
             else:
-                with torch.no_grad():
-                    output, new = self._step(x, s)
+                output, new = self._quick_step(x, s)
             outputs.append(output)
             states.append(new)
         return torch.cat(outputs, 1), states
