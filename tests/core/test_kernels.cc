@@ -75,6 +75,31 @@ protected:
                 << rows << " x " << cols << " column " << c;
         }
         ASSERT_EQ(y[offset + cols], start[offset + cols]) << "wrote beyond y";
+
+        y = start;
+        const std::vector<uint32_t> chosen = some(rows, seed);
+        k.add_chosen_rows(
+            wo, stride, chosen.data(), chosen.size(), xo, y.data() + offset, cols);
+        for (size_t c = 0; c < cols; c++) {
+            double sum = start[offset + c], size = std::abs(sum);
+            for (const uint32_t r : chosen) {
+                sum += double(wo[r * stride + c]) * xo[r];
+                size += std::abs(double(wo[r * stride + c]) * xo[r]);
+            }
+            ASSERT_NEAR(y[offset + c], sum, rounding(rows, size))
+                << rows << " x " << cols << " column " << c;
+        }
+        ASSERT_EQ(y[offset + cols], start[offset + cols]) << "wrote beyond y";
+    }
+
+    // About half of the numbers below n, out of order and some of them twice.
+    static std::vector<uint32_t> some(size_t n, uint64_t seed)
+    {
+        random_engine engine = make_engine(seed, 1);
+        std::vector<uint32_t> chosen((n + 1) / 2);
+        for (uint32_t& value : chosen)
+            value = engine() % n;
+        return chosen;
     }
 
     void
@@ -138,6 +163,34 @@ protected:
                 const std::complex<double> term =
                     entry(r, c) * std::complex<double>(x_re[offset + r * step],
                                                        x_im[offset + r * step]);
+                sum += term;
+                size += 2 * std::abs(term);
+            }
+            ASSERT_NEAR(re[offset + c], sum.real(), rounding(2 * rows, size));
+            ASSERT_NEAR(im[offset + c], sum.imag(), rounding(2 * rows, size));
+        }
+        ASSERT_EQ(re[offset + cols], start_re[offset + cols]);
+        ASSERT_EQ(im[offset + cols], start_im[offset + cols]);
+
+        re = start_re;
+        im = start_im;
+        const std::vector<uint32_t> chosen = some(rows, cols);
+        k.add_chosen_rows_complex(u,
+                                  conjugate,
+                                  chosen.data(),
+                                  chosen.size(),
+                                  x_re.data() + offset,
+                                  x_im.data() + offset,
+                                  re.data() + offset,
+                                  im.data() + offset,
+                                  cols);
+        for (size_t c = 0; c < cols; c++) {
+            std::complex<double> sum(start_re[offset + c], start_im[offset + c]);
+            double size = std::abs(sum);
+            for (const uint32_t r : chosen) {
+                const std::complex<double> term =
+                    entry(r, c) *
+                    std::complex<double>(x_re[offset + r], x_im[offset + r]);
                 sum += term;
                 size += 2 * std::abs(term);
             }
@@ -224,6 +277,9 @@ TEST_P(kernels_test, no_rows_or_columns_change_nothing)
     k.gemv(w.data(), 8, x.data(), y.data(), 8, 0);
     k.add_rows(w.data(), 8, x.data(), 0, y.data(), 8);
     k.add_rows(w.data(), 8, x.data(), 8, y.data(), 0);
+    const uint32_t index = 0;
+    k.add_chosen_rows(w.data(), 8, &index, 0, x.data(), y.data(), 8);
+    k.add_chosen_rows(w.data(), 8, &index, 1, x.data(), y.data(), 0);
     k.soft_threshold_step(x.data(), x.data(), 1, 1, y.data(), 0);
     EXPECT_EQ(y, std::vector<float>(64, 3.0f));
 }
