@@ -36,7 +36,9 @@ class Model:
 
     def write(self, path):
         """Writes the file under a temporary name and renames it."""
-        with whole_file(path) as temporary, h5py.File(temporary, "w", libver="earliest") as file:
+        # Made in memory: HDF5 does not get over a disk that is full.
+        with h5py.File("model", "w", libver="earliest", driver="core",
+                       backing_store=False) as file:
             file.attrs["format"] = "gr-csifeedback model"
             file.attrs["format_version"] = 1
             file.attrs["model_id"] = self.model_id()
@@ -45,6 +47,10 @@ class Model:
             for name, array in self.arrays.items():
                 kind = np.complex64 if np.iscomplexobj(array) else np.float32
                 file.create_dataset(name, data=np.ascontiguousarray(array, kind))
+            file.flush()
+            image = file.id.get_file_image()
+        with whole_file(path) as temporary, open(temporary, "wb") as file:
+            file.write(image)
 
 
 def read_model(path):

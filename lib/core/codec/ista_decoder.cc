@@ -18,10 +18,6 @@ namespace csifeedback {
 
 namespace {
 
-// Columns of W in a tile (of complex ones, each stands for two). An iteration reads a
-// tile from memory for the gradient, and then from the cache for the projection.
-constexpr size_t tile_columns = 512;
-
 class ista_decoder_impl : public ista_decoder
 {
 public:
@@ -41,10 +37,12 @@ public:
           d_lambda(lambda),
           d_tolerance(tolerance),
           d_warm_start(warm_start),
+          d_w(p),
           d_norm(p.rows + 1, -1.0f),
-          d_projected(p.rows),
-          d_projected_before(p.rows),
-          d_residual(p.rows),
+          d_code(d_w.split_size()),
+          d_projected(d_w.split_size()),
+          d_projected_before(d_w.split_size()),
+          d_residual(d_w.split_size()),
           d_gradient(p.cols),
           d_h(p.cols, 0.0f),
           d_before(p.cols, 0.0f),
@@ -53,8 +51,6 @@ public:
         check_range("ista_decoder", "iterations", iterations, 1, 100000);
         check_range("ista_decoder", "lambda", lambda, 0.0f, 1.0f);
         check_range("ista_decoder", "tolerance", tolerance, 0.0f, 1.0f);
-        for (size_t begin = 0; begin < p.span(); begin += tile_columns)
-            d_tiles.push_back(p.columns(begin, std::min(tile_columns, p.span() - begin)));
         const float norm = lipschitz(p.rows);
         if (!(norm > 0 && std::isfinite(norm)))
             throw_bad("ista_decoder", "||W||^2", norm, "more than 0, finite");
@@ -70,8 +66,9 @@ public:
     void decode(const float* s, int m, float* h_vec) override
     {
         const float norm = lipschitz(m);
+        d_w.split(s, d_code.data(), m);
         // Weights are relative to the one above which the solution is zero.
-        multiply_transposed(s, d_gradient.data(), m);
+        d_w.multiply_transposed(d_code.data(), d_gradient.data(), m, 0, d_w.count());
         float largest = 0;
         for (const float g : d_gradient)
             largest = std::max(largest, std::abs(g));
@@ -82,37 +79,43 @@ public:
         const float step = 1 / norm;
         const float threshold = d_lambda * largest * step;
 
-        if (d_warm_start) {
-            multiply(d_h.data(), d_projected.data(), m);
-        } else {
+        std::fill(d_projected.begin(), d_projected.end(), 0.0f);
+        if (d_warm_start)
+            d_w.multiply_add(d_h.data(), d_projected.data(), m, 0, d_w.count());
+        else
             std::fill(d_h.begin(), d_h.end(), 0.0f);
-            std::fill_n(d_projected.begin(), m, 0.0f);
-        }
         float momentum = 0;
         float t = 1;
         for (int iteration = 0; iteration < d_iterations; iteration++) {
             // W y from the projections of the last two iterates, of which y is a linear
             // combination.
-            for (int i = 0; i < m; i++) {
+            for (size_t i = 0; i < d_residual.size(); i++) {
                 const float change = d_projected[i] - d_projected_before[i];
                 d_residual[i] =
-                    d_projected[i] + (momentum ? momentum * change : 0.0f) - s[i];
+                    d_projected[i] + (momentum ? momentum * change : 0.0f) - d_code[i];
             }
+            d_w.clear_rest(d_residual.data(), m);
             // W^T s is known already, and is minus the gradient at zero.
             const bool first = iteration == 0 && !d_warm_start;
             const bool last = iteration == d_iterations - 1;
             // The new iterate replaces the one before the last.
             std::swap(d_projected, d_projected_before);
-            std::fill_n(d_projected.begin(), m, 0.0f);
-            size_t at = 0;
-            for (const projection& tile : d_tiles) {
+            std::fill(d_projected.begin(), d_projected.end(), 0.0f);
+            // A block of W is read from memory for the gradient, and then what is needed
+            // of it from the cache for the projection.
+            for (size_t begin = 0; begin < d_w.count(); begin += d_w.block()) {
+                const size_t end = std::min(begin + d_w.block(), d_w.count());
                 if (!first)
-                    tile.multiply_transposed(
-                        d_residual.data(), d_gradient.data() + at, m);
-                if (update(at, tile.cols, momentum, first ? -step : step, threshold) &&
-                    !last)
-                    tile.multiply_add(d_before.data() + at, d_projected.data(), m);
-                at += tile.cols;
+                    d_w.multiply_transposed(
+                        d_residual.data(), d_gradient.data(), m, begin, end);
+                for (size_t part = 0; part < d_w.parts(); part++)
+                    update(part * d_w.count() + begin,
+                           end - begin,
+                           momentum,
+                           first ? -step : step,
+                           threshold);
+                if (!last)
+                    d_w.multiply_add(d_before.data(), d_projected.data(), m, begin, end);
             }
             std::swap(d_h, d_before);
             if (d_tolerance > 0 && converged())
@@ -127,48 +130,14 @@ public:
         if (!std::isfinite(squared_norm(d_h)))
             clear(h_vec);
         else
-            output(h_vec);
+            std::copy(d_h.begin(), d_h.end(), h_vec);
     }
 
 private:
-    // d_h is tile by tile; h_vec has all real parts first.
-    void output(float* h_vec) const
-    {
-        const float* from = d_h.data();
-        float* to = h_vec;
-        for (const projection& tile : d_tiles) {
-            const size_t count = tile.span();
-            std::copy_n(from, count, to);
-            if (tile.is_complex)
-                std::copy_n(from + count, count, to + d_h.size() / 2);
-            from += tile.cols;
-            to += count;
-        }
-    }
-
     void clear(float* h_vec)
     {
         std::fill(d_h.begin(), d_h.end(), 0.0f);
-        output(h_vec);
-    }
-
-    // x = W^T s
-    void multiply_transposed(const float* s, float* x, size_t m) const
-    {
-        for (const projection& tile : d_tiles) {
-            tile.multiply_transposed(s, x, m);
-            x += tile.cols;
-        }
-    }
-
-    // s = W x
-    void multiply(const float* x, float* s, size_t m) const
-    {
-        std::fill_n(s, m, 0.0f);
-        for (const projection& tile : d_tiles) {
-            tile.multiply_add(x, s, m);
-            x += tile.cols;
-        }
+        std::copy(d_h.begin(), d_h.end(), h_vec);
     }
 
     static float squared_norm(const volk::vector<float>& x)
@@ -178,20 +147,19 @@ private:
         return sum;
     }
 
-    // Writes entries [begin, begin + count) of the next iterate to d_before; returns
-    // whether there are others than zeros.
-    bool update(size_t begin, size_t count, float momentum, float step, float threshold)
+    // Writes entries [begin, begin + count) of the next iterate to d_before.
+    void update(size_t begin, size_t count, float momentum, float step, float threshold)
     {
-        const float* y = d_h.data() + begin;
-        if (momentum) {
-            for (size_t i = begin; i < begin + count; i++)
-                d_y[i] = d_h[i] + momentum * (d_h[i] - d_before[i]);
-            y = d_y.data() + begin;
-        }
-        float* next = d_before.data() + begin;
-        kernels().soft_threshold_step(
-            y, d_gradient.data() + begin, step, threshold, next, count);
-        return std::any_of(next, next + count, [](float x) { return x != 0; });
+        const float* h = d_h.data() + begin;
+        float* before = d_before.data() + begin;
+        kernels().soft_threshold_step(h,
+                                      momentum ? before : h,
+                                      momentum,
+                                      d_gradient.data() + begin,
+                                      step,
+                                      threshold,
+                                      before,
+                                      count);
     }
 
     // L = ||W||_2^2 of the first m rows.
@@ -199,8 +167,11 @@ private:
     {
         if (d_norm[m] < 0)
             d_norm[m] = largest_eigenvalue(m, [=](const float* x, float* y) {
-                multiply_transposed(x, d_y.data(), m);
-                multiply(d_y.data(), y, m);
+                d_w.split(x, d_residual.data(), m);
+                d_w.multiply_transposed(d_residual.data(), d_y.data(), m, 0, d_w.count());
+                std::fill(d_residual.begin(), d_residual.end(), 0.0f);
+                d_w.multiply_add(d_y.data(), d_residual.data(), m, 0, d_w.count());
+                d_w.join(d_residual.data(), y, m);
             });
         return d_norm[m];
     }
@@ -221,8 +192,10 @@ private:
     const float d_lambda;
     const float d_tolerance;
     const bool d_warm_start;
-    std::vector<projection> d_tiles;
+    const projection_columns d_w;
     volk::vector<float> d_norm; // L for each codeword length, negative: not known yet
+    // Codewords, in the layout of d_w.
+    volk::vector<float> d_code;
     volk::vector<float> d_projected;        // W times d_h
     volk::vector<float> d_projected_before; // W times d_before
     volk::vector<float> d_residual;

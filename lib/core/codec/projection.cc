@@ -13,6 +13,8 @@
 #include <boost/random/normal_distribution.hpp>
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <iterator>
 
 namespace gr {
 namespace csifeedback {
@@ -135,16 +137,105 @@ void projection::multiply_transposed(const float* s, float* x, size_t m) const
     }
 }
 
-projection projection::columns(size_t begin, size_t count) const
+namespace {
+
+// Floats of the largest register, which lengths of columns are multiples of.
+constexpr size_t whole = 16;
+// Bytes of the columns of a block.
+constexpr size_t block_bytes = 32768;
+
+size_t padded(size_t n) { return (n + whole - 1) / whole * whole; }
+
+} // namespace
+
+projection_columns::projection_columns(const projection& p)
+    : d_is_complex(p.is_complex),
+      d_rows(p.rows),
+      d_count(p.is_complex ? p.cols / 2 : p.cols),
+      d_padded(padded(p.is_complex ? (p.rows + 1) / 2 : p.rows)),
+      d_block(std::max<size_t>(8, block_bytes / (split_size() * sizeof(float)) / 8 * 8)),
+      d_w(d_count * split_size(), 0.0f)
 {
-    projection part;
-    part.is_complex = is_complex;
-    part.rows = rows;
-    part.cols = is_complex ? 2 * count : count;
-    for (const float* row = w.data(); row != w.data() + w.size(); row += cols)
-        for (size_t at = begin; at < cols; at += span())
-            part.w.insert(part.w.end(), row + at, row + at + count);
-    return part;
+    const size_t stored = p.w.size() / p.cols;
+    for (size_t r = 0; r < stored; r++)
+        for (size_t part = 0; part < parts(); part++)
+            for (size_t c = 0; c < d_count; c++)
+                d_w[c * split_size() + part * d_padded + r] =
+                    p.w[r * p.cols + part * d_count + c];
+}
+
+size_t projection_columns::length(size_t m) const
+{
+    return padded(d_is_complex ? (m + 1) / 2 : m);
+}
+
+void projection_columns::split(const float* s, float* split, size_t m) const
+{
+    if (d_is_complex) {
+        for (size_t i = 0; i < m; i++)
+            split[i / 2 + i % 2 * d_padded] = s[i];
+    } else {
+        std::copy_n(s, m, split);
+    }
+    clear_rest(split, m);
+}
+
+void projection_columns::join(const float* split, float* s, size_t m) const
+{
+    if (d_is_complex) {
+        for (size_t i = 0; i < m; i++)
+            s[i] = split[i / 2 + i % 2 * d_padded];
+    } else {
+        std::copy_n(split, m, s);
+    }
+}
+
+void projection_columns::clear_rest(float* split, size_t m) const
+{
+    const size_t re = d_is_complex ? (m + 1) / 2 : m;
+    std::fill(split + re, split + d_padded, 0.0f);
+    if (d_is_complex)
+        std::fill(split + d_padded + m / 2, split + 2 * d_padded, 0.0f);
+}
+
+void projection_columns::multiply_transposed(
+    const float* s, float* x, size_t m, size_t begin, size_t end) const
+{
+    const size_t n = end - begin;
+    x += begin;
+    std::fill_n(x, n, 0.0f);
+    if (!d_is_complex) {
+        kernels().gemv(d_w.data() + begin * d_padded, d_padded, s, x, n, length(m));
+        return;
+    }
+    std::fill_n(x + d_count, n, 0.0f);
+    kernels().gemv_complex(
+        vectors(begin), false, s, s + d_padded, x, x + d_count, 1, n, length(m));
+}
+
+void projection_columns::multiply_add(
+    const float* x, float* s, size_t m, size_t begin, size_t end) const
+{
+    const float* im = x + (d_is_complex ? d_count : 0);
+    uint32_t index[256];
+    while (begin < end) {
+        const size_t stop = std::min(end, begin + std::size(index));
+        size_t chosen = 0;
+        for (; begin < stop; begin++) {
+            index[chosen] = begin;
+            // Neither 0 nor -0.
+            uint32_t a, b;
+            std::memcpy(&a, x + begin, sizeof(a));
+            std::memcpy(&b, im + begin, sizeof(b));
+            chosen += ((a | b) << 1) != 0;
+        }
+        if (d_is_complex)
+            kernels().add_chosen_rows_complex(
+                vectors(0), true, index, chosen, x, im, s, s + d_padded, length(m));
+        else
+            kernels().add_chosen_rows(
+                d_w.data(), d_padded, index, chosen, x, s, length(m));
+    }
 }
 
 float largest_eigenvalue(size_t n, const std::function<void(const float*, float*)>& apply)

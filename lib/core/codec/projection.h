@@ -49,18 +49,71 @@ struct projection {
     //! x = W^T s with the first m rows.
     void multiply_transposed(const float* s, float* x, size_t m) const;
 
-    //! Columns to choose from: cols, or of complex vectors cols / 2, where column c
-    //! stands for the columns c and cols / 2 + c.
-    size_t span() const { return is_complex ? cols / 2 : cols; }
-    //! The projection with `count` columns from `begin` on only, in memory of its own.
-    projection columns(size_t begin, size_t count) const;
-
 private:
     complex_rows vectors(size_t row) const
     {
         const float* first = w.data() + row * cols;
         return { first, first + cols / 2, cols };
     }
+};
+
+/*!
+ * \brief The same matrix column by column, for decoders whose vectors have few entries.
+ *
+ * A column stands for the columns c and cols / 2 + c of a W of complex vectors. Codewords
+ * are in the layout that the products want: padded with zeros, and of complex vectors all
+ * real parts first, those of the pairs of rows; see split() and join().
+ */
+class projection_columns
+{
+public:
+    explicit projection_columns(const projection& p);
+
+    size_t rows() const { return d_rows; }
+    //! Length of vectors x: 2 na nt.
+    size_t cols() const { return d_is_complex ? 2 * d_count : d_count; }
+    //! Number of columns that are stored.
+    size_t count() const { return d_count; }
+    //! Values of x that a stored column stands for: x[c] and, if two, x[count() + c].
+    size_t parts() const { return d_is_complex ? 2 : 1; }
+    //! Length of a codeword in the layout of the products.
+    size_t split_size() const { return d_is_complex ? 2 * d_padded : d_padded; }
+    //! Columns that fit a first level cache well, with room for codewords.
+    size_t block() const { return d_block; }
+
+    //! The layout of the products from the m values of s.
+    void split(const float* s, float* split, size_t m) const;
+    //! The m values of s from that layout.
+    void join(const float* split, float* s, size_t m) const;
+    //! Zeros what does not belong to the first m rows.
+    void clear_rest(float* split, size_t m) const;
+
+    /*!
+     * \brief x = W^T s for the columns [begin, end) and the first m rows.
+     * \param s  in the layout of the products
+     * \param x  cols() values, of which those of the columns are written
+     */
+    void multiply_transposed(
+        const float* s, float* x, size_t m, size_t begin, size_t end) const;
+    //! s += W x for these columns; those with zeros take no time. The rest of s after the
+    //! first m rows may get any values.
+    void multiply_add(const float* x, float* s, size_t m, size_t begin, size_t end) const;
+
+private:
+    //! Values of a column for the first m rows: rounded up to whole registers.
+    size_t length(size_t m) const;
+    complex_rows vectors(size_t c) const
+    {
+        const float* first = d_w.data() + c * 2 * d_padded;
+        return { first, first + d_padded, 2 * d_padded };
+    }
+
+    bool d_is_complex;
+    size_t d_rows;
+    size_t d_count;
+    size_t d_padded; // rows, or pairs of rows, with zeros to whole registers
+    size_t d_block;
+    volk::vector<float> d_w;
 };
 
 //! Complex vectors u (k x n x 2) as the k rows [Re u, Im u].

@@ -11,16 +11,21 @@ namespace gr {
 namespace csifeedback {
 
 extern const kernel_table kernels_generic;
-#ifdef CSIFEEDBACK_HAVE_AVX2
+#ifdef CSIFEEDBACK_HAVE_AVX
 extern const kernel_table kernels_avx2;
+extern const kernel_table kernels_avx512;
 #endif
 
 std::vector<const kernel_table*> supported_kernels()
 {
     std::vector<const kernel_table*> tables{ &kernels_generic };
-#ifdef CSIFEEDBACK_HAVE_AVX2
+#ifdef CSIFEEDBACK_HAVE_AVX
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         tables.push_back(&kernels_avx2);
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("fma"))
+        tables.push_back(&kernels_avx512);
 #endif
     return tables;
 }

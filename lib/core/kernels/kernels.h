@@ -9,6 +9,7 @@
 #define INCLUDED_CSIFEEDBACK_KERNELS_H
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace gr {
@@ -96,6 +97,33 @@ struct kernel_table {
                              size_t cols);
 
     /*!
+     * \brief y += sum over i of x[index_i] times row index_i of W: the product with W^T
+     * and a vector of which only some entries count. \param w      rows of W, cols values
+     * each, stride values apart \param index  count row numbers \param count  number of
+     * rows to add \param x      a factor for each row of W \param y      cols values,
+     * changed \param cols   length of a row; short ones are best, all of index is read
+     * again for every few registers of y
+     */
+    void (*add_chosen_rows)(const float* w,
+                            size_t stride,
+                            const uint32_t* index,
+                            size_t count,
+                            const float* x,
+                            float* y,
+                            size_t cols);
+
+    //! The same of a complex matrix, or its conjugate.
+    void (*add_chosen_rows_complex)(complex_rows u,
+                                    bool conjugate,
+                                    const uint32_t* index,
+                                    size_t count,
+                                    const float* x_re,
+                                    const float* x_im,
+                                    float* y_re,
+                                    float* y_im,
+                                    size_t cols);
+
+    /*!
      * \brief out[r, m] = sum over p of row[p, r] * column[p, m], complex.
      * \param row                  count x rows complex values, real and imaginary in turn
      * \param column_re, column_im count x columns values each
@@ -114,16 +142,21 @@ struct kernel_table {
                             float* out_im);
 
     /*!
-     * \brief One proximal gradient step: out = soft(y - step g, threshold), where
-     * soft(u, t) = sign(u) max(|u| - t, 0). A NaN stays a NaN.
-     * \param y         n values
+     * \brief One accelerated proximal gradient step:
+     * out = soft(h + momentum (h - before) - step g, threshold), where
+     * soft(u, t) = sign(u) max(|u| - t, 0). What is not finite does not become so.
+     * \param h         n values
+     * \param before    n values; h for a step without momentum
+     * \param momentum  factor of their difference
      * \param g         n values
      * \param step      factor of g
      * \param threshold t >= 0, finite
-     * \param out       output, n values; may be y
+     * \param out       output, n values; may be h or before
      * \param n         number of values
      */
-    void (*soft_threshold_step)(const float* y,
+    void (*soft_threshold_step)(const float* h,
+                                const float* before,
+                                float momentum,
                                 const float* g,
                                 float step,
                                 float threshold,

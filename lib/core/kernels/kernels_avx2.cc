@@ -17,6 +17,8 @@ const kernel_table kernels_avx2 = { "avx2",
                                     ::add_rows,
                                     ::gemv_complex,
                                     ::add_rows_complex,
+                                    ::add_chosen_rows,
+                                    ::add_chosen_rows_complex,
                                     ::sum_of_products,
                                     ::soft_threshold_step };
 

@@ -35,7 +35,9 @@ inline vec load(const float* p) { return *reinterpret_cast<const unaligned_vec*>
 inline vec load_once(const float* p)
 {
     vec v = load(p);
-#if defined(__x86_64__)
+#if defined(__AVX512F__)
+    asm("" : "+v"(v));
+#elif defined(__x86_64__)
     asm("" : "+x"(v));
 #elif defined(__aarch64__)
     asm("" : "+w"(v));
@@ -47,7 +49,10 @@ inline void store(float* p, vec v) { *reinterpret_cast<unaligned_vec*>(p) = v; }
 // Sums of neighbours: those of a in the lower half of each 128 bits, then those of b.
 inline vec add_pairs(vec a, vec b)
 {
-#if CSIFEEDBACK_LANES == 8
+#if CSIFEEDBACK_LANES == 16
+    return SHUFFLE(a, b, 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30) +
+           SHUFFLE(a, b, 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31);
+#elif CSIFEEDBACK_LANES == 8
     return SHUFFLE(a, b, 0, 2, 8, 10, 4, 6, 12, 14) +
            SHUFFLE(a, b, 1, 3, 9, 11, 5, 7, 13, 15);
 #else
@@ -59,11 +64,43 @@ inline vec add_pairs(vec a, vec b)
 inline void sums(vec a, vec b, vec c, vec d, float* sum)
 {
     vec s = add_pairs(add_pairs(a, b), add_pairs(c, d));
-#if CSIFEEDBACK_LANES == 8
+#if CSIFEEDBACK_LANES == 16
+    s += SHUFFLE(s, s, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
+    s += SHUFFLE(s, s, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7);
+#elif CSIFEEDBACK_LANES == 8
     s += SHUFFLE(s, s, 4, 5, 6, 7, 4, 5, 6, 7);
 #endif
     for (int i = 0; i < 4; i++)
         sum[i] = s[i];
+}
+
+// y[i] and z[i] += the sums over the i-th of the first and of the last four.
+inline void add_sums(
+    vec y0, vec y1, vec y2, vec y3, vec z0, vec z1, vec z2, vec z3, float* y, float* z)
+{
+    vec a = add_pairs(add_pairs(y0, y1), add_pairs(y2, y3));
+    vec b = add_pairs(add_pairs(z0, z1), add_pairs(z2, z3));
+#if CSIFEEDBACK_LANES == 16
+    a = SHUFFLE(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+        SHUFFLE(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    a += SHUFFLE(a, a, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+    constexpr int first_of_b = 8;
+#elif CSIFEEDBACK_LANES == 8
+    a = SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11) +
+        SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+    constexpr int first_of_b = 4;
+#endif
+#if CSIFEEDBACK_LANES == 4
+    for (int i = 0; i < 4; i++) {
+        y[i] += a[i];
+        z[i] += b[i];
+    }
+#else
+    for (int i = 0; i < 4; i++) {
+        y[i] += a[i];
+        z[i] += a[first_of_b + i];
+    }
+#endif
 }
 
 void gemv(const float* w,
@@ -179,8 +216,10 @@ void sum_of_products(const float* row,
                      float* RESTRICT out_re,
                      float* RESTRICT out_im)
 {
-    // Two rows and two registers of columns at a time keep eight sums in flight.
+    // Two rows and two registers of columns at a time keep eight sums in flight. An odd
+    // last row or register is done twice.
     for (size_t m = 0; m < columns; m += 2 * lanes) {
+        const size_t next = m + lanes < columns ? lanes : 0;
         for (size_t r = 0; r < rows; r += 2) {
             const size_t second = r + 1 < rows ? 1 : 0;
             vec re00 = {}, im00 = {}, re01 = {}, im01 = {}, re10 = {}, im10 = {},
@@ -190,8 +229,8 @@ void sum_of_products(const float* row,
                 const float* g = f + 2 * second;
                 const vec a0 = load(column_re + p * columns + m),
                           b0 = load(column_im + p * columns + m),
-                          a1 = load(column_re + p * columns + m + lanes),
-                          b1 = load(column_im + p * columns + m + lanes);
+                          a1 = load(column_re + p * columns + m + next),
+                          b1 = load(column_im + p * columns + m + next);
                 re00 += a0 * f[0] - b0 * f[1];
                 im00 += b0 * f[0] + a0 * f[1];
                 re01 += a1 * f[0] - b1 * f[1];
@@ -203,30 +242,106 @@ void sum_of_products(const float* row,
             }
             store(out_re + (r + second) * columns + m, re10);
             store(out_im + (r + second) * columns + m, im10);
-            store(out_re + (r + second) * columns + m + lanes, re11);
-            store(out_im + (r + second) * columns + m + lanes, im11);
+            store(out_re + (r + second) * columns + m + next, re11);
+            store(out_im + (r + second) * columns + m + next, im11);
             store(out_re + r * columns + m, re00);
             store(out_im + r * columns + m, im00);
-            store(out_re + r * columns + m + lanes, re01);
-            store(out_im + r * columns + m + lanes, im01);
+            store(out_re + r * columns + m + next, re01);
+            store(out_im + r * columns + m + next, im01);
         }
     }
 }
 
-void gemv_complex(complex_rows u,
-                  bool conjugate,
-                  const float* x_re,
-                  const float* x_im,
-                  float* RESTRICT y_re,
-                  float* RESTRICT y_im,
-                  size_t step,
-                  size_t rows,
-                  size_t cols)
+// y += u x or conj(u) x for u = a + i b.
+template <bool conjugate>
+inline void add_product(
+    const vec& a, const vec& b, const vec& x_re, const vec& x_im, vec& y_re, vec& y_im)
+{
+    y_re += a * x_re;
+    y_im += a * x_im;
+    if (conjugate) {
+        y_re += b * x_im;
+        y_im -= b * x_re;
+    } else {
+        y_re -= b * x_im;
+        y_im += b * x_re;
+    }
+}
+
+// The same for rows that fit in a few registers, read one after the other, four of which
+// share the work of their sums. Returns the number of rows done, a multiple of four.
+template <size_t registers, bool conjugate>
+inline size_t gemv_short(complex_rows u,
+                         const float* x_re,
+                         const float* x_im,
+                         float* RESTRICT y_re,
+                         float* RESTRICT y_im,
+                         size_t rows)
+{
+    vec re[registers], im[registers];
+    for (size_t k = 0; k < registers; k++) {
+        re[k] = load_once(x_re + k * lanes);
+        im[k] = load_once(x_im + k * lanes);
+    }
+    size_t r = 0;
+    for (; r + 4 <= rows; r += 4) {
+        vec sum_re[4], sum_im[4];
+#pragma GCC unroll 4
+        for (size_t i = 0; i < 4; i++) {
+            const float *a = u.re + (r + i) * u.stride, *b = u.im + (r + i) * u.stride;
+            vec ar = {}, ai = {}, bi = {}, br = {};
+#pragma GCC unroll 8
+            for (size_t k = 0; k < registers; k++) {
+                const vec v = load_once(a + k * lanes);
+                ar += v * re[k];
+                ai += v * im[k];
+            }
+#pragma GCC unroll 8
+            for (size_t k = 0; k < registers; k++) {
+                const vec v = load_once(b + k * lanes);
+                bi += v * im[k];
+                br += v * re[k];
+            }
+            sum_re[i] = conjugate ? ar + bi : ar - bi;
+            sum_im[i] = conjugate ? ai - br : ai + br;
+        }
+        add_sums(sum_re[0],
+                 sum_re[1],
+                 sum_re[2],
+                 sum_re[3],
+                 sum_im[0],
+                 sum_im[1],
+                 sum_im[2],
+                 sum_im[3],
+                 y_re + r,
+                 y_im + r);
+    }
+    return r;
+}
+
+template <bool conjugate>
+inline void gemv_complex(complex_rows u,
+                         const float* x_re,
+                         const float* x_im,
+                         float* RESTRICT y_re,
+                         float* RESTRICT y_im,
+                         size_t step,
+                         size_t rows,
+                         size_t cols)
 {
     const float sign = conjugate ? 1 : -1;
     const size_t whole = cols - cols % lanes;
+    size_t r = 0;
+    if (step == 1 && cols == lanes)
+        r = gemv_short<1, conjugate>(u, x_re, x_im, y_re, y_im, rows);
+    else if (step == 1 && cols == 2 * lanes)
+        r = gemv_short<2, conjugate>(u, x_re, x_im, y_re, y_im, rows);
+    else if (step == 1 && cols == 4 * lanes)
+        r = gemv_short<4, conjugate>(u, x_re, x_im, y_re, y_im, rows);
+    else if (step == 1 && cols == 8 * lanes)
+        r = gemv_short<8, conjugate>(u, x_re, x_im, y_re, y_im, rows);
     // Two rows at a time keep eight sums in flight. An odd last row is done twice.
-    for (size_t r = 0; r < rows; r += 2) {
+    for (; r < rows; r += 2) {
         const size_t second = r + 1 < rows ? r + 1 : r;
         const float *a0 = u.re + r * u.stride, *b0 = u.im + r * u.stride,
                     *a1 = u.re + second * u.stride, *b1 = u.im + second * u.stride;
@@ -261,6 +376,22 @@ void gemv_complex(complex_rows u,
             y_im[second * step] += sum[3];
         }
     }
+}
+
+void gemv_complex(complex_rows u,
+                  bool conjugate,
+                  const float* x_re,
+                  const float* x_im,
+                  float* y_re,
+                  float* y_im,
+                  size_t step,
+                  size_t rows,
+                  size_t cols)
+{
+    if (conjugate)
+        gemv_complex<true>(u, x_re, x_im, y_re, y_im, step, rows, cols);
+    else
+        gemv_complex<false>(u, x_re, x_im, y_re, y_im, step, rows, cols);
 }
 
 void add_rows_complex(complex_rows u,
@@ -320,12 +451,142 @@ void add_rows_complex(complex_rows u,
     }
 }
 
-// A plain loop for the compiler: out may be y.
-void soft_threshold_step(
-    const float* y, const float* g, float step, float threshold, float* out, size_t n)
+// Columns [begin, begin + registers * lanes) of the sum, which stay in registers.
+template <size_t registers>
+inline void add_chosen(const float* w,
+                       size_t stride,
+                       const uint32_t* index,
+                       size_t count,
+                       const float* x,
+                       float* RESTRICT y,
+                       size_t begin)
 {
-    for (size_t i = 0; i < n; i++) {
-        const float u = y[i] - step * g[i];
+    vec sum[registers];
+    for (size_t k = 0; k < registers; k++)
+        sum[k] = load(y + begin + k * lanes);
+    for (size_t i = 0; i < count; i++) {
+        const float* row = w + index[i] * stride + begin;
+        const float f = x[index[i]];
+        for (size_t k = 0; k < registers; k++)
+            sum[k] += load(row + k * lanes) * f;
+    }
+    for (size_t k = 0; k < registers; k++)
+        store(y + begin + k * lanes, sum[k]);
+}
+
+void add_chosen_rows(const float* w,
+                     size_t stride,
+                     const uint32_t* index,
+                     size_t count,
+                     const float* x,
+                     float* RESTRICT y,
+                     size_t cols)
+{
+    size_t c = 0;
+    for (; c + 8 * lanes <= cols; c += 8 * lanes)
+        add_chosen<8>(w, stride, index, count, x, y, c);
+    for (; c + lanes <= cols; c += lanes)
+        add_chosen<1>(w, stride, index, count, x, y, c);
+    for (; c < cols; c++)
+        for (size_t i = 0; i < count; i++)
+            y[c] += w[index[i] * stride + c] * x[index[i]];
+}
+
+template <size_t registers, bool conjugate>
+inline void add_chosen_complex(complex_rows u,
+                               const uint32_t* index,
+                               size_t count,
+                               const float* x_re,
+                               const float* x_im,
+                               float* RESTRICT y_re,
+                               float* RESTRICT y_im,
+                               size_t begin)
+{
+    vec re[registers], im[registers];
+    for (size_t k = 0; k < registers; k++) {
+        re[k] = load(y_re + begin + k * lanes);
+        im[k] = load(y_im + begin + k * lanes);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const float* a = u.re + index[i] * u.stride + begin;
+        const float* b = u.im + index[i] * u.stride + begin;
+        const float f_re = x_re[index[i]], f_im = x_im[index[i]];
+        const vec v_re = f_re - vec{}, v_im = f_im - vec{};
+        for (size_t k = 0; k < registers; k++)
+            add_product<conjugate>(load_once(a + k * lanes),
+                                   load_once(b + k * lanes),
+                                   v_re,
+                                   v_im,
+                                   re[k],
+                                   im[k]);
+    }
+    for (size_t k = 0; k < registers; k++) {
+        store(y_re + begin + k * lanes, re[k]);
+        store(y_im + begin + k * lanes, im[k]);
+    }
+}
+
+template <bool conjugate>
+inline void add_chosen_rows_complex(complex_rows u,
+                                    const uint32_t* index,
+                                    size_t count,
+                                    const float* x_re,
+                                    const float* x_im,
+                                    float* RESTRICT y_re,
+                                    float* RESTRICT y_im,
+                                    size_t cols)
+{
+    const float sign = conjugate ? 1 : -1;
+    size_t c = 0;
+    for (; c + 4 * lanes <= cols; c += 4 * lanes)
+        add_chosen_complex<4, conjugate>(u, index, count, x_re, x_im, y_re, y_im, c);
+    for (; c + lanes <= cols; c += lanes)
+        add_chosen_complex<1, conjugate>(u, index, count, x_re, x_im, y_re, y_im, c);
+    for (; c < cols; c++)
+        for (size_t i = 0; i < count; i++) {
+            const size_t r = index[i];
+            const float a = u.re[r * u.stride + c], b = u.im[r * u.stride + c] * sign;
+            y_re[c] += a * x_re[r] + b * x_im[r];
+            y_im[c] += a * x_im[r] - b * x_re[r];
+        }
+}
+
+void add_chosen_rows_complex(complex_rows u,
+                             bool conjugate,
+                             const uint32_t* index,
+                             size_t count,
+                             const float* x_re,
+                             const float* x_im,
+                             float* y_re,
+                             float* y_im,
+                             size_t cols)
+{
+    if (conjugate)
+        add_chosen_rows_complex<true>(u, index, count, x_re, x_im, y_re, y_im, cols);
+    else
+        add_chosen_rows_complex<false>(u, index, count, x_re, x_im, y_re, y_im, cols);
+}
+
+void soft_threshold_step(const float* h,
+                         const float* before,
+                         float momentum,
+                         const float* g,
+                         float step,
+                         float threshold,
+                         float* out,
+                         size_t n)
+{
+    const vec upper = threshold - vec{}, lower = -threshold - vec{};
+    size_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+        const vec now = load(h + i);
+        const vec u = now + momentum * (now - load(before + i)) - step * load(g + i);
+        vec clipped = u > upper ? upper : u;
+        clipped = clipped < lower ? lower : clipped;
+        store(out + i, u - clipped);
+    }
+    for (; i < n; i++) {
+        const float u = h[i] + momentum * (h[i] - before[i]) - step * g[i];
         const float clipped =
             u > threshold ? threshold : (u < -threshold ? -threshold : u);
         out[i] = u - clipped;

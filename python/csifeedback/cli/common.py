@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import sys
+import tempfile
 import time
 
 
@@ -65,18 +66,44 @@ class Progress:
             print(text, file=sys.stderr, flush=True)
 
 
-@contextlib.contextmanager
-def whole_file(path):
-    """Gives a temporary name beside path, and renames it to path unless an error occurs."""
+def check_seed(option, value):
+    """Refuses a seed that does not fit in 64 bits."""
+    if not 0 <= value < 1 << 64:
+        raise ValueError(f"{option} is {value}, allowed is 0 to {(1 << 64) - 1}")
+
+
+def check_place(path):
+    """Refuses a path that no file can be written to, before the work and not after it.
+
+    Returns its directory.
+    """
     directory = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(directory):
         raise ValueError(f"{path}: the directory {directory} does not exist")
+    if os.path.isdir(path):
+        raise ValueError(f"{path} is a directory, expected a file name")
+    try:
+        tempfile.TemporaryFile(dir=directory).close()
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    return directory
+
+
+@contextlib.contextmanager
+def whole_file(path):
+    """Gives a temporary name beside path, and renames it to path unless an error occurs."""
+    directory = check_place(path)
     # Keeps the extension: matplotlib goes by it.
     stem, extension = os.path.splitext(os.path.basename(path))
     temporary = os.path.join(directory, f".{stem}.{os.getpid()}.part{extension}")
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        # A full disk comes without a name, and the temporary one says nothing.
+        if error.errno is None or error.filename not in (None, temporary):
+            raise
+        raise OSError(f"{path}: {error.strerror or error}") from None
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.remove(temporary)

@@ -135,11 +135,16 @@ def main(argv):
                       "seed": 1})
     progress.update(len(rows) + 1)
     pictures = [os.path.join(args.output, name) for name in ("matrices.png", "nmse.png")]
-    draw_matrices(pictures[0], codec, "allocated", (0, 1, 2))
-    draw_figures(pictures[1], rows)
+
+    def draw():
+        # Last of all: the table is not lost where a picture cannot be written.
+        sys.stdout.flush()
+        draw_matrices(pictures[0], codec, "allocated", (0, 1, 2))
+        draw_figures(pictures[1], rows)
 
     if args.json:
         print_json({"rows": rows, "lossy_link": lossy, "pictures": pictures})
+        draw()
         return 0
     by_ratio = {r["ratio"]: r for r in rows if r["codec"] == baseline.label}
     print(f"\n{codec.model.text('channel')}: {args.samples} unseen channels of "
@@ -163,6 +168,7 @@ def main(argv):
           f"last CSI held {lossy['frames_held']} times, mean age {lossy['age']:.2f} frames, "
           f"NMSE of what the BS has at hand {lossy['nmse_db']:.2f} dB "
           "(drops are independent: a held CSI is of another channel)")
+    draw()
     print("\npictures: " + ", ".join(pictures))
     return 0
 

@@ -7,16 +7,23 @@
 
 import argparse
 import csv
+<<<<<<< HEAD
 import itertools
+=======
+import math
+import os
+>>>>>>> h-issue2
 import sys
 
 from .. import evaluation
-from .common import Progress, format_table, print_json, whole_file
+from .common import Progress, check_place, format_table, print_json, whole_file
 from .sources import add_source_arguments, test_matrices
 
 COLUMNS = ("codec", "ratio", "code_size", "quantizer", "bits", "payload_bits", "frame_bits",
            "noise_snr_db", "iterations", "nmse_db", "nmse_db_low", "nmse_db_high", "nmse_whole_db", "rho",
            "samples", "encode_us", "decode_us")
+
+PICTURES = (".png", ".pdf", ".svg")
 
 
 def parse(argv):
@@ -183,6 +190,7 @@ def complexity(args):
 
 def main(argv):
     args = parse(argv)
+<<<<<<< HEAD
     if args.complexity:
         rows = complexity(args)
         if args.json:
@@ -194,16 +202,29 @@ def main(argv):
                 [[r["codec"], r["ratio"], r["code_size"], *(f"{r[p] / 1e6:.3f}" for p in parts)]
                  for r in rows]))
         return 0
+=======
+    for path in filter(None, (args.csv, args.plot)):
+        check_place(path)
+    if args.plot and os.path.splitext(args.plot)[1].lower() not in PICTURES:
+        raise ValueError(f"--plot is {args.plot}, allowed are names that end in "
+                         + ", ".join(PICTURES))
+    for snr in args.snr or ():
+        if not math.isfinite(snr):
+            raise ValueError(f"--snr is {snr}, allowed is any finite number")
+    if args.rho_samples < 0:
+        raise ValueError(f"--rho-samples is {args.rho_samples}, allowed is 0 or more")
+>>>>>>> h-issue2
     rows = evaluate(args)
-    if args.csv:
-        write_csv(args.csv, rows)
-    if args.plot:
-        draw(args.plot, rows, args.dataset or args.channel)
+    # First of all: it is not lost where a file cannot be written.
     if args.json:
         print_json(rows)
     else:
         print(table(rows))
-        for path in (args.csv, args.plot):
-            if path:
-                print(f"written: {path}", file=sys.stderr)
+    sys.stdout.flush()
+    if args.csv:
+        write_csv(args.csv, rows)
+        print(f"written: {args.csv}", file=sys.stderr)
+    if args.plot:
+        draw(args.plot, rows, args.dataset or args.channel)
+        print(f"written: {args.plot}", file=sys.stderr)
     return 0

@@ -14,7 +14,7 @@ from .. import csifeedback_python as core
 from ..dataset import Dataset
 from ..evaluation import Codec, Evaluator
 from ..training import CODECS
-from .common import format_table, print_json, whole_file
+from .common import check_place, check_seed, format_table, print_json
 
 RATIOS = ("1/4", "1/8", "1/16", "1/32", "1/64")
 
@@ -64,12 +64,14 @@ def measure(path, names, test):
 
 def main(argv):
     args, trainer = parse(argv)
-    if os.path.isdir(args.output):
-        raise ValueError(f"--output {args.output} is a directory, expected a file name")
-    # Refuse a place that cannot be written before hours of training, not after.
-    with whole_file(args.output + ".try") as temporary:
-        open(temporary, "wb").close()
-    os.remove(args.output + ".try")
+    # Before hours of training, not after.
+    check_place(args.output)
+    check_seed("--seed", args.seed)
+    if args.test:
+        with Dataset(args.dataset) as data, Dataset(args.test) as test:
+            if (test.na, test.nt) != (data.na, data.nt):
+                raise ValueError(f"--test {args.test} has matrices of {test.na} x {test.nt}, the "
+                                 f"training set of {data.na} x {data.nt}")
     with Dataset(args.dataset) as data:
         model = trainer.train(args, data)
         if model is None:  # another process of a distributed run writes it
