@@ -556,3 +556,5 @@ void soft_threshold_step(
 }
 
 } // namespace
+
+#include "kernels/l2o_impl.h"
