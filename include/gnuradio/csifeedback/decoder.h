@@ -9,6 +9,7 @@
 #define INCLUDED_CSIFEEDBACK_DECODER_H
 
 #include <gnuradio/csifeedback/api.h>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -50,6 +51,18 @@ public:
      * \param h_vec output, output_size() floats
      */
     virtual void decode(const float* s, int m, float* h_vec) = 0;
+    /*!
+     * \brief Decodes several codewords of the same length, with the results of decode().
+     * \param s     count x m finite floats
+     * \param m     length of the codewords, 1 to code_size(); nothing is checked here
+     * \param h_vec output, count x output_size() floats
+     * \param count number of codewords
+     */
+    virtual void decode_batch(const float* s, int m, float* h_vec, int count)
+    {
+        for (int i = 0; i < count; i++)
+            decode(s + size_t(i) * m, m, h_vec + size_t(i) * output_size());
+    }
 };
 
 } // namespace csifeedback

@@ -74,6 +74,8 @@ public:
     virtual std::string text(const std::string& name) const = 0;
     //! Whether an array is there, for example "encoder/W".
     virtual bool has(const std::string& name) const = 0;
+    //! Names of what is in a group, for example "l2o"; at most 64, for error texts.
+    virtual std::vector<std::string> names(const std::string& group) const = 0;
     /*!
      * \brief Reads an array.
      * \param name  for example "encoder/W"

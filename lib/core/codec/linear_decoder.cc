@@ -6,23 +6,19 @@
  */
 
 #include "check.h"
+#include "codec/mmse.h"
 #include "codec/projection.h"
 #include "kernels/kernels.h"
 #include <gnuradio/csifeedback/linear_decoder.h>
-#include <Eigen/Cholesky>
-#include <Eigen/Core>
 #include <volk/volk.h>
 #include <algorithm>
 #include <map>
+#include <memory>
 
 namespace gr {
 namespace csifeedback {
 
 namespace {
-
-using row_matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using double_matrix =
-    Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 class linear_decoder_impl : public linear_decoder
 {
@@ -36,23 +32,7 @@ public:
         // The rows of a KLT are the principal components: everything is diagonal.
         if (d_is_klt)
             return;
-        const size_t n = d_p.cols / 2;
-        const float_array basis = model.read("decoder/basis", { 0, n, 2 });
-        const size_t components = 2 * basis.shape[0];
-        d_basis.is_complex = true;
-        d_basis.rows = components;
-        d_basis.cols = d_p.cols;
-        d_basis.w = split_complex_rows(basis, basis.shape[0]);
-        const float_array variance = model.read("decoder/variance", { components });
-        const float_array floor = model.read("decoder/floor", { 1 });
-        d_floor = floor.data[0];
-        d_variance = Eigen::Map<const Eigen::VectorXf>(variance.data.data(), components)
-                         .cast<double>();
-        d_variance.array() -= d_floor;
-        if (!(d_floor >= 0) || !(d_variance.minCoeff() >= 0))
-            throw std::invalid_argument(model.path() +
-                                        ": 'decoder/floor' is negative or above a value "
-                                        "of 'decoder/variance'");
+        d_estimate = std::make_unique<mmse_estimate>(model, d_p.cols, noise_variance);
         matrix(d_p.rows);
     }
 
@@ -77,45 +57,21 @@ public:
     }
 
 private:
-    static double_matrix rows_of(const projection& p, size_t m)
-    {
-        double_matrix rows(m, p.cols);
-        Eigen::VectorXf unit = Eigen::VectorXf::Zero(m), row(p.cols);
-        for (size_t r = 0; r < m; r++) {
-            unit[r] = 1;
-            p.multiply_transposed(unit.data(), row.data(), m);
-            rows.row(r) = row.cast<double>();
-            unit[r] = 0;
-        }
-        return rows;
-    }
-
-    // The transpose of R W^T (W R W^T + D)^-1 for a codeword of m values, m x cols. Made
+    // The transpose of the estimate's matrix for a codeword of m values, m x cols. Made
     // once for every m that occurs.
-    const row_matrix& matrix(size_t m)
+    const mmse_estimate::matrix& matrix(size_t m)
     {
         auto found = d_matrices.find(m);
-        if (found != d_matrices.end())
-            return found->second;
-        const double_matrix w = rows_of(d_p, m), basis = rows_of(d_basis, d_basis.rows);
-        double_matrix cross = w * basis.transpose() * d_variance.asDiagonal() * basis;
-        cross += d_floor * w;
-        Eigen::MatrixXd s = cross * w.transpose();
-        // A small load keeps the system regular where W has dependent rows.
-        const Eigen::VectorXd diagonal = s.diagonal();
-        s.diagonal() += d_noise_variance * diagonal;
-        s.diagonal().array() += 1e-9 * diagonal.mean();
-        const row_matrix result = s.llt().solve(cross).cast<float>();
-        return d_matrices.emplace(m, result).first->second;
+        if (found == d_matrices.end())
+            found = d_matrices.emplace(m, d_estimate->transposed(d_p, m)).first;
+        return found->second;
     }
 
     const projection d_p;
     const bool d_is_klt;
     const float d_noise_variance;
-    projection d_basis;
-    Eigen::VectorXd d_variance;
-    double d_floor = 0;
-    std::map<size_t, row_matrix> d_matrices;
+    std::unique_ptr<mmse_estimate> d_estimate;
+    std::map<size_t, mmse_estimate::matrix> d_matrices;
 };
 
 } // namespace

@@ -28,6 +28,8 @@ constexpr uint64_t largest_file = uint64_t(1) << 30;
 constexpr uint64_t undefined_address = ~uint64_t(0);
 // Far more than a model's groups have; ends searches in trees that bite their tails.
 constexpr int most_tree_nodes = 1024;
+// Ends of lists of names.
+constexpr uint64_t longest_name = 64, most_names = 64;
 
 enum message_type : unsigned {
     dataspace = 0x01,
@@ -188,9 +190,8 @@ std::vector<h5_reader::message> h5_reader::messages(uint64_t header) const
 
 bool h5_reader::search_tree(uint64_t node,
                             span names,
-                            const std::string& name,
                             int& nodes_left,
-                            uint64_t& child) const
+                            const visitor& visit) const
 {
     if (nodes_left-- == 0)
         fail("is damaged: a group has too many nodes");
@@ -201,15 +202,9 @@ bool h5_reader::search_tree(uint64_t node,
         for (uint64_t i = 0; i < count; i++) {
             const span entry = part(entries, 40 * i, 40);
             const uint64_t offset = number(entry, 0, 8);
-            // The name with the zero that ends it, if there is room for it.
-            if (offset >= names.size || names.size - offset <= name.size() ||
-                std::memcmp(names.data + offset, name.c_str(), name.size() + 1) != 0)
-                continue;
-            // Type 2 is a symbolic link.
-            if (number(entry, 16, 4) == 2)
-                return false;
-            child = number(entry, 8, 8);
-            return true;
+            if (offset < names.size &&
+                visit({ names.data + offset, names.size - offset }, entry))
+                return true;
         }
         return false;
     }
@@ -219,15 +214,13 @@ bool h5_reader::search_tree(uint64_t node,
         fail("is damaged: a group's tree is of another type");
     const uint64_t count = number(head, 6, 2);
     const span children = at(node + 24, 16 * count + 8);
-    for (uint64_t i = 0; i < count; i++) {
-        const uint64_t next = number(children, 16 * i + 8, 8);
-        if (search_tree(next, names, name, nodes_left, child))
+    for (uint64_t i = 0; i < count; i++)
+        if (search_tree(number(children, 16 * i + 8, 8), names, nodes_left, visit))
             return true;
-    }
     return false;
 }
 
-bool h5_reader::find_child(uint64_t group, const std::string& name, uint64_t& child) const
+bool h5_reader::search_group(uint64_t group, const visitor& visit) const
 {
     for (const message& m : messages(group)) {
         if (m.type != symbol_table)
@@ -236,9 +229,42 @@ bool h5_reader::find_child(uint64_t group, const std::string& name, uint64_t& ch
         check_signature(heap, "HEAP");
         const span names = at(number(heap, 24, 8), number(heap, 8, 8));
         int nodes_left = most_tree_nodes;
-        return search_tree(number(m.body, 0, 8), names, name, nodes_left, child);
+        return search_tree(number(m.body, 0, 8), names, nodes_left, visit);
     }
     return false; // no group
+}
+
+bool h5_reader::find_child(uint64_t group, const std::string& name, uint64_t& child) const
+{
+    bool found = false;
+    search_group(group, [&](span from, span entry) {
+        // The name with the zero that ends it, if there is room for it.
+        if (from.size <= name.size() ||
+            std::memcmp(from.data, name.c_str(), name.size() + 1) != 0)
+            return false;
+        // Type 2 is a symbolic link.
+        found = number(entry, 16, 4) != 2;
+        if (found)
+            child = number(entry, 8, 8);
+        return true;
+    });
+    return found;
+}
+
+std::vector<std::string> h5_reader::names(const std::string& group) const
+{
+    std::vector<std::string> found;
+    uint64_t object;
+    if (!find(group, object))
+        return found;
+    search_group(object, [&](span from, span) {
+        std::string name;
+        for (uint64_t i = 0; i < from.size && from.data[i] && i < longest_name; i++)
+            name += from.data[i] >= 32 && from.data[i] < 127 ? from.data[i] : '?';
+        found.push_back(name);
+        return found.size() == most_names;
+    });
+    return found;
 }
 
 bool h5_reader::find(const std::string& name, uint64_t& object) const

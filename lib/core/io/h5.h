@@ -9,6 +9,7 @@
 #define INCLUDED_CSIFEEDBACK_H5_H
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -56,6 +57,9 @@ public:
     const std::string& path() const { return d_path; }
     //! Whether there is a group or array of this name, such as "encoder/W".
     bool has(const std::string& name) const;
+    //! Names of the groups and arrays of a group, in the order of the file; none if there
+    //! is no such group. Characters that do not print are '?'.
+    std::vector<std::string> names(const std::string& group) const;
     //! Whether the root has this attribute.
     bool has_attribute(const std::string& name) const;
     //! A text attribute of the root.
@@ -106,11 +110,12 @@ private:
 
     std::vector<message> messages(uint64_t header) const;
     bool find_child(uint64_t group, const std::string& name, uint64_t& child) const;
-    bool search_tree(uint64_t node,
-                     span names,
-                     const std::string& name,
-                     int& nodes_left,
-                     uint64_t& child) const;
+    // Called with the rest of a group's names from an entry's on, and the entry itself;
+    // ends the search by returning true.
+    using visitor = std::function<bool(span name, span entry)>;
+    bool search_group(uint64_t group, const visitor& visit) const;
+    bool
+    search_tree(uint64_t node, span names, int& nodes_left, const visitor& visit) const;
     bool find(const std::string& name, uint64_t& object) const;
     bool find_attribute(const std::string& name, attribute& found) const;
     std::vector<uint64_t> shape_of(span space) const;

@@ -106,6 +106,10 @@ public:
         return d_file.has_attribute(name) ? d_file.text(name) : "";
     }
     bool has(const std::string& name) const override { return d_file.has(name); }
+    std::vector<std::string> names(const std::string& group) const override
+    {
+        return d_file.names(group);
+    }
     float_array read(const std::string& name,
                      const std::vector<size_t>& shape) const override
     {

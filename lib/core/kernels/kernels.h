@@ -26,6 +26,34 @@ struct complex_rows {
     size_t stride;
 };
 
+//! Elements of a vector that the kernels of the element-wise LSTM take at a time.
+//! Features of a block lie one after the other: feature k of element e is at k *
+//! l2o_block + e.
+constexpr size_t l2o_block = 64;
+
+//! A layer of an LSTM.
+struct lstm_weights {
+    //! For each hidden unit the biases of its gates i, f, g and o, then their weights of
+    //! the first input, of the second ..., and of each hidden unit.
+    const float* weights;
+    size_t inputs;
+    size_t hidden;
+};
+
+//! What the update of a block of elements, Csi-L2O eq. (19), needs.
+struct l2o_elements {
+    const float* x;  //!< l2o_block values each
+    const float* gx; //!< the gradient at x, divided by L
+    const float* y;
+    const float* gy;
+    //! The MLP's outputs for p, a, b, b1 and b2, 5 features; p and a are replaced by what
+    //! they become.
+    float* heads;
+    float p, a, b;         //!< are added to the MLP's outputs
+    const int* activation; //!< of p, a and b: 0 none, 1 sigmoid, 2 2 sigmoid, 3 tanh
+    float* u;              //!< output
+};
+
 //! The kernels for one instruction set.
 struct kernel_table {
     const char* name; //!< for example "avx2"
@@ -162,6 +190,133 @@ struct kernel_table {
                                 float threshold,
                                 float* out,
                                 size_t n);
+
+    /*!
+     * \brief c = start + a b, and with relu max(c, 0), where a NaN stays a NaN.
+     *
+     * Every value of c is the same whatever the number of rows.
+     * \param a     rows x depth values, rows a_stride apart
+     * \param b     depth x cols values, rows b_stride apart
+     * \param start what is added to, rows start_stride apart (0: the same for every
+     *              row), or null: zeros; may be c
+     * \param c     output, rows c_stride apart
+     * \param cols  a multiple of 16
+     */
+    void (*gemm)(const float* a,
+                 size_t a_stride,
+                 const float* b,
+                 size_t b_stride,
+                 const float* start,
+                 size_t start_stride,
+                 float* c,
+                 size_t c_stride,
+                 size_t rows,
+                 size_t depth,
+                 size_t cols,
+                 bool relu);
+
+    /*!
+     * \brief c += a b^T: c[i][j] += sum over k of a[i][k] b[j][k].
+     *
+     * Every value of c is the same whatever the number of rows.
+     * \param a     a_rows x depth values, rows a_stride apart
+     * \param b     b_rows x depth values, rows b_stride apart
+     * \param c     a_rows x b_rows values, rows c_stride apart, changed
+     * \param depth a multiple of 16
+     */
+    void (*add_dot_products)(const float* a,
+                             size_t a_stride,
+                             const float* b,
+                             size_t b_stride,
+                             float* c,
+                             size_t c_stride,
+                             size_t a_rows,
+                             size_t b_rows,
+                             size_t depth);
+
+    /*!
+     * \brief In every row, soft(x, threshold) as in soft_threshold_step(), of which the
+     * `keep` entries of largest magnitude stay and the others become zero.
+     *
+     * Of entries of equal magnitude the first ones stay. A NaN counts as largest.
+     * \param x         rows x cols values, rows stride apart, changed
+     * \param threshold >= 0, finite
+     * \param keep      0: all
+     */
+    void (*soft_threshold_top)(
+        float* x, size_t stride, size_t rows, size_t cols, float threshold, size_t keep);
+
+    /*!
+     * \brief One step of an LSTM layer for a block of elements.
+     *
+     * Errors of the sigmoids and hyperbolic tangents are below 1e-6; they saturate within
+     * 1e-6 for any argument, and a NaN stays a NaN.
+     * \param x       input, layer.inputs features
+     * \param h       hidden state, which is the output, layer.hidden features, changed
+     * \param c       cell state, likewise
+     * \param scratch work space, likewise
+     * \param first   takes the states as zero, whatever they hold
+     */
+    void (*lstm)(const lstm_weights& layer,
+                 const float* x,
+                 float* h,
+                 float* c,
+                 float* scratch,
+                 bool first);
+
+    //! u = (1 - b) (x - p gx) + b (y - p gy) - b1 with p = activation(p + output), and so
+    //! on, for a block of elements: Csi-L2O eq. (19). Errors as in lstm().
+    void (*l2o_update)(const l2o_elements& elements);
+
+    /*!
+     * \brief next = u + gamma (v - u); y = next + a (next - x); x = next.
+     * \param u, v n values each
+     * \param x, y n values each, changed
+     */
+    void (*l2o_momentum)(const float* u,
+                         const float* v,
+                         float gamma,
+                         float a,
+                         float* x,
+                         float* y,
+                         size_t n);
+
+    //! The same for a block of elements with a, and b2, which is added to y, from the
+    //! features 1 and 4 of `heads`.
+    void (*l2o_momentum_by_element)(const float* u,
+                                    const float* v,
+                                    float gamma,
+                                    const float* heads,
+                                    float* x,
+                                    float* y);
+
+    //! out = soft(u, max(scale p, 0)) with a threshold for each of n values.
+    void (*soft_threshold_each)(
+        const float* u, const float* p, float scale, float* out, size_t n);
+
+    /*!
+     * \brief Rows [re, im] of complex values become [im, -re], -j times them.
+     * \param x      rows of 2 * half values, stride apart
+     * \param out    output, likewise
+     */
+    void (*quarter_turn)(
+        const float* x, size_t half, size_t stride, size_t rows, float* out);
+
+    /*!
+     * \brief out = y + scale times the rows [re, im] of
+     * re = re(p) - im(q), im = im(p) + re(q): p + j q.
+     * \param y      rows of 2 * half values, stride apart, or null: zeros
+     * \param p, q   likewise
+     * \param out    output, likewise; may be y or p
+     */
+    void (*add_complex_parts)(const float* y,
+                              const float* p,
+                              const float* q,
+                              float scale,
+                              size_t half,
+                              size_t stride,
+                              size_t rows,
+                              float* out);
 };
 
 //! The fastest kernels that this processor runs.

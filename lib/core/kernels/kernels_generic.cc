@@ -20,7 +20,17 @@ const kernel_table kernels_generic = { "generic",
                                        ::add_chosen_rows,
                                        ::add_chosen_rows_complex,
                                        ::sum_of_products,
-                                       ::soft_threshold_step };
+                                       ::soft_threshold_step,
+                                       ::gemm,
+                                       ::add_dot_products,
+                                       ::soft_threshold_top,
+                                       ::lstm,
+                                       ::l2o_update,
+                                       ::l2o_momentum,
+                                       ::l2o_momentum_by_element,
+                                       ::soft_threshold_each,
+                                       ::quarter_turn,
+                                       ::add_complex_parts };
 
 } // namespace csifeedback
 } // namespace gr

@@ -594,3 +594,5 @@ void soft_threshold_step(const float* h,
 }
 
 } // namespace
+
+#include "kernels/l2o_impl.h"

@@ -1,0 +1,77 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_L2O_DECODER_H
+#define INCLUDED_CSIFEEDBACK_L2O_DECODER_H
+
+#include <gnuradio/csifeedback/decoder.h>
+#include <gnuradio/csifeedback/model_file.h>
+#include <string>
+
+namespace gr {
+namespace csifeedback {
+
+/*!
+ * \brief The learned decoder of Csi-L2O, and with other arrays that of MS4L2O.
+ *
+ * For a codeword s of m values, with W the first m rows of the encoder's matrix,
+ * L = ||W||_2^2 and grad f(z) = W^T (W z - s), each iteration is Csi-L2O eq. (19),
+ *
+ *     x^ = x - p/L grad f(x)
+ *     y^ = y - p/L grad f(y)
+ *     u  = (1 - b) x^ + b y^ - b1
+ *     x' = u + gamma (prox(u) - u)
+ *     y' = x' + a (x' - x) + b2
+ *
+ * prox(u) takes each delay row [Re u, Im u] (2 nt values) through the learned sparse
+ * transform, eq. (10): f_i(top_G(soft(f_t(row), theta))). Both f are linear layers with
+ * ReLU between them. A model without transform has soft(u, p theta / L) instead, where a
+ * threshold below zero counts as zero. p, a and b are learned numbers of the iteration;
+ * with an LSTM they and b1, b2 come element by element from eq. (20): the LSTM's inputs
+ * are x_e and grad f(x)_e / L, an MLP makes the five outputs of its state, to which the
+ * numbers are added. Without one, b = 1 and b1 = b2 = 0. At the end
+ * x - consistency / L grad f(x) is the result.
+ *
+ * The numbers are interpolated over log2(m) between the code sizes that were trained, so
+ * that one model decodes every length. The arrays of the model file are those of the
+ * group `l2o/<profile>/`; docs/files.md lists them. Sizes are taken from the file: any
+ * na, nt, hidden size, number of LSTM and transform layers, iterations and G.
+ *
+ * A codeword that is zero, not finite or so large that floats overflow decodes to zero.
+ * Several codewords are decoded faster together than one by one, since they share each
+ * pass over W and the weights. Results are the same.
+ */
+class CSIFEEDBACK_API l2o_decoder : public decoder
+{
+public:
+    /*!
+     * \brief Makes the decoder of a model file.
+     *
+     * What depends on the length of a codeword (L, and the first estimate's matrix) is
+     * found here for code_size, and for others when a codeword of that length comes
+     * first. \param model      the file \param code_size  longest codeword, 1 to the rows
+     * of W; 0: all of them \param profile    which decoder of the file, for example
+     * "realtime" or "paper" \param iterations 1 to 100000, those beyond the trained ones
+     * use the parameters of the last; 0: as many as were trained \param tolerance  stops
+     * once an iteration changes x by less than this, relative to
+     *                   ||x||, 0 to 1; 0: never. With another, codewords are decoded one
+     *                   by one.
+     * \throws std::invalid_argument if a parameter is out of range, the file lacks the
+     *         profile, or arrays do not fit each other; the text names the array and what
+     *         is allowed, or the profiles of the file and what it was trained for
+     */
+    static decoder::sptr make(model_file::sptr model,
+                              int code_size = 0,
+                              const std::string& profile = "realtime",
+                              int iterations = 0,
+                              float tolerance = 0);
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_L2O_DECODER_H */

@@ -1,0 +1,570 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "check.h"
+#include "codec/l2o_model.h"
+#include "codec/mmse.h"
+#include "codec/projection.h"
+#include "codec/projection_tiles.h"
+#include "kernels/kernels.h"
+#include <gnuradio/csifeedback/l2o_decoder.h>
+#include <volk/volk.h>
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+
+namespace gr {
+namespace csifeedback {
+
+namespace {
+
+// Codewords that are decoded together at most, and bytes of their LSTM's states.
+constexpr size_t most_together = 8;
+constexpr size_t state_bytes = size_t(4) << 20;
+constexpr size_t most_state_bytes = size_t(1) << 30;
+// Bytes of W that stay in the cache from the gradient to the next projection.
+constexpr size_t cached_bytes = size_t(512) << 10;
+// Delay rows that go through all layers of the transform at a time.
+constexpr size_t rows_together = 32;
+
+class l2o_decoder_impl : public l2o_decoder
+{
+public:
+    l2o_decoder_impl(const model_file& model,
+                     int code_size,
+                     const std::string& profile,
+                     int iterations,
+                     float tolerance)
+        : d_p(projection::load("l2o_decoder", model, code_size)),
+          d_model(model, profile),
+          d_layout(d_p.na, d_p.nt),
+          d_w(d_p, d_layout),
+          d_iterations(iterations ? iterations : d_model.iterations()),
+          d_tolerance(tolerance),
+          d_state_size(l2o_block * (2 * d_model.hidden * d_model.lstm.size() + 1))
+    {
+        check_range("l2o_decoder", "iterations", iterations, 0, 100000);
+        check_range("l2o_decoder", "tolerance", tolerance, 0.0f, 1.0f);
+        if (d_model.start == 2 && d_p.codec != "klt")
+            d_estimate = std::make_unique<mmse_estimate>(model, d_p.cols, 0.0f);
+        const size_t blocks = d_layout.size / l2o_block,
+                     bytes = blocks * d_state_size * 4;
+        if (d_model.hidden && bytes > most_state_bytes)
+            throw_bad("l2o_decoder", "memory of the LSTM's states", bytes, "1 GiB");
+        d_together = d_tolerance > 0 ? 1 : most_together;
+        if (d_model.hidden)
+            d_together = std::min(d_together, std::max<size_t>(1, state_bytes / bytes));
+
+        const size_t vectors = d_together * d_w.planes();
+        d_x.resize(vectors * d_layout.size, 0.0f);
+        d_y.resize(vectors * d_layout.size, 0.0f);
+        d_gx.resize(vectors * d_layout.size, 0.0f);
+        d_gy.resize(vectors * d_layout.size, 0.0f);
+        d_u.resize(d_together * d_layout.size, 0.0f);
+        d_v.resize(d_together * d_layout.size, 0.0f);
+        d_code.resize(vectors * d_w.code_stride(), 0.0f);
+        d_projected_x.resize(vectors * d_w.code_stride(), 0.0f);
+        d_projected_y.resize(vectors * d_w.code_stride(), 0.0f);
+        d_next_x.resize(vectors * d_w.code_stride(), 0.0f);
+        d_next_y.resize(vectors * d_w.code_stride(), 0.0f);
+        if (d_tolerance > 0)
+            d_before.resize(d_layout.size);
+        size_t widest = 0;
+        for (const auto* layers : { &d_model.forward, &d_model.inverse })
+            for (const l2o_layer& layer : *layers)
+                widest = std::max(widest, layer.stride);
+        for (auto& rows : d_rows)
+            rows.resize(widest * rows_together, 0.0f);
+        if (d_model.hidden) {
+            d_state.resize(d_together * blocks * d_state_size, 0.0f);
+            // Biases are the weights of a feature that is one.
+            for (size_t at = d_state_size; at <= d_state.size(); at += d_state_size)
+                std::fill_n(d_state.begin() + at - l2o_block, l2o_block, 1.0f);
+            d_scratch.resize((d_model.hidden + 1) * l2o_block, 1.0f);
+            d_heads.resize(d_together * blocks * 5 * l2o_block, 0.0f);
+        }
+        const float norm = prepare(d_p.rows).norm;
+        if (!(norm > 0 && std::isfinite(norm)))
+            throw_bad("l2o_decoder", "||W||^2", norm, "more than 0, finite");
+    }
+
+    std::string name() const override
+    {
+        return d_p.codec == "ms4l2o" ? "ms4l2o" : "csi-l2o";
+    }
+    uint8_t codec_id() const override { return d_p.codec_id; }
+    uint16_t model_id() const override { return d_p.model_id; }
+    int na() const override { return d_p.na; }
+    int nt() const override { return d_p.nt; }
+    int code_size() const override { return d_p.rows; }
+
+    void decode(const float* s, int m, float* h_vec) override
+    {
+        decode_batch(s, m, h_vec, 1);
+    }
+
+    void decode_batch(const float* s, int m, float* h_vec, int count) override
+    {
+        const length& l = prepare(m);
+        for (size_t left = count; left > 0;) {
+            const size_t n = std::min(left, d_together);
+            decode_together(l, s, h_vec, n);
+            s += n * m;
+            h_vec += n * d_p.cols;
+            left -= n;
+        }
+    }
+
+private:
+    // What belongs to the codewords of m values.
+    struct length {
+        size_t m;
+        float norm; // L = ||W||_2^2 of the first m rows
+        float consistency;
+        std::vector<l2o_parameters> parameters; // by iteration
+        std::unique_ptr<projection_tiles> start;
+        size_t columns; // of W that stay in the cache
+    };
+
+    const length& prepare(size_t m)
+    {
+        const auto found = d_lengths.find(m);
+        if (found != d_lengths.end())
+            return found->second;
+        length l;
+        l.m = m;
+        l.norm = largest_eigenvalue(m, [&](const float* x, float* y) {
+            d_w.split(x, d_code.data(), m);
+            d_w.multiply_transposed(
+                d_code.data(), d_w.planes(), m, d_gy.data(), 0, d_layout.size);
+            combine(nullptr, d_gy.data(), 1, 0, d_layout.na, d_y.data());
+            turn(d_y.data(), 0, d_layout.na);
+            std::fill_n(d_code.begin(), d_w.planes() * d_w.code_stride(), 0.0f);
+            d_w.multiply_add(
+                d_y.data(), d_w.planes(), m, d_code.data(), 0, d_layout.size);
+            d_w.join(d_code.data(), y, m);
+        });
+        l.consistency = d_model.consistency(m);
+        l.parameters = d_model.parameters(m);
+        if (d_estimate)
+            l.start =
+                std::make_unique<projection_tiles>(d_estimate->vectors(d_p, m), d_layout);
+        const size_t tile_bytes = d_w.column_bytes(m) * d_w.tile();
+        l.columns = d_w.tile() * std::max<size_t>(1, cached_bytes / tile_bytes);
+        return d_lengths.emplace(m, std::move(l)).first->second;
+    }
+
+    void decode_together(const length& l, const float* s, float* h_vec, size_t n)
+    {
+        const size_t vector = d_w.planes() * d_layout.size,
+                     code = d_w.planes() * d_w.code_stride();
+        for (size_t i = 0; i < n; i++)
+            d_w.split(s + i * l.m, d_code.data() + i * code, l.m);
+        begin(l, s, n);
+        for (int t = 0; t < d_iterations; t++) {
+            iterate(l, t, n);
+            if (d_tolerance > 0 && t + 1 < d_iterations && converged())
+                break;
+        }
+        if (l.consistency != 0) {
+            project(l, d_x, n, d_projected_x);
+            residual(l, d_projected_x, n);
+            gradient(l, d_projected_x, n, 0, d_layout.size, d_gx);
+            for (size_t i = 0; i < n; i++)
+                combine(d_x.data() + i * vector,
+                        d_gx.data() + i * vector,
+                        -l.consistency / l.norm,
+                        0,
+                        d_layout.na,
+                        d_x.data() + i * vector);
+        }
+        for (size_t i = 0; i < n; i++) {
+            d_layout.to_h_vec(d_x.data() + i * vector, h_vec);
+            const float* first = s + i * l.m;
+            if (!std::isfinite(squared_norm(h_vec, d_p.cols)) ||
+                std::all_of(first, first + l.m, [](float x) { return x == 0; }))
+                std::fill_n(h_vec, d_p.cols, 0.0f);
+            h_vec += d_p.cols;
+        }
+    }
+
+    // x = y = the first estimate, and the projection of y.
+    void begin(const length& l, const float* s, size_t n)
+    {
+        // All of them, whatever an overflow has left.
+        std::fill(d_x.begin(), d_x.end(), 0.0f);
+        std::fill(d_y.begin(), d_y.end(), 0.0f);
+        if (d_model.start == 0) {
+            std::fill(d_projected_y.begin(), d_projected_y.end(), 0.0f);
+            return;
+        }
+        const projection_tiles& w = l.start ? *l.start : d_w;
+        const size_t code = w.planes() * w.code_stride();
+        for (size_t i = 0; i < n; i++)
+            w.split(s + i * l.m, d_projected_x.data() + i * code, l.m);
+        w.multiply_transposed(
+            d_projected_x.data(), n * w.planes(), l.m, d_gx.data(), 0, d_layout.size);
+        const size_t vector = d_w.planes() * d_layout.size;
+        for (size_t i = 0; i < n; i++) {
+            float* y = d_y.data() + i * vector;
+            combine_parts(w.planes(),
+                          nullptr,
+                          d_gx.data() + i * w.planes() * d_layout.size,
+                          d_model.start == 1 ? 1 / l.norm : 1,
+                          0,
+                          d_layout.na,
+                          y);
+            std::copy_n(y, d_layout.size, d_x.data() + i * vector);
+        }
+        project(l, d_y, n, d_projected_y);
+    }
+
+    // One iteration; leaves the projections of the next x and y.
+    void iterate(const length& l, size_t t, size_t n)
+    {
+        const l2o_parameters& p = l.parameters[std::min(t, l.parameters.size() - 1)];
+        const bool last = t + 1 == size_t(d_iterations), both = d_model.hidden > 0;
+        residual(l, d_projected_y, n);
+        if (both && t > 0)
+            residual(l, d_projected_x, n);
+        if (d_tolerance > 0)
+            std::copy_n(d_x.begin(), d_layout.size, d_before.begin());
+        std::fill(d_next_x.begin(), d_next_x.end(), 0.0f);
+        std::fill(d_next_y.begin(), d_next_y.end(), 0.0f);
+        for (size_t begin = 0; begin < d_layout.size; begin += l.columns) {
+            const size_t end = std::min(begin + l.columns, d_layout.size);
+            gradient(l, d_projected_y, n, begin, end, d_gy);
+            if (both && t > 0)
+                gradient(l, d_projected_x, n, begin, end, d_gx);
+            for (size_t i = 0; i < n; i++)
+                update(l, p, t, i, begin, end, last);
+            if (last)
+                continue;
+            d_w.multiply_add(
+                d_y.data(), n * d_w.planes(), l.m, d_next_y.data(), begin, end);
+            if (both)
+                d_w.multiply_add(
+                    d_x.data(), n * d_w.planes(), l.m, d_next_x.data(), begin, end);
+        }
+        std::swap(d_next_x, d_projected_x);
+        std::swap(d_next_y, d_projected_y);
+    }
+
+    // Columns [begin, end) of the next x and y of codeword i.
+    void update(const length& l,
+                const l2o_parameters& p,
+                size_t t,
+                size_t i,
+                size_t begin,
+                size_t end,
+                bool last)
+    {
+        const size_t vector = d_w.planes() * d_layout.size;
+        float *x = d_x.data() + i * vector, *y = d_y.data() + i * vector,
+              *gx = d_gx.data() + i * vector, *gy = d_gy.data() + i * vector,
+              *u = d_u.data() + i * d_layout.size, *v = d_v.data() + i * d_layout.size;
+        float* heads = d_model.hidden ? d_heads.data() + i * 5 * d_layout.size : nullptr;
+        const size_t first = begin / d_layout.stride,
+                     rows = std::min(end / d_layout.stride, d_layout.na) - first;
+        const float step = 1 / l.norm;
+        if (d_model.hidden) {
+            combine(nullptr, gy, step, first, rows, gy);
+            if (t > 0)
+                combine(nullptr, gx, step, first, rows, gx);
+            for (size_t at = begin; at < end; at += l2o_block)
+                update_block(
+                    p, t == 0, i, at, x, t > 0 ? gx : gy, y, gy, heads + at * 5, u);
+            d_layout.clear_padding(u);
+        } else {
+            const float scale = activation(0, p.p) * step;
+            combine(y, gy, -scale, first, rows, u);
+        }
+        if (!d_model.forward.empty())
+            transform(p, t, u, first, rows, v);
+        else if (d_model.hidden)
+            for (size_t at = begin; at < end; at += l2o_block)
+                kernels().soft_threshold_each(
+                    u + at, heads + at * 5, p.threshold * step, v + at, l2o_block);
+        else {
+            std::copy(u + begin, u + end, v + begin);
+            const float threshold = p.threshold * activation(0, p.p) * step;
+            kernels().soft_threshold_top(
+                v + begin, end - begin, 1, end - begin, std::max(threshold, 0.0f), 0);
+        }
+        if (d_model.hidden)
+            for (size_t at = begin; at < end; at += l2o_block)
+                kernels().l2o_momentum_by_element(
+                    u + at, v + at, p.gamma, heads + at * 5, x + at, y + at);
+        else
+            kernels().l2o_momentum(u + begin,
+                                   v + begin,
+                                   p.gamma,
+                                   activation(1, p.a),
+                                   x + begin,
+                                   y + begin,
+                                   end - begin);
+        if (last)
+            return;
+        turn(y, first, rows);
+        if (d_model.hidden)
+            turn(x, first, rows);
+    }
+
+    // Eqs. (20) and (19) for a block of elements.
+    void update_block(const l2o_parameters& p,
+                      bool first,
+                      size_t i,
+                      size_t at,
+                      const float* x,
+                      const float* gx,
+                      const float* y,
+                      const float* gy,
+                      float* heads,
+                      float* u)
+    {
+        const size_t h = d_model.hidden, layers = d_model.lstm.size();
+        const size_t blocks = d_layout.size / l2o_block;
+        float* state = d_state.data() + (i * blocks + at / l2o_block) * d_state_size;
+        alignas(64) float input[2 * l2o_block];
+        std::copy_n(x + at, l2o_block, input);
+        std::copy_n(gx + at, l2o_block, input + l2o_block);
+        // Cell states first, then hidden states, that of the last layer with a feature
+        // that is one behind it.
+        const float* features = input;
+        float *cell = state, *hidden = state + layers * h * l2o_block;
+        for (size_t k = 0; k < layers; k++) {
+            const lstm_weights layer{ d_model.lstm[k].data(), k ? h : 2, h };
+            kernels().lstm(layer, features, hidden, cell, d_scratch.data(), first);
+            features = hidden;
+            hidden += h * l2o_block;
+            cell += h * l2o_block;
+        }
+        kernels().gemm(d_model.mlp.data(),
+                       h + 1,
+                       features,
+                       l2o_block,
+                       nullptr,
+                       0,
+                       d_scratch.data(),
+                       l2o_block,
+                       h,
+                       h + 1,
+                       l2o_block,
+                       true);
+        kernels().gemm(d_model.heads.data(),
+                       h + 1,
+                       d_scratch.data(),
+                       l2o_block,
+                       nullptr,
+                       0,
+                       heads,
+                       l2o_block,
+                       5,
+                       h + 1,
+                       l2o_block,
+                       false);
+        kernels().l2o_update({ x + at,
+                               gx + at,
+                               y + at,
+                               gy + at,
+                               heads,
+                               p.p,
+                               p.a,
+                               p.b,
+                               d_model.activation,
+                               u + at });
+    }
+
+    // The learned sparse transform, threshold and inverse of some delay rows.
+    void transform(const l2o_parameters& p,
+                   size_t t,
+                   const float* u,
+                   size_t first,
+                   size_t rows,
+                   float* v)
+    {
+        for (size_t r = first; r < first + rows; r += rows_together) {
+            const size_t n = std::min(rows_together, first + rows - r);
+            const float* from = u + r * d_layout.stride;
+            size_t from_stride = d_layout.stride;
+            size_t into = 0;
+            for (const l2o_layer& layer : d_model.forward) {
+                const bool last = &layer == &d_model.forward.back();
+                layer.apply(
+                    from, from_stride, d_rows[into].data(), layer.stride, n, t, !last);
+                from = d_rows[into].data();
+                from_stride = layer.stride;
+                into = 1 - into;
+            }
+            const l2o_layer& middle = d_model.forward.back();
+            kernels().soft_threshold_top(d_rows[1 - into].data(),
+                                         middle.stride,
+                                         n,
+                                         middle.outputs,
+                                         p.threshold,
+                                         d_model.keep);
+            for (const l2o_layer& layer : d_model.inverse) {
+                const bool last = &layer == &d_model.inverse.back();
+                float* to = last ? v + r * d_layout.stride : d_rows[into].data();
+                layer.apply(from, from_stride, to, layer.stride, n, t, !last);
+                from = to;
+                from_stride = layer.stride;
+                into = 1 - into;
+            }
+        }
+    }
+
+    // Of projections, which become residuals.
+    void residual(const length& l, volk::vector<float>& projected, size_t n)
+    {
+        const size_t stride = d_w.code_stride();
+        for (size_t k = 0; k < n * d_w.planes() * stride; k++)
+            projected[k] -= d_code[k];
+        for (size_t i = 0; i < n; i++)
+            d_w.clear_rest(projected.data() + i * d_w.planes() * stride, l.m);
+    }
+
+    // The parts of W^T times residuals.
+    void gradient(const length& l,
+                  const volk::vector<float>& residuals,
+                  size_t n,
+                  size_t begin,
+                  size_t end,
+                  volk::vector<float>& g)
+    {
+        d_w.multiply_transposed(
+            residuals.data(), n * d_w.planes(), l.m, g.data(), begin, end);
+    }
+
+    // All of the projections of vectors.
+    void project(const length& l,
+                 volk::vector<float>& x,
+                 size_t n,
+                 volk::vector<float>& projected)
+    {
+        for (size_t i = 0; i < n; i++)
+            turn(x.data() + i * d_w.planes() * d_layout.size, 0, d_layout.na);
+        std::fill(projected.begin(), projected.end(), 0.0f);
+        d_w.multiply_add(
+            x.data(), n * d_w.planes(), l.m, projected.data(), 0, d_layout.size);
+    }
+
+    // The second part of a vector from the first.
+    void turn(float* x, size_t first, size_t rows) const
+    {
+        if (d_w.planes() == 2) {
+            x += first * d_layout.stride;
+            kernels().quarter_turn(
+                x, d_layout.nt, d_layout.stride, rows, x + d_layout.size);
+        }
+    }
+
+    // out = y + scale W^T s, or without y, for some rows from the parts g of W^T s.
+    void combine(const float* y,
+                 const float* g,
+                 float scale,
+                 size_t first,
+                 size_t rows,
+                 float* out) const
+    {
+        combine_parts(d_w.planes(), y, g, scale, first, rows, out);
+    }
+    void combine_parts(size_t planes,
+                       const float* y,
+                       const float* g,
+                       float scale,
+                       size_t first,
+                       size_t rows,
+                       float* out) const
+    {
+        const size_t at = first * d_layout.stride;
+        if (planes == 2) {
+            kernels().add_complex_parts(y ? y + at : nullptr,
+                                        g + at,
+                                        g + d_layout.size + at,
+                                        scale,
+                                        d_layout.nt,
+                                        d_layout.stride,
+                                        rows,
+                                        out + at);
+            return;
+        }
+        for (size_t i = at; i < at + rows * d_layout.stride; i++)
+            out[i] = (y ? y[i] : 0.0f) + scale * g[i];
+    }
+
+    float activation(size_t which, double x) const
+    {
+        switch (d_model.activation[which]) {
+        case 1:
+            return 1 / (1 + std::exp(-x));
+        case 2:
+            return 2 / (1 + std::exp(-x));
+        case 3:
+            return std::tanh(x);
+        default:
+            return x;
+        }
+    }
+
+    static float squared_norm(const float* x, size_t n)
+    {
+        float sum = 0;
+        volk_32f_x2_dot_prod_32f(&sum, x, x, n);
+        return sum;
+    }
+
+    bool converged()
+    {
+        for (size_t i = 0; i < d_layout.size; i++)
+            d_before[i] -= d_x[i];
+        return squared_norm(d_before.data(), d_layout.size) <=
+               d_tolerance * d_tolerance * squared_norm(d_x.data(), d_layout.size);
+    }
+
+    const projection d_p;
+    const l2o_model d_model;
+    const row_layout d_layout;
+    const projection_tiles d_w;
+    const int d_iterations;
+    const float d_tolerance;
+    const size_t d_state_size; // of a block of elements
+    size_t d_together;         // codewords
+    std::unique_ptr<mmse_estimate> d_estimate;
+    std::map<size_t, length> d_lengths;
+
+    // Of each codeword a vector, or two: d_w.planes().
+    volk::vector<float> d_x, d_y;
+    volk::vector<float> d_gx, d_gy; // gradients
+    volk::vector<float> d_u, d_v;   // always one
+    volk::vector<float> d_before;
+    // Codewords and projections, in the layout of d_w.
+    volk::vector<float> d_code;
+    volk::vector<float> d_projected_x, d_projected_y, d_next_x, d_next_y;
+    // Delay rows between the layers of the transform.
+    volk::vector<float> d_rows[2];
+    // Of each codeword and block of elements: the LSTM's states, and the MLP's outputs.
+    volk::vector<float> d_state, d_scratch, d_heads;
+};
+
+} // namespace
+
+decoder::sptr l2o_decoder::make(model_file::sptr model,
+                                int code_size,
+                                const std::string& profile,
+                                int iterations,
+                                float tolerance)
+{
+    if (!model)
+        throw std::invalid_argument("l2o_decoder: model is null");
+    return std::make_shared<l2o_decoder_impl>(
+        *model, code_size, profile, iterations, tolerance);
+}
+
+} // namespace csifeedback
+} // namespace gr

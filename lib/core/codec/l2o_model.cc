@@ -1,0 +1,292 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "codec/l2o_model.h"
+#include "kernels/kernels.h"
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+#include <stdexcept>
+
+namespace gr {
+namespace csifeedback {
+
+namespace {
+
+constexpr size_t lanes = 16; // of the largest registers
+// Columns of a layer's weights that lie together.
+constexpr size_t panel = 64;
+// Floats of all weights in the layout of the products.
+constexpr size_t most_weights = size_t(1) << 28;
+
+size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+// Reads the arrays of a profile.
+class reader
+{
+public:
+    reader(const model_file& model, const std::string& profile)
+        : d_model(model), d_group("l2o/" + profile + "/")
+    {
+        if (!model.has(d_group + "rates"))
+            no_profile(profile);
+    }
+
+    bool has(const std::string& name) const { return d_model.has(d_group + name); }
+    float_array read(const std::string& name, const std::vector<size_t>& shape) const
+    {
+        return d_model.read(d_group + name, shape);
+    }
+    template <typename T>
+    [[noreturn]] void
+    bad(const std::string& name, const T& value, const std::string& allowed) const
+    {
+        std::ostringstream text;
+        text << d_model.path() << ": '" << d_group << name << "' has " << value
+             << ", allowed is " << allowed;
+        throw std::invalid_argument(text.str());
+    }
+    // A whole number.
+    size_t number(const std::string& name, float value, size_t lo, size_t hi) const
+    {
+        if (!(value >= lo && value <= hi && value == std::floor(value)))
+            bad(name,
+                value,
+                std::to_string(lo) + " to " + std::to_string(hi) + ", whole");
+        return value;
+    }
+
+    // Layers <name>_0, <name>_1 ... for vectors of `inputs` values.
+    std::vector<l2o_layer>
+    layers(const std::string& name, size_t inputs, size_t iterations)
+    {
+        std::vector<l2o_layer> result;
+        for (;;) {
+            const std::string layer = name + "_" + std::to_string(result.size());
+            if (!has(layer + "_weight"))
+                return result;
+            const float_array weight = read(layer + "_weight", { 0, 0, inputs });
+            l2o_layer l;
+            l.units = weight.shape[0];
+            l.outputs = weight.shape[1];
+            l.inputs = inputs;
+            l.stride = round_up(l.outputs, lanes);
+            if (l.units != 1 && l.units != iterations)
+                bad(layer + "_weight",
+                    std::to_string(l.units) + " layers",
+                    "1 or one for each of the " + std::to_string(iterations) +
+                        " iterations");
+            d_weights += l.units * l.inputs * l.stride;
+            if (d_weights > most_weights)
+                bad(layer + "_weight",
+                    std::to_string(l.outputs) + " outputs",
+                    "less than 1 GiB for all layers");
+            const float_array bias = read(layer + "_bias", { l.units, l.outputs });
+            l.weights.resize(l.units * l.inputs * l.stride, 0.0f);
+            l.bias.resize(l.units * l.stride, 0.0f);
+            for (size_t u = 0; u < l.units; u++)
+                for (size_t o = 0; o < l.outputs; o++) {
+                    const size_t first = o / panel * panel,
+                                 width = std::min(panel, l.stride - first);
+                    const float* from = &weight.data[(u * l.outputs + o) * inputs];
+                    float* to =
+                        &l.weights[u * inputs * l.stride + first * inputs + (o - first)];
+                    for (size_t i = 0; i < inputs; i++)
+                        to[i * width] = from[i];
+                    l.bias[u * l.stride + o] = bias.data[u * l.outputs + o];
+                }
+            result.push_back(std::move(l));
+            inputs = result.back().outputs;
+        }
+    }
+
+    // Rows of weights, each with its bias behind it.
+    volk::vector<float> with_bias(const std::string& name, size_t rows, size_t cols) const
+    {
+        const float_array weight = read(name + "_weight", { rows, cols }),
+                          bias = read(name + "_bias", { rows });
+        volk::vector<float> result(rows * (cols + 1));
+        for (size_t r = 0; r < rows; r++) {
+            std::copy_n(
+                weight.data.begin() + r * cols, cols, result.begin() + r * (cols + 1));
+            result[r * (cols + 1) + cols] = bias.data[r];
+        }
+        return result;
+    }
+
+private:
+    [[noreturn]] void no_profile(const std::string& profile) const
+    {
+        std::string profiles;
+        for (const std::string& name : d_model.names("l2o"))
+            profiles += (profiles.empty() ? "" : ", ") + name;
+        std::string text = "l2o_decoder: profile is " + profile + ", but " +
+                           d_model.path() + " has " +
+                           (profiles.empty() ? "none" : profiles) + "; it is a '" +
+                           d_model.codec() + "' model";
+        const std::string channel = d_model.text("channel"),
+                          command = d_model.text("command");
+        if (!channel.empty())
+            text += " for channel " + channel;
+        if (!command.empty())
+            text += ", made by: " + command;
+        throw std::invalid_argument(text);
+    }
+
+    const model_file& d_model;
+    const std::string d_group;
+    size_t d_weights = 0;
+};
+
+float softplus(double x) { return x > 30 ? x : std::log1p(std::exp(x)); }
+
+} // namespace
+
+void l2o_layer::apply(const float* x,
+                      size_t x_stride,
+                      float* y,
+                      size_t y_stride,
+                      size_t rows,
+                      size_t iteration,
+                      bool relu) const
+{
+    const size_t unit = std::min(iteration, units - 1);
+    const float* from = weights.data() + unit * inputs * stride;
+    const float* start = bias.data() + unit * stride;
+    for (size_t at = 0; at < stride; at += panel) {
+        const size_t width = std::min(panel, stride - at);
+        kernels().gemm(x,
+                       x_stride,
+                       from + at * inputs,
+                       width,
+                       start + at,
+                       0,
+                       y + at,
+                       y_stride,
+                       rows,
+                       inputs,
+                       width,
+                       relu);
+    }
+}
+
+l2o_model::l2o_model(const model_file& model, const std::string& profile)
+{
+    reader file(model, profile);
+    d_rates = file.read("rates", { 0 }).data;
+    const size_t rates = d_rates.size();
+    for (size_t i = 0; i < rates; i++)
+        if (!(d_rates[i] >= (i ? d_rates[i - 1] : 1)) ||
+            (i && d_rates[i] == d_rates[i - 1]))
+            file.bad("rates", d_rates[i], "code sizes from 1 on, ascending");
+    const float_array p = file.read("p", { rates, 0 });
+    d_iterations = p.shape[1];
+    d_p = p.data;
+    d_a = file.read("a", { rates, d_iterations }).data;
+    d_b = file.read("b", { rates, d_iterations }).data;
+    d_theta = file.read("theta", { rates, d_iterations }).data;
+    d_gamma = file.read("gamma", { rates, d_iterations }).data;
+    d_consistency = file.read("consistency", { rates }).data;
+    const float_array kinds = file.read("activation", { 3 });
+    for (size_t i = 0; i < 3; i++)
+        activation[i] = file.number("activation", kinds.data[i], 0, 3);
+    start = file.number("start", file.read("start", { 1 }).data[0], 0, 2);
+
+    const size_t row = 2 * size_t(model.nt());
+    forward = file.layers("transform_forward", row, d_iterations);
+    const float top = file.read("top_g", { 1 }).data[0];
+    if (forward.empty()) {
+        keep = file.number("top_g", top, 0, 0);
+        if (file.has("transform_inverse_0_weight"))
+            file.bad("transform_inverse_0_weight",
+                     "no counterpart",
+                     "only with transform_forward_0_weight");
+    } else {
+        const size_t width = forward.back().outputs;
+        keep = file.number("top_g", top, 0, width);
+        inverse = file.layers("transform_inverse", width, d_iterations);
+        if (inverse.empty())
+            file.read("transform_inverse_0_weight", { 0, 0, width }); // throws
+        if (inverse.back().outputs != row)
+            file.bad("transform_inverse_" + std::to_string(inverse.size() - 1) +
+                         "_weight",
+                     std::to_string(inverse.back().outputs) + " outputs",
+                     "2 nt = " + std::to_string(row));
+    }
+
+    for (size_t k = 0;; k++) {
+        const std::string name = "lstm_" + std::to_string(k);
+        if (!file.has(name + "_weight"))
+            break;
+        const float_array weight = file.read(name + "_weight", { 0, 0 });
+        const size_t gates = weight.shape[0], inputs = k ? hidden : 2;
+        if (k == 0)
+            hidden = gates / 4;
+        if (gates != 4 * hidden || hidden == 0 || weight.shape[1] != inputs + hidden)
+            file.bad(name + "_weight",
+                     "shape (" + std::to_string(gates) + ", " +
+                         std::to_string(weight.shape[1]) + ")",
+                     "(4 hidden, inputs + hidden)" +
+                         (k || gates % 4 == 0
+                              ? " = (" + std::to_string(4 * hidden) + ", " +
+                                    std::to_string(inputs + hidden) + ")"
+                              : ""));
+        const float_array bias = file.read(name + "_bias", { gates });
+        volk::vector<float> packed(hidden * 4 * (1 + inputs + hidden));
+        float* to = packed.data();
+        for (size_t j = 0; j < hidden; j++) {
+            for (size_t g = 0; g < 4; g++)
+                *to++ = bias.data[g * hidden + j];
+            for (size_t i = 0; i < inputs + hidden; i++)
+                for (size_t g = 0; g < 4; g++)
+                    *to++ = weight.data[(g * hidden + j) * (inputs + hidden) + i];
+        }
+        lstm.push_back(std::move(packed));
+    }
+    if (hidden) {
+        mlp = file.with_bias("mlp", hidden, hidden);
+        heads = file.with_bias("heads", 5, hidden);
+    } else {
+        for (const char* name : { "lstm_1_weight", "mlp_weight", "heads_weight" })
+            if (file.has(name))
+                file.bad(name, "no LSTM before it", "only with lstm_0_weight");
+    }
+}
+
+float l2o_model::interpolate(const std::vector<float>& table,
+                             size_t column,
+                             size_t m) const
+{
+    const size_t cols = table.size() / d_rates.size();
+    const auto value = [&](size_t rate) { return table[rate * cols + column]; };
+    const size_t above =
+        std::lower_bound(d_rates.begin(), d_rates.end(), float(m)) - d_rates.begin();
+    if (above == 0)
+        return value(0);
+    if (above == d_rates.size())
+        return value(above - 1);
+    const double lower = std::log2(d_rates[above - 1]), upper = std::log2(d_rates[above]);
+    const double part = (std::log2(double(m)) - lower) / (upper - lower);
+    return (1 - part) * value(above - 1) + part * value(above);
+}
+
+std::vector<l2o_parameters> l2o_model::parameters(size_t m) const
+{
+    std::vector<l2o_parameters> result(d_iterations);
+    for (size_t t = 0; t < d_iterations; t++)
+        result[t] = { interpolate(d_p, t, m),
+                      interpolate(d_a, t, m),
+                      interpolate(d_b, t, m),
+                      softplus(interpolate(d_theta, t, m)),
+                      interpolate(d_gamma, t, m) };
+    return result;
+}
+
+float l2o_model::consistency(size_t m) const { return interpolate(d_consistency, 0, m); }
+
+} // namespace csifeedback
+} // namespace gr

@@ -1,0 +1,84 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_L2O_MODEL_H
+#define INCLUDED_CSIFEEDBACK_L2O_MODEL_H
+
+#include <gnuradio/csifeedback/model_file.h>
+#include <volk/volk_alloc.hh>
+#include <string>
+#include <vector>
+
+namespace gr {
+namespace csifeedback {
+
+//! A linear layer with bias, in the layout of the matrix product; one for all iterations
+//! or one an iteration.
+struct l2o_layer {
+    size_t inputs = 0;
+    size_t outputs = 0;
+    size_t stride = 0; //!< outputs rounded up to whole registers, the rest being zeros
+    size_t units = 0;  //!< number of layers: 1 or one an iteration
+    volk::vector<float> weights;
+    volk::vector<float> bias;
+
+    //! y = W x + bias, with relu max(y, 0), for some rows x; writes stride values a row.
+    void apply(const float* x,
+               size_t x_stride,
+               float* y,
+               size_t y_stride,
+               size_t rows,
+               size_t iteration,
+               bool relu) const;
+};
+
+//! The parameters of an iteration for one codeword length.
+struct l2o_parameters {
+    float p, a, b; // before the activation
+    float threshold;
+    float gamma;
+};
+
+//! The arrays of a profile of a model file, `l2o/<profile>/`; docs/files.md lists them.
+class l2o_model
+{
+public:
+    //! Reads and checks all arrays; throws std::invalid_argument that names the array.
+    l2o_model(const model_file& model, const std::string& profile);
+
+    size_t iterations() const { return d_iterations; }
+    //! Parameters for codewords of m values, interpolated over log2(m).
+    std::vector<l2o_parameters> parameters(size_t m) const;
+    float consistency(size_t m) const;
+
+    int activation[3] = { 0,
+                          0,
+                          0 }; //!< of p, a, b: 0 none, 1 sigmoid, 2 2 sigmoid, 3 tanh
+    int start = 0;             //!< 0 zeros, 1 W^T s / L, 2 MMSE
+    size_t keep = 0;           //!< entries of a transformed row that stay; 0: all
+    std::vector<l2o_layer> forward, inverse;
+    size_t hidden = 0; //!< 0: no LSTM
+    //! Weights for the kernel, layer by layer.
+    std::vector<volk::vector<float>> lstm;
+    volk::vector<float> mlp;   //!< hidden rows of weights and bias
+    volk::vector<float> heads; //!< 5 rows likewise
+
+private:
+    //! A table's value at (rate, column) that a length m falls on.
+    float interpolate(const std::vector<float>& table, size_t column, size_t m) const;
+
+    std::vector<float> d_rates;
+    size_t d_iterations = 0;
+    // Rates by iterations.
+    std::vector<float> d_p, d_a, d_b, d_theta, d_gamma;
+    std::vector<float> d_consistency;
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_L2O_MODEL_H */
