@@ -16,6 +16,7 @@
 #include <gnuradio/csifeedback/angular_delay_transform.h>
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <gnuradio/csifeedback/ista_decoder.h>
+#include <gnuradio/csifeedback/l2o_decoder.h>
 #include <gnuradio/csifeedback/linear_decoder.h>
 #include <gnuradio/csifeedback/linear_encoder.h>
 #include <gnuradio/csifeedback/normalize.h>
@@ -216,6 +217,246 @@ void decode_fista_20(benchmark::State& state)
            ista_decoder::make(model(state.range(1)), state.range(0), true, 20, 0.02f));
 }
 BENCHMARK(decode_fista_20)->Apply(ratios);
+
+////////////////////////////////////////////////////////////////////////
+// Learned decoders. Their times do not depend on the values of the weights, which are
+// random here.
+////////////////////////////////////////////////////////////////////////
+
+struct l2o_profile {
+    const char* name;
+    int hidden, lstm_layers;
+    std::vector<int> widths; // of the transform, from 2 nt on
+    int top_g;
+
+    // Products a codeword and iteration, for a complex W.
+    double macs(int m) const
+    {
+        double row = 0;
+        for (size_t i = 0; i + 1 < widths.size(); i++)
+            row += 2.0 * widths[i] * widths[i + 1];
+        // x and y with an LSTM, y alone without one.
+        double sum = na * row + (hidden ? 2 : 1) * 2.0 * m * 2 * n;
+        for (int layer = 0; layer < lstm_layers; layer++)
+            sum += 2.0 * n * 4 * hidden * ((layer ? hidden : 2) + hidden);
+        return sum + 2.0 * n * hidden * (hidden + 5);
+    }
+    // Sigmoids and hyperbolic tangents.
+    double activations() const
+    {
+        return hidden ? 2.0 * n * (5 * hidden * lstm_layers + 3) : 0;
+    }
+};
+
+const l2o_profile l2o_profiles[] = {
+    { "realtime", 0, 0, { 2 * nt, 256 }, 0 },
+    { "paper", 20, 2, { 2 * nt, 128, 128, 256 }, 51 },
+};
+
+// csifeedback_bench's script has the same shapes.
+model_file::sptr l2o_model()
+{
+    static const scratch_directory directory;
+    static model_file::sptr opened;
+    if (opened)
+        return opened;
+    const std::string path = directory.file("l2o.h5");
+    {
+        uint64_t seed = 10;
+        model_writer file(path);
+        file.header("csi-l2o", 1024, na, nt);
+        const auto random =
+            [&](const std::string& name, const std::vector<hsize_t>& shape, float scale) {
+                size_t size = 1;
+                for (const hsize_t length : shape)
+                    size *= length;
+                volk::vector<float> x = normal_vector(size, seed++);
+                for (float& value : x)
+                    value *= scale;
+                file.array(name.c_str(), shape, x.data());
+            };
+        const auto constant = [&](const std::string& name, float value, size_t count) {
+            file.array(name.c_str(), { count }, std::vector<float>(count, value));
+        };
+        random("encoder/W_complex", { 256, n, 2 }, 1 / std::sqrt(2.0f * n));
+        random("decoder/basis", { 64, n, 2 }, 1 / std::sqrt(2.0f * n));
+        constant("decoder/variance", 1, 128);
+        constant("decoder/floor", 0.1f, 1);
+        for (const l2o_profile& profile : l2o_profiles) {
+            const std::string group = std::string("l2o/") + profile.name + "/";
+            file.array((group + "rates").c_str(),
+                       { 5 },
+                       std::vector<float>{ 32, 64, 128, 256, 512 });
+            for (const char* name : { "p", "a", "b", "theta", "gamma" })
+                random(group + name, { 5, 16 }, 0.1f);
+            constant(group + "consistency", 1, 5);
+            constant(group + "activation", 1, 3);
+            constant(group + "start", 2, 1);
+            constant(group + "top_g", profile.top_g, 1);
+            const auto layer = [&](const std::string& name, hsize_t in, hsize_t out) {
+                random(
+                    group + name + "_weight", { 1, out, in }, 1 / std::sqrt(float(in)));
+                random(group + name + "_bias", { 1, out }, 0.01f);
+            };
+            const std::vector<int>& w = profile.widths;
+            for (size_t k = 0; k + 1 < w.size(); k++) {
+                layer("transform_forward_" + std::to_string(k), w[k], w[k + 1]);
+                layer("transform_inverse_" + std::to_string(k),
+                      w[w.size() - 1 - k],
+                      w[w.size() - 2 - k]);
+            }
+            const hsize_t h = profile.hidden;
+            for (int k = 0; k < profile.lstm_layers; k++) {
+                const std::string name = group + "lstm_" + std::to_string(k);
+                random(name + "_weight", { 4 * h, (k ? h : 2) + h }, 0.2f);
+                random(name + "_bias", { 4 * h }, 0.2f);
+            }
+            if (h) {
+                random(group + "mlp_weight", { h, h }, 0.2f);
+                random(group + "mlp_bias", { h }, 0.2f);
+                random(group + "heads_weight", { 5, h }, 0.1f);
+                random(group + "heads_bias", { 5 }, 0.1f);
+            }
+        }
+    }
+    return opened = model_file::open(path);
+}
+
+#if defined(__x86_64__)
+typedef float lanes_512 __attribute__((vector_size(64)));
+
+__attribute__((target("avx512f"))) float multiply_add_avx512(int count)
+{
+    lanes_512 sum[12] = {}, x = {}, y = {};
+    for (int i = 0; i < count; i++)
+        for (lanes_512& s : sum) {
+            s = x * y + s;
+            asm volatile("" : "+v"(s), "+v"(x), "+v"(y));
+        }
+    float total = 0;
+    for (const lanes_512& s : sum)
+        total += s[0];
+    return total;
+}
+
+typedef float lanes_256 __attribute__((vector_size(32)));
+
+__attribute__((target("avx2,fma"))) float multiply_add_avx2(int count)
+{
+    lanes_256 sum[12] = {}, x = {}, y = {};
+    for (int i = 0; i < count; i++)
+        for (lanes_256& s : sum) {
+            s = x * y + s;
+            asm volatile("" : "+x"(s), "+x"(x), "+x"(y));
+        }
+    float total = 0;
+    for (const lanes_256& s : sum)
+        total += s[0];
+    return total;
+}
+#endif
+
+// Seconds for a multiply-add of floats at the peak of the registers that the kernels use.
+double seconds_a_mac()
+{
+#if defined(__x86_64__)
+    constexpr int count = 20000;
+    const bool wide = kernels().name == std::string("avx512");
+    if (wide || kernels().name == std::string("avx2"))
+        return seconds_a_call(5,
+                              [=] {
+                                  benchmark::DoNotOptimize(
+                                      wide ? multiply_add_avx512(count)
+                                           : multiply_add_avx2(count));
+                              }) /
+               (12.0 * count * (wide ? 16 : 8));
+#endif
+    // The product of small matrices.
+    const volk::vector<float> a = normal_vector(24 * 64, 1),
+                              b = normal_vector(64 * 64, 2);
+    volk::vector<float> c(24 * 64);
+    return seconds_a_call(100,
+                          [&] {
+                              kernels().gemm(a.data(),
+                                             64,
+                                             b.data(),
+                                             64,
+                                             nullptr,
+                                             0,
+                                             c.data(),
+                                             64,
+                                             24,
+                                             64,
+                                             64,
+                                             false);
+                              benchmark::ClobberMemory();
+                          }) /
+           (24 * 64 * 64);
+}
+
+// Seconds for a sigmoid or hyperbolic tangent, five of which a cell without inputs has.
+double seconds_an_activation()
+{
+    const std::vector<float> weights(8, 0.1f);
+    volk::vector<float> h(l2o_block), c(l2o_block), scratch(l2o_block);
+    return seconds_a_call(1000,
+                          [&] {
+                              kernels().lstm({ weights.data(), 0, 1 },
+                                             nullptr,
+                                             h.data(),
+                                             c.data(),
+                                             scratch.data(),
+                                             false);
+                              benchmark::ClobberMemory();
+                          }) /
+           (5 * l2o_block);
+}
+
+// One CSI at ratio 1/16 with the counters, in microseconds a CSI, of the time, and of
+// the floor: all products at the processor's peak, and the activations.
+void decode_l2o(benchmark::State& state)
+{
+    const l2o_profile& profile = l2o_profiles[state.range(0)];
+    const int m = state.range(1), iterations = state.range(2), batch = state.range(3);
+    const auto model = l2o_model();
+    const auto d = l2o_decoder::make(model, m, profile.name, iterations);
+    const volk::vector<float> s = normal_vector(batch * m, 3);
+    volk::vector<float> h(size_t(batch) * 2 * n);
+    std::vector<double> decode, mac, activation;
+    for (auto _ : state) {
+        decode.push_back(seconds_a_call(1,
+                                        [&] {
+                                            d->decode_batch(s.data(), m, h.data(), batch);
+                                            benchmark::ClobberMemory();
+                                        }) /
+                         batch);
+        mac.push_back(seconds_a_mac());
+        activation.push_back(seconds_an_activation());
+        state.SetIterationTime(decode.back() * batch);
+    }
+    // The first estimate and the last step are three more products with W or its like.
+    const double macs = iterations * profile.macs(m) + 3.0 * m * 2 * n;
+    const double floor =
+        macs * median(mac) + iterations * profile.activations() * median(activation);
+    state.counters["us"] = 1e6 * median(decode);
+    state.counters["floor_us"] = 1e6 * floor;
+    state.counters["over_floor"] = median(decode) / floor;
+    state.counters["mega_macs"] = 1e-6 * macs;
+    state.counters["gmac_a_s"] = 1e-9 / median(mac);
+    state.counters["ns_activation"] = 1e9 * median(activation);
+}
+BENCHMARK(decode_l2o)
+    ->ArgNames({ "paper", "m", "T", "batch" })
+    ->Args({ 0, 128, 10, 1 })
+    ->Args({ 0, 128, 10, 64 })
+    ->Args({ 0, 128, 16, 1 })
+    ->Args({ 0, 128, 16, 64 })
+    ->Args({ 0, 512, 16, 1 })
+    ->Args({ 0, 32, 16, 1 })
+    ->Args({ 1, 128, 10, 1 })
+    ->Args({ 1, 128, 10, 64 })
+    ->UseManualTime()
+    ->Unit(benchmark::kMicrosecond);
 
 void soft_threshold(benchmark::State& state)
 {

@@ -8,6 +8,7 @@
 #include <gnuradio/csifeedback/angular_delay_transform.h>
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <gnuradio/csifeedback/ista_decoder.h>
+#include <gnuradio/csifeedback/l2o_decoder.h>
 #include <gnuradio/csifeedback/linear_decoder.h>
 #include <gnuradio/csifeedback/linear_encoder.h>
 #include <gnuradio/csifeedback/link_model.h>
@@ -15,6 +16,7 @@
 #include <gnuradio/csifeedback/normalize.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
 #include <pybind11/stl.h>
+#include <algorithm>
 #include <cmath>
 
 using namespace gr::csifeedback;
@@ -64,10 +66,16 @@ py::array_t<cf> decode(decoder& self, const array_in<float>& s, py::object gain_
     cf* out = ha.mutable_data();
     {
         py::gil_scoped_release release;
-        std::vector<float> h_vec(2 * n);
-        for (py::ssize_t i = 0; i < b.count; i++) {
-            self.decode(in + i * m, m, h_vec.data());
-            denormalize_csi(h_vec.data(), n, gain_in[one_gain ? 0 : i], out + i * n);
+        constexpr py::ssize_t at_once = 8;
+        std::vector<float> h_vec(std::min(b.count, at_once) * 2 * n);
+        for (py::ssize_t i = 0; i < b.count; i += at_once) {
+            const py::ssize_t count = std::min(b.count - i, at_once);
+            self.decode_batch(in + i * m, m, h_vec.data(), count);
+            for (py::ssize_t k = i; k < i + count; k++)
+                denormalize_csi(h_vec.data() + (k - i) * 2 * n,
+                                n,
+                                gain_in[one_gain ? 0 : k],
+                                out + k * n);
         }
     }
     return ha;
@@ -216,6 +224,17 @@ void bind_core(py::module& m)
           py::arg("code_size") = 0,
           py::arg("noise_variance") = 0.0f,
           "The best linear reconstruction for the encoder of a model file.");
+    m.def("l2o_decoder",
+          &l2o_decoder::make,
+          py::arg("model"),
+          py::arg("code_size") = 0,
+          py::arg("profile") = "realtime",
+          py::arg("iterations") = 0,
+          py::arg("tolerance") = 0.0f,
+          "The learned decoder of a Csi-L2O or MS4L2O model file: `profile` names one of "
+          "those in the file, iterations = 0 takes as many as were trained, and with a "
+          "tolerance decoding ends once an iteration changes the result by less, "
+          "relative.");
     m.def("ista_decoder",
           &ista_decoder::make,
           py::arg("model"),
@@ -474,8 +493,10 @@ void bind_core(py::module& m)
         },
         py::arg("frame"),
         "Status, header and payload of a frame.");
-    m.def(
-        "gain_to_code", &gain_to_code, py::arg("gain_db"), "16-bit code of a gain in dB.");
+    m.def("gain_to_code",
+          &gain_to_code,
+          py::arg("gain_db"),
+          "16-bit code of a gain in dB.");
     m.def("gain_from_code", &gain_from_code, py::arg("code"), "Gain in dB of a code.");
 
     py::class_<link_model, link_model::sptr>(
