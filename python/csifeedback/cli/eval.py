@@ -7,12 +7,9 @@
 
 import argparse
 import csv
-<<<<<<< HEAD
 import itertools
-=======
 import math
 import os
->>>>>>> h-issue2
 import sys
 
 from .. import evaluation
@@ -20,8 +17,8 @@ from .common import Progress, check_place, format_table, print_json, whole_file
 from .sources import add_source_arguments, test_matrices
 
 COLUMNS = ("codec", "ratio", "code_size", "quantizer", "bits", "payload_bits", "frame_bits",
-           "noise_snr_db", "iterations", "nmse_db", "nmse_db_low", "nmse_db_high", "nmse_whole_db", "rho",
-           "samples", "encode_us", "decode_us")
+           "noise_snr_db", "iterations", "nmse_db", "nmse_db_low", "nmse_db_high", "nmse_whole_db",
+           "rho", "samples", "encode_us", "decode_us")
 
 PICTURES = (".png", ".pdf", ".svg")
 
@@ -190,7 +187,6 @@ def complexity(args):
 
 def main(argv):
     args = parse(argv)
-<<<<<<< HEAD
     if args.complexity:
         rows = complexity(args)
         if args.json:
@@ -202,7 +198,6 @@ def main(argv):
                 [[r["codec"], r["ratio"], r["code_size"], *(f"{r[p] / 1e6:.3f}" for p in parts)]
                  for r in rows]))
         return 0
-=======
     for path in filter(None, (args.csv, args.plot)):
         check_place(path)
     if args.plot and os.path.splitext(args.plot)[1].lower() not in PICTURES:
@@ -213,7 +208,6 @@ def main(argv):
             raise ValueError(f"--snr is {snr}, allowed is any finite number")
     if args.rho_samples < 0:
         raise ValueError(f"--rho-samples is {args.rho_samples}, allowed is 0 or more")
->>>>>>> h-issue2
     rows = evaluate(args)
     # First of all: it is not lost where a file cannot be written.
     if args.json:
