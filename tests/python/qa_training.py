@@ -243,7 +243,8 @@ class Training(unittest.TestCase):
 
     def test_three_commands(self):
         """Generate, train, evaluate: ahead of the linear decoder on the same codewords."""
-        self.train("own.h5", *SMALL, "--steps", 1500, "--batch", 32, "--learning-rate", 5e-3,
+        self.train("own.h5", *SMALL, "--steps", 1500, "--batch", 32, "--learning-rate", 1e-2,
+                   "--encoder-learning-rate", 2e-3,
                    "--report", 500, "--test", self.path("test.h5"))
         rows = json.loads(call(*program(
             "eval", "--codec", self.path("own.h5"), "--codec", self.path("own.h5") + ":linear",
