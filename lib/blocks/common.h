@@ -59,14 +59,14 @@ inline const pmt::pmt_t& quantizer()
 } // namespace key
 
 /*!
- * \brief Makes room for many items in a block's output buffers, 1 MiB each.
+ * \brief Makes room for many items in a block's output buffers, 2 MiB each.
  *
  * GNU Radio's default of 64 KiB holds eight matrices of 32 x 32, and to wake the
  * neighbours for every few of them takes about as long as to encode them.
  */
 inline void enlarge_output_buffers(gr::block& block)
 {
-    constexpr int bytes = 1 << 20;
+    constexpr int bytes = 1 << 21;
     const gr::io_signature::sptr signature = block.output_signature();
     for (int port = 0; port < signature->max_streams(); port++)
         block.set_min_output_buffer(

@@ -21,7 +21,10 @@ from . import csifeedback_python as core
 FRAME_OVERHEAD_BITS = 8 * core.feedback_overhead_bytes
 
 QUANTIZERS = ("uniform", "lloyd-max", "lloyd-max-per-entry", "allocated")
-DECODERS = ("linear", "ista", "fista")
+DECODERS = ("linear", "ista", "fista", "l2o")
+#: codec of a model -> its name in tables and legends
+NAMES = {"klt": "KLT", "gaussian": "Gaussian", "orthonormal": "orthonormal",
+         "csi-l2o": "Csi-L2O", "ms4l2o": "MS4L2O"}
 
 
 @dataclass
@@ -29,7 +32,8 @@ class Codec:
     """A model with a decoder: "MODEL[:DECODER[,name=value]...]" on the command line.
 
     Options are those of the decoder: noise_variance for linear; iterations, lambda,
-    tolerance, warm_start for ista and fista.
+    tolerance, warm_start for ista and fista; profile, iterations, tolerance for l2o. The
+    decoder is l2o where the model has one, else linear.
     """
 
     spec: str
@@ -40,13 +44,17 @@ class Codec:
     def __post_init__(self):
         name, _, rest = self.spec.rpartition(":") if ":" in self.spec else (self.spec, "", "")
         self.model = core.model_file(name)
-        self.decoder_name, *options = (rest or "linear").split(",")
+        usual = "l2o" if self.model.codec in ("csi-l2o", "ms4l2o") else "linear"
+        self.decoder_name, *options = (rest or usual).split(",")
         if self.decoder_name not in DECODERS:
             raise ValueError(f"codec {self.spec}: decoder is {self.decoder_name}, allowed is "
                              + ", ".join(DECODERS))
         self.options = {}
         for option in options:
             key, _, value = option.partition("=")
+            if key == "profile":
+                self.options[key] = value
+                continue
             try:
                 self.options["lambda_" if key == "lambda" else key] = (
                     int(value) if key == "iterations" else float(value))
@@ -59,8 +67,12 @@ class Codec:
     @property
     def label(self):
         """Name for tables and legends."""
-        codec = {"klt": "KLT", "gaussian": "Gaussian", "orthonormal": "orthonormal"}.get(
-            self.model.codec, self.model.codec)
+        codec = NAMES.get(self.model.codec, self.model.codec)
+        if self.decoder_name == "l2o":
+            profile = self.options.get("profile", "")
+            codec += f" {profile}" if profile and profile != "ms4l2o" else ""
+            return codec + (f"-{self.options['iterations']}" if "iterations" in self.options
+                            else "")
         if self.decoder_name == "linear":
             return codec if codec == "KLT" else f"{codec} + MMSE"
         decoder = self.decoder_name.upper()
@@ -71,12 +83,30 @@ class Codec:
     def encoder(self, code_size):
         return core.linear_encoder(self.model, code_size)
 
-    def decoder(self, code_size):
+    @property
+    def iterative(self):
+        """Whether the decoder has iterations, whose number is free."""
+        return self.decoder_name != "linear"
+
+    @property
+    def profile(self):
+        """Of the decoder l2o: its name in the model file."""
+        return self.options.get(
+            "profile", "ms4l2o" if self.model.codec == "ms4l2o" else "realtime")
+
+    def decoder(self, code_size, iterations=None):
+        """The decoder object; iterations: in place of those of the specification."""
+        options = dict(self.options)
+        if iterations is not None:
+            options["iterations"] = iterations
         try:
             if self.decoder_name == "linear":
-                return core.linear_decoder(self.model, code_size, **self.options)
+                return core.linear_decoder(self.model, code_size, **options)
+            if self.decoder_name == "l2o":
+                return core.l2o_decoder(self.model, code_size,
+                                        **{**options, "profile": self.profile})
             return core.ista_decoder(self.model, code_size,
-                                     accelerate=self.decoder_name == "fista", **self.options)
+                                     accelerate=self.decoder_name == "fista", **options)
         except TypeError:
             raise ValueError(f"codec {self.spec}: {self.decoder_name} has no such option among "
                              + ", ".join(self.options)) from None
@@ -136,16 +166,17 @@ class Evaluator:
                                                   self._transform.inverse(estimate[i])))
         return total / self._rho_samples if self._rho_samples else float("nan")
 
-    def run(self, codec, code_size, quantizer_kind=None, bits=0, noise_snr_db=None, seed=1):
+    def run(self, codec, code_size, quantizer_kind=None, bits=0, noise_snr_db=None, seed=1,
+            iterations=None):
         """Figures of one codec at one ratio and number of bits, 0 for unquantized values.
 
         noise_snr_db: complex Gaussian noise on the UE's matrices; errors are still against
-        the true ones.
+        the true ones. iterations: of the decoder, in place of those that the codec names.
         """
         if (codec.model.na, codec.model.nt) != self.ha.shape[1:]:
             raise ValueError(f"codec {codec.spec} is for {codec.model.na} x {codec.model.nt} "
                              f"matrices, the data are {self.ha.shape[1]} x {self.ha.shape[2]}")
-        encoder, decoder = codec.encoder(code_size), codec.decoder(code_size)
+        encoder, decoder = codec.encoder(code_size), codec.decoder(code_size, iterations)
         seen = self.ha
         if noise_snr_db is not None:
             rng = np.random.default_rng(seed)
@@ -172,6 +203,7 @@ class Evaluator:
             "codec": codec.label, "decoder": codec.decoder_name,
             "ratio": str(Fraction(code_size, 2 * codec.model.na * codec.model.nt)),
             "code_size": code_size,
+            "iterations": iterations,
             "quantizer": quantizer_kind if bits else "none", "bits": bits,
             "payload_bits": payload,
             "frame_bits": 8 * -(-payload // 8) + FRAME_OVERHEAD_BITS if bits else None,
@@ -181,3 +213,49 @@ class Evaluator:
             "samples": len(ratios),
             "encode_us": 1e6 * encode_time, "decode_us": 1e6 * decode_time,
         }
+
+
+def complexity(codec, code_size, iterations=None):
+    """Multiply-adds for one matrix, of the encoder and of each part of the decoder.
+
+    All of them: each element of the LSTM, each delay row of the transforms, every iteration;
+    activations, thresholds and other work without products by weights is not counted. Of f_i
+    all of the input counts, though only few of its values are not zero.
+    Returns a dictionary, encoder, start, gradients, transforms, lstm, and decoder: their sum.
+    """
+    model, m = codec.model, code_size
+    n = 2 * model.na * model.nt
+    parts = {"encoder": m * n, "start": 0, "gradients": 0, "transforms": 0, "lstm": 0}
+    if codec.decoder_name == "linear":
+        parts["start"] = m * n
+    elif codec.decoder_name != "l2o":
+        count = iterations or codec.options.get("iterations", 20)
+        parts["gradients"] = 2 * count * m * n
+    else:
+        def shape(name):
+            name = f"l2o/{codec.profile}/{name}"
+            return model.read(name).shape if model.has(name) else None
+
+        count = iterations or codec.options.get("iterations", 0) or shape("p")[1]
+        kind = int(model.read(f"l2o/{codec.profile}/start")[0])
+        parts["start"] = m * n if kind else 0
+        hidden = shape("mlp_weight")
+        # Of x and of y, which are the same at first; and the last consistency step.
+        gradients = 2 * count - 1 if hidden else count
+        if any(model.read(f"l2o/{codec.profile}/consistency")):
+            gradients += 1
+        parts["gradients"] = 2 * gradients * m * n
+        layer = 0
+        while shape(f"transform_forward_{layer}_weight"):
+            for part in ("forward", "inverse"):
+                _, out, into = shape(f"transform_{part}_{layer}_weight")
+                parts["transforms"] += count * model.na * out * into
+            layer += 1
+        layer = 0
+        while hidden and shape(f"lstm_{layer}_weight"):
+            parts["lstm"] += count * n * int(np.prod(shape(f"lstm_{layer}_weight")))
+            layer += 1
+        if hidden:
+            parts["lstm"] += count * n * (hidden[0] ** 2 + 5 * hidden[0])
+    parts["decoder"] = sum(parts.values()) - parts["encoder"]
+    return parts

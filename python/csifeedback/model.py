@@ -3,7 +3,8 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-"""Writing model files; `model_file` reads them. docs/files.md describes the format."""
+"""Writing model files, and changing them; `model_file` reads them for use. docs/files.md describes
+the format."""
 
 import json
 import zlib
@@ -11,6 +12,7 @@ import zlib
 import h5py
 import numpy as np
 
+from . import csifeedback_python as core
 from .cli.common import whole_file
 
 
@@ -34,7 +36,9 @@ class Model:
 
     def write(self, path):
         """Writes the file under a temporary name and renames it."""
-        with whole_file(path) as temporary, h5py.File(temporary, "w", libver="earliest") as file:
+        # Made in memory: HDF5 does not get over a disk that is full.
+        with h5py.File("model", "w", libver="earliest", driver="core",
+                       backing_store=False) as file:
             file.attrs["format"] = "gr-csifeedback model"
             file.attrs["format_version"] = 1
             file.attrs["model_id"] = self.model_id()
@@ -43,3 +47,28 @@ class Model:
             for name, array in self.arrays.items():
                 kind = np.complex64 if np.iscomplexobj(array) else np.float32
                 file.create_dataset(name, data=np.ascontiguousarray(array, kind))
+            file.flush()
+            image = file.id.get_file_image()
+        with whole_file(path) as temporary, open(temporary, "wb") as file:
+            file.write(image)
+
+
+def read_model(path):
+    """A Model with all that is in a model file, named as for core.model_file.
+
+    Complex arrays are complex64. Raises ValueError, which names the file, if it is no model.
+    """
+    # Refuses what is damaged, before the HDF5 library, which trusts files, opens it.
+    checked = core.model_file(path)
+    arrays = {}
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset):
+            array = checked.read(name)
+            arrays[name] = array[..., 0] + 1j * array[..., 1] if item.dtype.kind in "cV" else array
+
+    with h5py.File(checked.path, "r") as file:
+        file.visititems(visit)
+        attributes = {k: v for k, v in file.attrs.items()
+                      if k not in ("format", "format_version", "model_id")}
+    return Model(attributes, arrays)

@@ -139,7 +139,7 @@ struct subject {
         const auto top = gr::make_top_block("bench");
         const auto source = gnuradio::make_block_sptr<repeat_source>(input, in_size);
         // As those of the blocks that come before in a chain.
-        source->set_min_output_buffer(std::max<size_t>(1, (1 << 20) / in_size));
+        source->set_min_output_buffer(std::max<size_t>(1, (1 << 21) / in_size));
         const auto block = make_block();
         const auto sink = gnuradio::make_block_sptr<stopwatch>(out_size, count);
         top->connect(source, 0, block, 0);

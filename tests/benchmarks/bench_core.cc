@@ -485,7 +485,7 @@ void soft_threshold(benchmark::State& state)
     volk::vector<float> out(2 * n);
     for (auto _ : state) {
         kernels().soft_threshold_step(
-            y.data(), g.data(), 0.9f, 0.3f, out.data(), out.size());
+            y.data(), y.data(), 0, g.data(), 0.9f, 0.3f, out.data(), out.size());
         benchmark::ClobberMemory();
     }
 }

@@ -282,7 +282,7 @@ TEST_P(kernels_test, no_rows_or_columns_change_nothing)
     const uint32_t index = 0;
     k.add_chosen_rows(w.data(), 8, &index, 0, x.data(), y.data(), 8);
     k.add_chosen_rows(w.data(), 8, &index, 1, x.data(), y.data(), 0);
-    k.soft_threshold_step(x.data(), x.data(), 1, 1, y.data(), 0);
+    k.soft_threshold_step(x.data(), x.data(), 1, x.data(), 1, 1, y.data(), 0);
     EXPECT_EQ(y, std::vector<float>(64, 3.0f));
 }
 
@@ -343,24 +343,53 @@ TEST_P(kernels_test, soft_threshold_against_its_definition)
                       17, 31, 32, 33, 63, 64, 65, 100, 2048, 10001 }) {
         for (const float threshold : { 0.0f, 0.3f, 2.0f, 1e6f }) {
             for (size_t offset = 0; offset < 4; offset++) {
-                const auto y = normal_vector(n + offset, n), g = normal_vector(n + 3, 5);
+                const float momentum = offset % 2 ? 0.6f : 0;
+                const auto h = normal_vector(n + offset, n), g = normal_vector(n + 3, 5),
+                           before = normal_vector(n + 1, 6);
                 std::vector<float> out(n + 1, 7.0f);
-                k.soft_threshold_step(
-                    y.data() + offset, g.data(), 0.7f, threshold, out.data(), n);
+                k.soft_threshold_step(h.data() + offset,
+                                      before.data(),
+                                      momentum,
+                                      g.data(),
+                                      0.7f,
+                                      threshold,
+                                      out.data(),
+                                      n);
                 for (size_t i = 0; i < n; i++) {
-                    const double u = y[i + offset] - double(0.7f) * g[i];
+                    const double now = h[i + offset],
+                                 y = now + double(momentum) * (now - before[i]),
+                                 u = y - double(0.7f) * g[i];
                     const double soft =
                         std::copysign(std::max(std::abs(u) - double(threshold), 0.0), u);
-                    ASSERT_NEAR(
-                        out[i], soft, 2e-7 * (std::abs(y[i + offset]) + std::abs(u)));
+                    ASSERT_NEAR(out[i],
+                                soft,
+                                2e-7 * (std::abs(now) + std::abs(before[i]) +
+                                        std::abs(y) + std::abs(u)));
                 }
                 ASSERT_EQ(out[n], 7.0f);
-                // In place.
-                std::vector<float> same(y.begin() + offset, y.end());
-                k.soft_threshold_step(
-                    same.data(), g.data(), 0.7f, threshold, same.data(), n);
-                for (size_t i = 0; i < n; i++)
+                // In place of either.
+                std::vector<float> same(h.begin() + offset, h.end());
+                k.soft_threshold_step(same.data(),
+                                      before.data(),
+                                      momentum,
+                                      g.data(),
+                                      0.7f,
+                                      threshold,
+                                      same.data(),
+                                      n);
+                std::vector<float> other(before);
+                k.soft_threshold_step(h.data() + offset,
+                                      other.data(),
+                                      momentum,
+                                      g.data(),
+                                      0.7f,
+                                      threshold,
+                                      other.data(),
+                                      n);
+                for (size_t i = 0; i < n; i++) {
                     ASSERT_EQ(same[i], out[i]);
+                    ASSERT_EQ(other[i], out[i]);
+                }
             }
         }
     }
@@ -368,26 +397,31 @@ TEST_P(kernels_test, soft_threshold_against_its_definition)
 
 TEST_P(kernels_test, soft_threshold_edges)
 {
-    // Nine values, so that vector code and the rest of the loop both see some.
-    const std::vector<float> y{ 1,     -1,     nan,        infinity, -infinity,
-                                3e38f, -3e38f, 1.0000001f, nan };
-    const std::vector<float> g(y.size(), 0.0f);
-    std::vector<float> out(y.size());
-    k.soft_threshold_step(y.data(), g.data(), 1, 1, out.data(), y.size());
-    EXPECT_EQ(out[0], 0.0f); // exactly at the threshold
-    EXPECT_EQ(out[1], 0.0f);
-    EXPECT_TRUE(std::isnan(out[2]));
-    EXPECT_EQ(out[3], infinity);
-    EXPECT_EQ(out[4], -infinity);
-    EXPECT_EQ(out[5], 3e38f);
-    EXPECT_EQ(out[6], -3e38f);
-    EXPECT_GT(out[7], 0.0f);
-    EXPECT_TRUE(std::isnan(out[8]));
-    // A threshold of zero is the plain gradient step.
-    k.soft_threshold_step(y.data(), g.data(), 1, 0, out.data(), y.size());
-    for (const size_t i : { 0, 1, 5, 6, 7 })
-        EXPECT_EQ(out[i], y[i]);
-    EXPECT_TRUE(std::isnan(out[2]));
+    // One value alone, and whole registers of it.
+    for (const size_t n : { 1, 16 }) {
+        const std::vector<float> g(n, 0.0f);
+        const auto soft = [&](float value, float threshold) {
+            const std::vector<float> y(n, value);
+            std::vector<float> out(n);
+            k.soft_threshold_step(
+                y.data(), y.data(), 0, g.data(), 1, threshold, out.data(), n);
+            for (const float x : out)
+                EXPECT_TRUE(x == out[0] || std::isnan(out[0]));
+            return out[0];
+        };
+        EXPECT_EQ(soft(1, 1), 0.0f); // exactly at the threshold
+        EXPECT_EQ(soft(-1, 1), 0.0f);
+        EXPECT_TRUE(std::isnan(soft(nan, 1)));
+        EXPECT_FALSE(std::isfinite(soft(infinity, 1)));
+        EXPECT_FALSE(std::isfinite(soft(-infinity, 1)));
+        EXPECT_EQ(soft(3e38f, 1), 3e38f);
+        EXPECT_EQ(soft(-3e38f, 1), -3e38f);
+        EXPECT_GT(soft(1.0000001f, 1), 0.0f);
+        // A threshold of zero is the plain gradient step.
+        for (const float value : { 1.0f, -1.0f, 3e38f, -3e38f, 1.0000001f })
+            EXPECT_EQ(soft(value, 0), value);
+        EXPECT_TRUE(std::isnan(soft(nan, 0)));
+    }
 }
 
 TEST_P(kernels_test, matrix_products)

@@ -61,6 +61,10 @@ class TestBlocks(unittest.TestCase):
         expected |= {"variable_csifeedback_" + name for name in OBJECTS}
         self.assertEqual(set(self.keys()), expected)
         manual = (SOURCE / "docs" / "blocks.md").read_text(encoding="utf-8")
+        # Every block is also among those whose allocations are counted.
+        counted = (SOURCE / "tests" / "blocks" / "test_allocations.cc").read_text()
+        for name in blocks:
+            self.assertIn(f"{name}::make(", counted)
         for key in self.keys():
             self.assertIn("`" + re.sub("^(variable_)?csifeedback_", "", key) + "`", manual)
             block = self.platform.blocks[key]

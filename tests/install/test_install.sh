@@ -51,6 +51,7 @@ if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ]; then
     status=0
     (cd / && "$python" -B -c "$check" /usr/local) || status=1
     xargs -a "$build/install_manifest.txt" -d '\n' rm -f
+    find /usr/local -depth -type d -path '*csifeedback*' -empty -delete
     ldconfig
     [ $status = 0 ]
 fi

@@ -16,6 +16,8 @@ import tempfile
 import time
 import unittest
 
+import h5py
+
 APPS = os.environ["CSIFEEDBACK_APPS"]
 KLT = "cost2100-indoor-klt"
 
@@ -98,6 +100,94 @@ class Programs(unittest.TestCase):
         self.refuse("gamma", "eval", "--codec", KLT + ":fista,gamma=3", "--samples", 2)
         self.refuse("no.h5", "sim", "--codec", KLT, "--dataset", self.path("no.h5"))
         self.refuse("invalid choice", "eval", "--codec", KLT, "--channel", "cdl-f")
+        for program in ("eval", "sim"):
+            self.refuse("--seed is -1, allowed is 0 to", program, "--codec", KLT, "--seed", -1)
+        self.refuse("--link-seed is -1, allowed is 0 to", "sim", "--codec", KLT, "--link-seed", -1)
+        self.refuse("--snr is nan", "eval", "--codec", KLT, "--snr", "nan")
+        self.refuse("--rho-samples is -1", "eval", "--codec", KLT, "--rho-samples", -1)
+        self.refuse("delay is -1", "sim", "--codec", KLT, "--delay", -1)
+        self.refuse("mean_burst_length is 0.5", "sim", "--codec", KLT, "--burst", 0.5)
+        self.refuse("--batch is 0", "bench", "--batch", 0)
+        self.refuse("--repeats is 0", "bench", "--repeats", 0)
+        self.refuse("model 'no'", "bench", "--codec", "no")
+        self.refuse("ratio is 1/3", "bench", "--ratio", "1/3")
+
+    def make_dataset(self, name, samples, na=8, nt=4):
+        self.succeed("dataset", "generate", "--channel", "cdl-a", "--nc", 64, "--na", na, "--nt",
+                     nt, "--samples", samples, "-o", self.path(name))
+        return self.path(name)
+
+    def test_data_of_another_size(self):
+        data = self.make_dataset("d.h5", 3)
+        for program in ("eval", "sim"):
+            self.refuse("d.h5: has matrices of 4 antennas, the model is for 32", program,
+                        "--codec", KLT, "--dataset", data)
+
+    def test_train_bad_use(self):
+        data = self.make_dataset("d.h5", 500)
+        other = self.make_dataset("other.h5", 3, nt=8)
+        before = sorted(os.listdir(self.directory))
+        common = ("train", "--codec", "klt", "--dataset", data, "-o", self.path("m.h5"))
+        for text, *options in (
+                ("--code-size is 7, allowed are even numbers from 2 to 64", "--code-size", 7),
+                ("--code-size is 66", "--code-size", 66),
+                ("--entry-bits is 11, allowed is 0 to 10", "--entry-bits", 11),
+                ("--seed is -1, allowed is 0 to", "--seed", -1),
+                ("no.h5: cannot be opened: No such file", "--dataset", self.path("no.h5")),
+                ("no.h5: cannot be opened: No such file", "--test", self.path("no.h5")),
+                ("has matrices of 8 x 8, the training set of 8 x 4", "--test", other),
+                ("does not exist", "-o", self.path("none/m.h5")),
+                ("is a directory", "-o", self.directory),
+                ("invalid choice: 'pca'", "--codec", "pca")):
+            self.refuse(text, *common, *options)
+        model = os.path.join(os.environ["CSIFEEDBACK_MODELS"], KLT + ".h5")
+        self.refuse("is no gr-csifeedback data set", *common, "--dataset", model)
+        self.assertEqual(sorted(os.listdir(self.directory)), before)
+        os.chmod(self.directory, 0o555)
+        self.addCleanup(os.chmod, self.directory, 0o755)
+        self.refuse("m.h5: Permission denied", *common,
+                    preexec_fn=lambda: os.geteuid() or os.setuid(65534),
+                    env={**os.environ, "HOME": "/"})
+
+    def test_train_on_matrices_without_content(self):
+        for value in (0, float("nan"), float("inf")):
+            path = self.make_dataset(f"{value}.h5", 50)
+            with h5py.File(path, "r+") as file:
+                file["Ha"][7] = value
+            self.refuse("not finite", "train", "--codec", "klt", "--dataset", path,
+                        "-o", self.path("m.h5"))
+            self.assertFalse(os.path.exists(self.path("m.h5")))
+
+    def test_train_keeps_the_old_model(self):
+        """A full disk or Ctrl-C leaves the model before as it was, and no other file."""
+        data = self.make_dataset("d.h5", 3000, 32, 32)
+        old = self.path("m.h5")
+        with open(old, "w") as file:
+            file.write("old\n")
+        common = ("--codec", "klt", "--dataset", data, "-o", old)
+
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+        done = call("train", *common, preexec_fn=limit)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("m.h5: File too large", done.stderr.splitlines()[-1])
+        self.assertNotIn("Traceback", done.stderr)
+
+        # Tables of 2^10 levels for each of 512 entries: takes a while.
+        process = subprocess.Popen(
+            [os.path.join(APPS, "csifeedback_train"), *common, "--entry-bits", "10"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(2)
+        self.assertIsNone(process.poll(), "was done before it could be interrupted")
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+        self.assertEqual(process.returncode, 130, errors)
+        self.assertNotIn("Traceback", errors)
+        with open(old) as file:
+            self.assertEqual(file.read(), "old\n")
+        self.assertEqual(sorted(os.listdir(self.directory)), ["d.h5", "m.h5"])
 
     def test_files_that_are_no_models(self):
         text = self.path("text.h5")
@@ -127,18 +217,36 @@ class Programs(unittest.TestCase):
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
-        self.refuse("File too large", "eval", "--codec", KLT, "--samples", 5, "--csv", old,
-                    preexec_fn=limit)
+        done = call("eval", "--codec", KLT, "--samples", 5, "--csv", old, preexec_fn=limit)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("File too large", done.stderr.splitlines()[-1])
+        # The figures themselves are not lost.
+        self.assertIn("1/64", done.stdout)
         with open(old) as file:
             self.assertEqual(file.read(), "old\n")
         self.assertEqual(os.listdir(self.directory), ["t.csv"])
-        self.refuse("does not exist", "eval", "--codec", KLT, "--samples", 5, "--csv",
-                    self.path("none/t.csv"))
+
+    def test_bad_places(self):
+        """A file that cannot be written is found before the work, not after it."""
+        work = ("eval", "--codec", KLT, "--samples", 10**9)
+        self.refuse("does not exist", *work, "--csv", self.path("none/t.csv"))
+        self.refuse("is a directory", *work, "--csv", self.directory)
+        self.refuse("does not exist", *work, "--plot", self.path("none/t.png"))
+        self.refuse("--plot is t.txt, allowed are names that end in .png", *work, "--plot",
+                    "t.txt")
+        os.chmod(self.directory, 0o555)
+        self.addCleanup(os.chmod, self.directory, 0o755)
+        # Root may write everywhere, so it becomes nobody.
+        self.refuse("t.csv: Permission denied", *work, "--csv", self.path("t.csv"),
+                    preexec_fn=lambda: os.geteuid() or os.setuid(65534),
+                    env={**os.environ, "HOME": "/"})
+        self.assertEqual(os.listdir(self.directory), [])
 
     def test_ctrl_c(self):
         for arguments in (("sim", "--codec", KLT, "--samples", 1_000_000),
                           ("eval", "--codec", KLT, "--samples", 1_000_000, "--csv",
-                           self.path("t.csv"))):
+                           self.path("t.csv")),
+                          ("bench", "--repeats", 1_000_000)):
             process = subprocess.Popen(
                 [os.path.join(APPS, "csifeedback_" + arguments[0]), *map(str, arguments[1:])],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -150,17 +150,15 @@ private:
     // Writes entries [begin, begin + count) of the next iterate to d_before.
     void update(size_t begin, size_t count, float momentum, float step, float threshold)
     {
-        const float* y = d_h.data() + begin;
-        if (momentum) {
-            for (size_t i = begin; i < begin + count; i++)
-                d_y[i] = d_h[i] + momentum * (d_h[i] - d_before[i]);
-            y = d_y.data() + begin;
-        }
-        kernels().soft_threshold_step(y,
+        const float* h = d_h.data() + begin;
+        float* before = d_before.data() + begin;
+        kernels().soft_threshold_step(h,
+                                      momentum ? before : h,
+                                      momentum,
                                       d_gradient.data() + begin,
                                       step,
                                       threshold,
-                                      d_before.data() + begin,
+                                      before,
                                       count);
     }
 

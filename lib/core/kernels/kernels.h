@@ -176,16 +176,21 @@ struct kernel_table {
                             float* out_im);
 
     /*!
-     * \brief One proximal gradient step: out = soft(y - step g, threshold), where
-     * soft(u, t) = sign(u) max(|u| - t, 0). A NaN stays a NaN.
-     * \param y         n values
+     * \brief One accelerated proximal gradient step:
+     * out = soft(h + momentum (h - before) - step g, threshold), where
+     * soft(u, t) = sign(u) max(|u| - t, 0). What is not finite does not become so.
+     * \param h         n values
+     * \param before    n values; h for a step without momentum
+     * \param momentum  factor of their difference
      * \param g         n values
      * \param step      factor of g
      * \param threshold t >= 0, finite
-     * \param out       output, n values; may be y
+     * \param out       output, n values; may be h or before
      * \param n         number of values
      */
-    void (*soft_threshold_step)(const float* y,
+    void (*soft_threshold_step)(const float* h,
+                                const float* before,
+                                float momentum,
                                 const float* g,
                                 float step,
                                 float threshold,

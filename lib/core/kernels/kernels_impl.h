@@ -252,9 +252,6 @@ void sum_of_products(const float* row,
     }
 }
 
-// Columns up to which rows are short.
-constexpr size_t short_row = 256;
-
 // y += u x or conj(u) x for u = a + i b.
 template <bool conjugate>
 inline void add_product(
@@ -271,6 +268,57 @@ inline void add_product(
     }
 }
 
+// The same for rows that fit in a few registers, read one after the other, four of which
+// share the work of their sums. Returns the number of rows done, a multiple of four.
+template <size_t registers, bool conjugate>
+inline size_t gemv_short(complex_rows u,
+                         const float* x_re,
+                         const float* x_im,
+                         float* RESTRICT y_re,
+                         float* RESTRICT y_im,
+                         size_t rows)
+{
+    vec re[registers], im[registers];
+    for (size_t k = 0; k < registers; k++) {
+        re[k] = load_once(x_re + k * lanes);
+        im[k] = load_once(x_im + k * lanes);
+    }
+    size_t r = 0;
+    for (; r + 4 <= rows; r += 4) {
+        vec sum_re[4], sum_im[4];
+#pragma GCC unroll 4
+        for (size_t i = 0; i < 4; i++) {
+            const float *a = u.re + (r + i) * u.stride, *b = u.im + (r + i) * u.stride;
+            vec ar = {}, ai = {}, bi = {}, br = {};
+#pragma GCC unroll 8
+            for (size_t k = 0; k < registers; k++) {
+                const vec v = load_once(a + k * lanes);
+                ar += v * re[k];
+                ai += v * im[k];
+            }
+#pragma GCC unroll 8
+            for (size_t k = 0; k < registers; k++) {
+                const vec v = load_once(b + k * lanes);
+                bi += v * im[k];
+                br += v * re[k];
+            }
+            sum_re[i] = conjugate ? ar + bi : ar - bi;
+            sum_im[i] = conjugate ? ai - br : ai + br;
+        }
+        add_sums(sum_re[0],
+                 sum_re[1],
+                 sum_re[2],
+                 sum_re[3],
+                 sum_im[0],
+                 sum_im[1],
+                 sum_im[2],
+                 sum_im[3],
+                 y_re + r,
+                 y_im + r);
+    }
+    return r;
+}
+
 template <bool conjugate>
 inline void gemv_complex(complex_rows u,
                          const float* x_re,
@@ -284,38 +332,14 @@ inline void gemv_complex(complex_rows u,
     const float sign = conjugate ? 1 : -1;
     const size_t whole = cols - cols % lanes;
     size_t r = 0;
-    // Four short rows at a time share the work of their sums. Of long ones these would be
-    // more lines of memory than a cache has room for where the stride is a power of two.
-    for (; cols <= short_row && r + 4 <= rows; r += 4) {
-        const float *a0 = u.re + r * u.stride, *b0 = u.im + r * u.stride,
-                    *a1 = a0 + u.stride, *b1 = b0 + u.stride, *a2 = a1 + u.stride,
-                    *b2 = b1 + u.stride, *a3 = a2 + u.stride, *b3 = b2 + u.stride;
-        vec re0 = {}, im0 = {}, re1 = {}, im1 = {}, re2 = {}, im2 = {}, re3 = {},
-            im3 = {};
-        for (size_t c = 0; c < whole; c += lanes) {
-            const vec re = load(x_re + c), im = load(x_im + c);
-            add_product<conjugate>(
-                load_once(a0 + c), load_once(b0 + c), re, im, re0, im0);
-            add_product<conjugate>(
-                load_once(a1 + c), load_once(b1 + c), re, im, re1, im1);
-            add_product<conjugate>(
-                load_once(a2 + c), load_once(b2 + c), re, im, re2, im2);
-            add_product<conjugate>(
-                load_once(a3 + c), load_once(b3 + c), re, im, re3, im3);
-        }
-        float sum_re[4] = {}, sum_im[4] = {};
-        for (size_t c = whole; c < cols; c++)
-            for (size_t i = 0; i < 4; i++) {
-                const float a = a0[i * u.stride + c], b = b0[i * u.stride + c] * sign;
-                sum_re[i] += a * x_re[c] + b * x_im[c];
-                sum_im[i] += a * x_im[c] - b * x_re[c];
-            }
-        add_sums(re0, re1, re2, re3, im0, im1, im2, im3, sum_re, sum_im);
-        for (size_t i = 0; i < 4; i++) {
-            y_re[(r + i) * step] += sum_re[i];
-            y_im[(r + i) * step] += sum_im[i];
-        }
-    }
+    if (step == 1 && cols == lanes)
+        r = gemv_short<1, conjugate>(u, x_re, x_im, y_re, y_im, rows);
+    else if (step == 1 && cols == 2 * lanes)
+        r = gemv_short<2, conjugate>(u, x_re, x_im, y_re, y_im, rows);
+    else if (step == 1 && cols == 4 * lanes)
+        r = gemv_short<4, conjugate>(u, x_re, x_im, y_re, y_im, rows);
+    else if (step == 1 && cols == 8 * lanes)
+        r = gemv_short<8, conjugate>(u, x_re, x_im, y_re, y_im, rows);
     // Two rows at a time keep eight sums in flight. An odd last row is done twice.
     for (; r < rows; r += 2) {
         const size_t second = r + 1 < rows ? r + 1 : r;
@@ -543,12 +567,26 @@ void add_chosen_rows_complex(complex_rows u,
         add_chosen_rows_complex<false>(u, index, count, x_re, x_im, y_re, y_im, cols);
 }
 
-// A plain loop for the compiler: out may be y.
-void soft_threshold_step(
-    const float* y, const float* g, float step, float threshold, float* out, size_t n)
+void soft_threshold_step(const float* h,
+                         const float* before,
+                         float momentum,
+                         const float* g,
+                         float step,
+                         float threshold,
+                         float* out,
+                         size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        const float u = y[i] - step * g[i];
+    const vec upper = threshold - vec{}, lower = -threshold - vec{};
+    size_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+        const vec now = load(h + i);
+        const vec u = now + momentum * (now - load(before + i)) - step * load(g + i);
+        vec clipped = u > upper ? upper : u;
+        clipped = clipped < lower ? lower : clipped;
+        store(out + i, u - clipped);
+    }
+    for (; i < n; i++) {
+        const float u = h[i] + momentum * (h[i] - before[i]) - step * g[i];
         const float clipped =
             u > threshold ? threshold : (u < -threshold ? -threshold : u);
         out[i] = u - clipped;

@@ -8,9 +8,9 @@
 Each operation runs with one matrix a call and with a batch of them. This module encodes and
 decodes the matrices of a batch one by one, and its times have the normalization and the gain
 in them; those of the others are the product with W or its adjoint alone, or the FISTA
-iterations. All get the same values, and what they return is compared. Runs alternate; times
-are medians, and a speed-up is the median of the quotients of neighbouring runs, with its
-quartiles. Time is the processor time of the thread.
+iterations. All get the same channels, of the COST 2100 indoor model, and what they return is
+compared. Runs alternate; times are medians, and a speed-up is the median of the quotients of
+neighbouring runs, with its quartiles. Time is the processor time of the thread.
 """
 
 import argparse
@@ -184,12 +184,8 @@ def operations(codec, size, batch):
     """[(operation, matrices a call, our call, [(alternative, its call, difference)])]"""
     model = codec.model
     na, nt = model.na, model.nt
-    # Few paths, so that FISTA has something to find.
-    rng = np.random.default_rng(1)
-    ha = np.zeros((batch, na * nt), np.complex64)
-    for row in ha:
-        at = rng.choice(na * nt, min(30, na * nt), replace=False)
-        row[at] = rng.standard_normal(len(at)) + 1j * rng.standard_normal(len(at))
+    ha = core.generate_channels(core.cost2100_channel("indoor", nc=max(1024, na), nt=nt),
+                                count=batch, na=na)[0].reshape(batch, -1)
     ha /= np.sqrt(np.mean(np.abs(ha) ** 2, axis=1, keepdims=True))
     matrices = ha.reshape(batch, na, nt)
     encoder, decoder = codec.encoder(size), codec.decoder(size)

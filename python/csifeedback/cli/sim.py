@@ -13,7 +13,7 @@ import argparse
 
 from .. import evaluation
 from ..simulation import Loopback
-from .common import Progress, print_json
+from .common import Progress, check_seed, print_json
 from .sources import add_source_arguments, channel_of
 
 
@@ -44,6 +44,7 @@ def parse(argv):
 
 def main(argv):
     args = parse(argv)
+    check_seed("--link-seed", args.link_seed)
     codec = evaluation.Codec(args.codec)
     channel, count, first = channel_of(args, codec.model)
     size = codec.code_size(args.ratio)

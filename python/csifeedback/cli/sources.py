@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import csifeedback_python as core
 from ..channels import NAMES, make_channel, model_channel
-from .common import Progress
+from .common import Progress, check_seed
 
 #: First sample of a channel model that tests take: far beyond those of training sets, which
 #: begin at 0, so that the same seed never gives the same sample to both.
@@ -37,8 +37,12 @@ def channel_of(args, model):
         raise ValueError(f"--samples is {args.samples}, allowed is 1 or more")
     if args.first is not None and args.first < 0:
         raise ValueError(f"--first is {args.first}, allowed is 0 or more")
+    check_seed("--seed", args.seed)
     if args.dataset:
         channel = core.dataset_channel(args.dataset)
+        if channel.nt() != model.nt:
+            raise ValueError(f"{args.dataset}: has matrices of {channel.nt()} antennas, the model "
+                             f"is for {model.nt}")
         first = args.first or 0
         available = channel.samples() - first
         if available < 1 or (args.samples or 1) > available:

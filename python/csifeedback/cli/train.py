@@ -14,7 +14,7 @@ from .. import csifeedback_python as core
 from ..dataset import Dataset
 from ..evaluation import Codec, Evaluator
 from ..training import CODECS
-from .common import format_table, print_json, whole_file
+from .common import check_place, check_seed, format_table, print_json
 
 RATIOS = ("1/4", "1/8", "1/16", "1/32", "1/64")
 
@@ -41,27 +41,41 @@ def parse(argv):
     return parser.parse_args(argv), trainer
 
 
-def measure(path, test):
-    """NMSE of the model's own linear decoder at each ratio, without quantization."""
+def decoders(model):
+    """The decoders that a trained Model has, as for evaluation.Codec."""
+    profiles = sorted({name.split("/")[1] for name in model.arrays if name.startswith("l2o/")})
+    if profiles:
+        return [f"l2o,profile={profile}" for profile in profiles]
+    linear = model.attributes["codec"] == "klt" or "decoder/basis" in model.arrays
+    return ["linear" if linear else "fista,iterations=100"]
+
+
+def measure(path, names, test):
+    """NMSE of the model's own decoders at each ratio, without quantization."""
     evaluator = Evaluator(test.angular_delay(), test.energy_lost, test.nc, test.precursor)
-    decoder = "linear" if core.model_file(path).codec == "klt" or core.model_file(path).has(
-        "decoder/basis") else "fista,iterations=100"
-    codec = Codec(f"{path}:{decoder}")
-    longest = codec.encoder(0).code_size()
-    sizes = [m for m in (codec.code_size(r) for r in RATIOS) if m <= longest]
-    return [evaluator.run(codec, m) for m in sizes]
+    figures = []
+    for name in names:
+        codec = Codec(f"{path}:{name}")
+        longest = codec.encoder(0).code_size()
+        sizes = [m for m in (codec.code_size(r) for r in RATIOS) if m <= longest]
+        figures += [{**evaluator.run(codec, m), "decoder": name} for m in sizes]
+    return figures
 
 
 def main(argv):
     args, trainer = parse(argv)
-    if os.path.isdir(args.output):
-        raise ValueError(f"--output {args.output} is a directory, expected a file name")
-    # Refuse a place that cannot be written before hours of training, not after.
-    with whole_file(args.output + ".try") as temporary:
-        open(temporary, "wb").close()
-    os.remove(args.output + ".try")
+    # Before hours of training, not after.
+    check_place(args.output)
+    check_seed("--seed", args.seed)
+    if args.test:
+        with Dataset(args.dataset) as data, Dataset(args.test) as test:
+            if (test.na, test.nt) != (data.na, data.nt):
+                raise ValueError(f"--test {args.test} has matrices of {test.na} x {test.nt}, the "
+                                 f"training set of {data.na} x {data.nt}")
     with Dataset(args.dataset) as data:
         model = trainer.train(args, data)
+        if model is None:  # another process of a distributed run writes it
+            return 0
         model.attributes.update(
             nc=data.nc, na=data.na, nt=data.nt, precursor=data.precursor, align=data.align,
             channel=data.channel, parameters=data.parameters, samples=len(data),
@@ -71,7 +85,7 @@ def main(argv):
     model.write(args.output)
     if args.test:
         with Dataset(args.test) as test:
-            figures = measure(args.output, test)
+            figures = measure(args.output, decoders(model), test)
             model.attributes["nmse"] = [
                 {k: f[k] for k in ("ratio", "decoder", "nmse_db", "nmse_db_low", "nmse_db_high",
                                    "nmse_whole_db", "rho", "samples")} for f in figures]
@@ -84,8 +98,8 @@ def main(argv):
           f"{os.path.getsize(args.output) / 1e6:.1f} MB")
     if figures:
         print(format_table(
-            ["ratio", "M", "NMSE dB", "95 % interval", "against whole H", "rho"],
-            [[f["ratio"], f["code_size"], f"{f['nmse_db']:.2f}",
+            ["decoder", "ratio", "M", "NMSE dB", "95 % interval", "against whole H", "rho"],
+            [[f["decoder"], f["ratio"], f["code_size"], f"{f['nmse_db']:.2f}",
               f"{f['nmse_db_low']:.2f} to {f['nmse_db_high']:.2f}", f"{f['nmse_whole_db']:.2f}",
               f"{f['rho']:.4f}"] for f in figures]))
     return 0

@@ -14,4 +14,6 @@ CODECS = {
     "klt": "linear",
     "gaussian": "linear",
     "orthonormal": "linear",
+    "csi-l2o": "csi_l2o",
+    "ms4l2o": "csi_l2o",
 }

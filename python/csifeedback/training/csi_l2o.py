@@ -1,0 +1,589 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Training of Csi-L2O and MS4L2O (needs PyTorch: Debian's python3-torch, libopenblas0-pthread).
+
+One encoder W with ordered rows serves every ratio; every training step draws one of the
+ratios. W starts as random combinations of the channel's principal components and stays
+orthonormal; the decoder starts as plain proximal gradient steps in a tight frame of beams
+from the linear MMSE estimate, so that it is no worse than that before training begins.
+
+The state of a run is in OUTPUT.checkpoint (after Ctrl-C too), from where the same command goes on;
+OUTPUT.csv has the training curve. Under torchrun (or python3 -m torch.distributed.run) the
+batch is divided among the processes, with the same result as in one.
+"""
+
+import argparse
+import contextlib
+import csv
+import json
+import math
+import os
+import signal
+import time
+from fractions import Fraction
+
+import numpy as np
+
+try:
+    import torch
+except ImportError:
+    raise ValueError("this codec is trained with PyTorch, which is not installed: "
+                     "apt install python3-torch libopenblas0-pthread") from None
+
+from ..cli.common import Progress, whole_file
+from ..model import Model, read_model
+from . import linear, quantizers
+from .l2o_network import (ACTIVATIONS, STARTS, Decoder, Encoder, MmseStart, relative_errors,
+                          rows_of)
+
+#: steps between two times that what depends on W follows it; runs are cut only there
+FOLLOW = 20
+
+PROFILES = {
+    "realtime": {"hidden": 0, "lstm_layers": 2, "iterations": 10, "transform": [256], "top_g": 0,
+                 "beta": 0.0, "activations": ["2sigmoid", "tanh", "sigmoid"], "start": "mmse",
+                 "consistency": True, "gate": True, "w_start": "coloured"},
+    "paper": {"hidden": 20, "lstm_layers": 2, "iterations": 10, "transform": [128, 128, 256],
+              "top_g": 51, "beta": 0.01, "activations": ["2sigmoid", "tanh", "sigmoid"],
+              "start": "mmse", "consistency": True, "gate": True, "w_start": "coloured"},
+    "ms4l2o": {"hidden": 20, "lstm_layers": 2, "iterations": 10, "transform": [], "top_g": 0,
+               "beta": 0.0, "activations": ["2sigmoid", "2sigmoid", "2sigmoid"], "start": "zeros",
+               "consistency": False, "gate": False, "w_start": "gaussian"},
+}
+
+
+def add_arguments(parser):
+    """Options of these codecs."""
+    add = parser.add_argument
+    add("--profile", choices=sorted(PROFILES), default=None,
+        help="preset of the options below, and name of the decoder in the model file (default: "
+             "realtime; ms4l2o for that codec)")
+    add("--start-from", metavar="MODEL",
+        help="begin with the encoder, the start and the step parameters of this model file; its "
+             "decoders of other profiles are kept if the encoder is frozen")
+    add("--freeze-encoder", action="store_true",
+        help="train the decoder alone: codewords stay those of --start-from")
+    add("--steps", type=int, default=20000, metavar="N", help="training steps (default: 20000)")
+    add("--batch", type=int, default=64, metavar="N", help="matrices a step (default: 64)")
+    add("--learning-rate", type=float, default=2e-3, metavar="X",
+        help="of Adam, falls to 2 %% along a cosine (default: 2e-3)")
+    add("--encoder-learning-rate", type=float, default=5e-4, metavar="X",
+        help="that of W (default: 5e-4)")
+    add("--rates", nargs="+", metavar="R", default=["1/64", "1/32", "1/16", "1/8", "1/4"],
+        help="compression ratios that are trained; W has the rows of the largest (default: 1/64 "
+             "1/32 1/16 1/8 1/4)")
+    add("--code-size", type=int, default=0, metavar="M",
+        help="rows of W, if more than the largest of --rates needs: those beyond are not trained, "
+             "but a decoder that was trained at one ratio can be tried with more")
+    add("--loss", choices=("log", "mse"), default="log",
+        help="log: logarithm of the NMSE, so that all ratios weigh the same; mse: eq. (11) as it "
+             "stands (default: log)")
+    add("--intermediate", type=float, default=0.02, metavar="X",
+        help="weight of the loss after every iteration but the last (default: 0.02), so that "
+             "fewer iterations work too")
+    add("--beta", type=float, metavar="X",
+        help="weight of the sparse transform's own error in eq. (11)")
+    add("--hidden", type=int, metavar="H",
+        help="hidden size of the element-wise LSTM; 0: none, step parameters alone")
+    add("--lstm-layers", type=int, metavar="N", help="layers of the LSTM")
+    add("--lstm-share", type=float, metavar="X", default=1.0,
+        help="part of a batch whose elements give the LSTM its gradient, 0 to 1: less is faster "
+             "(default: 1)")
+    add("--iterations", type=int, metavar="T", help="iterations of the decoder")
+    add("--transform", nargs="*", type=int, metavar="N",
+        help="outputs of the layers of f_t; none: no transform")
+    add("--untied", action="store_true", help="a transform of its own for every iteration")
+    add("--top-g", type=int, metavar="G", help="entries that f_t keeps of a row; 0: all")
+    add("--activations", nargs=3, choices=sorted(ACTIVATIONS), metavar="NAME",
+        help="what makes p, a and b of the raw parameters: " + ", ".join(sorted(ACTIVATIONS)))
+    add("--start", choices=sorted(STARTS), help="x at the beginning: zeros, adjoint (W^T s / L) "
+                                                "or mmse (the linear MMSE estimate)")
+    add("--gate", action=argparse.BooleanOptionalAction, default=None,
+        help="learn gamma in x' = u + gamma (v - u); without: x' = v")
+    add("--consistency", action=argparse.BooleanOptionalAction, default=None,
+        help="end with a step that brings W x back to s")
+    add("--w-start", choices=("coloured", "klt", "orthonormal", "gaussian"),
+        help="W at the beginning: random combinations of principal components, weighted by their "
+             "variance; these themselves; random. gaussian stays as it is, as in the papers' "
+             "baselines, unless --learn-gaussian")
+    add("--learn-gaussian", action="store_true", help="train a Gaussian W too")
+    add("--validation", metavar="FILE",
+        help="data set to choose the best state by (default: the end of the training set, 5 %%, "
+             "at most 5000 matrices, which are then not trained on)")
+    add("--patience", type=int, default=0, metavar="N",
+        help="stop when N reports in turn bring no better validation (default: never)")
+    add("--report", type=int, default=1000, metavar="N", help="steps between two (default: 1000)")
+    add("--validation-samples", type=int, default=1000, metavar="N",
+        help="matrices of a report (default: 1000)")
+    add("--entry-bits", type=int, metavar="B", default=6,
+        help="Lloyd-Max tables for every entry up to B bits, 0 to 10 (default: 6)")
+    add("--device", help="cpu, cuda, ... (default: cuda where there is one)")
+    add("--overwrite", action="store_true", help="begin anew, whatever the checkpoint says")
+
+
+def _settings(args):
+    """The profile's settings with those that were given."""
+    args.profile = args.profile or ("ms4l2o" if args.codec == "ms4l2o" else "realtime")
+    for name, value in PROFILES[args.profile].items():
+        if getattr(args, name, None) is None:
+            setattr(args, name, value)
+    for name, low, high in (("steps", 1, 10**9), ("batch", 1, 10**5), ("hidden", 0, 1024),
+                            ("lstm_layers", 1, 16), ("iterations", 1, 1000),
+                            ("top_g", 0, 10**6), ("entry_bits", 0, quantizers.LARGEST_BITS),
+                            ("report", 1, 10**9), ("validation_samples", 2, 10**6)):
+        value = getattr(args, name)
+        if not low <= value <= high:
+            raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed is {low} to {high}")
+    for name in ("learning_rate", "encoder_learning_rate", "beta", "intermediate"):
+        value = getattr(args, name)
+        if not 0 <= value < math.inf:
+            raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed is 0 or more")
+    if not 0 < args.lstm_share <= 1:
+        raise ValueError(f"--lstm-share is {args.lstm_share}, allowed is more than 0, up to 1")
+    if args.freeze_encoder and not args.start_from:
+        raise ValueError("--freeze-encoder needs --start-from")
+
+
+def _sizes(args, n):
+    """Code sizes of the ratios, ascending."""
+    sizes = []
+    for ratio in args.rates:
+        try:
+            size = Fraction(ratio) * 2 * n
+        except (ValueError, ZeroDivisionError):
+            raise ValueError(f"--rates has {ratio}, allowed are fractions such as 1/16") from None
+        if size.denominator != 1 or not 2 <= size <= 2 * n or size % 2:
+            raise ValueError(f"--rates has {ratio}, which gives codewords of {float(size):g} "
+                             f"values, allowed are even numbers from 2 to {2 * n}")
+        sizes.append(int(size))
+    return sorted(set(sizes))
+
+
+class Samples:
+    """Normalized matrices of a data set in random order, with a random phase each.
+
+    The channel's phase is uniform, so a turned sample is as likely as the one it comes
+    from. A step's batch is a function of the seed and the step alone.
+    """
+
+    def __init__(self, data, count, batch, seed):
+        self._count, self._batch, self._seed = count, batch, seed
+        if data.whole:
+            matrices = data.angular_delay()[:count]
+            self._read = lambda i: matrices[i]
+        else:
+            self._read = lambda i: data.read(i, 1)[0]
+        self._epoch = None
+
+    def batch(self, step, rng):
+        """The batch of a step, complex64 (batch, na, nt)."""
+        chosen = []
+        for at in range(step * self._batch, (step + 1) * self._batch):
+            epoch, at = divmod(at, self._count)
+            if epoch != self._epoch:
+                self._epoch = epoch
+                self._order = np.random.default_rng([self._seed, epoch]).permutation(self._count)
+            chosen.append(self._read(int(self._order[at])))
+        ha = np.stack(chosen)
+        phase = np.exp(2j * np.pi * rng.random((len(ha), 1, 1)))
+        return (linear.normalize(ha).reshape(ha.shape) * phase).astype(np.complex64)
+
+
+def coloured_rows(values, u, count, rng):
+    """Random combinations of principal components u (rows) as `count` complex vectors.
+
+    Component i weighs by the root of its standard deviation: a linear decoder would want the
+    strong ones alone, a nonlinear one gains more from what many weak ones have in common.
+    """
+    shape = count, len(values)
+    draw = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+    rows = (draw * np.maximum(values, 0) ** 0.25) @ u
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@contextlib.contextmanager
+def held_interrupts():
+    """Ctrl-C makes the list that this gives true; only a second one interrupts at once."""
+    came = []
+
+    def handle(*_):
+        if came:
+            raise KeyboardInterrupt
+        came.append(True)
+
+    previous = signal.signal(signal.SIGINT, handle)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+class Processes:
+    """What the processes of a distributed run have to agree on; one process is the rule."""
+
+    def __init__(self):
+        self.size = int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank = int(os.environ.get("RANK", "0"))
+        self.local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+        if self.size > 1 and not torch.distributed.is_initialized():
+            torch.distributed.init_process_group(
+                "nccl" if torch.cuda.is_available() else "gloo")
+
+    def sum(self, tensor):
+        """The sum over all processes, in place."""
+        if self.size > 1:
+            torch.distributed.all_reduce(tensor)
+        return tensor
+
+    def share(self, batch):
+        """This process's part of a batch."""
+        return batch[self.rank::self.size]
+
+
+class Run:
+    """A training run."""
+
+    def __init__(self, args, data):
+        self.args, self.data = args, data
+        self.na, self.nt = data.na, data.nt
+        self.n = self.na * self.nt
+        self.processes = Processes()
+        device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        if device == "cuda" and self.processes.size > 1:
+            device = f"cuda:{self.processes.local_rank}"
+        try:
+            self.device = torch.device(device)
+            torch.zeros(1, device=self.device)
+        except (RuntimeError, AssertionError) as error:
+            raise ValueError(f"--device is {device}: {error}") from None
+        torch.manual_seed(args.seed)
+        self.sizes = _sizes(args, self.n)
+        self.rows = args.code_size or self.sizes[-1]
+        if self.rows % 2 or not self.sizes[-1] <= self.rows <= 2 * self.n:
+            raise ValueError(f"--code-size is {self.rows}, allowed are even numbers from "
+                             f"{self.sizes[-1]}, which --rates need, to {2 * self.n}")
+        self.count = len(data)
+        self._prepare_validation()
+        self._prepare_networks()
+        self.samples = Samples(data, self.count, args.batch, args.seed)
+        self.step, self.best, self.best_state, self.stale = 0, math.inf, None, 0
+        self.curve, self.seconds = [], 0.0
+
+    def _prepare_validation(self):
+        if self.args.validation:
+            from ..dataset import Dataset
+            with Dataset(self.args.validation) as other:
+                if (other.na, other.nt) != (self.na, self.nt):
+                    raise ValueError(f"--validation {self.args.validation} has {other.na} x "
+                                     f"{other.nt} matrices, the training set {self.na} x "
+                                     f"{self.nt}")
+                ha = other.read(0, min(len(other), self.args.validation_samples)) \
+                    if not other.whole else other.angular_delay()
+        else:
+            held = min(5000, self.count // 20)
+            if held < 2:
+                raise ValueError(f"the data set has {self.count} matrices, 40 at least are needed")
+            self.count -= held
+            ha = self.data.angular_delay() if self.data.whole else None
+            ha = ha[self.count:] if ha is not None else self.data.read(self.count, held)
+        ha = ha[:self.args.validation_samples]
+        self.validation = rows_of(torch.from_numpy(linear.normalize(ha).reshape(ha.shape))
+                                  ).to(self.device)
+
+    def _covariance(self):
+        """The leading components of the training set, their variances, and the floor."""
+        def chunks():
+            done = 0
+            for ha in self.data.chunks():
+                yield ha[:self.count - done]
+                done += len(ha)
+                if done >= self.count:
+                    return
+        c = linear.covariance(chunks(), self.n, self.count)
+        values, vectors = np.linalg.eigh(c)
+        return values[::-1], vectors[:, ::-1].T
+
+    def _prepare_networks(self):
+        args, pairs = self.args, self.rows // 2
+        rng = np.random.default_rng(args.seed)
+        self.kept = {}
+        start = None
+        if args.start_from:
+            start = read_model(args.start_from)
+            sizes = start.attributes["na"], start.attributes["nt"]
+            if sizes != (self.na, self.nt):
+                raise ValueError(f"--start-from {args.start_from} is for {sizes[0]} x {sizes[1]} "
+                                 f"matrices, the data set has {self.na} x {self.nt}")
+            start = start.arrays
+            try:
+                w = start["encoder/W_complex" if "encoder/W_complex" in start else "encoder/W"]
+                basis, variance, floor = (start[f"decoder/{k}"] for k in
+                                          ("basis", "variance", "floor"))
+            except KeyError as error:
+                raise ValueError(f"--start-from {args.start_from} has no array {error}") from None
+            if (2 if np.iscomplexobj(w) else 1) * len(w) != self.rows:
+                raise ValueError(f"--start-from {args.start_from} has codewords of another length "
+                                 f"than {self.rows}, which --rates or --code-size ask for")
+            floor = float(floor[0])
+            if args.freeze_encoder:
+                self.kept = {k: v for k, v in start.items()
+                             if not k.startswith(f"l2o/{args.profile}/")}
+        else:
+            values, u = self._covariance()
+            basis = u[:pairs].astype(np.complex64)
+            # Variance of a real coefficient is half that of the complex one.
+            floor = max(0.0, float(np.sum(values[pairs:])) / max(1, self.n - pairs)) / 2
+            variance = np.maximum(np.repeat(values[:pairs] / 2, 2), floor)
+            if args.w_start == "coloured":
+                w = coloured_rows(values, u, pairs, rng)
+            elif args.w_start == "klt":
+                w = basis
+            elif args.w_start == "orthonormal":
+                w = rng.standard_normal((pairs, self.n, 2)) @ np.array([1, 1j])
+            else:
+                w = rng.standard_normal((2 * pairs, 2 * self.n)) / np.sqrt(2 * self.n)
+        self.statistics = {"decoder/basis": basis, "decoder/variance": np.asarray(variance),
+                           "decoder/floor": np.array([floor])}
+        self.encoder = Encoder(w, self.na, self.nt).to(self.device)
+        self.fixed = args.freeze_encoder or (
+            args.w_start == "gaussian" and not args.learn_gaussian and not args.start_from)
+        self.encoder.w.requires_grad_(not self.fixed)
+        self.orthonormal = self.encoder.is_complex and not self.fixed
+        self.mmse = MmseStart(basis, variance, floor, self.na, self.nt).to(self.device)
+        self.decoder = Decoder(
+            self.na, self.nt, self.sizes, args.iterations, args.hidden, args.lstm_layers,
+            tuple(args.transform), args.top_g, args.untied, args.activations, args.start,
+            args.gate, args.consistency)
+        if args.start_from:
+            group = next((f"l2o/{p}/" for p in (args.profile, *sorted(PROFILES))
+                          if f"l2o/{p}/p" in start), None)
+            if group:
+                self.decoder.begin_with(lambda name: start.get(group + name))
+        self.decoder.to(self.device)
+        tables, layers = [], []
+        for name, value in self.decoder.named_parameters():
+            (layers if "." in name else tables).append(value)
+        self.groups = [
+            {"params": layers, "lr": self.args.learning_rate},
+            # A step parameter is one of few: it may move faster than a weight.
+            {"params": [t for t in tables if t.requires_grad], "lr": 5 * self.args.learning_rate},
+        ]
+        if not self.fixed:
+            self.groups.append({"params": [self.encoder.w],
+                                "lr": self.args.encoder_learning_rate})
+        self.rates = [group["lr"] for group in self.groups]
+        self.optimizer = torch.optim.Adam(self.groups)
+        self.follow()
+
+    def follow(self, changed=True):
+        """What depends on W is made anew after W has changed."""
+        if self.orthonormal and changed:
+            self.encoder.orthonormalize()
+        with torch.no_grad():
+            if self.decoder.start == "mmse":
+                self.mmse.update(self.encoder.matrix(self.encoder.code_size))
+            self.lipschitz = [1.0] * len(self.sizes) if self.orthonormal \
+                else self.encoder.lipschitz(self.sizes)
+
+    def decode(self, w, s, rate, iterations=None):
+        """The decoder's result and iterates."""
+        scale = self.lipschitz[rate]
+        if self.decoder.start == "mmse":
+            x0 = self.mmse(s)
+        elif self.decoder.start == "adjoint":
+            x0 = (s @ w) / scale
+        else:
+            x0 = s.new_zeros(len(s), 2 * self.n)
+        return self.decoder(w, s, x0, rate, scale, iterations, self.args.lstm_share)
+
+    def loss(self, h, rate):
+        """The loss of a batch and its NMSE; the same in one process and in several."""
+        w = self.encoder.matrix(self.sizes[rate])
+        s = h @ w.t()
+        x, iterates = self.decode(w, s, rate)
+        share = len(h) / self.args.batch
+
+        def term(estimate):
+            if self.args.loss == "mse":
+                return ((estimate - h) ** 2).sum(1).mean() * share, None
+            mean = relative_errors(estimate, h).mean() * share
+            # The gradient of the logarithm of the mean over all processes.
+            whole = self.processes.sum(mean.detach().clone())
+            return mean / whole, whole
+
+        total, nmse = term(x)
+        for iterate in iterates[:-1] if self.args.intermediate else []:
+            total = total + self.args.intermediate * term(iterate)[0]
+        if self.args.beta:
+            for own in self.decoder.autoencoding(h):
+                total = total + self.args.beta * (
+                    ((own - h) ** 2).sum(1).mean() if self.args.loss == "mse"
+                    else relative_errors(own, h).mean()) * share
+        return total, nmse
+
+    def train_step(self):
+        share = self.step / self.args.steps
+        scale = min(1.0, (self.step + 1) / 100) * (
+            0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+        for group, rate in zip(self.optimizer.param_groups, self.rates):
+            group["lr"] = scale * rate
+        rng = np.random.default_rng([self.args.seed, self.step, 1])
+        rate = int(rng.integers(len(self.sizes)))
+        batch = torch.from_numpy(self.samples.batch(self.step, rng))
+        h = rows_of(self.processes.share(batch)).to(self.device)
+        self.optimizer.zero_grad(set_to_none=True)
+        if len(h):
+            self.loss(h, rate)[0].backward()
+        parameters = [p for group in self.groups for p in group["params"]]
+        if self.processes.size > 1:
+            for p in parameters:
+                if p.grad is None:
+                    p.grad = torch.zeros_like(p)
+                self.processes.sum(p.grad)
+        norm = torch.nn.utils.clip_grad_norm_(
+            [p for p in parameters if p.grad is not None], 1.0)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+        self.step += 1
+        if not self.fixed and self.step % FOLLOW == 0:
+            self.follow()
+
+    @torch.no_grad()
+    def validate(self):
+        """NMSE in dB at every ratio over the validation set."""
+        figures = []
+        for rate, m in enumerate(self.sizes):
+            w = self.encoder.matrix(m)
+            errors = [relative_errors(self.decode(w, h @ w.t(), rate)[0], h)
+                      for h in self.validation.split(250)]
+            figures.append(10 * math.log10(float(torch.cat(errors).double().mean())))
+        return figures
+
+    def state(self):
+        return {"encoder": {k: v.cpu().clone() for k, v in self.encoder.state_dict().items()},
+                "decoder": {k: v.cpu().clone() for k, v in self.decoder.state_dict().items()}}
+
+    def load(self, state):
+        self.encoder.load_state_dict(state["encoder"])
+        self.decoder.load_state_dict(state["decoder"])
+        self.follow(changed=False)
+
+    def report(self):
+        self.follow()
+        figures = self.validate()
+        mean = sum(figures) / len(figures)
+        self.curve.append({"step": self.step, "seconds": round(self.seconds, 1),
+                           "learning_rate": self.optimizer.param_groups[0]["lr"],
+                           **{f"nmse_db_{m}": round(f, 3) for m, f in zip(self.sizes, figures)}})
+        self.stale = self.stale + 1 if mean >= self.best else 0
+        if mean < self.best:
+            self.best, self.best_state = mean, self.state()
+        return figures
+
+    # Files
+
+    def settings(self):
+        """What a checkpoint must have been made with to be continued."""
+        return json.dumps({k: v for k, v in vars(self.args).items()
+                           if k not in ("output", "test", "json", "device", "overwrite")},
+                          sort_keys=True)
+
+    def save(self, path):
+        if self.processes.rank:
+            return
+        with whole_file(path) as temporary:
+            torch.save({"settings": self.settings(), "state": self.state(), "step": self.step,
+                        "optimizer": self.optimizer.state_dict(), "best": self.best,
+                        "best_state": self.best_state, "stale": self.stale, "curve": self.curve,
+                        "seconds": self.seconds}, temporary)
+
+    def resume(self, path):
+        try:
+            saved = torch.load(path, map_location="cpu")
+        except Exception as error:
+            raise ValueError(f"{path}: is no checkpoint ({error}); --overwrite begins anew"
+                             ) from None
+        if saved["settings"] != self.settings():
+            raise ValueError(f"{path}: is of a run with other options; --overwrite begins anew")
+        self.load(saved["state"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        for name in ("step", "best", "best_state", "stale", "curve", "seconds"):
+            setattr(self, name, saved[name])
+
+    def write_curve(self, path):
+        if self.processes.rank or not self.curve:
+            return
+        with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
+            writer = csv.DictWriter(file, self.curve[0])
+            writer.writeheader()
+            writer.writerows(self.curve)
+
+    def train(self):
+        args = self.args
+        checkpoint = args.output + ".checkpoint"
+        if os.path.exists(checkpoint) and not args.overwrite:
+            self.resume(checkpoint)
+        progress = Progress(f"training {args.codec} {args.profile}", args.steps, self.step)
+        if self.step == 0:
+            self.report()
+        start, before = time.monotonic(), self.seconds
+        saved = start
+        with held_interrupts() as interrupted:
+            while self.step < args.steps:
+                self.train_step()
+                self.seconds = before + time.monotonic() - start
+                progress.update(self.step, f"{self.curve[-1]['step']}: " + " ".join(
+                    f"{v:.2f}" for k, v in self.curve[-1].items() if k.startswith("nmse")) + " dB")
+                if self.step % args.report == 0 or self.step == args.steps:
+                    self.report()
+                    self.write_curve(args.output + ".csv")
+                    if args.patience and self.stale >= args.patience:
+                        break
+                if self.step % FOLLOW == 0:
+                    if interrupted or time.monotonic() - saved > 120:
+                        self.save(checkpoint)
+                        saved = time.monotonic()
+                    if interrupted:
+                        raise KeyboardInterrupt
+        self.save(checkpoint)
+        self.load(self.best_state)
+
+    def codewords(self):
+        """Codewords of (a part of) the training set, for the quantizers."""
+        with torch.no_grad():
+            w = self.encoder.matrix(self.encoder.code_size)
+            result, done = [], 0
+            for ha in self.data.chunks():
+                x = linear.normalize(ha[:self.count - done]).reshape(-1, self.na, self.nt)
+                result.append((rows_of(torch.from_numpy(x)).to(self.device) @ w.t()).cpu().numpy())
+                done += len(ha)
+                if done >= min(self.count, 50000):
+                    break
+        return np.concatenate(result)
+
+
+def train(args, data):
+    """Trains args.codec on a Dataset; returns a Model without its measured NMSE."""
+    _settings(args)
+    run = Run(args, data)
+    run.train()
+    if run.processes.rank:
+        return None
+    arrays = {**run.statistics, **run.encoder.arrays()}
+    if args.freeze_encoder:
+        arrays.update(run.kept)
+    else:
+        progress = Progress("quantizers", 100)
+        tables = quantizers.fit(run.codewords(), args.entry_bits,
+                                lambda share: progress.update(round(100 * share)))
+        arrays.update({f"quantizer/{name}": table for name, table in tables.items()})
+    arrays.update(run.decoder.arrays(args.profile))
+    history = []
+    if args.start_from:
+        before = read_model(args.start_from).attributes
+        history = [*json.loads(before.get("history", "[]")), before.get("command", "")]
+    return Model({"codec": args.codec, "code_size": run.encoder.code_size, "history": history,
+                  "curve": run.curve}, arrays)

@@ -1,0 +1,376 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Training of Csi-L2O and MS4L2O: the networks against plain formulas, and the program on a
+small set of channels, from the data set to the evaluation of the trained codec."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import h5py
+import numpy as np
+import torch
+from gnuradio import csifeedback
+from gnuradio.csifeedback.dataset import Dataset
+from gnuradio.csifeedback.model import read_model
+from gnuradio.csifeedback.training import csi_l2o, linear
+from gnuradio.csifeedback.training import l2o_network as network
+
+APPS = os.environ["CSIFEEDBACK_APPS"]
+#: what torchrun of PyTorch 1.13 needs under Python 3.11
+DEBIAN = ("--redirects", 1, "--tee", 1)
+#: options of a run that takes a few seconds
+SMALL = ("--rates", "1/16", "1/8", "1/4", "--iterations", 3, "--transform", 32,
+         "--report", 20, "--validation-samples", 100, "--entry-bits", 2)
+
+
+def environment(**changes):
+    # One thread: sums in the same order every time.
+    return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **changes}
+
+
+def call(*command, **changes):
+    return subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=300,
+                          env=environment(**changes))
+
+
+def program(name, *arguments):
+    return [os.path.join(APPS, "csifeedback_" + name), *map(str, arguments)]
+
+
+class Networks(unittest.TestCase):
+
+    def setUp(self):
+        torch.manual_seed(1)
+        self.rng = np.random.default_rng(1)
+
+    def complex(self, *shape):
+        return (self.rng.standard_normal(shape)
+                + 1j * self.rng.standard_normal(shape)).astype(np.complex64)
+
+    def test_encoder_is_the_product_with_w(self):
+        """Codewords are those of linear_encoder, for complex and for real W."""
+        ha = self.complex(5, 3, 4)
+        h = network.rows_of(torch.from_numpy(ha))
+        stacked = np.hstack([ha.reshape(5, -1).real, ha.reshape(5, -1).imag])
+        for w, rows in ((self.complex(6, 12), None), (self.rng.standard_normal((7, 24)), None)):
+            rows = linear.real_rows(w) if np.iscomplexobj(w) else w
+            encoder = network.Encoder(w, 3, 4)
+            for m in (1, 2, 5, 6):
+                s = (h @ encoder.matrix(m).t()).detach().numpy()
+                np.testing.assert_allclose(s, stacked @ rows[:m].T, rtol=1e-4, atol=1e-5)
+
+    def test_orthonormal_rows_span_the_same(self):
+        for w in (self.complex(4, 12), self.rng.standard_normal((5, 24))):
+            encoder = network.Encoder(w, 3, 4)
+            size = encoder.code_size
+            before = encoder.matrix(size).detach().clone()
+            encoder.orthonormalize()
+            after = encoder.matrix(size).detach()
+            np.testing.assert_allclose(after @ after.t(), np.eye(size), atol=1e-5)
+            for m in range(2, size + 1, 2):
+                inside = (before[:m] @ after[:m].t()) @ after[:m]
+                np.testing.assert_allclose(inside, before[:m], atol=1e-4)
+            np.testing.assert_allclose(encoder.lipschitz([2, size]), 1, atol=1e-5)
+
+    def test_lstm_is_that_of_pytorch(self):
+        for layers in (1, 2, 3):
+            cell = network.ElementLstm(6, layers)
+            torch.nn.init.normal_(cell.heads_weight)
+            reference = torch.nn.LSTM(2, 6, layers)
+            with torch.no_grad():
+                for k in range(layers):
+                    inputs = 6 if k else 2
+                    getattr(reference, f"weight_ih_l{k}").copy_(cell.weights[k][:, :inputs])
+                    getattr(reference, f"weight_hh_l{k}").copy_(cell.weights[k][:, inputs:])
+                    getattr(reference, f"bias_ih_l{k}").copy_(cell.biases[k].flatten())
+                    getattr(reference, f"bias_hh_l{k}").zero_()
+            steps = torch.randn(4, 2, 10)
+            expected, _ = reference(steps.transpose(1, 2))
+            state = quick_state = cell.start(10, torch.device("cpu"))
+            gradients = []
+            for t in range(4):
+                heads, state = cell(steps[t].clone(), state)
+                c = torch.relu(expected[t] @ cell.mlp_weight.t() + cell.mlp_bias.flatten())
+                plain = (c @ cell.heads_weight.t() + cell.heads_bias.flatten()).t()
+                torch.testing.assert_close(heads, plain, rtol=1e-4, atol=1e-5)
+                with torch.no_grad():
+                    quick, quick_state = cell(steps[t].clone(), quick_state)
+                torch.testing.assert_close(quick, plain, rtol=1e-4, atol=1e-5)
+            # The same gradient, though the gates are computed anew for it.
+            for value in (heads, plain):
+                cell.zero_grad()
+                reference.zero_grad()
+                (value ** 2).sum().backward(retain_graph=True)
+                gradients.append(cell.weights[0].grad.clone() if value is heads else torch.cat(
+                    [reference.weight_ih_l0.grad, reference.weight_hh_l0.grad], 1))
+            torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-4)
+
+    def test_start_is_the_linear_mmse_estimate(self):
+        """Against the formula, in double precision."""
+        basis = np.linalg.qr(self.complex(12, 4))[0].T
+        variance, floor = np.array([5, 5, 3, 3, 2, 2, 1, 1.]), 0.2
+        rows = linear.real_rows(basis).astype(float)
+        r = floor * np.eye(24) + rows.T @ np.diag(variance - floor) @ rows
+        encoder = network.Encoder(self.complex(3, 12), 3, 4)
+        start = network.MmseStart(basis, variance, floor, 3, 4)
+        start.update(encoder.matrix(6))
+        w = linear.real_rows(encoder.arrays()["encoder/W_complex"]).astype(float)
+        ha = self.complex(2, 3, 4)
+        stacked = np.hstack([ha.reshape(2, -1).real, ha.reshape(2, -1).imag])
+        for m in (2, 4, 6):
+            s = stacked @ w[:m].T
+            expected = s @ np.linalg.solve(w[:m] @ r @ w[:m].T, w[:m] @ r)
+            expected = (expected[:, :12] + 1j * expected[:, 12:]).reshape(2, 3, 4)
+            got = start(torch.from_numpy(s.astype(np.float32)))
+            np.testing.assert_allclose(
+                got, network.rows_of(torch.from_numpy(expected)), rtol=1e-3, atol=1e-4)
+
+    def test_soft_threshold(self):
+        z = torch.randn(40, dtype=torch.double, requires_grad=True)
+        t = torch.tensor(0.5, dtype=torch.double, requires_grad=True)
+        out = network.SoftThreshold.apply(z, t)
+        plain = torch.sign(z) * torch.relu(z.abs() - t)
+        torch.testing.assert_close(out, plain)
+        weight = torch.randn(40, dtype=torch.double)
+        for a, b in zip(torch.autograd.grad((weight * out).sum(), (z, t)),
+                        torch.autograd.grad((weight * plain).sum(), (z, t))):
+            torch.testing.assert_close(a, b)
+
+    def test_transform_begins_as_a_tight_frame(self):
+        """f_i(f_t(u)) = u, with and without hidden layers, and sparser than u for one path."""
+        for sizes in ((64,), (32, 32, 64), (40, 32, 64)):
+            transform = network.Transform(8, sizes, noise=0)
+            u = torch.randn(20, 16)
+            torch.testing.assert_close(transform(u, 0.0, 0), u, rtol=1e-4, atol=1e-5)
+            kept = transform(u, 0.0, 5) - u
+            self.assertGreater(float(kept.norm()), 0.1)
+        for sizes in ((15,), (14,), (31, 64), (63,)):
+            with self.assertRaisesRegex(ValueError, "--transform is"):
+                network.Transform(8, sizes)
+
+    def test_ms4l2o_without_an_lstm_is_ista(self):
+        decoder = network.Decoder(3, 4, (6,), 4, sizes=(), start="zeros", gate=False, consistency=False,
+                                  activations=("identity", "identity", "identity"))
+        with torch.no_grad():
+            decoder.p.fill_(1)
+            decoder.a.fill_(0)
+            decoder.theta.fill_(-1)
+        w = torch.randn(6, 24)
+        norm = float(torch.linalg.matrix_norm(w, 2) ** 2)
+        s = torch.randn(2, 6)
+        x = torch.zeros(2, 24)
+        result, iterates = decoder(w, s, x, 0, norm)
+        threshold = float(np.log1p(np.exp(-1))) / norm
+        for iterate in iterates:
+            u = x - (x @ w.t() - s) @ w / norm
+            x = torch.sign(u) * torch.relu(u.abs() - threshold)
+            torch.testing.assert_close(iterate.detach(), x, rtol=1e-4, atol=1e-5)
+        self.assertGreater(float((x == 0).sum()), 0)
+        torch.testing.assert_close(result, iterates[-1])
+
+    def test_a_dictionary_becomes_a_network(self):
+        """--start-from: the paper's transform takes over a dictionary as it is."""
+        dictionary = network.Decoder(3, 8, (4, 8), 2, sizes=(32,))
+        with torch.no_grad():
+            for layer in (*dictionary.transforms[0].forward_layers,
+                          *dictionary.transforms[0].inverse_layers):
+                layer.bias.normal_(std=0.1)
+        arrays = dictionary.arrays("p")
+        paper = network.Decoder(3, 8, (4, 8), 3, hidden=3, sizes=(32, 32, 32))
+        paper.begin_with(lambda name: arrays.get(f"l2o/p/{name}"))
+        u = torch.randn(7, 16)
+        close = (paper.transforms[0](u, 0.1, 0) - dictionary.transforms[0](u, 0.1, 0)).norm()
+        self.assertLess(float(close / u.norm()), 0.05)
+        self.assertEqual(paper.p.shape, (2, 3))
+        torch.testing.assert_close(paper.p[:, 2], dictionary.p[:, 1])
+
+
+class Training(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.temporary.cleanup)
+        channel = ("--channel", "cdl-c", "--nt", 8, "--nc", 64, "--na", 16, "--spacing-hz", 180e3,
+                   "--delay-spread-s", 1e-7, "--angle-span-deg", 120)
+        for name, samples, first in (("train", 3000, 0), ("test", 500, 10**6)):
+            done = call(*program("dataset", "generate", *channel, "--samples", samples,
+                                 "--first", first, "-o", cls.path(name + ".h5")))
+            assert done.returncode == 0, done.stderr
+
+    @classmethod
+    def path(cls, name):
+        return os.path.join(cls.temporary.name, name)
+
+    def train(self, output, *arguments, codec="csi-l2o", before=(), **changes):
+        done = call(*before, *program("train", "--codec", codec, "--dataset",
+                                      self.path("train.h5"), "-o", self.path(output), *arguments),
+                    **changes)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    def refuse(self, text, *arguments, codec="csi-l2o"):
+        done = call(*program("train", "--codec", codec, "--dataset", self.path("train.h5"), "-o",
+                             self.path("refused.h5"), *arguments))
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        self.assertIn(text, done.stderr.strip().splitlines()[-1])
+        self.assertFalse(os.path.exists(self.path("refused.h5")))
+
+    def curve(self, name):
+        with open(self.path(name + ".csv"), newline="") as file:
+            return list(csv.DictReader(file))
+
+    def arrays(self, name):
+        return read_model(self.path(name)).arrays
+
+    def same_arrays(self, one, other, prefix="", **tolerance):
+        a, b = self.arrays(one), self.arrays(other)
+        names = [name for name in a if name.startswith(prefix)]
+        self.assertTrue(names)
+        for name in names:
+            np.testing.assert_allclose(a[name], b[name], err_msg=name, **tolerance)
+
+    def test_three_commands(self):
+        """Generate, train, evaluate: ahead of the linear decoder on the same codewords."""
+        self.train("own.h5", *SMALL, "--steps", 400, "--batch", 32, "--test",
+                   self.path("test.h5"))
+        rows = json.loads(call(*program(
+            "eval", "--codec", self.path("own.h5"), "--codec", self.path("own.h5") + ":linear",
+            "--dataset", self.path("test.h5"), "--ratios", "1/16", "1/8", "1/4", "--json")).stdout)
+        nmse = {(r["decoder"], r["ratio"]): r["nmse_db"] for r in rows}
+        for ratio in ("1/16", "1/8", "1/4"):
+            self.assertLess(nmse["l2o", ratio], nmse["linear", ratio] - 0.5, nmse)
+        # The C++ decoder has the figures of the one that was trained.
+        with Dataset(self.path("test.h5")) as data:
+            ha = data.angular_delay()
+        arrays = self.arrays("own.h5")
+        decoder = network.Decoder(16, 8, (16, 32, 64), 3, sizes=(32,))
+        decoder.begin_with(lambda name: arrays.get(f"l2o/realtime/{name}"))
+        encoder = network.Encoder(arrays["encoder/W_complex"], 16, 8)
+        start = network.MmseStart(arrays["decoder/basis"], arrays["decoder/variance"],
+                                  arrays["decoder/floor"][0], 16, 8)
+        start.update(encoder.matrix(64))
+        h = network.rows_of(torch.from_numpy(linear.normalize(ha).reshape(ha.shape)))
+        for rate, (m, ratio) in enumerate(((16, "1/16"), (32, "1/8"), (64, "1/4"))):
+            w = encoder.matrix(m)
+            s = h @ w.t()
+            with torch.no_grad():
+                x, _ = decoder(w, s, start(s), rate)
+            error = float(network.relative_errors(x, h).double().mean())
+            self.assertAlmostEqual(10 * np.log10(error), nmse["l2o", ratio], delta=0.01)
+        figures = json.loads(read_model(self.path("own.h5")).attributes["nmse"])
+        self.assertEqual([round(f["nmse_db"], 6) for f in figures],
+                         [round(nmse["l2o", f["ratio"]], 6) for f in figures])
+        self.assertEqual(len(self.curve("own.h5")), 21)
+
+    def test_interrupted_and_continued(self):
+        """Ctrl-C keeps the state; the run that goes on from it ends as one without a break."""
+        options = (*SMALL, "--steps", 300)
+        self.train("whole.h5", *options)
+        process = subprocess.Popen(
+            program("train", "--codec", "csi-l2o", "--dataset", self.path("train.h5"), "-o",
+                    self.path("parts.h5"), *options), env=environment(),
+            stderr=subprocess.PIPE, text=True)
+        for _ in range(600):
+            if os.path.exists(self.path("parts.h5.csv")):
+                break
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, errors)
+        self.assertFalse(os.path.exists(self.path("parts.h5")))
+        self.assertLess(torch.load(self.path("parts.h5.checkpoint"))["step"], 300)
+        # Another command does not touch the run, and says how to.
+        done = call(*program("train", "--codec", "csi-l2o", "--dataset", self.path("train.h5"),
+                             "-o", self.path("parts.h5"), *SMALL, "--steps", 200))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--overwrite", done.stderr)
+        self.train("parts.h5", *options)
+        self.same_arrays("whole.h5", "parts.h5", rtol=0, atol=0)
+
+    def test_two_processes(self):
+        """The batch divided among two processes: the same as in one, up to rounding."""
+        options = (*SMALL, "--steps", 40, "--hidden", 2)
+        self.train("one.h5", *options)
+        self.train("two.h5", *options, before=(
+            sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", 2,
+            "--master_port", 29517, *DEBIAN))
+        for a, b in zip(self.curve("one.h5"), self.curve("two.h5")):
+            for name in a:
+                if name.startswith("nmse"):
+                    self.assertAlmostEqual(float(a[name]), float(b[name]), delta=0.01)
+        self.same_arrays("one.h5", "two.h5", "l2o/", rtol=0, atol=2e-3)
+
+    def test_second_decoder_for_the_same_codewords(self):
+        self.train("first.h5", *SMALL, "--steps", 60)
+        self.train("second.h5", *SMALL[:4], "--steps", 10, "--profile", "paper", "--transform",
+                   32, 32, 32, "--top-g", 8, "--iterations", 3, "--hidden", 4, "--start-from",
+                   self.path("first.h5"), "--freeze-encoder", "--report", 5)
+        model = csifeedback.model_file(self.path("second.h5"))
+        self.assertEqual(model.model_id,
+                         csifeedback.model_file(self.path("first.h5")).model_id)
+        for profile in ("realtime", "paper"):
+            self.assertEqual(csifeedback.l2o_decoder(model, 32, profile).code_size(), 32)
+        self.same_arrays("first.h5", "second.h5", rtol=0, atol=0)
+        with self.assertRaisesRegex(ValueError, "realtime"):
+            csifeedback.l2o_decoder(csifeedback.model_file(self.path("first.h5")), 32, "paper")
+        history = json.loads(read_model(self.path("second.h5")).attributes["history"])
+        self.assertEqual(len(history), 1)
+        self.assertIn("first.h5", history[0])
+
+    def test_ms4l2o(self):
+        """Random W stays as it is; the learned steps beat the ones that it starts with."""
+        options = ("--rates", "1/8", "1/4", "--iterations", 4, "--hidden", 4, "--report", 20,
+                   "--steps", 80, "--validation-samples", 100, "--entry-bits", 0)
+        self.train("ms.h5", *options, codec="ms4l2o")
+        curve = self.curve("ms.h5")
+        self.assertLess(float(curve[-1]["nmse_db_64"]), float(curve[0]["nmse_db_64"]) - 0.3)
+        rng = np.random.default_rng(1)
+        np.testing.assert_allclose(self.arrays("ms.h5")["encoder/W"],
+                                   rng.standard_normal((64, 256)) / 16, rtol=1e-6)
+        rows = json.loads(call(*program(
+            "eval", "--codec", self.path("ms.h5"), "--dataset", self.path("test.h5"),
+            "--ratios", "1/4", "--json")).stdout)
+        self.assertEqual(rows[0]["codec"], "MS4L2O")
+        self.assertAlmostEqual(rows[0]["nmse_db"], float(curve[-1]["nmse_db_64"]), delta=0.5)
+
+    def test_loss_of_the_paper(self):
+        self.train("mse.h5", *SMALL, "--steps", 60, "--loss", "mse", "--beta", 0.01,
+                   "--intermediate", 0)
+        curve = self.curve("mse.h5")
+        self.assertLess(float(curve[-1]["nmse_db_64"]), float(curve[0]["nmse_db_64"]))
+
+    def test_bad_options(self):
+        self.refuse("--steps is 0", "--steps", 0)
+        self.refuse("--rates has 1/3", "--rates", "1/3")
+        self.refuse("--rates has x", "--rates", "x")
+        self.refuse("--code-size is 32", "--rates", "1/4", "--code-size", 32)
+        self.refuse("--transform is 15", "--transform", 15)
+        self.refuse("--top-g is -1", "--top-g", -1)
+        self.refuse("--lstm-share is 0", "--lstm-share", 0)
+        self.refuse("--freeze-encoder needs --start-from", "--freeze-encoder")
+        self.refuse("--device is nowhere", "--device", "nowhere")
+        self.refuse("32 x 32", "--start-from", "cost2100-indoor-klt")
+        self.refuse("--learning-rate is -1", "--learning-rate", -1)
+        self.refuse("none.h5", "--start-from", self.path("none.h5"))
+        self.refuse("none.h5", "--validation", self.path("none.h5"))
+
+    def test_diverging_run_keeps_the_best_state(self):
+        self.train("wild.h5", *SMALL, "--steps", 40, "--learning-rate", 100)
+        for array in self.arrays("wild.h5").values():
+            self.assertTrue(np.all(np.isfinite(array)))
+
+
+if __name__ == "__main__":
+    unittest.main()
