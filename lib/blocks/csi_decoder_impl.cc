@@ -31,7 +31,7 @@ public:
           d_decoder(decoder),
           d_size(size_t(decoder->na()) * decoder->nt()),
           d_code_size(decoder->code_size()),
-          d_h_vec(2 * d_size)
+          d_h_vec(at_once * 2 * d_size)
     {
         enlarge_output_buffers(*this);
         message_port_register_in(key::pdus());
@@ -56,14 +56,31 @@ public:
         auto gain =
             input_items.size() > 1 ? static_cast<const float*>(input_items[1]) : nullptr;
         auto out = static_cast<gr_complex*>(output_items[0]);
-        for (int i = 0; i < noutput_items; i++, s += d_code_size, out += d_size)
-            if (!decode(s, d_code_size, gain ? gain[i] : 0, out))
-                std::fill_n(out, d_size, gr_complex(0));
+        for (int i = 0; i < noutput_items;) {
+            // Those up to the next bad one are decoded together.
+            const int most = std::min<int>(at_once, noutput_items - i);
+            int n = 0;
+            bool bad = false;
+            while (n < most && !bad) {
+                bad = !is_good(s + n * d_code_size, d_code_size, gain ? gain[i + n] : 0);
+                n += !bad;
+            }
+            if (n > 0)
+                decode(s, d_code_size, gain ? gain + i : nullptr, out, n);
+            if (bad)
+                std::fill_n(out + n++ * d_size, d_size, gr_complex(0));
+            i += n;
+            s += n * d_code_size;
+            out += n * d_size;
+        }
         return noutput_items;
     }
 
 private:
-    bool decode(const float* s, size_t m, float gain_db, gr_complex* ha)
+    // Codewords that are decoded together.
+    enum { at_once = 8 };
+
+    bool is_good(const float* s, size_t m, float gain_db)
     {
         if (!all_finite(s, m) || !all_finite(&gain_db, 1)) {
             if (d_dropped.bad())
@@ -71,13 +88,22 @@ private:
             return false;
         }
         d_dropped.good();
+        return true;
+    }
+
+    // gain_db may be null: 0 dB.
+    void decode(const float* s, size_t m, const float* gain_db, gr_complex* ha, int count)
+    {
         const auto start = std::chrono::steady_clock::now();
-        d_decoder->decode(s, m, d_h_vec.data());
-        denormalize_csi(d_h_vec.data(), d_size, gain_db, ha);
+        d_decoder->decode_batch(s, m, d_h_vec.data(), count);
+        for (int i = 0; i < count; i++)
+            denormalize_csi(d_h_vec.data() + i * 2 * d_size,
+                            d_size,
+                            gain_db ? gain_db[i] : 0,
+                            ha + i * d_size);
         const std::chrono::nanoseconds time = std::chrono::steady_clock::now() - start;
         d_nanoseconds += time.count();
-        d_decoded++;
-        return true;
+        d_decoded += count;
     }
 
     void handle(const pmt::pmt_t& message)
@@ -91,13 +117,13 @@ private:
             return;
         }
         const pmt::pmt_t metadata = pdu_metadata(message);
+        const float gain_db = get_real(metadata, key::gain_db(), 0);
+        if (!is_good(s, n, gain_db))
+            return;
         const pmt::pmt_t ha = pmt::make_c32vector(d_size, 0);
         size_t size;
-        if (decode(s,
-                   n,
-                   get_real(metadata, key::gain_db(), 0),
-                   pmt::c32vector_writable_elements(ha, size)))
-            message_port_pub(key::pdus(), pmt::cons(metadata, ha));
+        decode(s, n, &gain_db, pmt::c32vector_writable_elements(ha, size), 1);
+        message_port_pub(key::pdus(), pmt::cons(metadata, ha));
     }
 
     const decoder::sptr d_decoder;

@@ -325,34 +325,53 @@ model_file::sptr l2o_model()
 #if defined(__x86_64__)
 typedef float lanes_512 __attribute__((vector_size(64)));
 
-__attribute__((target("avx512f"))) float multiply_add_avx512(int count)
-{
-    lanes_512 sum[12] = {}, x = {}, y = {};
-    for (int i = 0; i < count; i++)
-        for (lanes_512& s : sum) {
-            s = x * y + s;
-            asm volatile("" : "+v"(s), "+v"(x), "+v"(y));
-        }
-    float total = 0;
-    for (const lanes_512& s : sum)
-        total += s[0];
-    return total;
-}
-
 typedef float lanes_256 __attribute__((vector_size(32)));
 
-__attribute__((target("avx2,fma"))) float multiply_add_avx2(int count)
+// Multiply-adds of `chains` registers, none of which waits for another.
+constexpr int chains = 10;
+
+__attribute__((target("avx512f"))) void multiply_add_avx512(int count)
 {
-    lanes_256 sum[12] = {}, x = {}, y = {};
+    lanes_512 s[chains] = {}, x = {};
     for (int i = 0; i < count; i++)
-        for (lanes_256& s : sum) {
-            s = x * y + s;
-            asm volatile("" : "+x"(s), "+x"(x), "+x"(y));
-        }
-    float total = 0;
-    for (const lanes_256& s : sum)
-        total += s[0];
-    return total;
+        asm volatile("vfmadd231ps %10, %10, %0\n\tvfmadd231ps %10, %10, %1\n\t"
+                     "vfmadd231ps %10, %10, %2\n\tvfmadd231ps %10, %10, %3\n\t"
+                     "vfmadd231ps %10, %10, %4\n\tvfmadd231ps %10, %10, %5\n\t"
+                     "vfmadd231ps %10, %10, %6\n\tvfmadd231ps %10, %10, %7\n\t"
+                     "vfmadd231ps %10, %10, %8\n\tvfmadd231ps %10, %10, %9"
+                     : "+v"(s[0]),
+                       "+v"(s[1]),
+                       "+v"(s[2]),
+                       "+v"(s[3]),
+                       "+v"(s[4]),
+                       "+v"(s[5]),
+                       "+v"(s[6]),
+                       "+v"(s[7]),
+                       "+v"(s[8]),
+                       "+v"(s[9])
+                     : "v"(x));
+}
+
+__attribute__((target("avx2,fma"))) void multiply_add_avx2(int count)
+{
+    lanes_256 s[chains] = {}, x = {};
+    for (int i = 0; i < count; i++)
+        asm volatile("vfmadd231ps %10, %10, %0\n\tvfmadd231ps %10, %10, %1\n\t"
+                     "vfmadd231ps %10, %10, %2\n\tvfmadd231ps %10, %10, %3\n\t"
+                     "vfmadd231ps %10, %10, %4\n\tvfmadd231ps %10, %10, %5\n\t"
+                     "vfmadd231ps %10, %10, %6\n\tvfmadd231ps %10, %10, %7\n\t"
+                     "vfmadd231ps %10, %10, %8\n\tvfmadd231ps %10, %10, %9"
+                     : "+x"(s[0]),
+                       "+x"(s[1]),
+                       "+x"(s[2]),
+                       "+x"(s[3]),
+                       "+x"(s[4]),
+                       "+x"(s[5]),
+                       "+x"(s[6]),
+                       "+x"(s[7]),
+                       "+x"(s[8]),
+                       "+x"(s[9])
+                     : "x"(x));
 }
 #endif
 
@@ -360,16 +379,15 @@ __attribute__((target("avx2,fma"))) float multiply_add_avx2(int count)
 double seconds_a_mac()
 {
 #if defined(__x86_64__)
-    constexpr int count = 20000;
+    constexpr int count = 5000;
     const bool wide = kernels().name == std::string("avx512");
     if (wide || kernels().name == std::string("avx2"))
         return seconds_a_call(5,
                               [=] {
-                                  benchmark::DoNotOptimize(
-                                      wide ? multiply_add_avx512(count)
-                                           : multiply_add_avx2(count));
+                                  wide ? multiply_add_avx512(count)
+                                       : multiply_add_avx2(count);
                               }) /
-               (12.0 * count * (wide ? 16 : 8));
+               (chains * count * (wide ? 16 : 8));
 #endif
     // The product of small matrices.
     const volk::vector<float> a = normal_vector(24 * 64, 1),
@@ -394,22 +412,25 @@ double seconds_a_mac()
            (24 * 64 * 64);
 }
 
-// Seconds for a sigmoid or hyperbolic tangent, five of which a cell without inputs has.
+// Seconds for a sigmoid or hyperbolic tangent, four of which a cell without inputs has in
+// its first step.
 double seconds_an_activation()
 {
-    const std::vector<float> weights(8, 0.1f);
-    volk::vector<float> h(l2o_block), c(l2o_block), scratch(l2o_block);
-    return seconds_a_call(1000,
+    constexpr size_t hidden = 20;
+    const std::vector<float> weights(4 * (1 + hidden) * hidden, 0.1f);
+    volk::vector<float> h(hidden * l2o_block), c(hidden * l2o_block),
+        scratch(hidden * l2o_block);
+    return seconds_a_call(50,
                           [&] {
-                              kernels().lstm({ weights.data(), 0, 1 },
+                              kernels().lstm({ weights.data(), 0, hidden },
                                              nullptr,
                                              h.data(),
                                              c.data(),
                                              scratch.data(),
-                                             false);
+                                             true);
                               benchmark::ClobberMemory();
                           }) /
-           (5 * l2o_block);
+           (4 * hidden * l2o_block);
 }
 
 // One CSI at ratio 1/16 with the counters, in microseconds a CSI, of the time, and of

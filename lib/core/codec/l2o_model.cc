@@ -240,10 +240,11 @@ l2o_model::l2o_model(const model_file& model, const std::string& profile)
         float* to = packed.data();
         for (size_t j = 0; j < hidden; j++) {
             for (size_t g = 0; g < 4; g++)
-                *to++ = bias.data[g * hidden + j];
+                *to++ = lstm_gate_scale[g] * bias.data[g * hidden + j];
             for (size_t i = 0; i < inputs + hidden; i++)
                 for (size_t g = 0; g < 4; g++)
-                    *to++ = weight.data[(g * hidden + j) * (inputs + hidden) + i];
+                    *to++ = lstm_gate_scale[g] *
+                            weight.data[(g * hidden + j) * (inputs + hidden) + i];
         }
         lstm.push_back(std::move(packed));
     }

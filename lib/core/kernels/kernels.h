@@ -31,10 +31,16 @@ struct complex_rows {
 //! l2o_block + e.
 constexpr size_t l2o_block = 64;
 
+//! Factors that the kernel wants the weights and biases of the gates i, f, g and o to be
+//! multiplied by: -log2(e), and that twice for g.
+constexpr float lstm_gate_scale[] = {
+    -1.44269504f, -1.44269504f, -2.88539008f, -1.44269504f
+};
+
 //! A layer of an LSTM.
 struct lstm_weights {
     //! For each hidden unit the biases of its gates i, f, g and o, then their weights of
-    //! the first input, of the second ..., and of each hidden unit.
+    //! the first input, of the second ..., and of each hidden unit, all of them scaled.
     const float* weights;
     size_t inputs;
     size_t hidden;

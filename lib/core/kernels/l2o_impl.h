@@ -267,39 +267,94 @@ inline int_vec load_bits(const float* p)
     return (int_vec)v;
 }
 
+inline int scalar_magnitude(float x)
+{
+    int bits;
+    __builtin_memcpy(&bits, &x, 4);
+    return bits & magnitude;
+}
+
 // Entries of a row whose magnitude, as an integer, is at least `least`.
 inline size_t count_above(const float* x, size_t n, int least)
 {
     const size_t whole = n - n % lanes;
+    size_t sum = 0;
+#if defined(__AVX512F__)
+    const __m512i limit = _mm512_set1_epi32(least);
+    for (size_t i = 0; i < whole; i += lanes)
+        sum += __builtin_popcount(
+            _mm512_cmpge_epi32_mask((__m512i)(load_bits(x + i) & magnitude), limit));
+#elif defined(__AVX2__)
+    for (size_t i = 0; i < whole; i += lanes)
+        sum += __builtin_popcount(
+            _mm256_movemask_ps((__m256)((load_bits(x + i) & magnitude) >= least)));
+#else
     int_vec count = {};
     for (size_t i = 0; i < whole; i += lanes)
         count -= (load_bits(x + i) & magnitude) >= least;
-    size_t sum = 0;
     for (size_t i = 0; i < lanes; i++)
         sum += count[i];
-    for (size_t i = whole; i < n; i++) {
-        int bits;
-        __builtin_memcpy(&bits, x + i, 4);
-        sum += (bits & magnitude) >= least;
-    }
+#endif
+    for (size_t i = whole; i < n; i++)
+        sum += scalar_magnitude(x[i]) >= least;
     return sum;
+}
+
+inline int largest_magnitude(const float* x, size_t n)
+{
+    const size_t whole = n - n % lanes;
+    int_vec most = {};
+    for (size_t i = 0; i < whole; i += lanes) {
+        const int_vec bits = load_bits(x + i) & magnitude;
+        most = bits > most ? bits : most;
+    }
+    int result = 0;
+    for (size_t i = 0; i < lanes; i++)
+        result = most[i] > result ? most[i] : result;
+    for (size_t i = whole; i < n; i++) {
+        const int bits = scalar_magnitude(x[i]);
+        result = bits > result ? bits : result;
+    }
+    return result;
 }
 
 // Zeros all but the `keep` entries of largest magnitude, the first ones where equal.
 inline void keep_largest(float* x, size_t n, size_t keep)
 {
-    if (keep >= n || count_above(x, n, 1) <= keep)
+    if (keep >= n)
         return;
-    // The largest integer that `keep` entries reach, bit by bit: magnitudes are ordered
-    // as their bit patterns are.
-    int least = 0;
-    size_t reach = n;
-    for (int bit = 30; bit >= 0 && reach > keep; bit--) {
-        const int candidate = least | 1 << bit;
-        const size_t count = count_above(x, n, candidate);
+    // Magnitudes are ordered as their bit patterns are. `keep` entries or more reach
+    // `least`, and fewer reach `above`.
+    int least = 1, above = largest_magnitude(x, n);
+    size_t reach = count_above(x, n, least), beyond = 0;
+    if (reach <= keep)
+        return;
+    const bool all_ones = above == magnitude; // a NaN, beyond which is nothing
+    if (all_ones)
+        beyond = count_above(x, n, magnitude);
+    else
+        above++;
+    if (beyond >= keep) {
+        least = magnitude;
+        reach = beyond;
+        above = least;
+    }
+    for (int step = 0; reach > keep && above - least > 1; step++) {
+        int next = least + (above - least) / 2;
+        // First on the line between both, or from a sixteenth of the largest on.
+        if (step == 0 && above - least > 4 << 23)
+            next = above - (4 << 23);
+        else if (step < 8)
+            next = least + int(float(above - least) * (float(reach - keep) + 0.5f) /
+                               (float(reach - beyond) + 0.5f));
+        next = next <= least ? least + 1 : next >= above ? above - 1 : next;
+        const size_t count = count_above(x, n, next);
         if (count >= keep) {
-            least = candidate;
+            least = next;
             reach = count;
+        } else {
+            above = next;
+            beyond = count;
         }
     }
     const size_t whole = n - n % lanes;
@@ -309,20 +364,15 @@ inline void keep_largest(float* x, size_t n, size_t keep)
             const int_vec kept = bits & ((bits & magnitude) >= least);
             store(x + i, (vec)kept);
         }
-        for (size_t i = whole; i < n; i++) {
-            int bits;
-            __builtin_memcpy(&bits, x + i, 4);
-            if ((bits & magnitude) < least)
+        for (size_t i = whole; i < n; i++)
+            if (scalar_magnitude(x[i]) < least)
                 x[i] = 0;
-        }
         return;
     }
     // Some entries are equal to the least one that is kept.
-    size_t equal = keep - count_above(x, n, least + 1);
+    size_t equal = keep - (least < magnitude ? count_above(x, n, least + 1) : 0);
     for (size_t i = 0; i < n; i++) {
-        int bits;
-        __builtin_memcpy(&bits, x + i, 4);
-        bits &= magnitude;
+        const int bits = scalar_magnitude(x[i]);
         if (bits < least || (bits == least && equal == 0))
             x[i] = 0;
         else if (bits == least)
@@ -378,49 +428,85 @@ inline vec at_most(vec x, float most)
 #endif
 }
 
-// exp(scale x) for |scale x| up to 42, beyond which it stays at that value, so that
-// products of two results are finite. A NaN stays a NaN. Relative error below 3e-7.
-inline vec bounded_exp(vec x, float scale)
+// 2^x for x up to 60, beyond which it stays at that value, so that products of two
+// results are finite; values below 2^-60 may be zero. A NaN stays a NaN. Relative error
+// below 3e-7.
+template <size_t n>
+inline void bounded_exp2(vec (&x)[n])
 {
-    constexpr float log2_e = 1.44269504f, bound = 60;
-    const vec t = at_most(at_least(x * (scale * log2_e), -bound), bound);
+    constexpr float bound = 60;
+    vec f[n], y[n];
+    for (size_t k = 0; k < n; k++)
+        x[k] = at_most(x[k], bound);
+#if defined(__AVX512F__)
+    // The part behind the point, rounded down; 0 for infinities.
+    for (size_t k = 0; k < n; k++)
+        f[k] = (vec)_mm512_reduce_ps((__m512)x[k], _MM_FROUND_TO_NEG_INF);
+    constexpr float p[] = { 0.0018775767f, 0.0089893406f, 0.055826318f,
+                            0.24015361f,   0.69315308f,   0.99999994f };
+#else
     // Adding 1.5 * 2^23 rounds to a whole number, in the low bits.
     const vec magic = 12582912.0f - vec{};
-    const vec shifted = t + magic;
-    const vec whole = shifted - magic;
-    const vec f = t - whole;
-    vec y = f * 0.0013276472f + 0.0096755419f;
-    y = y * f + 0.05550713f;
-    y = y * f + 0.2402212f;
-    y = y * f + 0.69314694f;
-    y = y * f + 1.0000001f;
+    for (size_t k = 0; k < n; k++) {
+        const vec t = at_least(x[k], -bound);
+        x[k] = t + magic;
+        f[k] = t - (x[k] - magic);
+    }
+    constexpr float p[] = { 0.0013276472f, 0.0096755419f, 0.05550713f,
+                            0.2402212f,    0.69314694f,   1.0000001f };
+#endif
+    for (size_t k = 0; k < n; k++)
+        y[k] = f[k] * p[0] + p[1];
+    for (size_t i = 2; i < 6; i++)
+        for (size_t k = 0; k < n; k++)
+            y[k] = y[k] * f[k] + p[i];
 #if defined(__AVX512F__)
-    return (vec)_mm512_scalef_ps((__m512)y, (__m512)whole);
+    // Takes the whole part, rounded down, by itself.
+    for (size_t k = 0; k < n; k++)
+        x[k] = (vec)_mm512_scalef_ps((__m512)y[k], (__m512)x[k]);
 #else
-    const int_vec power = ((int_vec)shifted << 23) + 0x3f800000;
-    return y * (vec)power;
+    for (size_t k = 0; k < n; k++)
+        x[k] = y[k] * (vec)(((int_vec)x[k] << 23) + 0x3f800000);
 #endif
 }
 
 // 1 / x for x of 1 to 1e37, relative error below 3e-7.
-inline vec reciprocal(vec x)
+template <size_t n>
+inline void reciprocal(vec (&x)[n])
 {
+#if defined(__AVX512F__) || defined(__AVX2__)
+    vec y[n];
+    for (size_t k = 0; k < n; k++)
 #if defined(__AVX512F__)
-    const vec y = (vec)_mm512_rcp14_ps((__m512)x);
-    return y * (2.0f - x * y);
-#elif defined(__AVX2__)
-    const vec y = (vec)_mm256_rcp_ps((__m256)x);
-    return y * (2.0f - x * y);
+        y[k] = (vec)_mm512_rcp14_ps((__m512)x[k]);
 #else
-    return 1.0f / x;
+        y[k] = (vec)_mm256_rcp_ps((__m256)x[k]);
+#endif
+    for (size_t k = 0; k < n; k++)
+        x[k] = y[k] * (2.0f - x[k] * y[k]);
+#else
+    for (size_t k = 0; k < n; k++)
+        x[k] = 1.0f / x[k];
 #endif
 }
 
-inline vec sigmoid(vec x) { return reciprocal(1.0f + bounded_exp(x, -1)); }
+constexpr float log2_e = 1.44269504f;
+
+inline vec sigmoid(vec x)
+{
+    vec e[] = { x * -log2_e };
+    bounded_exp2(e);
+    e[0] += 1.0f;
+    reciprocal(e);
+    return e[0];
+}
 inline vec hyperbolic_tangent(vec x)
 {
-    const vec e = bounded_exp(x, -2);
-    return (1.0f - e) * reciprocal(1.0f + e);
+    vec e[] = { x * (-2 * log2_e) };
+    bounded_exp2(e);
+    vec r[] = { 1.0f + e[0] };
+    reciprocal(r);
+    return (1.0f - e[0]) * r[0];
 }
 
 // Registers of elements whose four gates are computed at a time.
@@ -458,19 +544,34 @@ void lstm(const lstm_weights& l,
             add(x, l.inputs);
             if (!first)
                 add(h, l.hidden);
-            for (size_t k = 0; k < lstm_registers; k++) {
-                const size_t to = j * l2o_block + at + k * lanes;
-                const vec e_i = bounded_exp(gate[0][k], -1),
-                          e_g = bounded_exp(gate[2][k], -2);
-                // sigmoid(i) tanh(g) with one reciprocal
-                vec cell = (1.0f - e_g) * reciprocal((1.0f + e_i) * (1.0f + e_g));
-                if (!first)
-                    cell += load(c + to) * sigmoid(gate[1][k]);
-                store(c + to, cell);
-                const vec e_o = bounded_exp(gate[3][k], -1), e_c = bounded_exp(cell, -2);
-                store(scratch + to,
-                      (1.0f - e_c) * reciprocal((1.0f + e_o) * (1.0f + e_c)));
+            // Step by step for all registers, so that there is always one to go on with.
+            vec cell[lstm_registers], e[lstm_registers];
+            for (size_t g = 0; g < 4; g++)
+                bounded_exp2(gate[g]);
+            // sigmoid(i) tanh(g) with one reciprocal
+            for (size_t k = 0; k < lstm_registers; k++)
+                e[k] = (1.0f + gate[0][k]) * (1.0f + gate[2][k]);
+            reciprocal(e);
+            for (size_t k = 0; k < lstm_registers; k++)
+                cell[k] = (1.0f - gate[2][k]) * e[k];
+            const size_t to = j * l2o_block + at;
+            if (!first) {
+                for (size_t k = 0; k < lstm_registers; k++)
+                    e[k] = 1.0f + gate[1][k];
+                reciprocal(e);
+                for (size_t k = 0; k < lstm_registers; k++)
+                    cell[k] += load(c + to + k * lanes) * e[k];
             }
+            for (size_t k = 0; k < lstm_registers; k++) {
+                store(c + to + k * lanes, cell[k]);
+                cell[k] *= -2 * log2_e;
+            }
+            bounded_exp2(cell);
+            for (size_t k = 0; k < lstm_registers; k++)
+                e[k] = (1.0f + gate[3][k]) * (1.0f + cell[k]);
+            reciprocal(e);
+            for (size_t k = 0; k < lstm_registers; k++)
+                store(scratch + to + k * lanes, (1.0f - cell[k]) * e[k]);
         }
     }
     __builtin_memcpy(h, scratch, l.hidden * l2o_block * sizeof(float));
