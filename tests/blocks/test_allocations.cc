@@ -36,6 +36,7 @@
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <gnuradio/csifeedback/feedback_framer.h>
 #include <gnuradio/csifeedback/ista_decoder.h>
+#include <gnuradio/csifeedback/l2o_decoder.h>
 #include <gnuradio/csifeedback/linear_decoder.h>
 #include <gnuradio/csifeedback/linear_encoder.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
@@ -251,6 +252,17 @@ TEST(stream, angular_delay_inverse)
         angular_delay_inverse::make(nc, nt, na), { normal_item(2 * n) }, 1);
 }
 
+// The small models of the core's tests, real and complex, with and without LSTM.
+decoder::sptr l2o(const char* name, float tolerance = 0)
+{
+    return l2o_decoder::make(
+        model_file::open(std::string(CSIFEEDBACK_TEST_DATA "/l2o_") + name + ".h5"),
+        0,
+        "test",
+        0,
+        tolerance);
+}
+
 TEST(stream, csi_encoder)
 {
     expect_no_allocation(
@@ -265,6 +277,19 @@ TEST(stream, csi_decoder)
            ista_decoder::make(orthonormal(), m, true, 5, 0.02f, 1e-3f, true) })
         expect_no_allocation(
             csi_decoder::make(d), { normal_item(m), item(std::vector<float>{ 3 }) }, 1);
+}
+
+TEST(stream, csi_decoder_l2o)
+{
+    for (const decoder::sptr& d : { l2o("deep"),
+                                    l2o("lstm20"),
+                                    l2o("lstm20_real"),
+                                    l2o("ms4l2o_plain"),
+                                    l2o("lstm2", 1e-3f) })
+        expect_no_allocation(
+            csi_decoder::make(d),
+            { normal_item(d->code_size()), item(std::vector<float>{ 3 }) },
+            1);
 }
 
 TEST(stream, quantizers)
@@ -402,6 +427,23 @@ TEST(handler, csi_decoder)
             csi_decoder::make(d),
             pdu_of(pmt::init_f32vector(m, normal(m))),
             [](uint64_t) { return pmt::cons(pmt::PMT_NIL, pmt::make_c32vector(n, 0)); });
+}
+
+// Of codewords of two lengths in turn.
+TEST(handler, csi_decoder_l2o)
+{
+    for (const decoder::sptr& d : { l2o("deep"), l2o("lstm20"), l2o("real_mmse") }) {
+        const size_t size = size_t(d->na()) * d->nt();
+        expect_only_the_message(
+            csi_decoder::make(d),
+            [&](uint64_t frame) {
+                const int length = frame % 2 ? d->code_size() : 5;
+                return pdu_of(pmt::init_f32vector(length, normal(length)))(frame);
+            },
+            [=](uint64_t) {
+                return pmt::cons(pmt::PMT_NIL, pmt::make_c32vector(size, 0));
+            });
+    }
 }
 
 TEST(handler, quantizers)

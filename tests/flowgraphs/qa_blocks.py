@@ -22,8 +22,10 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 logging.disable()
 
 MODEL = 'csifeedback.model_file("cost2100-indoor-klt")'
-OBJECTS = {"model_file", "linear_encoder", "linear_decoder", "ista_decoder", "uniform_quantizer",
-           "lloyd_max_quantizer", "allocated_quantizer", "cost2100_channel", "cdl_channel",
+# A small one, with a profile "test".
+L2O = f'csifeedback.model_file("{SOURCE}/tests/core/data/l2o_lstm2.h5")'
+OBJECTS = {"model_file", "linear_encoder", "linear_decoder", "ista_decoder", "l2o_decoder",
+           "uniform_quantizer", "lloyd_max_quantizer", "allocated_quantizer", "cost2100_channel", "cdl_channel",
            "dataset_channel"}
 
 
@@ -100,6 +102,8 @@ class TestBlocks(unittest.TestCase):
                 qt = key == "csifeedback_csi_monitor"
                 graph = Graph(self.platform, "qt_gui" if qt else "no_gui")
                 extra = {"path": self.dataset} if key.endswith("dataset_channel") else {}
+                if key.endswith("l2o_decoder"):
+                    extra = {"model": L2O, "profile": "test"}
                 graph.terminate(graph.add(key, "under_test", **extra))
                 self.assertEqual(graph.errors(), [])
                 spec = importlib.util.spec_from_file_location(
@@ -159,6 +163,13 @@ class TestBlocks(unittest.TestCase):
                 (variable + "linear_decoder", {"noise_variance": -1}, "noise_variance is -1"),
                 (variable + "ista_decoder", {"iterations": 0}, "iterations is 0"),
                 (variable + "ista_decoder", {"lambda_": 2}, "lambda is 2"),
+                (variable + "l2o_decoder", {"model": L2O, "profile": "test", "iterations": -1},
+                 "iterations is -1"),
+                (variable + "l2o_decoder", {"model": L2O, "profile": "test", "tolerance": 2},
+                 "tolerance is 2"),
+                (variable + "l2o_decoder", {"model": L2O, "profile": "fast"},
+                 "profile is fast"),
+                (variable + "l2o_decoder", {"model": MODEL}, "has none"),
                 (variable + "uniform_quantizer", {"bits": 11}, "bits is 11, allowed is 1 to 10"),
                 (variable + "lloyd_max_quantizer", {"bits": 0}, "bits is 0, allowed is 1 to 10"),
                 (variable + "allocated_quantizer", {"total_bits": 0}, "total_bits is 0"),

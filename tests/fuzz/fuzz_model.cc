@@ -11,6 +11,7 @@
 #include "fuzz.h"
 #include "fuzz_file.h"
 #include "model_writer.h"
+#include <gnuradio/csifeedback/l2o_decoder.h>
 #include <gnuradio/csifeedback/linear_decoder.h>
 #include <gnuradio/csifeedback/linear_encoder.h>
 #include <gnuradio/csifeedback/model_file.h>
@@ -55,6 +56,60 @@ std::vector<uint8_t> make_file(bool latest, H5D_layout_t layout, bool variable_t
     return take_file(path);
 }
 
+// A learned decoder, with or without LSTM, in the way that h5py writes it.
+std::vector<uint8_t> make_l2o_file(bool lstm)
+{
+    const std::string path = scratch("corpus");
+    {
+        model_writer file(path);
+        file.header("csi-l2o", 8, 2, 2);
+        const auto array = [&](const char* name, const std::vector<hsize_t>& shape) {
+            size_t size = 1;
+            for (const hsize_t n : shape)
+                size *= n;
+            file.array(name, shape, std::vector<float>(size, 0.25f));
+        };
+        const auto number = [&](const char* name, const std::vector<float>& x) {
+            file.array(name, { x.size() }, x);
+        };
+        array("encoder/W_complex", { 3, 4, 2 });
+        array("decoder/basis", { 2, 4, 2 });
+        number("decoder/variance", { 4, 4, 3, 3 });
+        number("decoder/floor", { 0.1f });
+        number("l2o/fast/rates", { 2, 6 });
+        for (const char* name : { "p", "a", "b", "theta", "gamma" })
+            array((std::string("l2o/fast/") + name).c_str(), { 2, 3 });
+        number("l2o/fast/consistency", { 1, 0 });
+        number("l2o/fast/activation", { 2, 0, 1 });
+        number("l2o/fast/start", { lstm ? 2.0f : 1.0f });
+        number("l2o/fast/top_g", { 3 });
+        array("l2o/fast/transform_forward_0_weight", { 1, 6, 4 });
+        array("l2o/fast/transform_forward_0_bias", { 1, 6 });
+        array("l2o/fast/transform_inverse_0_weight", { 3, 4, 6 });
+        array("l2o/fast/transform_inverse_0_bias", { 3, 4 });
+        if (lstm) {
+            array("l2o/fast/lstm_0_weight", { 8, 4 });
+            array("l2o/fast/lstm_0_bias", { 8 });
+            array("l2o/fast/mlp_weight", { 2, 2 });
+            array("l2o/fast/mlp_bias", { 2 });
+            array("l2o/fast/heads_weight", { 5, 2 });
+            array("l2o/fast/heads_bias", { 5 });
+        }
+    }
+    return take_file(path);
+}
+
+void decode(const decoder::sptr& d)
+{
+    const std::vector<float> s(3 * d->code_size(), 1.5f);
+    std::vector<float> h(3 * d->output_size());
+    for (const int m : { d->code_size(), 1 }) {
+        d->decode_batch(s.data(), m, h.data(), 3);
+        for (const float x : h)
+            require(std::isfinite(x));
+    }
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
@@ -71,6 +126,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
             e->encode(h.data(), s.data(), s.size());
         });
         attempt([&] { linear_decoder::make(model, 0, 0.1f); });
+        attempt([&] { decode(l2o_decoder::make(model, 0, "fast", 4)); });
+        attempt([&] { l2o_decoder::make(model, 0, "slow"); });
         attempt([&] { scalar_quantizer::make_uniform(model, 0, 3); });
         attempt([&] { scalar_quantizer::make_lloyd_max(model, 0, 2); });
         attempt([&] { scalar_quantizer::make_allocated(model, 0, 20); });
@@ -89,5 +146,7 @@ std::vector<std::vector<uint8_t>> fuzz_corpus()
         for (const bool variable_text : { false, true })
             corpus.push_back(make_file(false, layout, variable_text));
     corpus.push_back(make_file(true, H5D_CONTIGUOUS, true));
+    for (const bool lstm : { false, true })
+        corpus.push_back(make_l2o_file(lstm));
     return corpus;
 }
