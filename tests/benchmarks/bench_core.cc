@@ -229,19 +229,27 @@ struct l2o_profile {
     std::vector<int> widths; // of the transform, from 2 nt on
     int top_g;
 
-    // Products a codeword and iteration, for a complex W.
-    double macs(int m) const
+    // Products a codeword, for a complex W. What is known to be zero, the LSTM's states
+    // at first, or to be equal, the first two gradients, does not count.
+    double macs(int m, int iterations) const
     {
-        double row = 0;
+        double row = 0, states = 0, inputs = 0;
         for (size_t i = 0; i + 1 < widths.size(); i++)
             row += 2.0 * widths[i] * widths[i + 1];
-        // x and y with an LSTM, y alone without one.
-        double sum = na * row + (hidden ? 2 : 1) * 2.0 * m * 2 * n;
-        for (int layer = 0; layer < lstm_layers; layer++)
-            sum += 2.0 * n * 4 * hidden * ((layer ? hidden : 2) + hidden);
-        return sum + 2.0 * n * hidden * (hidden + 5);
+        for (int layer = 0; layer < lstm_layers; layer++) {
+            inputs += 4.0 * hidden * (layer ? hidden : 2);
+            states += 4.0 * hidden * hidden;
+        }
+        const double product = 2.0 * m * n, elements = 2.0 * n;
+        const double gradients = hidden ? 2 : 1; // at x and y, or at y alone
+        // The estimate to begin with and its projection, and the last step.
+        double sum = product + product + 2 * product;
+        sum += iterations * gradients * product - (gradients - 1) * product;
+        sum += (iterations - 1) * gradients * product;
+        sum += iterations * (na * row + elements * (inputs + hidden * (hidden + 5.0)));
+        return sum + (iterations - 1) * elements * states;
     }
-    // Sigmoids and hyperbolic tangents.
+    // Sigmoids and hyperbolic tangents an iteration.
     double activations() const
     {
         return hidden ? 2.0 * n * (5 * hidden * lstm_layers + 3) : 0;
@@ -455,8 +463,7 @@ void decode_l2o(benchmark::State& state)
         activation.push_back(seconds_an_activation());
         state.SetIterationTime(decode.back() * batch);
     }
-    // The first estimate and the last step are three more products with W or its like.
-    const double macs = iterations * profile.macs(m) + 3.0 * m * 2 * n;
+    const double macs = profile.macs(m, iterations);
     const double floor =
         macs * median(mac) + iterations * profile.activations() * median(activation);
     state.counters["us"] = 1e6 * median(decode);
