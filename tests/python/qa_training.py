@@ -195,6 +195,23 @@ class Networks(unittest.TestCase):
         torch.testing.assert_close(paper.p[:, 2], dictionary.p[:, 1])
 
 
+    def test_model_arrays_and_back(self):
+        for options in ({"hidden": 3, "layers": 2, "sizes": (32, 32, 32), "top_g": 7},
+                        {"sizes": (32,), "untied": True, "start": "adjoint"},
+                        {"hidden": 2, "layers": 1, "sizes": (), "start": "zeros", "gate": False,
+                         "activations": ("sigmoid", "identity", "2sigmoid")}):
+            decoder = network.Decoder(3, 8, (4, 8), 3, **options)
+            with torch.no_grad():
+                for value in decoder.parameters():
+                    value.normal_(std=0.2)
+            again = network.Decoder.of_model(decoder.arrays("x"), "x", 3, 8)
+            w, s, x0 = torch.randn(8, 48) / 7, torch.randn(5, 8), torch.randn(5, 48)
+            torch.testing.assert_close(decoder(w, s, x0, 1)[0], again(w, s, x0, 1)[0],
+                                       rtol=0, atol=0)
+        with self.assertRaisesRegex(ValueError, "no decoder y"):
+            network.Decoder.of_model(decoder.arrays("x"), "y", 3, 8)
+
+
 class Training(unittest.TestCase):
 
     @classmethod
@@ -261,8 +278,7 @@ class Training(unittest.TestCase):
         with Dataset(self.path("test.h5")) as data:
             ha = data.angular_delay()
         arrays = self.arrays("own.h5")
-        decoder = network.Decoder(16, 8, (16, 32, 64), 3, sizes=(32,))
-        decoder.begin_with(lambda name: arrays.get(f"l2o/realtime/{name}"))
+        decoder = network.Decoder.of_model(arrays, "realtime", 16, 8)
         encoder = network.Encoder(arrays["encoder/W_complex"], 16, 8)
         start = network.MmseStart(arrays["decoder/basis"], arrays["decoder/variance"],
                                   arrays["decoder/floor"][0], 16, 8)

@@ -14,15 +14,21 @@ neighbouring runs, with its quartiles. Time is the processor time of the thread.
 """
 
 import argparse
+import contextlib
+import io
 import os
 import platform
 import re
+import tempfile
 import time
 
 import numpy as np
 
 from .. import csifeedback_python as core
 from .. import evaluation
+from ..model import read_model
+from ..simulation import Loopback
+from . import dataset
 from .common import Progress, format_table, print_json
 
 try:
@@ -40,7 +46,11 @@ def parse(argv):
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--codec", action="append", metavar="MODEL[:DECODER[,..]]",
                         help="as in csifeedback_eval, may be repeated (default: "
-                             "cost2100-indoor-klt and cost2100-indoor-orthonormal:fista)")
+                             "cost2100-indoor-klt, cost2100-indoor-orthonormal:fista and "
+                             "cost2100-indoor-csi-l2o)")
+    parser.add_argument("--flowgraph", type=int, metavar="N",
+                        help="instead: run N matrices through the whole chain as a flowgraph, and "
+                             "say how many users at 1000 CSI a second a core serves")
     parser.add_argument("--ratio", default="1/16", help="compression ratio (default: 1/16)")
     parser.add_argument("--batch", type=int, default=64, metavar="N",
                         help="matrices of a batch (default: 64)")
@@ -135,6 +145,55 @@ class TorchProducts:
         return h
 
 
+class TorchL2o:
+    """The decoder of Csi-L2O as it is trained."""
+
+    def __init__(self, codec, size):
+        from ..training import l2o_network as network
+        model = codec.model
+        arrays = read_model(model.path).arrays
+        self._decoder = network.Decoder.of_model(arrays, codec.profile, model.na, model.nt)
+        if size not in self._decoder.rates:
+            raise ValueError(f"codec {codec.spec}: is trained for codewords of "
+                             f"{', '.join(map(str, self._decoder.rates))} values, not {size}")
+        self._rate = self._decoder.rates.index(size)
+        encoder = network.Encoder(
+            arrays.get("encoder/W_complex", arrays.get("encoder/W")), model.na, model.nt)
+        with torch.no_grad():
+            self._w = encoder.matrix(size).contiguous()
+            self._norm = encoder.lipschitz([size])[0]
+            self._start = None
+            if self._decoder.start == "mmse":
+                self._start = network.MmseStart(
+                    arrays["decoder/basis"], arrays["decoder/variance"],
+                    arrays["decoder/floor"][0], model.na, model.nt)
+                self._start.update(encoder.matrix(encoder.code_size))
+        self._shape = model.na, model.nt
+
+    def decode(self, s):
+        """Codewords (n, M) -> rows (n, 2 na nt)."""
+        with torch.no_grad():
+            if self._start:
+                x0 = self._start(s)
+            elif self._decoder.start == "adjoint":
+                x0 = (s @ self._w) / self._norm
+            else:
+                x0 = s.new_zeros(len(s), self._w.shape[1])
+            return self._decoder(self._w, s, x0, self._rate, self._norm)[0]
+
+    def real(self, rows):
+        """What decode() returned, as [Re, Im]."""
+        na, nt = self._shape
+        return rows.numpy().reshape(-1, na, 2, nt).transpose(0, 2, 1, 3).reshape(len(rows), -1)
+
+
+def csinet_encoder(na, nt, size):
+    """The encoder of CsiNet (Wen, Shih and Jin, 2018), with random weights."""
+    nn = torch.nn
+    return nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.BatchNorm2d(2), nn.LeakyReLU(0.3),
+                         nn.Flatten(), nn.Linear(2 * na * nt, size)).eval()
+
+
 class TorchLinear(TorchProducts):
     """As a network does it: a Linear layer, for a batch of shape (1, n) or larger."""
 
@@ -208,11 +267,19 @@ def operations(codec, size, batch):
     table = []
     for count in (1, batch):
         part = 0 if count == 1 else slice(None)
-        table.append((
-            "encode", count, lambda h=matrices[part]: encoder.encode(h),
-            [(name, call, difference(s[part], np.ascontiguousarray(call()).view(np.float32)))
-             for name, products, h, _ in others
-             for call in [lambda p=products, x=products.array(h[part]): p.encode(x)]]))
+        calls = [(name, call, difference(s[part], np.ascontiguousarray(call()).view(np.float32)))
+                 for name, products, h, _ in others
+                 for call in [lambda p=products, x=products.array(h[part]): p.encode(x)]]
+        if torch:
+            network = csinet_encoder(na, nt, size)
+            image = torch.from_numpy(to_real(ha[:count]).reshape(count, 2, na, nt))
+
+            def run(network=network, image=image):
+                with torch.no_grad():
+                    return network(image)
+
+            calls.append(("CsiNet encoder", run, 0.0))
+        table.append(("encode", count, lambda h=matrices[part]: encoder.encode(h), calls))
         if codec.decoder_name == "fista" and count == 1:
             calls = [(name, lambda p=products, x=products.array(code[0]): p.fista(
                 x, iterations, weight, norm)) for name, products, _, code in others
@@ -220,6 +287,14 @@ def operations(codec, size, batch):
         elif codec.decoder_name == "linear" and model.codec == "klt":
             calls = [(name, lambda p=products, x=products.array(code[part]): p.decode(x))
                      for name, products, _, code in others]
+        elif codec.decoder_name == "l2o" and torch:
+            products = TorchL2o(codec, size)
+            code = torch.from_numpy(s[:count])
+            error = difference(h_hat[:count], products.real(products.decode(code)))
+            table.append((f"decode, {codec.decoder_name}", count,
+                          lambda x=s[part], g=gain[part]: decoder.decode(x, g),
+                          [("PyTorch", lambda p=products, x=code: p.decode(x), error)]))
+            continue
         else:
             calls = []
         table.append((
@@ -242,15 +317,61 @@ def machine():
             "blas": ", ".join(sorted(libraries)) or "none found"}
 
 
+def flowgraph(codec, size, count):
+    """Processor time for one CSI of the whole chain, encoder to metrics, as a flowgraph.
+
+    Channels come from a data set of a thousand, so that the time of making them is not in it.
+    Starting and stopping cancel out between a short and a long run.
+    """
+    model = codec.model
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "channels.h5")
+        with contextlib.redirect_stdout(io.StringIO()):
+            dataset.main(["generate", "--channel", model.text("channel") or "cost2100-indoor",
+                          "--nt", str(model.nt), "--nc", str(model.nc), "--na", str(model.na),
+                          "--precursor", str(model.precursor), "--samples", "1000",
+                          "--first", "1000000", "-o", path])
+        channel = core.dataset_channel(path)
+        quantizer = evaluation.make_quantizer(model, "lloyd-max", size, 6)
+        times = []
+        for matrices in (100, 100 + count):
+            chain = Loopback(channel, codec.encoder(size), codec.decoder(size), quantizer,
+                             matrices, model.na, model.precursor, whole=False,
+                             # rho over few subcarriers: a measure, and no part of the chain
+                             nc=model.na)
+            start = time.process_time()
+            chain.run_to_end()
+            times.append(time.process_time() - start)
+            figures = chain.figures()
+    seconds = (times[1] - times[0]) / count
+    return {"codec": codec.label, "us_a_csi": 1e6 * seconds, "csi_per_second": 1 / seconds,
+            "users_at_1000_csi_per_second": int(1e-3 / seconds), "matched": figures["matched"],
+            "nmse_db": figures["nmse_db"], "decode_us": figures["decode_us"]}
+
+
 def main(argv):
     args = parse(argv)
-    for name, value in (("--batch", args.batch), ("--repeats", args.repeats)):
+    for name, value in (("--batch", args.batch), ("--repeats", args.repeats),
+                        ("--flowgraph", args.flowgraph or 1)):
         if value < 1:
             raise ValueError(f"{name} is {value}, allowed is 1 or more")
     if torch:
         torch.set_num_threads(1)
     results = []
-    codecs = args.codec or ["cost2100-indoor-klt", "cost2100-indoor-orthonormal:fista"]
+    codecs = args.codec or ["cost2100-indoor-klt", "cost2100-indoor-orthonormal:fista",
+                            "cost2100-indoor-csi-l2o"]
+    if args.flowgraph:
+        rows = [flowgraph(codec, codec.code_size(args.ratio), args.flowgraph)
+                for codec in map(evaluation.Codec, codecs)]
+        if args.json:
+            print_json({"machine": machine(), "flowgraphs": rows})
+        else:
+            print(format_table(
+                ["codec", "us of processor time a CSI", "CSI/s", "users at 1000 CSI/s a core",
+                 "decoder us"],
+                [[r["codec"], round(r["us_a_csi"], 1), round(r["csi_per_second"]),
+                  r["users_at_1000_csi_per_second"], round(r["decode_us"], 1)] for r in rows]))
+        return 0
     for codec in map(evaluation.Codec, codecs):
         size = codec.code_size(args.ratio)
         table = operations(codec, size, args.batch)

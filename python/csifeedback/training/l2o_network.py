@@ -261,6 +261,14 @@ class ElementLstm(nn.Module):
         self.heads_weight = nn.Parameter(torch.zeros(self.HEADS, hidden))
         self.heads_bias = nn.Parameter(torch.zeros(self.HEADS, 1))
 
+    def named_arrays(self):
+        """The parameters by their names in a model file."""
+        for number in range(self.layers):
+            yield f"lstm_{number}_weight", self.weights[number]
+            yield f"lstm_{number}_bias", self.biases[number]
+        for name in ("mlp_weight", "mlp_bias", "heads_weight", "heads_bias"):
+            yield name, getattr(self, name)
+
     def start(self, elements, device):
         """The zero state, of each block."""
         zeros = torch.zeros(2 * self.layers * self.hidden, elements, device=device)
@@ -421,15 +429,40 @@ class Decoder(nn.Module):
                     values[f"transform_{part}_{number}_{what}"] = torch.stack(
                         [getattr(layer, what) for layer in layers])
         if self.lstm:
-            for number in range(self.lstm.layers):
-                values[f"lstm_{number}_weight"] = self.lstm.weights[number]
-                values[f"lstm_{number}_bias"] = self.lstm.biases[number].flatten()
-            values["mlp_weight"] = self.lstm.mlp_weight
-            values["mlp_bias"] = self.lstm.mlp_bias.flatten()
-            values["heads_weight"] = self.lstm.heads_weight
-            values["heads_bias"] = self.lstm.heads_bias.flatten()
+            for name, value in self.lstm.named_arrays():
+                values[name] = value.flatten() if name.endswith("bias") else value
         return {f"l2o/{profile}/{name}": value.detach().cpu().numpy().astype(np.float32)
                 for name, value in values.items()}
+
+    @classmethod
+    def of_model(cls, arrays, profile, na, nt):
+        """The decoder of a model file as it is. arrays: those of `model.read_model`.
+
+        Raises ValueError if the file has no such profile.
+        """
+        group = f"l2o/{profile}/"
+        if group + "p" not in arrays:
+            raise ValueError(f"the model has no decoder {profile}")
+
+        def numbers(name):
+            return [int(x) for x in arrays[group + name]]
+
+        def name_of(table, number):
+            return next(k for k, v in table.items() if (v[0] if isinstance(v, tuple) else v)
+                        == number)
+
+        transforms = [k for k in arrays if k.startswith(group + "transform_forward")
+                      and k.endswith("weight")]
+        lstm = [k for k in arrays if k.startswith(group + "lstm") and k.endswith("weight")]
+        shapes = [arrays[k].shape for k in sorted(transforms)]
+        self = cls(na, nt, numbers("rates"), arrays[group + "p"].shape[1],
+                   hidden=len(arrays[lstm[0]]) // 4 if lstm else 0, layers=len(lstm),
+                   sizes=[shape[1] for shape in shapes], top_g=numbers("top_g")[0],
+                   untied=bool(shapes) and shapes[0][0] > 1,
+                   activations=[name_of(ACTIVATIONS, k) for k in numbers("activation")],
+                   start=name_of(STARTS, numbers("start")[0]))
+        self.begin_with(lambda name: arrays.get(group + name))
+        return self
 
     @torch.no_grad()
     def begin_with(self, read):
@@ -446,6 +479,12 @@ class Decoder(nn.Module):
             columns = [min(t, old.shape[1] - 1) for t in range(self.iterations)]
             getattr(self, name).copy_(old[:, columns])
         self.consistency.copy_(torch.from_numpy(read("consistency")))
+        if self.lstm and read("mlp_weight") is not None:
+            for name, value in self.lstm.named_arrays():
+                old = read(name)
+                if old is None or old.size != value.numel():
+                    raise ValueError(f"--start-from has an LSTM of another size ({name})")
+                value.copy_(torch.from_numpy(old).reshape(value.shape))
         if not self.transforms or read("transform_forward_0_weight") is None:
             return
         for number, transform in enumerate(self.transforms):
