@@ -339,6 +339,14 @@ class Training(unittest.TestCase):
         self.train("second.h5", *SMALL[:4], "--steps", 10, "--profile", "paper", "--transform",
                    32, 32, 32, "--top-g", 8, "--iterations", 3, "--hidden", 4, "--start-from",
                    self.path("first.h5"), "--freeze-encoder", "--report", 5)
+        self.train("third.h5", *SMALL[:4], "--steps", 10, "--profile", "paper", "--transform",
+                   32, 32, 32, "--top-g", 8, "--iterations", 3, "--hidden", 4, "--start-from",
+                   self.path("second.h5"), "--freeze-encoder", "--freeze-steps", "--report", 5,
+                   "--learning-rate", 1e-2)
+        before, after = self.arrays("second.h5"), self.arrays("third.h5")
+        for name, array in after.items():
+            if "/lstm_" not in name and "/mlp_" not in name and "/heads_" not in name:
+                np.testing.assert_array_equal(array, before[name], err_msg=name)
         model = csifeedback.model_file(self.path("second.h5"))
         self.assertEqual(model.model_id,
                          csifeedback.model_file(self.path("first.h5")).model_id)
@@ -382,6 +390,7 @@ class Training(unittest.TestCase):
         self.refuse("--top-g is -1", "--top-g", -1)
         self.refuse("--lstm-share is 0", "--lstm-share", 0)
         self.refuse("--freeze-encoder needs --start-from", "--freeze-encoder")
+        self.refuse("--freeze-steps needs --start-from", "--freeze-steps")
         self.refuse("--device is nowhere", "--device", "nowhere")
         self.refuse("32 x 32", "--start-from", "cost2100-indoor-klt")
         self.refuse("--learning-rate is -1", "--learning-rate", -1)

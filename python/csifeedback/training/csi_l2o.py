@@ -66,6 +66,9 @@ def add_arguments(parser):
              "decoders of other profiles are kept if the encoder is frozen")
     add("--freeze-encoder", action="store_true",
         help="train the decoder alone: codewords stay those of --start-from")
+    add("--freeze-steps", action="store_true",
+        help="train the LSTM alone: the transform and the step parameters, to which it adds, stay "
+             "those of --start-from")
     add("--steps", type=int, default=20000, metavar="N", help="training steps (default: 20000)")
     add("--batch", type=int, default=64, metavar="N", help="matrices a step (default: 64)")
     add("--learning-rate", type=float, default=2e-3, metavar="X",
@@ -143,8 +146,11 @@ def _settings(args):
             raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed is 0 or more")
     if not 0 < args.lstm_share <= 1:
         raise ValueError(f"--lstm-share is {args.lstm_share}, allowed is more than 0, up to 1")
-    if args.freeze_encoder and not args.start_from:
-        raise ValueError("--freeze-encoder needs --start-from")
+    for name in ("freeze_encoder", "freeze_steps"):
+        if getattr(args, name) and not args.start_from:
+            raise ValueError(f"--{name.replace('_', '-')} needs --start-from")
+    if args.freeze_steps and not args.hidden:
+        raise ValueError("--freeze-steps leaves nothing to train with --hidden 0")
 
 
 def _sizes(args, n):
@@ -365,11 +371,14 @@ class Run:
         self.decoder.to(self.device)
         tables, layers = [], []
         for name, value in self.decoder.named_parameters():
-            (layers if "." in name else tables).append(value)
+            if args.freeze_steps and not name.startswith("lstm."):
+                value.requires_grad_(False)
+            if value.requires_grad:
+                (layers if "." in name else tables).append(value)
         self.groups = [
             {"params": layers, "lr": self.args.learning_rate},
             # A step parameter is one of few: it may move faster than a weight.
-            {"params": [t for t in tables if t.requires_grad], "lr": 5 * self.args.learning_rate},
+            {"params": tables, "lr": 5 * self.args.learning_rate},
         ]
         if not self.fixed:
             self.groups.append({"params": [self.encoder.w],
