@@ -102,8 +102,6 @@ class TestBlocks(unittest.TestCase):
                 qt = key == "csifeedback_csi_monitor"
                 graph = Graph(self.platform, "qt_gui" if qt else "no_gui")
                 extra = {"path": self.dataset} if key.endswith("dataset_channel") else {}
-                if key.endswith("l2o_decoder"):
-                    extra = {"model": L2O, "profile": "test"}
                 graph.terminate(graph.add(key, "under_test", **extra))
                 self.assertEqual(graph.errors(), [])
                 spec = importlib.util.spec_from_file_location(
