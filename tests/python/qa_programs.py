@@ -20,6 +20,7 @@ import h5py
 
 APPS = os.environ["CSIFEEDBACK_APPS"]
 KLT = "cost2100-indoor-klt"
+L2O = "cost2100-indoor-csi-l2o"
 
 
 def call(program, *arguments, **options):
@@ -86,6 +87,47 @@ class Programs(unittest.TestCase):
         with open(self.path("t.png"), "rb") as file:
             self.assertEqual(file.read(8), b"\x89PNG\r\n\x1a\n")
         self.assertEqual(sorted(os.listdir(self.directory)), ["t.csv", "t.png"])
+
+    def test_eval_iterations(self):
+        """Ten iterations, for which it was trained, are better than one; the KLT has none."""
+        rows = json.loads(self.succeed(
+            "eval", "--codec", L2O, "--codec", L2O + ":l2o,profile=paper", "--codec", KLT,
+            "--samples", 40, "--ratios", "1/16", "--iterations", 1, 10, "--plot",
+            self.path("i.png"), "--json").stdout)
+        nmse = {(r["codec"], r["iterations"]): r["nmse_db"] for r in rows}
+        self.assertEqual(set(nmse), {("Csi-L2O", 1), ("Csi-L2O", 10), ("Csi-L2O paper", 1),
+                                     ("Csi-L2O paper", 10), ("KLT", None)})
+        self.assertLess(nmse["Csi-L2O", 10], nmse["Csi-L2O", 1] - 3)
+        self.assertLess(nmse["Csi-L2O", 10], nmse["KLT", None] - 3)
+        self.assertLess(nmse["Csi-L2O paper", 10], nmse["KLT", None] - 2)
+        self.assertTrue(os.path.exists(self.path("i.png")))
+        self.refuse("--iterations has 0", "eval", "--codec", L2O, "--samples", 2,
+                    "--iterations", 0)
+        self.refuse("realtime", "eval", "--codec", L2O + ":l2o,profile=fast", "--samples", 2)
+
+    def test_eval_complexity(self):
+        """Counted by hand: 32 rows x 10 iterations x 2 x 64 x 256, and so on."""
+        rows = json.loads(self.succeed(
+            "eval", "--codec", L2O, "--codec", L2O + ":l2o,profile=paper", "--codec",
+            KLT + ":fista,iterations=7", "--ratios", "1/16", "--complexity", "--json").stdout)
+        product = 128 * 2048
+        self.assertEqual({r["encoder"] for r in rows}, {product})
+        realtime, paper, fista = rows
+        self.assertEqual(realtime["transforms"], 32 * 10 * 2 * 64 * 256)
+        self.assertEqual(realtime["decoder"], 32 * 10 * 2 * 64 * 256 + product + 22 * product)
+        self.assertEqual(paper["transforms"],
+                         32 * 10 * 2 * (64 * 128 + 128 * 128 + 128 * 256))
+        self.assertEqual(paper["lstm"], 2048 * 10 * (80 * 22 + 80 * 40 + 20 * 20 + 5 * 20))
+        self.assertEqual(paper["gradients"], 2 * 20 * product)
+        self.assertEqual(fista["decoder"], 2 * 7 * product)
+
+    def test_bench_flowgraph(self):
+        figures = json.loads(self.succeed("bench", "--codec", L2O, "--flowgraph", 100,
+                                          "--json").stdout)["flowgraphs"][0]
+        self.assertEqual(figures["matched"], 200)
+        self.assertLess(figures["nmse_db"], -14)
+        self.assertGreater(figures["us_a_csi"], figures["decode_us"] / 2)
+        self.refuse("--flowgraph is -1", "bench", "--flowgraph", -1)
 
     def test_bad_use(self):
         self.refuse("cost2100-indor", "eval", "--codec", "cost2100-indor")
