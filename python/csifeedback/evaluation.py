@@ -136,6 +136,12 @@ def make_quantizer(model, kind, code_size, bits):
     raise ValueError(f"quantizer is {kind}, allowed is " + ", ".join(QUANTIZERS))
 
 
+def trained_on(model):
+    """What a model file says of its training, in a few words."""
+    return (f"codec {model.codec}, trained on {model.text('channel') or 'imported channels'} with "
+            f"{model.nc} subcarriers and {model.nt} antennas")
+
+
 def to_db(x):
     return float(10 * np.log10(x)) if x > 0 else float("-inf") if x == 0 else float("nan")
 
@@ -175,7 +181,8 @@ class Evaluator:
         """
         if (codec.model.na, codec.model.nt) != self.ha.shape[1:]:
             raise ValueError(f"codec {codec.spec} is for {codec.model.na} x {codec.model.nt} "
-                             f"matrices, the data are {self.ha.shape[1]} x {self.ha.shape[2]}")
+                             f"matrices ({trained_on(codec.model)}), the data are "
+                             f"{self.ha.shape[1]} x {self.ha.shape[2]}")
         encoder, decoder = codec.encoder(code_size), codec.decoder(code_size, iterations)
         seen = self.ha
         if noise_snr_db is not None:

@@ -162,7 +162,8 @@ class Programs(unittest.TestCase):
     def test_data_of_another_size(self):
         data = self.make_dataset("d.h5", 3)
         for program in ("eval", "sim"):
-            self.refuse("d.h5: has matrices of 4 antennas, the model is for 32", program,
+            self.refuse("d.h5: has matrices of 4 antennas, the model is for 32 (codec klt, "
+                        "trained on cost2100-indoor with 1024", program,
                         "--codec", KLT, "--dataset", data)
 
     def test_train_bad_use(self):

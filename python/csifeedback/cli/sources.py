@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import csifeedback_python as core
 from ..channels import NAMES, make_channel, model_channel
+from ..evaluation import trained_on
 from .common import Progress, check_seed
 
 #: First sample of a channel model that tests take: far beyond those of training sets, which
@@ -42,7 +43,7 @@ def channel_of(args, model):
         channel = core.dataset_channel(args.dataset)
         if channel.nt() != model.nt:
             raise ValueError(f"{args.dataset}: has matrices of {channel.nt()} antennas, the model "
-                             f"is for {model.nt}")
+                             f"is for {model.nt} ({trained_on(model)})")
         first = args.first or 0
         available = channel.samples() - first
         if available < 1 or (args.samples or 1) > available:
