@@ -82,6 +82,10 @@ class Dataset:
             raise ValueError(f"{self.path}: is closed")
         return self._file.read(first, count)
 
+    def read_truncated(self, first, count):
+        """Ha of the matrices [first, first + count), complex64 (count, na, nt)."""
+        return self._cut(first, count)[0] if self.whole else self.read(first, count)
+
     def chunks(self):
         """Yields Ha of all samples in order, in arrays complex64 (k, na, nt)."""
         if self.whole:
@@ -96,13 +100,20 @@ class Dataset:
         """Ha of all samples, complex64 (n, na, nt)."""
         return np.concatenate(list(self.chunks()))
 
+    @functools.cached_property
+    def _transform(self):
+        return core.angular_delay_transform(self.nc, self.nt, self.na, self.precursor)
+
+    def _cut(self, first, count):
+        """Ha of matrices H, and the energy that the cut lost."""
+        ha, lost, _ = self._transform.forward(self.read(first, count))
+        return ha, lost
+
     def _truncated(self):
         """Yields Ha of matrices H, and the energy that the cut lost."""
-        transform = core.angular_delay_transform(self.nc, self.nt, self.na, self.precursor)
         step = block_samples(self.nc, self.nt)
         for start in range(0, len(self), step):
-            ha, lost, _ = transform.forward(self.read(start, min(step, len(self) - start)))
-            yield ha, lost
+            yield self._cut(start, min(step, len(self) - start))
 
 
 class DatasetWriter:

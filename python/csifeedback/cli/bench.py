@@ -173,12 +173,7 @@ class TorchL2o:
     def decode(self, s):
         """Codewords (n, M) -> rows (n, 2 na nt)."""
         with torch.no_grad():
-            if self._start:
-                x0 = self._start(s)
-            elif self._decoder.start == "adjoint":
-                x0 = (s @ self._w) / self._norm
-            else:
-                x0 = s.new_zeros(len(s), self._w.shape[1])
+            x0 = self._decoder.first(self._w, s, self._norm, self._start)
             return self._decoder(self._w, s, x0, self._rate, self._norm)[0]
 
     def real(self, rows):

@@ -34,6 +34,7 @@ except ImportError:
                      "apt install python3-torch libopenblas0-pthread") from None
 
 from ..cli.common import Progress, whole_file
+from ..dataset import Dataset
 from ..model import Model, read_model
 from . import linear, quantizers
 from .l2o_network import (ACTIVATIONS, STARTS, Decoder, Encoder, MmseStart, relative_errors,
@@ -176,12 +177,7 @@ class Samples:
     """
 
     def __init__(self, data, count, batch, seed):
-        self._count, self._batch, self._seed = count, batch, seed
-        if data.whole:
-            matrices = data.angular_delay()[:count]
-            self._read = lambda i: matrices[i]
-        else:
-            self._read = lambda i: data.read(i, 1)[0]
+        self._data, self._count, self._batch, self._seed = data, count, batch, seed
         self._epoch = None
 
     def batch(self, step, rng):
@@ -192,8 +188,8 @@ class Samples:
             if epoch != self._epoch:
                 self._epoch = epoch
                 self._order = np.random.default_rng([self._seed, epoch]).permutation(self._count)
-            chosen.append(self._read(int(self._order[at])))
-        ha = np.stack(chosen)
+            chosen.append(self._data.read_truncated(int(self._order[at]), 1))
+        ha = np.concatenate(chosen)
         phase = np.exp(2j * np.pi * rng.random((len(ha), 1, 1)))
         return (linear.normalize(ha).reshape(ha.shape) * phase).astype(np.complex64)
 
@@ -280,37 +276,28 @@ class Run:
 
     def _prepare_validation(self):
         if self.args.validation:
-            from ..dataset import Dataset
             with Dataset(self.args.validation) as other:
                 if (other.na, other.nt) != (self.na, self.nt):
                     raise ValueError(f"--validation {self.args.validation} has {other.na} x "
                                      f"{other.nt} matrices, the training set {self.na} x "
                                      f"{self.nt}")
-                ha = other.read(0, min(len(other), self.args.validation_samples)) \
-                    if not other.whole else other.angular_delay()
+                ha = other.read_truncated(0, min(len(other), self.args.validation_samples))
         else:
             held = min(5000, self.count // 20)
             if held < 2:
                 raise ValueError(f"the data set has {self.count} matrices, 40 at least are needed")
             self.count -= held
-            ha = self.data.angular_delay() if self.data.whole else None
-            ha = ha[self.count:] if ha is not None else self.data.read(self.count, held)
-        ha = ha[:self.args.validation_samples]
+            ha = self.data.read_truncated(self.count, min(held, self.args.validation_samples))
         self.validation = rows_of(torch.from_numpy(linear.normalize(ha).reshape(ha.shape))
                                   ).to(self.device)
 
-    def _covariance(self):
-        """The leading components of the training set, their variances, and the floor."""
-        def chunks():
-            done = 0
-            for ha in self.data.chunks():
-                yield ha[:self.count - done]
-                done += len(ha)
-                if done >= self.count:
-                    return
-        c = linear.covariance(chunks(), self.n, self.count)
-        values, vectors = np.linalg.eigh(c)
-        return values[::-1], vectors[:, ::-1].T
+    def _chunks(self, limit):
+        """Ha of the first `limit` matrices, in arrays."""
+        for ha in self.data.chunks():
+            yield ha[:limit]
+            limit -= len(ha)
+            if limit <= 0:
+                return
 
     def _prepare_networks(self):
         args, pairs = self.args, self.rows // 2
@@ -333,16 +320,16 @@ class Run:
             if (2 if np.iscomplexobj(w) else 1) * len(w) != self.rows:
                 raise ValueError(f"--start-from {args.start_from} has codewords of another length "
                                  f"than {self.rows}, which --rates or --code-size ask for")
-            floor = float(floor[0])
             if args.freeze_encoder:
                 self.kept = {k: v for k, v in start.items()
                              if not k.startswith(f"l2o/{args.profile}/")}
         else:
-            values, u = self._covariance()
-            basis = u[:pairs].astype(np.complex64)
-            # Variance of a real coefficient is half that of the complex one.
-            floor = max(0.0, float(np.sum(values[pairs:])) / max(1, self.n - pairs)) / 2
-            variance = np.maximum(np.repeat(values[:pairs] / 2, 2), floor)
+            values, u = np.linalg.eigh(linear.covariance(self._chunks(self.count), self.n,
+                                                         self.count))
+            values, u = values[::-1], u[:, ::-1].T
+            statistics = linear.mmse_statistics(u[:pairs].astype(np.complex64), values[:pairs],
+                                                float(np.sum(values)))
+            basis, variance, floor = statistics.values()
             if args.w_start == "coloured":
                 w = coloured_rows(values, u, pairs, rng)
             elif args.w_start == "klt":
@@ -351,14 +338,14 @@ class Run:
                 w = rng.standard_normal((pairs, self.n, 2)) @ np.array([1, 1j])
             else:
                 w = rng.standard_normal((2 * pairs, 2 * self.n)) / np.sqrt(2 * self.n)
-        self.statistics = {"decoder/basis": basis, "decoder/variance": np.asarray(variance),
-                           "decoder/floor": np.array([floor])}
+        self.statistics = {"decoder/basis": basis, "decoder/variance": variance,
+                           "decoder/floor": floor}
         self.encoder = Encoder(w, self.na, self.nt).to(self.device)
         self.fixed = args.freeze_encoder or (
             args.w_start == "gaussian" and not args.learn_gaussian and not args.start_from)
         self.encoder.w.requires_grad_(not self.fixed)
         self.orthonormal = self.encoder.is_complex and not self.fixed
-        self.mmse = MmseStart(basis, variance, floor, self.na, self.nt).to(self.device)
+        self.mmse = MmseStart(basis, variance, floor[0], self.na, self.nt).to(self.device)
         self.decoder = Decoder(
             self.na, self.nt, self.sizes, args.iterations, args.hidden, args.lstm_layers,
             tuple(args.transform), args.top_g, args.untied, args.activations, args.start,
@@ -400,12 +387,7 @@ class Run:
     def decode(self, w, s, rate, iterations=None):
         """The decoder's result and iterates."""
         scale = self.lipschitz[rate]
-        if self.decoder.start == "mmse":
-            x0 = self.mmse(s)
-        elif self.decoder.start == "adjoint":
-            x0 = (s @ w) / scale
-        else:
-            x0 = s.new_zeros(len(s), 2 * self.n)
+        x0 = self.decoder.first(w, s, scale, self.mmse)
         return self.decoder(w, s, x0, rate, scale, iterations, self.args.lstm_share)
 
     def loss(self, h, rate):
@@ -562,16 +544,10 @@ class Run:
 
     def codewords(self):
         """Codewords of (a part of) the training set, for the quantizers."""
-        with torch.no_grad():
-            w = self.encoder.matrix(self.encoder.code_size)
-            result, done = [], 0
-            for ha in self.data.chunks():
-                x = linear.normalize(ha[:self.count - done]).reshape(-1, self.na, self.nt)
-                result.append((rows_of(torch.from_numpy(x)).to(self.device) @ w.t()).cpu().numpy())
-                done += len(ha)
-                if done >= min(self.count, 50000):
-                    break
-        return np.concatenate(result)
+        w = next(iter(self.encoder.arrays().values()))
+        rows = linear.real_rows(w) if self.encoder.is_complex else w
+        count = min(self.count, 50000)
+        return linear.codewords(self._chunks(count), rows, count)
 
 
 def train(args, data):

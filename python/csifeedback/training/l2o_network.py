@@ -365,6 +365,12 @@ class Decoder(nn.Module):
         self.consistency = nn.Parameter(torch.full((len(rates),), float(consistency)),
                                         requires_grad=bool(consistency))
 
+    def first(self, w, s, lipschitz, mmse):
+        """x at the beginning; mmse: the MmseStart of w, where the decoder has that start."""
+        if self.start == "mmse":
+            return mmse(s)
+        return (s @ w) / lipschitz if self.start == "adjoint" else s.new_zeros(len(s), w.shape[1])
+
     def forward(self, w, s, x0, rate, lipschitz=1.0, iterations=None, lstm_share=1.0):
         """Decodes codewords s (B, m) from the start x0 (B, 2 na nt); w is (m, 2 na nt).
 

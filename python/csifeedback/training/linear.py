@@ -62,6 +62,16 @@ def principal_components(c, count):
     return u.astype(np.complex64), values[::-1][:count], float(np.sum(values))
 
 
+def mmse_statistics(u, values, trace):
+    """What a linear MMSE decoder needs, as the arrays of a model file: components u (k, n),
+    their variances, and the same one for all other directions, from the sum of all."""
+    pairs, n = u.shape
+    # Variance of a real coefficient is half that of the complex one.
+    floor = max(0.0, (trace - float(np.sum(values))) / max(1, n - pairs)) / 2
+    return {"decoder/basis": u, "decoder/variance": np.maximum(np.repeat(values / 2, 2), floor),
+            "decoder/floor": np.array([floor])}
+
+
 def real_rows(u):
     """Complex vectors u as the rows of W: [Re u, Im u] and [-Im u, Re u] in turn."""
     pairs = np.stack([np.hstack([u.real, u.imag]), np.hstack([-u.imag, u.real])], axis=1)
@@ -93,8 +103,6 @@ def train(args, data):
     if args.codec == "klt" or not args.no_basis:
         u, values, trace = principal_components(
             covariance(data.chunks(), n, len(data)), pairs)
-        # Variance of a real coefficient is half that of the complex one.
-        floor = max(0.0, (trace - float(np.sum(values))) / max(1, n - pairs)) / 2
     rng = np.random.default_rng(args.seed)
     if args.codec == "klt":
         arrays["encoder/W_complex"] = u
@@ -109,9 +117,7 @@ def train(args, data):
             arrays["encoder/W_complex"] = q
             w = real_rows(q)
         if not args.no_basis:
-            arrays["decoder/basis"] = u
-            arrays["decoder/variance"] = np.maximum(np.repeat(values / 2, 2), floor)
-            arrays["decoder/floor"] = np.array([floor])
+            arrays.update(mmse_statistics(u, values, trace))
     s = codewords(data.chunks(), w.astype(np.float32), len(data))
     progress = Progress("quantizers", 100)
     tables = quantizers.fit(s, args.entry_bits, lambda share: progress.update(round(100 * share)))
