@@ -130,35 +130,23 @@ void gemm(const float* a,
 {
     for (size_t at = 0; at < cols;) {
         const bool wide = cols - at >= most_registers * lanes;
+        const auto some_rows = wide ? gemm_rows<most_registers> : gemm_rows<1>;
         const float* from = start ? start + at : nullptr;
         size_t from_stride = start_stride, d = 0;
         do {
             const size_t n = depth - d < depth_block ? depth - d : depth_block;
             const bool last = d + n == depth;
-            if (wide)
-                gemm_rows<most_registers>(a + d,
-                                          a_stride,
-                                          b + d * b_stride + at,
-                                          b_stride,
-                                          from,
-                                          from_stride,
-                                          c + at,
-                                          c_stride,
-                                          rows,
-                                          n,
-                                          relu && last);
-            else
-                gemm_rows<1>(a + d,
-                             a_stride,
-                             b + d * b_stride + at,
-                             b_stride,
-                             from,
-                             from_stride,
-                             c + at,
-                             c_stride,
-                             rows,
-                             n,
-                             relu && last);
+            some_rows(a + d,
+                      a_stride,
+                      b + d * b_stride + at,
+                      b_stride,
+                      from,
+                      from_stride,
+                      c + at,
+                      c_stride,
+                      rows,
+                      n,
+                      relu && last);
             from = c + at;
             from_stride = c_stride;
             d += n;
