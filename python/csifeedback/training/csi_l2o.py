@@ -79,6 +79,13 @@ def add_arguments(parser):
     add("--rates", nargs="+", metavar="R", default=["1/64", "1/32", "1/16", "1/8", "1/4"],
         help="compression ratios that are trained; W has the rows of the largest (default: 1/64 "
              "1/32 1/16 1/8 1/4)")
+    add("--rate-weights", type=float, nargs="+", metavar="X",
+        help="how often each of --rates is trained, relative to the others (default: all alike)")
+    add("--noise-share", type=float, default=0.0, metavar="X",
+        help="part of the steps, 0 to 1, in which the encoder sees matrices with white noise and "
+             "the decoder learns those without (default: 0)")
+    add("--snr", type=float, nargs=2, default=[0.0, 30.0], metavar=("LOW", "HIGH"),
+        help="of these matrices in dB, uniform, one for every step (default: 0 30)")
     add("--code-size", type=int, default=0, metavar="M",
         help="rows of W, if more than the largest of --rates needs: those beyond are not trained, "
              "but a decoder that was trained at one ratio can be tried with more")
@@ -147,6 +154,11 @@ def _settings(args):
             raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed is 0 or more")
     if not 0 < args.lstm_share <= 1:
         raise ValueError(f"--lstm-share is {args.lstm_share}, allowed is more than 0, up to 1")
+    if not 0 <= args.noise_share <= 1:
+        raise ValueError(f"--noise-share is {args.noise_share}, allowed is 0 to 1")
+    if not -100 <= args.snr[0] <= args.snr[1] <= 200:
+        raise ValueError(f"--snr is {args.snr[0]:g} {args.snr[1]:g}, allowed are two numbers from "
+                         "-100 to 200, the lower one first")
     for name in ("freeze_encoder", "freeze_steps"):
         if getattr(args, name) and not args.start_from:
             raise ValueError(f"--{name.replace('_', '-')} needs --start-from")
@@ -167,6 +179,19 @@ def _sizes(args, n):
                              f"values, allowed are even numbers from 2 to {2 * n}")
         sizes.append(int(size))
     return sorted(set(sizes))
+
+
+def _weights(args, sizes):
+    """Probability of each of `sizes`."""
+    if args.rate_weights is None:
+        return [1 / len(sizes)] * len(sizes)
+    if len(args.rate_weights) != len(args.rates) or len(sizes) != len(args.rates):
+        raise ValueError(f"--rate-weights has {len(args.rate_weights)} numbers, --rates "
+                         f"{len(args.rates)}, {len(sizes)} of them different")
+    if not all(0 < x < math.inf for x in args.rate_weights):
+        raise ValueError(f"--rate-weights has {min(args.rate_weights)}, allowed is more than 0")
+    ascending = sorted(range(len(sizes)), key=lambda i: Fraction(args.rates[i]))
+    return [args.rate_weights[i] / sum(args.rate_weights) for i in ascending]
 
 
 class Samples:
@@ -263,6 +288,7 @@ class Run:
             raise ValueError(f"--device is {device}: {error}") from None
         torch.manual_seed(args.seed)
         self.sizes = _sizes(args, self.n)
+        self.weights = _weights(args, self.sizes)
         self.rows = args.code_size or self.sizes[-1]
         if self.rows % 2 or not self.sizes[-1] <= self.rows <= 2 * self.n:
             raise ValueError(f"--code-size is {self.rows}, allowed are even numbers from "
@@ -390,10 +416,13 @@ class Run:
         x0 = self.decoder.first(w, s, scale, self.mmse)
         return self.decoder(w, s, x0, rate, scale, iterations, self.args.lstm_share)
 
-    def loss(self, h, rate):
-        """The loss of a batch and its NMSE; the same in one process and in several."""
+    def loss(self, h, rate, seen):
+        """The loss of a batch and its NMSE; the same in one process and in several.
+
+        seen: what the encoder has of h.
+        """
         w = self.encoder.matrix(self.sizes[rate])
-        s = h @ w.t()
+        s = seen @ w.t()
         x, iterates = self.decode(w, s, rate)
         share = len(h) / self.args.batch
 
@@ -415,6 +444,15 @@ class Run:
                     else relative_errors(own, h).mean()) * share
         return total, nmse
 
+    def _noisy(self, batch, rng):
+        """What the encoder sees of a batch: white noise is added in some of the steps."""
+        if rng.random() >= self.args.noise_share:
+            return batch
+        # Matrices have unit power for each element.
+        scale = math.sqrt(0.5 * 10 ** (-rng.uniform(*self.args.snr) / 10))
+        noise = rng.standard_normal((*batch.shape, 2), np.float32).view(np.complex64)[..., 0]
+        return batch + np.float32(scale) * noise
+
     def train_step(self):
         share = self.step / self.args.steps
         scale = min(1.0, (self.step + 1) / 100) * (
@@ -422,12 +460,13 @@ class Run:
         for group, rate in zip(self.optimizer.param_groups, self.rates):
             group["lr"] = scale * rate
         rng = np.random.default_rng([self.args.seed, self.step, 1])
-        rate = int(rng.integers(len(self.sizes)))
-        batch = torch.from_numpy(self.samples.batch(self.step, rng))
-        h = rows_of(self.processes.share(batch)).to(self.device)
+        rate = int(np.searchsorted(np.cumsum(self.weights)[:-1], rng.random(), side="right"))
+        batch = self.samples.batch(self.step, rng)
+        h, seen = (rows_of(self.processes.share(torch.from_numpy(x))).to(self.device)
+                   for x in (batch, self._noisy(batch, rng)))
         self.optimizer.zero_grad(set_to_none=True)
         if len(h):
-            self.loss(h, rate)[0].backward()
+            self.loss(h, rate, seen)[0].backward()
         parameters = [p for group in self.groups for p in group["params"]]
         if self.processes.size > 1:
             for p in parameters:
@@ -465,7 +504,7 @@ class Run:
     def report(self):
         self.follow()
         figures = self.validate()
-        mean = sum(figures) / len(figures)
+        mean = sum(w * f for w, f in zip(self.weights, figures))
         self.curve.append({"step": self.step, "seconds": round(self.seconds, 1),
                            "learning_rate": self.optimizer.param_groups[0]["lr"],
                            **{f"nmse_db_{m}": round(f, 3) for m, f in zip(self.sizes, figures)}})
