@@ -21,10 +21,10 @@ from . import csifeedback_python as core
 FRAME_OVERHEAD_BITS = 8 * core.feedback_overhead_bytes
 
 QUANTIZERS = ("uniform", "lloyd-max", "lloyd-max-per-entry", "allocated")
-DECODERS = ("linear", "ista", "fista", "l2o")
+DECODERS = ("linear", "ista", "fista", "l2o", "local-klt")
 #: codec of a model -> its name in tables and legends
 NAMES = {"klt": "KLT", "gaussian": "Gaussian", "orthonormal": "orthonormal",
-         "csi-l2o": "Csi-L2O", "ms4l2o": "MS4L2O"}
+         "csi-l2o": "Csi-L2O", "ms4l2o": "MS4L2O", "local-klt": "local KLT"}
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Codec:
 
     Options are those of the decoder: noise_variance for linear; iterations, lambda,
     tolerance, warm_start for ista and fista; profile, iterations, tolerance for l2o. The
-    decoder is l2o where the model has one, else linear.
+    decoder is l2o or local-klt where the model has one, else linear.
     """
 
     spec: str
@@ -44,7 +44,8 @@ class Codec:
     def __post_init__(self):
         name, _, rest = self.spec.rpartition(":") if ":" in self.spec else (self.spec, "", "")
         self.model = core.model_file(name)
-        usual = "l2o" if self.model.codec in ("csi-l2o", "ms4l2o") else "linear"
+        usual = {"csi-l2o": "l2o", "ms4l2o": "l2o", "local-klt": "local-klt"}.get(
+            self.model.codec, "linear")
         self.decoder_name, *options = (rest or usual).split(",")
         if self.decoder_name not in DECODERS:
             raise ValueError(f"codec {self.spec}: decoder is {self.decoder_name}, allowed is "
@@ -73,6 +74,8 @@ class Codec:
             codec += f" {profile}" if profile and profile != "ms4l2o" else ""
             return codec + (f"-{self.options['iterations']}" if "iterations" in self.options
                             else "")
+        if self.decoder_name == "local-klt":
+            return codec
         if self.decoder_name == "linear":
             return codec if codec == "KLT" else f"{codec} + MMSE"
         decoder = self.decoder_name.upper()
@@ -81,12 +84,14 @@ class Codec:
         return f"{codec} + {decoder}"
 
     def encoder(self, code_size):
+        if self.model.codec == "local-klt":
+            return core.local_klt_encoder(self.model, code_size)
         return core.linear_encoder(self.model, code_size)
 
     @property
     def iterative(self):
         """Whether the decoder has iterations, whose number is free."""
-        return self.decoder_name != "linear"
+        return self.decoder_name not in ("linear", "local-klt")
 
     @property
     def profile(self):
@@ -102,6 +107,8 @@ class Codec:
         try:
             if self.decoder_name == "linear":
                 return core.linear_decoder(self.model, code_size, **options)
+            if self.decoder_name == "local-klt":
+                return core.local_klt_decoder(self.model, code_size, **options)
             if self.decoder_name == "l2o":
                 return core.l2o_decoder(self.model, code_size,
                                         **{**options, "profile": self.profile})
@@ -233,7 +240,14 @@ def complexity(codec, code_size, iterations=None):
     model, m = codec.model, code_size
     n = 2 * model.na * model.nt
     parts = {"encoder": m * n, "start": 0, "gradients": 0, "transforms": 0, "lstm": 0}
-    if codec.decoder_name == "linear":
+    if codec.decoder_name == "local-klt":
+        na, nt = model.na, model.nt
+        parts["transforms"] = 4 * na * nt * (na + nt)
+        # Covariances, their likelihoods, and the same transform back.
+        parts["encoder"] = 2 * parts["transforms"] + sum(
+            2 * k**2 * len(model.read(f"encoder/{side}_variance"))
+            for side, k in (("rows", na), ("columns", nt)))
+    elif codec.decoder_name == "linear":
         parts["start"] = m * n
     elif codec.decoder_name != "l2o":
         count = iterations or codec.options.get("iterations", 20)

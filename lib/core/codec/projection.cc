@@ -28,6 +28,7 @@ uint8_t codec_number(const char* where, const std::string& codec)
     } registry[] = {
         { "matrix", 0 },      { "klt", 1 },     { "gaussian", 2 },
         { "orthonormal", 3 }, { "csi-l2o", 4 }, { "ms4l2o", 5 },
+        { "local-klt", 7 },
     };
     std::string known;
     for (const auto& entry : registry) {

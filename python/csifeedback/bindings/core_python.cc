@@ -12,6 +12,8 @@
 #include <gnuradio/csifeedback/linear_decoder.h>
 #include <gnuradio/csifeedback/linear_encoder.h>
 #include <gnuradio/csifeedback/link_model.h>
+#include <gnuradio/csifeedback/local_klt_decoder.h>
+#include <gnuradio/csifeedback/local_klt_encoder.h>
 #include <gnuradio/csifeedback/metrics.h>
 #include <gnuradio/csifeedback/normalize.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
@@ -224,6 +226,17 @@ void bind_core(py::module& m)
           py::arg("code_size") = 0,
           py::arg("noise_variance") = 0.0f,
           "The best linear reconstruction for the encoder of a model file.");
+    m.def("local_klt_encoder",
+          &local_klt_encoder::make,
+          py::arg("model"),
+          py::arg("code_size") = 0,
+          "Coordinates in the patch that fits best; code_size is M, 0 for the model's "
+          "largest.");
+    m.def("local_klt_decoder",
+          &local_klt_decoder::make,
+          py::arg("model"),
+          py::arg("code_size") = 0,
+          "The decoder of local_klt_encoder.");
     m.def("l2o_decoder",
           &l2o_decoder::make,
           py::arg("model"),

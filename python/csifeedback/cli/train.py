@@ -46,6 +46,8 @@ def decoders(model):
     profiles = sorted({name.split("/")[1] for name in model.arrays if name.startswith("l2o/")})
     if profiles:
         return [f"l2o,profile={profile}" for profile in profiles]
+    if model.attributes["codec"] == "local-klt":
+        return ["local-klt"]
     linear = model.attributes["codec"] == "klt" or "decoder/basis" in model.arrays
     return ["linear" if linear else "fista,iterations=100"]
 

@@ -14,6 +14,7 @@ CODECS = {
     "klt": "linear",
     "gaussian": "linear",
     "orthonormal": "linear",
+    "local-klt": "local_klt",
     "csi-l2o": "csi_l2o",
     "ms4l2o": "csi_l2o",
 }

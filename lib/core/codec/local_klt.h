@@ -1,0 +1,109 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_LOCAL_KLT_H
+#define INCLUDED_CSIFEEDBACK_LOCAL_KLT_H
+
+#include <gnuradio/csifeedback/model_file.h>
+#include <volk/volk_alloc.hh>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gr {
+namespace csifeedback {
+
+/*!
+ * \brief The patches of a local KLT: bases over the rows of Ha and over its columns, of
+ * which one each makes a basis of separable cells.
+ *
+ * What encoder and decoder share. Matrices are planes of real and imaginary parts, na rows
+ * of stride() values of which the first nt count.
+ */
+class local_klt
+{
+public:
+    //! forward: for coefficients of a matrix; else for the matrix of coefficients.
+    local_klt(const char* where, const model_file& model, int code_size, bool forward);
+
+    const std::string codec;
+    const uint8_t codec_id;
+    const uint16_t model_id;
+    const int na;
+    const int nt;
+    int code_size() const { return d_code_size; }
+    //! Values of a codeword that tell the patches, one bit each as their sign.
+    int bits() const { return d_rows.bits + d_columns.bits; }
+    size_t stride() const { return d_stride; }
+    size_t plane() const { return na * d_stride; }
+
+    /*!
+     * \brief The patches of largest likelihood for a matrix (forward only).
+     * \param re, im planes with zeros beyond nt
+     */
+    void choose(const float* re, const float* im, int& row_patch, int& column_patch);
+    //! out = the product of row basis, matrix and column basis. in and out: planes; the
+    //! input is overwritten.
+    void
+    transform(int row_patch, int column_patch, float* re, float* im, float* out_re, float* out_im);
+    //! The `count` cells of largest expected power, the largest first, as places in a
+    //! plane. Of equal ones the first comes first.
+    const uint32_t* order(int row_patch, int column_patch, size_t count);
+
+    //! Signs of the first values of a codeword, and back. m: values that there are.
+    void write_patches(int row_patch, int column_patch, float* s, int m) const;
+    void read_patches(const float* s, int m, int& row_patch, int& column_patch) const;
+
+private:
+    //! One side: bases for rows or columns.
+    struct side {
+        int size = 0; //!< na or nt
+        int count = 0;
+        int bits = 0;
+        std::vector<float> variance; //!< count x size, mean 1
+        //! Complex matrices for transform(): real parts, imaginary parts and those
+        //! negated, size rows of `width` values each.
+        volk::vector<float> basis;
+        size_t width = 0;
+        //! For choose(): the inverse covariances [Re, Im], count x 2 size size, and the
+        //! logarithms of the determinants.
+        volk::vector<float> inverse;
+        std::vector<float> log_determinant;
+
+        const float* matrix(int patch, int part) const
+        {
+            return basis.data() + (size_t(patch) * 3 + part) * size * width;
+        }
+    };
+
+    side load(const char* where,
+              const model_file& model,
+              const char* name,
+              int size,
+              size_t width,
+              bool transposed,
+              bool conjugate) const;
+    void prepare(side& s, float noise) const;
+    int best(const side& s,
+             const float* upper,
+             const float* turned,
+             size_t depth,
+             float scale);
+
+    int d_code_size = 0;
+    float d_amplitude = 0;
+    size_t d_stride;
+    side d_rows, d_columns;
+    volk::vector<float> d_work, d_covariance;
+    std::vector<float> d_scores, d_power;
+    std::vector<uint32_t> d_order;
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_LOCAL_KLT_H */
