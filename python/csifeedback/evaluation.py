@@ -89,6 +89,15 @@ class Codec:
         return core.linear_encoder(self.model, code_size)
 
     @property
+    def smallest(self):
+        """The shortest codeword that says anything."""
+        if self.model.codec != "local-klt":
+            return 1
+        patches = [len(self.model.read(f"encoder/{side}_variance"))
+                   for side in ("rows", "columns")]
+        return patches[0].bit_length() + patches[1].bit_length() - 1
+
+    @property
     def iterative(self):
         """Whether the decoder has iterations, whose number is free."""
         return self.decoder_name not in ("linear", "local-klt")

@@ -39,6 +39,8 @@
 #include <gnuradio/csifeedback/l2o_decoder.h>
 #include <gnuradio/csifeedback/linear_decoder.h>
 #include <gnuradio/csifeedback/linear_encoder.h>
+#include <gnuradio/csifeedback/local_klt_decoder.h>
+#include <gnuradio/csifeedback/local_klt_encoder.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
 #include <gtest/gtest.h>
 #include <boost/random/normal_distribution.hpp>
@@ -134,6 +136,7 @@ model_file::sptr model(const char* name)
 model_file::sptr klt() { return model("cost2100-indoor-klt.h5"); }
 model_file::sptr outdoor() { return model("cost2100-outdoor-klt.h5"); }
 model_file::sptr orthonormal() { return model("cost2100-indoor-orthonormal.h5"); }
+model_file::sptr local_klt() { return model("cost2100-indoor-local-klt.h5"); }
 quantizer::sptr six_bits() { return scalar_quantizer::make_lloyd_max(klt(), m, 6); }
 
 // Frame numbers of 64 bits, so that those of all messages are stored in the same way.
@@ -265,8 +268,9 @@ decoder::sptr l2o(const char* name, float tolerance = 0)
 
 TEST(stream, csi_encoder)
 {
-    expect_no_allocation(
-        csi_encoder::make(linear_encoder::make(klt(), m)), { normal_item(2 * n) }, 2);
+    for (const encoder::sptr& e :
+         { linear_encoder::make(klt(), m), local_klt_encoder::make(local_klt(), m) })
+        expect_no_allocation(csi_encoder::make(e), { normal_item(2 * n) }, 2);
 }
 
 TEST(stream, csi_decoder)
@@ -274,6 +278,7 @@ TEST(stream, csi_decoder)
     for (const decoder::sptr& d :
          { linear_decoder::make(klt(), m),
            linear_decoder::make(outdoor(), m, 0.1f),
+           local_klt_decoder::make(local_klt(), m),
            ista_decoder::make(orthonormal(), m, true, 5, 0.02f, 1e-3f, true) })
         expect_no_allocation(
             csi_decoder::make(d), { normal_item(m), item(std::vector<float>{ 3 }) }, 1);

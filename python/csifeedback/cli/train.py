@@ -59,7 +59,7 @@ def measure(path, names, test):
     for name in names:
         codec = Codec(f"{path}:{name}")
         longest = codec.encoder(0).code_size()
-        sizes = [m for m in (codec.code_size(r) for r in RATIOS) if m <= longest]
+        sizes = [m for m in (codec.code_size(r) for r in RATIOS) if codec.smallest <= m <= longest]
         figures += [{**evaluator.run(codec, m), "decoder": name} for m in sizes]
     return figures
 

@@ -44,15 +44,15 @@ from .l2o_network import (ACTIVATIONS, STARTS, Decoder, Encoder, MmseStart, rela
 FOLLOW = 20
 
 PROFILES = {
-    "realtime": {"hidden": 0, "lstm_layers": 2, "iterations": 10, "transform": [256], "top_g": 0,
+    "realtime": {"hidden": 0, "lstm_layers": 2, "iterations": 16, "transform": [256], "top_g": 0,
                  "beta": 0.0, "activations": ["2sigmoid", "tanh", "sigmoid"], "start": "mmse",
-                 "consistency": True, "gate": True, "w_start": "coloured"},
+                 "consistency": True, "gate": True, "w_start": "coloured", "noise_share": 0.25},
     "paper": {"hidden": 20, "lstm_layers": 2, "iterations": 10, "transform": [128, 128, 256],
               "top_g": 51, "beta": 0.01, "activations": ["2sigmoid", "tanh", "sigmoid"],
-              "start": "mmse", "consistency": True, "gate": True, "w_start": "coloured"},
+              "start": "mmse", "consistency": True, "gate": True, "w_start": "coloured", "noise_share": 0.25},
     "ms4l2o": {"hidden": 20, "lstm_layers": 2, "iterations": 10, "transform": [], "top_g": 0,
                "beta": 0.0, "activations": ["2sigmoid", "2sigmoid", "2sigmoid"], "start": "zeros",
-               "consistency": False, "gate": False, "w_start": "gaussian"},
+               "consistency": False, "gate": False, "w_start": "gaussian", "noise_share": 0.0},
 }
 
 
@@ -81,9 +81,9 @@ def add_arguments(parser):
              "1/32 1/16 1/8 1/4)")
     add("--rate-weights", type=float, nargs="+", metavar="X",
         help="how often each of --rates is trained, relative to the others (default: all alike)")
-    add("--noise-share", type=float, default=0.0, metavar="X",
+    add("--noise-share", type=float, metavar="X",
         help="part of the steps, 0 to 1, in which the encoder sees matrices with white noise and "
-             "the decoder learns those without (default: 0)")
+             "the decoder learns those without")
     add("--snr", type=float, nargs=2, default=[0.0, 30.0], metavar=("LOW", "HIGH"),
         help="of these matrices in dB, uniform, one for every step (default: 0 30)")
     add("--code-size", type=int, default=0, metavar="M",
