@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 import unittest
 
 import h5py
@@ -334,6 +335,27 @@ class Training(unittest.TestCase):
                     self.assertAlmostEqual(float(a[name]), float(b[name]), delta=0.01)
         self.same_arrays("one.h5", "two.h5", "l2o/", rtol=0, atol=2e-3)
 
+    def test_weights_of_the_rates(self):
+        """A ratio that weighs more gains."""
+        options = (*SMALL, "--steps", 300, "--noise-share", 0)
+        self.train("alike.h5", *options)
+        self.train("weights.h5", *options, "--rate-weights", 50, 1, 1)
+        alike, weights = (float(self.curve(name)[-1]["nmse_db_16"])
+                          for name in ("alike.h5", "weights.h5"))
+        self.assertLess(weights, alike - 0.05)
+
+    def test_noise_of_the_encoder(self):
+        """As often, and as strong, as the options say."""
+        rng = np.random.default_rng(1)
+        batch = np.ones((4, 16, 8), np.complex64)
+        run = types.SimpleNamespace(args=types.SimpleNamespace(noise_share=0.3, snr=[0.0, 20.0]))
+        power = np.array([np.mean(np.abs(csi_l2o.Run._noisy(run, batch, rng) - batch) ** 2)
+                          for _ in range(2000)])
+        self.assertAlmostEqual(np.mean(power > 0), 0.3, delta=0.04)
+        snr = -10 * np.log10(power[power > 0])
+        self.assertAlmostEqual(snr.mean(), 10, delta=1)
+        self.assertAlmostEqual(snr.std(), 20 / np.sqrt(12), delta=0.5)
+
     def test_second_decoder_for_the_same_codewords(self):
         self.train("first.h5", *SMALL, "--steps", 60)
         self.train("second.h5", *SMALL[:4], "--steps", 10, "--profile", "paper", "--transform",
@@ -389,6 +411,10 @@ class Training(unittest.TestCase):
         self.refuse("--transform is 15", "--transform", 15)
         self.refuse("--top-g is -1", "--top-g", -1)
         self.refuse("--lstm-share is 0", "--lstm-share", 0)
+        self.refuse("--noise-share is 1.5", "--noise-share", 1.5)
+        self.refuse("--snr is 20 10", "--snr", 20, 10)
+        self.refuse("--rate-weights has 2 numbers, --rates 5", "--rate-weights", 1, 2)
+        self.refuse("--rate-weights has 0.0", "--rate-weights", 1, 1, 0, 1, 1)
         self.refuse("--freeze-encoder needs --start-from", "--freeze-encoder")
         self.refuse("--freeze-steps needs --start-from", "--freeze-steps")
         self.refuse("--device is nowhere", "--device", "nowhere")
