@@ -51,6 +51,11 @@ inline const pmt::pmt_t& frame_bits()
     static const pmt::pmt_t symbol = pmt::mp("frame_bits");
     return symbol;
 }
+inline const pmt::pmt_t& ue_id()
+{
+    static const pmt::pmt_t symbol = pmt::mp("ue_id");
+    return symbol;
+}
 inline const pmt::pmt_t& quantizer()
 {
     static const pmt::pmt_t symbol = pmt::mp("quantizer");
