@@ -9,6 +9,8 @@
 #include <gnuradio/csifeedback/precoder.h>
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
+#include <Eigen/Jacobi>
+#include <algorithm>
 
 namespace gr {
 namespace csifeedback {
@@ -27,6 +29,7 @@ public:
           d_vectors(nt, users),
           d_gram(users, users),
           d_inverse(users, users),
+          d_basis(users, users),
           d_factor(users)
     {
     }
@@ -60,25 +63,64 @@ private:
         for (Eigen::Index k = 0; k < users; k++) {
             for (Eigen::Index j = 0; j < k; j++)
                 d_gram(k, j) = d_rows.col(k).dot(d_rows.col(j));
-            // One, or zero for a user without CSI, which nothing else depends on.
-            d_gram(k, k) = 1 + load;
+            // Also of a user without CSI, whose row and column are zero.
+            d_gram(k, k) = 1;
         }
         d_factor.compute(d_gram);
+        double smallest = d_factor.info() == Eigen::Success ? 1 : 0;
+        for (Eigen::Index k = 0; k < users; k++)
+            smallest = std::min(smallest, std::norm(d_factor.matrixLLT()(k, k)));
         d_inverse.setIdentity();
-        d_factor.solveInPlace(d_inverse);
+        if (smallest > tolerance)
+            d_factor.solveInPlace(d_inverse);
+        else
+            pseudo_inverse();
         d_vectors.setZero();
         for (Eigen::Index k = 0; k < users; k++)
             for (Eigen::Index j = 0; j < users; j++)
                 d_vectors.col(k) += d_rows.col(j) * d_inverse(j, k);
     }
 
-    static constexpr double load = 1e-9;
+    // The inverse on the space that the rows span, by Jacobi's method: Eigen's solver
+    // allocates work space.
+    void pseudo_inverse()
+    {
+        const Eigen::Index users = d_gram.cols();
+        for (Eigen::Index k = 0; k < users; k++)
+            for (Eigen::Index j = 0; j < k; j++)
+                d_gram(j, k) = std::conj(d_gram(k, j));
+        d_basis.setIdentity();
+        double rest = 1;
+        for (int sweep = 0; sweep < 50 && rest > 1e-24; sweep++) {
+            rest = 0;
+            for (Eigen::Index q = 1; q < users; q++)
+                for (Eigen::Index p = 0; p < q; p++) {
+                    rest = std::max(rest, std::norm(d_gram(p, q)));
+                    Eigen::JacobiRotation<cd> rotation;
+                    rotation.makeJacobi(
+                        d_gram(p, p).real(), d_gram(p, q), d_gram(q, q).real());
+                    d_gram.applyOnTheLeft(p, q, rotation.adjoint());
+                    d_gram.applyOnTheRight(p, q, rotation);
+                    d_basis.applyOnTheRight(p, q, rotation);
+                }
+        }
+        d_inverse.setZero();
+        for (Eigen::Index i = 0; i < users; i++)
+            for (Eigen::Index k = 0; d_gram(i, i).real() > tolerance && k < users; k++)
+                d_inverse.col(k) +=
+                    d_basis.col(i) * (std::conj(d_basis(k, i)) / d_gram(i, i).real());
+    }
+
+    // Of squares of lengths: far above what rounded rows differ by, and a user this near
+    // to others would receive -90 dB.
+    static constexpr double tolerance = 1e-9;
 
     const bool d_zero_forcing;
     Eigen::MatrixXcd d_rows;    // h_k^H of unit norm as columns
     Eigen::MatrixXcd d_vectors; // before they are scaled
     Eigen::MatrixXcd d_gram;    // its lower half
     Eigen::MatrixXcd d_inverse;
+    Eigen::MatrixXcd d_basis; // eigenvectors, where there is no inverse
     Eigen::LLT<Eigen::MatrixXcd> d_factor;
 };
 

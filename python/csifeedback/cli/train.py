@@ -93,12 +93,12 @@ def main(argv):
         model = trainer.train(args, data)
         if model is None:  # another process of a distributed run writes it
             return 0
-        model.attributes.update(
-            nc=data.nc, na=rows, nt=data.nt, precursor=0 if whole else data.precursor,
-            domain="H" if whole else "Ha", align=data.align,
-            channel=data.channel, parameters=data.parameters, samples=len(data),
-            seed=args.seed, command="csifeedback_train " + shlex.join(argv),
-            dataset_command=data.command)
+        model.attributes = {
+            "nc": data.nc, "na": data.na, "nt": data.nt, "precursor": data.precursor,
+            "align": data.align, "channel": data.channel, "parameters": data.parameters,
+            "samples": len(data), "seed": args.seed,
+            "command": "csifeedback_train " + shlex.join(argv), "dataset_command": data.command,
+            **model.attributes}
     figures = []
     model.write(args.output)
     if args.test:

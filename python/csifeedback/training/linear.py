@@ -199,4 +199,6 @@ def train(args, data):
         tables = quantizers.for_antennas(tables, data.nt)
     arrays.update({f"quantizer/{name}": table for name, table in tables.items()})
     attributes = {"codec": args.codec, "code_size": size}
+    if whole:
+        attributes.update(domain="H", na=data.nc, precursor=0)
     return Model(attributes, arrays)
