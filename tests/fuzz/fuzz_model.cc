@@ -138,7 +138,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
             std::vector<float> s(e->code_size());
             e->encode(h.data(), s.data(), s.size());
         });
-        attempt([&] { decode(linear_decoder::make(model, 0, 0.1f)); });
+        attempt([&] {
+            const auto d = linear_decoder::make(model, 0, 0.1f);
+            const std::vector<float> s(d->code_size(), 1);
+            std::vector<float> h(d->output_size());
+            d->decode(s.data(), s.size(), h.data());
+        });
         attempt([&] { decode(l2o_decoder::make(model, 0, "fast", 4)); });
         attempt([&] { l2o_decoder::make(model, 0, "slow"); });
         attempt([&] { scalar_quantizer::make_uniform(model, 0, 3); });
