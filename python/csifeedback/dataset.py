@@ -86,19 +86,33 @@ class Dataset:
         """Ha of the matrices [first, first + count), complex64 (count, na, nt)."""
         return self._cut(first, count)[0] if self.whole else self.read(first, count)
 
-    def chunks(self):
-        """Yields Ha of all samples in order, in arrays complex64 (k, na, nt)."""
-        if self.whole:
+    def check_whole(self):
+        """ValueError if the file has delay rows alone, which H cannot be made of."""
+        if not self.whole:
+            raise ValueError(f"{self.path}: holds {self.na} delay rows of each matrix (domain Ha); "
+                             "whole matrices, as csifeedback_dataset generate --whole makes them, "
+                             "are needed")
+
+    def chunks(self, domain="Ha"):
+        """Yields Ha of all samples in order, in arrays complex64 (k, na, nt), or with domain "H"
+        whole matrices, (k, nc, nt)."""
+        if domain == "H":
+            self.check_whole()
+        elif self.whole:
             for ha, _ in self._truncated():
                 yield ha
             return
-        step = block_samples(self.na, self.nt)
+        step = block_samples(self.rows, self.nt)
         for start in range(0, len(self), step):
             yield self.read(start, min(step, len(self) - start))
 
     def angular_delay(self):
         """Ha of all samples, complex64 (n, na, nt)."""
         return np.concatenate(list(self.chunks()))
+
+    def whole_matrices(self):
+        """H of all samples, complex64 (n, nc, nt)."""
+        return np.concatenate(list(self.chunks("H")))
 
     @functools.cached_property
     def _transform(self):

@@ -21,10 +21,12 @@ from . import csifeedback_python as core
 FRAME_OVERHEAD_BITS = 8 * core.feedback_overhead_bytes
 
 QUANTIZERS = ("uniform", "lloyd-max", "lloyd-max-per-entry", "allocated")
-DECODERS = ("linear", "ista", "fista", "l2o", "local-klt")
+DECODERS = ("linear", "ista", "fista", "l2o", "mlcf", "local-klt")
 #: codec of a model -> its name in tables and legends
 NAMES = {"klt": "KLT", "gaussian": "Gaussian", "orthonormal": "orthonormal",
-         "csi-l2o": "Csi-L2O", "ms4l2o": "MS4L2O", "local-klt": "local KLT"}
+         "klt-columns": "KLT of columns", "klt-cells": "KLT x DFT cells",
+         "csi-l2o": "Csi-L2O", "ms4l2o": "MS4L2O", "mlcf": "MLCF",
+         "local-klt": "local KLT"}
 
 
 @dataclass
@@ -33,7 +35,7 @@ class Codec:
 
     Options are those of the decoder: noise_variance for linear; iterations, lambda,
     tolerance, warm_start for ista and fista; profile, iterations, tolerance for l2o. The
-    decoder is l2o or local-klt where the model has one, else linear.
+    decoder is l2o, mlcf or local-klt where the model is for it, else linear.
     """
 
     spec: str
@@ -44,8 +46,9 @@ class Codec:
     def __post_init__(self):
         name, _, rest = self.spec.rpartition(":") if ":" in self.spec else (self.spec, "", "")
         self.model = core.model_file(name)
-        usual = {"csi-l2o": "l2o", "ms4l2o": "l2o", "local-klt": "local-klt"}.get(
-            self.model.codec, "linear")
+        codec = self.model.codec
+        usual = {"csi-l2o": "l2o", "ms4l2o": "l2o"}.get(
+            codec, codec if codec in DECODERS else "linear")
         self.decoder_name, *options = (rest or usual).split(",")
         if self.decoder_name not in DECODERS:
             raise ValueError(f"codec {self.spec}: decoder is {self.decoder_name}, allowed is "
@@ -74,16 +77,18 @@ class Codec:
             codec += f" {profile}" if profile and profile != "ms4l2o" else ""
             return codec + (f"-{self.options['iterations']}" if "iterations" in self.options
                             else "")
-        if self.decoder_name == "local-klt":
-            return codec
         if self.decoder_name == "linear":
-            return codec if codec == "KLT" else f"{codec} + MMSE"
+            return codec if self.model.codec.startswith("klt") else f"{codec} + MMSE"
+        if self.decoder_name == self.model.codec:
+            return codec
         decoder = self.decoder_name.upper()
         if "iterations" in self.options:
             decoder += f"-{self.options['iterations']}"
         return f"{codec} + {decoder}"
 
     def encoder(self, code_size):
+        if self.model.codec == "mlcf":
+            return core.mlcf_encoder(self.model, code_size)
         if self.model.codec == "local-klt":
             return core.local_klt_encoder(self.model, code_size)
         return core.linear_encoder(self.model, code_size)
@@ -100,7 +105,7 @@ class Codec:
     @property
     def iterative(self):
         """Whether the decoder has iterations, whose number is free."""
-        return self.decoder_name not in ("linear", "local-klt")
+        return self.decoder_name not in ("linear", "mlcf", "local-klt")
 
     @property
     def profile(self):
@@ -116,6 +121,8 @@ class Codec:
         try:
             if self.decoder_name == "linear":
                 return core.linear_decoder(self.model, code_size, **options)
+            if self.decoder_name == "mlcf":
+                return core.mlcf_decoder(self.model, code_size, **options)
             if self.decoder_name == "local-klt":
                 return core.local_klt_decoder(self.model, code_size, **options)
             if self.decoder_name == "l2o":
@@ -171,42 +178,101 @@ def summary(ratios):
             "nmse_db_high": to_db(mean + half)}
 
 
+def strongest_beam(h):
+    """What a BS knows of H, complex (k, nc, nt), that is told the one DFT beam, the same on all
+    subcarriers, that receives the most power: a matrix of rows conjugate to it."""
+    beams = np.fft.fft(np.eye(h.shape[2]), norm="ortho")
+    best = np.argmax(np.sum(np.abs(h @ beams) ** 2, axis=1), axis=1)
+    return np.broadcast_to(beams[:, best].T.conj()[:, None], h.shape)
+
+
 class Evaluator:
-    """Test matrices Ha (n, na, nt), and what the cut to na rows lost of each."""
+    """Test matrices Ha (n, na, nt), with what the cut to na rows lost of each, and whole ones
+    H (n, nc, nt) of the same channels; None what no codec takes."""
 
-    def __init__(self, ha, energy_lost, nc, precursor, rho_samples=500):
-        self.ha, self.energy_lost = np.ascontiguousarray(ha, np.complex64), energy_lost
-        _, na, nt = self.ha.shape
-        self._transform = core.angular_delay_transform(nc, nt, na, precursor)
-        self._rho_samples = min(rho_samples, len(self.ha))
+    def __init__(self, ha, energy_lost, nc, precursor, rho_samples=500, h=None):
+        def contiguous(x):
+            return None if x is None else np.ascontiguousarray(x, np.complex64)
 
-    def rho(self, estimate):
-        """Mean cosine similarity over all subcarriers, of the first rho_samples matrices."""
+        self.ha, self.energy_lost, self.h = contiguous(ha), energy_lost, contiguous(h)
+        if ha is not None:
+            _, na, nt = self.ha.shape
+            self._transform = core.angular_delay_transform(nc, nt, na, precursor)
+        self._rho_samples = min(rho_samples, len(h if ha is None else ha))
+
+    def _spectra(self, domain, matrices):
+        """H of matrices in either domain."""
+        return matrices if domain == "H" else self._transform.inverse(matrices)
+
+    def rho(self, domain, estimate):
+        """Mean cosine similarity over all subcarriers, of the first rho_samples matrices, to the
+        true ones of that domain."""
+        truth = self.h if domain == "H" else self.ha
         total = 0.0
         for i in range(self._rho_samples):
-            total += float(core.cosine_similarity(self._transform.inverse(self.ha[i]),
-                                                  self._transform.inverse(estimate[i])))
+            total += float(core.cosine_similarity(self._spectra(domain, truth[i]),
+                                                  self._spectra(domain, estimate[i])))
         return total / self._rho_samples if self._rho_samples else float("nan")
 
+    def efficiency(self, se, estimate):
+        """Spectral efficiency of a core.spectral_efficiency, in bit/s/Hz: mean over groups of
+        users and half width of its 95 % interval, each an array with a value for each SNR.
+
+        estimate: function of indices that gives what the BS knows of these H. Of G groups of K
+        users, user k of group g has matrix k G + g, so that the neighbouring matrices of a track
+        are not those of two users.
+        """
+        groups = len(self.h) // se.users()
+        if groups < 1:
+            raise ValueError(f"users is {se.users()}, allowed is up to the number of matrices, "
+                             f"{len(self.h)}")
+        values = np.empty((groups, len(se.snr_db())))
+        for g in range(groups):
+            index = g + groups * np.arange(se.users())
+            values[g] = se.compute(self.h[index], estimate(index))
+        half = 1.96 * np.std(values, axis=0, ddof=1) / np.sqrt(groups) if groups > 1 \
+            else np.full(values.shape[1], np.inf)
+        return values.mean(axis=0), half
+
+    def efficiency_figures(self, se, estimate):
+        """The same as part of a row of figures."""
+        mean, half = self.efficiency(se, estimate)
+        return {"users": se.users(), "se_snr_db": se.snr_db(), "se": mean.tolist(),
+                "se_half_width": half.tolist()}
+
+    def baselines(self, se):
+        """Rows of figures for what needs no codec: perfect CSI, and one DFT beam a user."""
+        bits = int(np.ceil(np.log2(self.h.shape[2])))
+        return [{"codec": name, "payload_bits": payload, "samples": len(self.h),
+                 **self.efficiency_figures(se, estimate)}
+                for name, payload, estimate in (
+                    ("perfect CSI", None, lambda index: self.h[index]),
+                    ("DFT beam", bits, lambda index: strongest_beam(self.h[index])))]
+
     def run(self, codec, code_size, quantizer_kind=None, bits=0, noise_snr_db=None, seed=1,
-            iterations=None):
+            iterations=None, se=None):
         """Figures of one codec at one ratio and number of bits, 0 for unquantized values.
 
         noise_snr_db: complex Gaussian noise on the UE's matrices; errors are still against
         the true ones. iterations: of the decoder, in place of those that the codec names.
+        se: core.spectral_efficiency, whose figures come beside.
         """
-        if (codec.model.na, codec.model.nt) != self.ha.shape[1:]:
+        domain = codec.model.domain
+        truth, lost = (self.h, 0) if domain == "H" else (self.ha, self.energy_lost)
+        if truth is None:
+            raise ValueError(f"codec {codec.spec} takes matrices {domain}, the data are without")
+        if (codec.model.na, codec.model.nt) != truth.shape[1:]:
             raise ValueError(f"codec {codec.spec} is for {codec.model.na} x {codec.model.nt} "
                              f"matrices ({trained_on(codec.model)}), the data are "
-                             f"{self.ha.shape[1]} x {self.ha.shape[2]}")
+                             f"{truth.shape[1]} x {truth.shape[2]}")
         encoder, decoder = codec.encoder(code_size), codec.decoder(code_size, iterations)
-        seen = self.ha
+        seen = truth
         if noise_snr_db is not None:
             rng = np.random.default_rng(seed)
-            power = np.mean(np.abs(self.ha) ** 2, axis=(1, 2), keepdims=True)
+            power = np.mean(np.abs(truth) ** 2, axis=(1, 2), keepdims=True)
             scale = np.sqrt(power / 2 * 10 ** (-noise_snr_db / 10))
-            seen = (self.ha + scale * (rng.standard_normal(self.ha.shape)
-                                       + 1j * rng.standard_normal(self.ha.shape))
+            seen = (truth + scale * (rng.standard_normal(truth.shape)
+                                     + 1j * rng.standard_normal(truth.shape))
                     ).astype(np.complex64)
         start = time.perf_counter()
         s, gain_db = encoder.encode(seen)
@@ -220,8 +286,8 @@ class Evaluator:
         start = time.perf_counter()
         estimate = decoder.decode(s, gain_db)
         decode_time = (time.perf_counter() - start) / len(seen)
-        ratios = core.squared_error_ratio(self.ha, estimate)
-        whole = ratios * (1 - self.energy_lost) + self.energy_lost
+        ratios = core.squared_error_ratio(truth, estimate)
+        whole = ratios * (1 - lost) + lost
         return {
             "codec": codec.label, "decoder": codec.decoder_name,
             "ratio": str(Fraction(code_size, 2 * codec.model.na * codec.model.nt)),
@@ -232,9 +298,11 @@ class Evaluator:
             "frame_bits": 8 * -(-payload // 8) + FRAME_OVERHEAD_BITS if bits else None,
             **summary(ratios),
             "nmse_whole_db": summary(whole)["nmse_db"],
-            "rho": self.rho(estimate),
+            "rho": self.rho(domain, estimate),
             "samples": len(ratios),
             "encode_us": 1e6 * encode_time, "decode_us": 1e6 * decode_time,
+            **(self.efficiency_figures(
+                se, lambda index: self._spectra(domain, estimate[index])) if se else {}),
         }
 
 
@@ -249,6 +317,8 @@ def complexity(codec, code_size, iterations=None):
     model, m = codec.model, code_size
     n = 2 * model.na * model.nt
     parts = {"encoder": m * n, "start": 0, "gradients": 0, "transforms": 0, "lstm": 0}
+    if model.has("encoder/W_columns"):
+        parts["encoder"] = m * 2 * model.na
     if codec.decoder_name == "local-klt":
         na, nt = model.na, model.nt
         parts["transforms"] = 4 * na * nt * (na + nt)
@@ -257,7 +327,7 @@ def complexity(codec, code_size, iterations=None):
             2 * k**2 * len(model.read(f"encoder/{side}_variance"))
             for side, k in (("rows", na), ("columns", nt)))
     elif codec.decoder_name == "linear":
-        parts["start"] = m * n
+        parts["start"] = parts["encoder"]
     elif codec.decoder_name != "l2o":
         count = iterations or codec.options.get("iterations", 20)
         parts["gradients"] = 2 * count * m * n

@@ -24,15 +24,19 @@ class Loopback(gr.top_block):
     nc, na, nt, precursor: sizes of H and Ha. link: keyword arguments of feedback_channel.
     whole: True: the source gives H (nc x nt), which angular_delay transforms, and a second
     csi_metrics compares H^ with H over all subcarriers; False: it gives Ha at once.
+    domain: "H": a codec of whole matrices; the source gives H, and angular_delay, its inverse
+    and the second csi_metrics are left out, as the first one compares whole matrices.
     window: matrices under way at most, so that message queues lose nothing.
     """
 
     def __init__(self, channel, encoder, decoder, quantizer, count, na, precursor=4,
-                 first=0, link=None, whole=True, window=64, ue_id=1, nc=None):
+                 first=0, link=None, whole=True, window=64, ue_id=1, nc=None, domain="Ha"):
         super().__init__("CSI feedback loopback")
         nt = encoder.nt()
         nc = nc or channel.nc()
-        self.source = core.channel_source(channel, count, first, 0 if whole else na, precursor,
+        self.domain = domain
+        cut = not whole and domain == "Ha"
+        self.source = core.channel_source(channel, count, first, na if cut else 0, precursor,
                                           window)
         self.encoder = core.csi_encoder(encoder)
         self.quantizer = core.csi_quantizer(quantizer)
@@ -46,9 +50,9 @@ class Loopback(gr.top_block):
         self.hold = core.csi_hold()
         # The true matrices under way, those that bursts of losses leave behind included.
         history = 4 * max(window, 64) + (link or {}).get("delay", 0)
-        self.metrics = core.csi_metrics(na, nt, True, nc, history)
+        self.metrics = core.csi_metrics(na, nt, domain == "Ha", nc, history)
         self.transform = self.inverse = self.whole_metrics = None
-        if whole:
+        if whole and domain == "Ha":
             self.transform = core.angular_delay(nc, nt, na, precursor)
             self.connect(self.source, self.transform, self.encoder)
             truth = self.transform
@@ -73,13 +77,13 @@ class Loopback(gr.top_block):
 
     def energy_lost(self):
         """Mean fraction of the energy outside the delay rows kept."""
-        return (self.transform or self.source).energy_lost()
+        return 0.0 if self.domain == "H" else (self.transform or self.source).energy_lost()
 
     def figures(self):
         """All figures as a dictionary."""
         report = self.metrics.report()
-        if self.whole_metrics:
-            whole = self.whole_metrics.report()
+        if self.whole_metrics or self.domain == "H":
+            whole = (self.whole_metrics or self.metrics).report()
             report["nmse_whole_db"] = whole["nmse_db"]
             report["rho_whole"] = whole["rho"]
         report.update(

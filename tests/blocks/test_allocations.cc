@@ -30,6 +30,7 @@
 #include <gnuradio/csifeedback/csi_hold.h>
 #include <gnuradio/csifeedback/csi_metrics.h>
 #include <gnuradio/csifeedback/csi_quantizer.h>
+#include <gnuradio/csifeedback/csi_spectral_efficiency.h>
 #include <gnuradio/csifeedback/dataset_channel.h>
 #include <gnuradio/csifeedback/feedback_channel.h>
 #include <gnuradio/csifeedback/feedback_deframer.h>
@@ -601,6 +602,38 @@ TEST(stream, csi_metrics)
         }
     }
     EXPECT_GE(around.produced(), uint64_t(2 * calls));
+}
+
+TEST(stream, csi_spectral_efficiency)
+{
+    for (const char* precoding : { "zero-forcing", "maximum-ratio" })
+        for (const int users : { 3, 40 }) {
+            const auto block =
+                csi_spectral_efficiency::make(users, 8, nt, { 0, 10 }, precoding);
+            block->check_topology(2, 0);
+            expect_no_allocation(
+                block, { normal_item(2 * 8 * nt), normal_item(2 * 8 * nt) }, 0);
+            EXPECT_GT(block->report().groups, 0u);
+        }
+}
+
+TEST(handler, csi_spectral_efficiency)
+{
+    const auto block = csi_spectral_efficiency::make(3, 8, nt, { 0, 10 });
+    const pmt::pmt_t h = complex_vector(8 * nt);
+    // First the truth, then the estimate, and the other way round.
+    for (uint64_t frame = 0; frame < 2 * calls; frame++) {
+        const pmt::pmt_t message = pdu_of(h)(frame);
+        const bool late = frame % 2;
+        const uint64_t needed = count([&] {
+            scheduler::send(*block, late ? "pdus" : "truth", message);
+            scheduler::send(*block, late ? "truth" : "pdus", message);
+        });
+        if (frame >= calls) {
+            ASSERT_EQ(needed, 0u) << "frame " << frame;
+        }
+    }
+    EXPECT_EQ(block->report().groups, uint64_t(2 * calls / 3));
 }
 
 } // namespace

@@ -323,6 +323,76 @@ TEST_F(codec, klt_decoder_is_the_projection)
     expect_near(decode(noisy, encode(e, h, 2 * n)), h / 1.25, 1e-5);
 }
 
+TEST_F(codec, one_matrix_for_the_columns_of_all_antennas)
+{
+    const int na = 6, d = 5;
+    for (const int nt : { 1, 3, 16, 21, 32 }) {
+        const matrix small = orthonormal_rows(d, 2 * na, 20);
+        const auto file = model("klt-columns", na, nt, [&](model_writer& f) {
+            f.text("domain", "H");
+            f.array("encoder/W_columns", { hsize_t(d), hsize_t(2 * na) }, floats(small));
+        });
+        // Value r nt + n is component r of antenna n, whose column has every nt-th value.
+        matrix w = matrix::Zero(d * nt, 2 * na * nt);
+        for (int r = 0; r < d; r++)
+            for (int n = 0; n < nt; n++)
+                for (int i = 0; i < 2 * na; i++)
+                    w(r * nt + n, i * nt + n) = small(r, i);
+        const vector h = random_matrix(2 * na * nt, 1, 21);
+        const auto e = linear_encoder::make(file, 0);
+        const auto decoder = linear_decoder::make(file, 0);
+        EXPECT_EQ(e->name(), "klt-columns");
+        EXPECT_EQ(e->codec_id(), 7);
+        EXPECT_EQ(decoder->codec_id(), 7);
+        EXPECT_EQ(decoder->model_id(), 41);
+        EXPECT_EQ(e->input_size(), 2 * na * nt);
+        ASSERT_EQ(e->code_size(), d * nt);
+        for (int m = 1; m <= d * nt; m++) {
+            const vector s = (w * h).head(m);
+            expect_near(encode(e, h, m), s, 1e-5);
+            expect_near(decode(decoder, floats(s)), w.topRows(m).transpose() * s, 1e-5);
+            const auto shorter = linear_encoder::make(file, m);
+            EXPECT_EQ(shorter->code_size(), m);
+            expect_near(encode(shorter, h, m), s, 1e-5);
+        }
+        const vector s = w * h;
+        const auto noisy = linear_decoder::make(file, d * nt - 1, 0.25f);
+        EXPECT_EQ(noisy->code_size(), d * nt - 1);
+        expect_near(decode(noisy, floats(s.head(d * nt - 1))),
+                    w.topRows(d * nt - 1).transpose() * s.head(d * nt - 1) / 1.25,
+                    1e-5);
+
+        expect_bad([&] { linear_encoder::make(file, d * nt + 1); },
+                   { "code_size is " + std::to_string(d * nt + 1) });
+        expect_bad([&] { linear_decoder::make(file, -1); }, { "code_size is -1" });
+        // Sparse reconstruction is for angular-delay matrices.
+        expect_bad([&] { ista_decoder::make(file, 0); },
+                   { "ista_decoder", "codec of the model is klt-columns", "encoder/W" });
+        const auto other = model("klt-columns", na, nt, [&](model_writer& f) {
+            f.array("encoder/W_columns",
+                    { hsize_t(d), hsize_t(na) },
+                    floats(small.leftCols(na)));
+        });
+        expect_bad([&] { linear_encoder::make(other, 0); }, { "encoder/W_columns" });
+    }
+}
+
+TEST_F(codec, klt_decoder_of_cells)
+{
+    const int na = 5, nt = 3, n = na * nt;
+    const complex_matrix u = orthonormal_complex_rows(n, n, 22);
+    const auto file = complex_model("klt-cells", na, nt, u);
+    const vector h = random_matrix(2 * n, 1, 23);
+    const auto e = linear_encoder::make(file, 0);
+    EXPECT_EQ(e->codec_id(), 8);
+    for (const int m : { 1, 8, 2 * n }) {
+        const matrix w = real_rows(u).topRows(m);
+        expect_near(decode(linear_decoder::make(file, 0), encode(e, h, m)),
+                    w.transpose() * (w * h),
+                    1e-5);
+    }
+}
+
 TEST_F(codec, klt_decoder_of_a_real_array)
 {
     const matrix w = orthonormal_rows(7, 16, 12);

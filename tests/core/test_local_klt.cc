@@ -192,7 +192,7 @@ TEST(local_klt, codewords)
         const auto e = local_klt_encoder::make(m.file, 0);
         const int size = m.bits + 2 * na * nt;
         EXPECT_EQ(e->name(), "local-klt");
-        EXPECT_EQ(e->codec_id(), 7);
+        EXPECT_EQ(e->codec_id(), 9);
         EXPECT_EQ(e->model_id(), 41);
         EXPECT_EQ(e->na(), na);
         EXPECT_EQ(e->nt(), nt);

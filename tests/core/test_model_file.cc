@@ -107,6 +107,35 @@ TEST_F(model, attributes_and_arrays)
     }
 }
 
+TEST_F(model, domain)
+{
+    write([](model_writer&) {});
+    EXPECT_EQ(model_file::open(path)->domain(), "Ha");
+    write([](model_writer& f) { f.text("domain", "Ha"); });
+    EXPECT_EQ(model_file::open(path)->domain(), "Ha");
+    write([](model_writer& f) {
+        f.text("domain", "H");
+        f.integer("na", 64);
+    });
+    const auto file = model_file::open(path);
+    EXPECT_EQ(file->domain(), "H");
+    EXPECT_EQ(file->na(), 64);
+
+    write([](model_writer& f) { f.text("domain", "ha"); });
+    expect_bad_file({ "'domain' is 'ha'", "'Ha' or 'H'" });
+    write([](model_writer& f) { f.text("domain", ""); });
+    expect_bad_file({ "'domain' is ''" });
+    // 32 of 64 rows, or rows before delay zero.
+    write([](model_writer& f) { f.text("domain", "H"); });
+    expect_bad_file({ "'na' and 'precursor' are 32 and 0", "64 and 0" });
+    write([](model_writer& f) {
+        f.text("domain", "H");
+        f.integer("na", 64);
+        f.integer("precursor", 4);
+    });
+    expect_bad_file({ "'na' and 'precursor' are 64 and 4", "64 and 0" });
+}
+
 TEST_F(model, text_of_variable_length)
 {
     write([](model_writer& f) {

@@ -116,6 +116,7 @@ class TestBlocks(unittest.TestCase):
         """A wrong parameter makes a flowgraph invalid, with a message that names it."""
         source, delay = "csifeedback_channel_source", "csifeedback_angular_delay"
         link, metrics = "csifeedback_feedback_channel", "csifeedback_csi_metrics"
+        efficiency = "csifeedback_csi_spectral_efficiency"
         variable = "variable_csifeedback_"
         for key, parameters, expected in (
                 (source, {"channel": MODEL}, "isinstance(channel, csifeedback.channel_model)"),
@@ -155,6 +156,13 @@ class TestBlocks(unittest.TestCase):
                 (metrics, {"nc": 16}, "rows <= nc"),
                 (metrics, {"history": 0}, "1 <= history"),
                 (metrics, {"interval": -1}, "0 <= interval"),
+                (efficiency, {"users": 65}, "1 <= users <= 64"),
+                (efficiency, {"nc": 0}, "1 <= nc"),
+                (efficiency, {"nt": 1025}, "1 <= nt <= 1024"),
+                (efficiency, {"snr_db": "[]"}, "1 <= len(snr_db)"),
+                (efficiency, {"snr_db": "[0, 101]"}, "-100 <= x <= 100"),
+                (efficiency, {"history": 3}, "users <= history"),
+                (efficiency, {"interval": -1}, "0 <= interval"),
                 ("csifeedback_csi_monitor", {"span_db": 0}, "span_db > 0"),
                 (variable + "model_file", {"path": "nowhere"}, "nowhere"),
                 (variable + "linear_encoder", {"code_size": 4096}, "code_size is 4096"),

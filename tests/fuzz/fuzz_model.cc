@@ -99,6 +99,19 @@ std::vector<uint8_t> make_l2o_file(bool lstm)
     return take_file(path);
 }
 
+// A codec of whole matrices with one matrix for the columns of all antennas.
+std::vector<uint8_t> make_columns_file()
+{
+    const std::string path = scratch("corpus");
+    {
+        model_writer file(path);
+        file.header("klt-columns", 3, 3, 2);
+        file.text("domain", "H");
+        file.array("encoder/W_columns", { 2, 6 }, std::vector<float>(12, 0.25f));
+    }
+    return take_file(path);
+}
+
 void decode(const decoder::sptr& d)
 {
     const std::vector<float> s(3 * d->code_size(), 1.5f);
@@ -125,7 +138,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
             std::vector<float> s(e->code_size());
             e->encode(h.data(), s.data(), s.size());
         });
-        attempt([&] { linear_decoder::make(model, 0, 0.1f); });
+        attempt([&] {
+            const auto d = linear_decoder::make(model, 0, 0.1f);
+            const std::vector<float> s(d->code_size(), 1);
+            std::vector<float> h(d->output_size());
+            d->decode(s.data(), s.size(), h.data());
+        });
         attempt([&] { decode(l2o_decoder::make(model, 0, "fast", 4)); });
         attempt([&] { l2o_decoder::make(model, 0, "slow"); });
         attempt([&] { scalar_quantizer::make_uniform(model, 0, 3); });
@@ -148,5 +166,6 @@ std::vector<std::vector<uint8_t>> fuzz_corpus()
     corpus.push_back(make_file(true, H5D_CONTIGUOUS, true));
     for (const bool lstm : { false, true })
         corpus.push_back(make_l2o_file(lstm));
+    corpus.push_back(make_columns_file());
     return corpus;
 }

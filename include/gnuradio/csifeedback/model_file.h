@@ -27,11 +27,11 @@ struct CSIFEEDBACK_API float_array {
  * \brief A trained model in an HDF5 file, opened for reading.
  *
  * Attributes of the root: `format` = "gr-csifeedback model", `format_version` = 1,
- * `codec`, `nc`, `na`, `nt`, `precursor`, `model_id`, and for people: `channel`,
- * `command`, `seed`, `nmse`. Arrays are float32 (or complex as a compound of two
- * float32), in the groups `encoder`, `quantizer` and `decoder`, each stored in one piece
- * (no chunks, no compression), in HDF5's most compatible format (libver="earliest"). The
- * manual has the whole format.
+ * `codec`, `domain` (optional), `nc`, `na`, `nt`, `precursor`, `model_id`, and for
+ * people: `channel`, `command`, `seed`, `nmse`. Arrays are float32 (or complex as a
+ * compound of two float32), in the groups `encoder`, `quantizer` and `decoder`, each
+ * stored in one piece (no chunks, no compression), in HDF5's most compatible format
+ * (libver="earliest"). The manual has the whole format.
  *
  * Nothing in a file is trusted, and the HDF5 library, which crashes on some damaged
  * files, is not used: types, ranks and sizes are checked against the data in the file
@@ -60,9 +60,12 @@ public:
     virtual const std::string& path() const = 0;
     //! Codec that the model is for, for example "klt".
     virtual const std::string& codec() const = 0;
+    //! Matrices that the codec takes: "Ha", angular-delay ones, or "H", whole ones; then
+    //! na() = nc() and precursor() = 0.
+    virtual const std::string& domain() const = 0;
     //! Subcarriers of the whole matrix.
     virtual int nc() const = 0;
-    //! Delay rows kept.
+    //! Rows of the matrices that the codec takes: delay rows kept, or all subcarriers.
     virtual int na() const = 0;
     //! Antenna ports.
     virtual int nt() const = 0;

@@ -14,26 +14,24 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <utility>
 
 namespace gr {
 namespace csifeedback {
 
 namespace {
 
+const char* const where = "linear_decoder";
+
+// What both decoders below have of their matrix, a projection or an antenna_projection.
+template <typename matrix>
 class linear_decoder_impl : public linear_decoder
 {
 public:
-    linear_decoder_impl(const model_file& model, int code_size, float noise_variance)
-        : d_p(projection::load("linear_decoder", model, code_size)),
-          d_is_klt(d_p.codec == "klt"),
-          d_noise_variance(noise_variance)
+    linear_decoder_impl(matrix p, float noise_variance)
+        : d_p(std::move(p)), d_noise_variance(noise_variance)
     {
-        check_range("linear_decoder", "noise_variance", noise_variance, 0.0f, 1e6f);
-        // The rows of a KLT are the principal components: everything is diagonal.
-        if (d_is_klt)
-            return;
-        d_estimate = std::make_unique<mmse_estimate>(model, d_p.cols, noise_variance);
-        matrix(d_p.rows);
+        check_range(where, "noise_variance", noise_variance, 0.0f, 1e6f);
     }
 
     std::string name() const override { return "linear"; }
@@ -43,17 +41,41 @@ public:
     int nt() const override { return d_p.nt; }
     int code_size() const override { return d_p.rows; }
 
+protected:
+    const matrix d_p;
+    const float d_noise_variance;
+};
+
+// The rows of W are principal components: everything is diagonal.
+template <typename matrix>
+class klt_decoder : public linear_decoder_impl<matrix>
+{
+public:
+    using linear_decoder_impl<matrix>::linear_decoder_impl;
+
     void decode(const float* s, int m, float* h_vec) override
     {
-        if (!d_is_klt) {
-            std::fill_n(h_vec, d_p.cols, 0.0f);
-            kernels().add_rows(matrix(m).data(), d_p.cols, s, m, h_vec, d_p.cols);
-            return;
-        }
-        d_p.multiply_transposed(s, h_vec, m);
-        if (d_noise_variance > 0)
+        this->d_p.multiply_transposed(s, h_vec, m);
+        if (this->d_noise_variance > 0)
             volk_32f_s32f_multiply_32f(
-                h_vec, h_vec, 1 / (1 + d_noise_variance), d_p.cols);
+                h_vec, h_vec, 1 / (1 + this->d_noise_variance), this->d_p.cols);
+    }
+};
+
+class mmse_decoder : public linear_decoder_impl<projection>
+{
+public:
+    mmse_decoder(projection p, const model_file& model, float noise_variance)
+        : linear_decoder_impl(std::move(p), noise_variance),
+          d_estimate(model, d_p.cols, noise_variance)
+    {
+        matrix(d_p.rows);
+    }
+
+    void decode(const float* s, int m, float* h_vec) override
+    {
+        std::fill_n(h_vec, d_p.cols, 0.0f);
+        kernels().add_rows(matrix(m).data(), d_p.cols, s, m, h_vec, d_p.cols);
     }
 
 private:
@@ -63,14 +85,11 @@ private:
     {
         auto found = d_matrices.find(m);
         if (found == d_matrices.end())
-            found = d_matrices.emplace(m, d_estimate->transposed(d_p, m)).first;
+            found = d_matrices.emplace(m, d_estimate.transposed(d_p, m)).first;
         return found->second;
     }
 
-    const projection d_p;
-    const bool d_is_klt;
-    const float d_noise_variance;
-    std::unique_ptr<mmse_estimate> d_estimate;
+    const mmse_estimate d_estimate;
     std::map<size_t, mmse_estimate::matrix> d_matrices;
 };
 
@@ -81,7 +100,13 @@ linear_decoder::make(model_file::sptr model, int code_size, float noise_variance
 {
     if (!model)
         throw std::invalid_argument("linear_decoder: model is null");
-    return std::make_shared<linear_decoder_impl>(*model, code_size, noise_variance);
+    if (antenna_projection::is_in(*model))
+        return std::make_shared<klt_decoder<antenna_projection>>(
+            antenna_projection::load(where, *model, code_size), noise_variance);
+    projection p = projection::load(where, *model, code_size);
+    if (p.codec == "klt" || p.codec == "klt-cells")
+        return std::make_shared<klt_decoder<projection>>(std::move(p), noise_variance);
+    return std::make_shared<mmse_decoder>(std::move(p), *model, noise_variance);
 }
 
 } // namespace csifeedback

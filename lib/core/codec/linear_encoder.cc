@@ -14,10 +14,11 @@ namespace csifeedback {
 
 namespace {
 
+template <typename matrix> // projection or antenna_projection
 class linear_encoder_impl : public linear_encoder
 {
 public:
-    explicit linear_encoder_impl(projection p) : d_p(std::move(p)) {}
+    explicit linear_encoder_impl(matrix p) : d_p(std::move(p)) {}
 
     std::string name() const override { return d_p.codec; }
     uint8_t codec_id() const override { return d_p.codec_id; }
@@ -32,7 +33,7 @@ public:
     }
 
 private:
-    const projection d_p;
+    const matrix d_p;
 };
 
 } // namespace
@@ -41,8 +42,12 @@ encoder::sptr linear_encoder::make(model_file::sptr model, int code_size)
 {
     if (!model)
         throw std::invalid_argument("linear_encoder: model is null");
-    return std::make_shared<linear_encoder_impl>(
-        projection::load("linear_encoder", *model, code_size));
+    const char* where = "linear_encoder";
+    if (antenna_projection::is_in(*model))
+        return std::make_shared<linear_encoder_impl<antenna_projection>>(
+            antenna_projection::load(where, *model, code_size));
+    return std::make_shared<linear_encoder_impl<projection>>(
+        projection::load(where, *model, code_size));
 }
 
 encoder::sptr linear_encoder::make_from_matrix(const std::vector<float>& w,
@@ -50,7 +55,7 @@ encoder::sptr linear_encoder::make_from_matrix(const std::vector<float>& w,
                                                int nt,
                                                int model_id)
 {
-    return std::make_shared<linear_encoder_impl>(
+    return std::make_shared<linear_encoder_impl<projection>>(
         projection::from_matrix("linear_encoder", w, na, nt, model_id));
 }
 

@@ -26,9 +26,10 @@ uint8_t codec_number(const char* where, const std::string& codec)
         const char* name;
         uint8_t number;
     } registry[] = {
-        { "matrix", 0 },      { "klt", 1 },     { "gaussian", 2 },
-        { "orthonormal", 3 }, { "csi-l2o", 4 }, { "ms4l2o", 5 },
-        { "local-klt", 7 },
+        { "matrix", 0 },      { "klt", 1 },         { "gaussian", 2 },
+        { "orthonormal", 3 }, { "csi-l2o", 4 },     { "ms4l2o", 5 },
+        { "mlcf", 6 },        { "klt-columns", 7 }, { "klt-cells", 8 },
+        { "local-klt", 9 },
     };
     std::string known;
     for (const auto& entry : registry) {
@@ -51,24 +52,39 @@ volk::vector<float> split_complex_rows(const float_array& u, size_t rows)
     return w;
 }
 
+void projection_info::describe(const char* where, const model_file& model)
+{
+    na = model.na();
+    nt = model.nt();
+    codec = model.codec();
+    codec_id = codec_number(where, codec);
+    model_id = model.model_id();
+    cols = 2 * size_t(na) * nt;
+}
+
+void projection_info::set_rows(const char* where, size_t available, int code_size)
+{
+    // The frame's code_size field has 16 bits.
+    check_range<size_t>(where, "number of rows of W", available, 1, 65535);
+    check_range(where, "code_size", code_size, 0, int(available));
+    rows = code_size ? code_size : available;
+}
+
 projection projection::load(const char* where, const model_file& model, int code_size)
 {
     projection p;
-    p.na = model.na();
-    p.nt = model.nt();
-    p.codec = model.codec();
-    p.codec_id = codec_number(where, p.codec);
-    p.model_id = model.model_id();
-    const size_t n = size_t(p.na) * p.nt;
-    p.cols = 2 * n;
+    p.describe(where, model);
+    if (antenna_projection::is_in(model))
+        throw_bad(where,
+                  "codec of the model",
+                  p.codec,
+                  "one whose matrix is encoder/W or encoder/W_complex");
+    const size_t n = p.cols / 2;
     p.is_complex = model.has("encoder/W_complex");
     const float_array array = p.is_complex ? model.read("encoder/W_complex", { 0, n, 2 })
                                            : model.read("encoder/W", { 0, 2 * n });
     const size_t rows = array.shape[0] * (p.is_complex ? 2 : 1);
-    // The frame's code_size field has 16 bits.
-    check_range<size_t>(where, "number of rows of W", rows, 1, 65535);
-    check_range(where, "code_size", code_size, 0, int(rows));
-    p.rows = code_size ? code_size : rows;
+    p.set_rows(where, rows, code_size);
     if (p.is_complex) {
         p.w = split_complex_rows(array, (p.rows + 1) / 2);
     } else {
@@ -134,6 +150,93 @@ void projection::multiply_transposed(const float* s, float* x, size_t m) const
         kernels().add_rows_complex(
             vectors(pairs), false, s + m - 1, &zero, 1, 1, x, x + n, n);
     }
+}
+
+bool antenna_projection::is_in(const model_file& model)
+{
+    return model.has("encoder/W_columns");
+}
+
+antenna_projection
+antenna_projection::load(const char* where, const model_file& model, int code_size)
+{
+    antenna_projection p;
+    p.describe(where, model);
+    const size_t values = 2 * size_t(p.na);
+    const float_array w = model.read("encoder/W_columns", { 0, values });
+    p.set_rows(where, w.shape[0] * p.nt, code_size);
+    const size_t components = (p.rows + p.nt - 1) / p.nt;
+    p.d_w.assign(w.data.begin(), w.data.begin() + components * values);
+    p.d_transposed.resize(p.d_w.size());
+    for (size_t r = 0; r < components; r++)
+        for (size_t i = 0; i < values; i++)
+            p.d_transposed[i * components + r] = p.d_w[r * values + i];
+    return p;
+}
+
+namespace {
+
+// c += a b, a of rows x depth values, b and c with a column for each antenna.
+void add_product(const float* a,
+                 size_t a_stride,
+                 const float* b,
+                 float* c,
+                 size_t rows,
+                 size_t depth,
+                 size_t antennas)
+{
+    const size_t first = antennas - antennas % 16;
+    if (first && depth)
+        kernels().gemm(a,
+                       a_stride,
+                       b,
+                       antennas,
+                       c,
+                       antennas,
+                       c,
+                       antennas,
+                       rows,
+                       depth,
+                       first,
+                       false);
+    for (size_t r = 0; first < antennas && r < rows; r++)
+        kernels().add_rows(b + first,
+                           antennas,
+                           a + r * a_stride,
+                           depth,
+                           c + r * antennas + first,
+                           antennas - first);
+}
+
+} // namespace
+
+void antenna_projection::multiply_add(const float* x, float* s, size_t m) const
+{
+    const size_t values = 2 * size_t(na), antennas = nt, whole = m / antennas;
+    add_product(d_w.data(), values, x, s, whole, values, antennas);
+    // The last component, of the first antennas only.
+    if (m % antennas)
+        kernels().add_rows(x,
+                           antennas,
+                           d_w.data() + whole * values,
+                           values,
+                           s + whole * antennas,
+                           m % antennas);
+}
+
+void antenna_projection::multiply_transposed(const float* s, float* x, size_t m) const
+{
+    const size_t values = 2 * size_t(na), antennas = nt, whole = m / antennas;
+    const size_t components = d_w.size() / values;
+    std::fill_n(x, cols, 0.0f);
+    add_product(d_transposed.data(), components, s, x, values, whole, antennas);
+    for (size_t i = 0; m % antennas && i < values; i++)
+        kernels().add_rows(s + whole * antennas,
+                           antennas,
+                           d_transposed.data() + i * components + whole,
+                           1,
+                           x + i * antennas,
+                           m % antennas);
 }
 
 namespace {

@@ -19,24 +19,33 @@
 namespace gr {
 namespace csifeedback {
 
+//! What a linear codec has to know of its matrix W.
+struct projection_info {
+    size_t rows = 0; //!< M
+    size_t cols = 0; //!< 2 na nt
+    int na = 0;
+    int nt = 0;
+    uint8_t codec_id = 0;
+    uint16_t model_id = 0;
+    std::string codec;
+
+    //! All but the rows.
+    void describe(const char* where, const model_file& model);
+    //! Takes code_size of the rows that there are, 0: all of them.
+    void set_rows(const char* where, size_t available, int code_size);
+};
+
 /*!
- * \brief The matrix W of a linear encoder with what its codec has to know of it.
+ * \brief The matrix W of a linear encoder.
  *
  * Either any real matrix, or one that is made of complex vectors u_k: then its rows 2 k
  * and 2 k + 1, [Re u_k, Im u_k] and [-Im u_k, Re u_k], give the real and imaginary parts
  * of u_k^H x as functions of [Re x; Im x]. Of these only the even ones are kept, which
  * halves what has to be read from memory.
  */
-struct projection {
+struct projection : projection_info {
     bool is_complex = false;
     volk::vector<float> w; //!< real: rows x cols; complex: the even rows, row-major
-    size_t rows = 0;       //!< M
-    size_t cols = 0;       //!< 2 na nt
-    int na = 0;
-    int nt = 0;
-    uint8_t codec_id = 0;
-    uint16_t model_id = 0;
-    std::string codec;
 
     //! The first code_size rows (0: all) of `encoder/W` or `encoder/W_complex`.
     static projection load(const char* where, const model_file& model, int code_size);
@@ -55,6 +64,29 @@ private:
         const float* first = w.data() + row * cols;
         return { first, first + cols / 2, cols };
     }
+};
+
+/*!
+ * \brief A W that does the same to the column of every antenna: s[r nt + n] is the
+ * product of row r of a small matrix with column n of [Re H; Im H].
+ */
+class antenna_projection : public projection_info
+{
+public:
+    //! Whether a model file has such a matrix, `encoder/W_columns`.
+    static bool is_in(const model_file& model);
+    //! The first code_size values (0: all) of the codewords of `encoder/W_columns`.
+    static antenna_projection
+    load(const char* where, const model_file& model, int code_size);
+
+    //! s += W x with the first m rows.
+    void multiply_add(const float* x, float* s, size_t m) const;
+    //! x = W^T s with the first m rows.
+    void multiply_transposed(const float* s, float* x, size_t m) const;
+
+private:
+    volk::vector<float> d_w;          // a row for each component
+    volk::vector<float> d_transposed; // a row for each of the 2 na values
 };
 
 /*!

@@ -92,10 +92,22 @@ public:
         d_na = d_file.integer("na", 1, d_nc);
         d_precursor = d_file.integer("precursor", 0, d_na - 1);
         d_model_id = d_file.integer("model_id", 0, 65535);
+        if (d_file.has_attribute("domain"))
+            d_domain = d_file.text("domain");
+        if (d_domain != "Ha" && d_domain != "H")
+            throw std::invalid_argument(path + ": attribute 'domain' is '" + d_domain +
+                                        "', allowed is 'Ha' or 'H'");
+        if (d_domain == "H" && (d_na != d_nc || d_precursor != 0))
+            throw std::invalid_argument(
+                path + ": attributes 'na' and 'precursor' are " + std::to_string(d_na) +
+                " and " + std::to_string(d_precursor) +
+                ", of a codec of whole matrices (domain 'H') allowed is 'nc' = " +
+                std::to_string(d_nc) + " and 0");
     }
 
     const std::string& path() const override { return d_file.path(); }
     const std::string& codec() const override { return d_codec; }
+    const std::string& domain() const override { return d_domain; }
     int nc() const override { return d_nc; }
     int na() const override { return d_na; }
     int nt() const override { return d_nt; }
@@ -121,6 +133,7 @@ public:
 private:
     h5_reader d_file;
     std::string d_codec;
+    std::string d_domain = "Ha";
     int d_nc, d_na, d_nt, d_precursor;
     uint16_t d_model_id;
 };

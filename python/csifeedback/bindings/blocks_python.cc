@@ -13,10 +13,12 @@
 #include <gnuradio/csifeedback/csi_hold.h>
 #include <gnuradio/csifeedback/csi_metrics.h>
 #include <gnuradio/csifeedback/csi_quantizer.h>
+#include <gnuradio/csifeedback/csi_spectral_efficiency.h>
 #include <gnuradio/csifeedback/feedback_channel.h>
 #include <gnuradio/csifeedback/feedback_deframer.h>
 #include <gnuradio/csifeedback/feedback_framer.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 namespace py = pybind11;
 using namespace gr::csifeedback;
@@ -151,4 +153,46 @@ void bind_blocks(py::module& m)
             },
             "All figures so far, as a dictionary.")
         .def("reset", &csi_metrics::reset);
+    sync_class<csi_spectral_efficiency>(
+        m,
+        "csi_spectral_efficiency",
+        "Spectral efficiency of a downlink precoded with reconstructed CSI.")
+        .def(py::init(&csi_spectral_efficiency::make),
+             py::arg("users"),
+             py::arg("nc"),
+             py::arg("nt"),
+             py::arg("snr_db"),
+             py::arg("precoding") = "zero-forcing",
+             py::arg("normalize") = true,
+             py::arg("by_frame") = false,
+             py::arg("history") = 256,
+             py::arg("interval") = 0)
+        .def(
+            "report",
+            [](const csi_spectral_efficiency& self) {
+                const csi_spectral_efficiency_report r = self.report();
+                py::dict d;
+                d["truths"] = r.truths;
+                d["groups"] = r.groups;
+                d["dropped"] = r.dropped;
+                d["unmatched"] = r.unmatched;
+                d["malformed"] = r.malformed;
+                d["snr_db"] = self.snr_db();
+                const auto add = [&d](const std::string& name,
+                                      const std::vector<mean_estimate>& x) {
+                    std::vector<double> mean, half_width;
+                    for (const mean_estimate& e : x) {
+                        mean.push_back(e.mean);
+                        half_width.push_back(e.half_width);
+                    }
+                    d[name.c_str()] = mean;
+                    d[(name + "_half_width").c_str()] = half_width;
+                };
+                add("reconstructed", r.reconstructed);
+                add("perfect", r.perfect);
+                return d;
+            },
+            "All figures so far, as a dictionary.")
+        .def("snr_db", &csi_spectral_efficiency::snr_db)
+        .def("reset", &csi_spectral_efficiency::reset);
 }

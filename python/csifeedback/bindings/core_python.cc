@@ -15,8 +15,12 @@
 #include <gnuradio/csifeedback/local_klt_decoder.h>
 #include <gnuradio/csifeedback/local_klt_encoder.h>
 #include <gnuradio/csifeedback/metrics.h>
+#include <gnuradio/csifeedback/mlcf_decoder.h>
+#include <gnuradio/csifeedback/mlcf_encoder.h>
 #include <gnuradio/csifeedback/normalize.h>
+#include <gnuradio/csifeedback/precoder.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
+#include <gnuradio/csifeedback/spectral_efficiency.h>
 #include <pybind11/stl.h>
 #include <algorithm>
 #include <cmath>
@@ -135,6 +139,7 @@ void bind_core(py::module& m)
              })
         .def_property_readonly("path", &model_file::path)
         .def_property_readonly("codec", &model_file::codec)
+        .def_property_readonly("domain", &model_file::domain)
         .def_property_readonly("nc", &model_file::nc)
         .def_property_readonly("na", &model_file::na)
         .def_property_readonly("nt", &model_file::nt)
@@ -175,6 +180,10 @@ void bind_core(py::module& m)
         .def("na", &encoder::na)
         .def("nt", &encoder::nt)
         .def("code_size", &encoder::code_size)
+        .def("mismatch",
+             &encoder::mismatch,
+             "Part of the last matrix's energy that the codec cannot represent, 0 and "
+             "up; NaN if the codec does not tell.")
         .def("encode",
              &encode,
              py::arg("ha"),
@@ -248,6 +257,17 @@ void bind_core(py::module& m)
           "those in the file, iterations = 0 takes as many as were trained, and with a "
           "tolerance decoding ends once an iteration changes the result by less, "
           "relative.");
+    m.def("mlcf_encoder",
+          &mlcf_encoder::make,
+          py::arg("model"),
+          py::arg("code_size") = 0,
+          "Embeddings of the columns of whole matrices by their nearest landmarks; "
+          "code_size is a multiple of nt, 0 for all dimensions.");
+    m.def("mlcf_decoder",
+          &mlcf_decoder::make,
+          py::arg("model"),
+          py::arg("code_size") = 0,
+          "The decoder of an MLCF model file; code_size 0 for the longest codeword.");
     m.def("ista_decoder",
           &ista_decoder::make,
           py::arg("model"),
@@ -465,7 +485,10 @@ void bind_core(py::module& m)
         .def_readwrite("model_id", &feedback_header::model_id)
         .def_readwrite("code_size", &feedback_header::code_size)
         .def_readwrite("bits", &feedback_header::bits)
-        .def_readwrite("gain", &feedback_header::gain);
+        .def_readwrite("gain", &feedback_header::gain)
+        .def_readwrite("mismatch", &feedback_header::mismatch);
+    m.def("mismatch_to_code", &mismatch_to_code, py::arg("mismatch_db"));
+    m.def("mismatch_from_code", &mismatch_from_code, py::arg("code"));
     py::enum_<frame_status>(m, "frame_status")
         .value("ok", frame_status::ok)
         .value("too_short", frame_status::too_short)
@@ -479,7 +502,7 @@ void bind_core(py::module& m)
     m.def(
         "pack_frame",
         [](const feedback_header& header, const std::string& payload) {
-            std::string frame(feedback_overhead_bytes + payload.size(), '\0');
+            std::string frame(feedback_overhead(header.version) + payload.size(), '\0');
             pack_frame(header,
                        reinterpret_cast<const uint8_t*>(payload.data()),
                        payload.size(),
@@ -595,4 +618,84 @@ void bind_core(py::module& m)
         py::arg("h_hat"),
         "Mean over the rows of |h_hat_k h_k^H| / (||h_hat_k|| ||h_k||), rows = "
         "subcarriers.");
+
+    py::class_<precoder, precoder::sptr>(
+        m,
+        "precoder",
+        "Precoding vectors of users with one antenna, from their channels.")
+        .def(py::init(&precoder::make),
+             py::arg("users"),
+             py::arg("nt"),
+             py::arg("type") = "zero-forcing")
+        .def("users", &precoder::users)
+        .def("nt", &precoder::nt)
+        .def(
+            "compute",
+            [](precoder& self, const array_in<cf>& h) {
+                const batch b = as_batch(h, "h", { self.users(), self.nt() });
+                auto w = results<cf>(b, { self.users(), self.nt() });
+                std::vector<const cf*> rows(self.users());
+                const cf* in = h.data();
+                cf* out = w.mutable_data();
+                const size_t size = rows.size() * self.nt();
+                for (py::ssize_t i = 0; i < b.count; i++) {
+                    for (size_t k = 0; k < rows.size(); k++)
+                        rows[k] = in + i * size + k * self.nt();
+                    self.compute(rows.data(), out + i * size);
+                }
+                return w;
+            },
+            py::arg("h"),
+            "The users' vectors as rows, complex64 (users, nt) or (n, users, nt), for "
+            "their "
+            "channels h in the same shape, of finite values.");
+    py::class_<spectral_efficiency, spectral_efficiency::sptr>(
+        m,
+        "spectral_efficiency",
+        "Spectral efficiency of a downlink precoded with reconstructed CSI.")
+        .def(py::init(&spectral_efficiency::make),
+             py::arg("users"),
+             py::arg("nc"),
+             py::arg("nt"),
+             py::arg("snr_db"),
+             py::arg("precoding") = "zero-forcing",
+             py::arg("normalize") = true)
+        .def("users", &spectral_efficiency::users)
+        .def("nc", &spectral_efficiency::nc)
+        .def("nt", &spectral_efficiency::nt)
+        .def("snr_db", &spectral_efficiency::snr_db)
+        .def(
+            "compute",
+            [](spectral_efficiency& self,
+               const array_in<cf>& h,
+               const array_in<cf>& h_hat) {
+                const py::ssize_t users = self.users(), snrs = self.snr_db().size();
+                const std::vector<py::ssize_t> item{ users, self.nc(), self.nt() };
+                const batch b = as_batch(h, "h", item);
+                if (as_batch(h_hat, "h_hat", item).count != b.count)
+                    throw std::invalid_argument("h and h_hat have different shapes");
+                auto se = results<double>(b, { snrs });
+                std::vector<const cf*> one(users), other(users);
+                const size_t size = size_t(self.nc()) * self.nt();
+                const cf *in = h.data(), *in_hat = h_hat.data();
+                double* out = se.mutable_data();
+                py::gil_scoped_release release;
+                for (py::ssize_t i = 0; i < b.count; i++) {
+                    for (py::ssize_t k = 0; k < users; k++) {
+                        one[k] = in + (i * users + k) * size;
+                        other[k] = in_hat + (i * users + k) * size;
+                    }
+                    if (!self.compute(one.data(), other.data(), out + i * snrs))
+                        throw std::invalid_argument(
+                            "group " + std::to_string(i) +
+                            " has a matrix that is all zero or not finite");
+                }
+                return se;
+            },
+            py::arg("h"),
+            py::arg("h_hat"),
+            "Spectral efficiency at each SNR, float64 (snrs,) or (n, snrs), in bit/s/Hz, "
+            "of "
+            "groups of users: true and reconstructed H, complex (users, nc, nt) or (n, "
+            "users, nc, nt).");
 }

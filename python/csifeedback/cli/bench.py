@@ -114,6 +114,28 @@ class NumpyProducts:
         return h
 
 
+class NumpyColumns:
+    """s = C [Re H; Im H] and its adjoint, C (d, 2 na) the same for every antenna."""
+
+    name = "NumPy"
+
+    def __init__(self, matrix, nt, code_size):
+        self.c, self.nt, self.code_size = matrix[:-(-code_size // nt)], nt, code_size
+
+    def array(self, x):
+        return np.ascontiguousarray(x)
+
+    def encode(self, h):
+        s = self.c @ h.reshape(*h.shape[:-1], -1, self.nt)
+        return s.reshape(*h.shape[:-1], -1)[..., :self.code_size]
+
+    def decode(self, s):
+        whole = np.zeros((*s.shape[:-1], len(self.c) * self.nt), np.float32)
+        whole[..., :self.code_size] = s
+        h = self.c.T @ whole.reshape(*s.shape[:-1], -1, self.nt)
+        return h.reshape(*s.shape[:-1], -1)
+
+
 class TorchProducts:
     """The same with PyTorch, A real."""
 
@@ -238,8 +260,10 @@ def operations(codec, size, batch):
     """[(operation, matrices a call, our call, [(alternative, its call, difference)])]"""
     model = codec.model
     na, nt = model.na, model.nt
-    ha = core.generate_channels(core.cost2100_channel("indoor", nc=max(1024, na), nt=nt),
-                                count=batch, na=na)[0].reshape(batch, -1)
+    whole = model.domain == "H"
+    ha = core.generate_channels(
+        core.cost2100_channel("indoor", nc=na if whole else max(1024, na), nt=nt),
+        count=batch, na=0 if whole else na)[0].reshape(batch, -1)
     ha /= np.sqrt(np.mean(np.abs(ha) ** 2, axis=1, keepdims=True))
     matrices = ha.reshape(batch, na, nt)
     encoder, decoder = codec.encoder(size), codec.decoder(size)
@@ -247,17 +271,23 @@ def operations(codec, size, batch):
     gain[:] = 0
     h_hat = to_real(decoder.decode(s, gain).reshape(batch, -1))
 
-    w = real_rows(model, size)
-    norm = float(np.linalg.norm(w.astype(float), 2) ** 2)
     iterations = codec.options.get("iterations", 20)
     weight = codec.options.get("lambda_", 0.02)
     # (alternative, its inputs to the encoder and to the decoder)
-    others = [("NumPy (real)", NumpyProducts(w), to_real(ha), s)]
-    u = complex_rows(model, size)
-    if u is not None:
-        others.append(("NumPy (complex)", NumpyProducts(u), ha, s.view(np.complex64)))
-    if torch:
-        others += [(kind.name, kind(w), to_real(ha), s) for kind in (TorchProducts, TorchLinear)]
+    others = []
+    if model.has("encoder/W_columns"):
+        columns = NumpyColumns(model.read("encoder/W_columns"), nt, size)
+        others = [(columns.name, columns, to_real(ha), s)]
+    elif model.codec != "mlcf":
+        w = real_rows(model, size)
+        norm = float(np.linalg.norm(w.astype(float), 2) ** 2)
+        others = [("NumPy (real)", NumpyProducts(w), to_real(ha), s)]
+        u = complex_rows(model, size)
+        if u is not None:
+            others.append(("NumPy (complex)", NumpyProducts(u), ha, s.view(np.complex64)))
+        if torch:
+            others += [(kind.name, kind(w), to_real(ha), s)
+                       for kind in (TorchProducts, TorchLinear)]
 
     table = []
     for count in (1, batch):
@@ -279,7 +309,7 @@ def operations(codec, size, batch):
             calls = [(name, lambda p=products, x=products.array(code[0]): p.fista(
                 x, iterations, weight, norm)) for name, products, _, code in others
                 if not isinstance(products, TorchLinear)]
-        elif codec.decoder_name == "linear" and model.codec == "klt":
+        elif codec.decoder_name == "linear" and model.codec.startswith("klt"):
             calls = [(name, lambda p=products, x=products.array(code[part]): p.decode(x))
                      for name, products, _, code in others]
         elif codec.decoder_name == "l2o" and torch:
@@ -325,6 +355,7 @@ def flowgraph(codec, size, count):
             dataset.main(["generate", "--channel", model.text("channel") or "cost2100-indoor",
                           "--nt", str(model.nt), "--nc", str(model.nc), "--na", str(model.na),
                           "--precursor", str(model.precursor), "--samples", "1000",
+                          *["--whole"] * (model.domain == "H"),
                           "--first", "1000000", "-o", path])
         channel = core.dataset_channel(path)
         quantizer = evaluation.make_quantizer(model, "lloyd-max", size, 6)
@@ -333,7 +364,7 @@ def flowgraph(codec, size, count):
             chain = Loopback(channel, codec.encoder(size), codec.decoder(size), quantizer,
                              matrices, model.na, model.precursor, whole=False,
                              # rho over few subcarriers: a measure, and no part of the chain
-                             nc=model.na)
+                             nc=model.na, domain=model.domain)
             start = time.process_time()
             chain.run_to_end()
             times.append(time.process_time() - start)

@@ -12,6 +12,7 @@ import math
 import os
 import sys
 
+from .. import csifeedback_python as core
 from .. import evaluation
 from .common import Progress, check_place, format_table, print_json, whole_file
 from .sources import add_source_arguments, test_matrices
@@ -32,7 +33,7 @@ def parse(argv):
                "included.")
     parser.add_argument("--codec", action="append", required=True, metavar="MODEL[:DECODER[,..]]",
                         help="model file or name of a shipped model, with a decoder (linear, "
-                             "ista, fista or l2o) and its options, e.g. "
+                             "ista, fista, l2o or mlcf) and its options, e.g. "
                              "cost2100-indoor-klt:fista,iterations=100; may be repeated")
     add_source_arguments(parser)
     parser.add_argument("--ratios", nargs="+", default=["1/4", "1/8", "1/16", "1/32", "1/64"],
@@ -49,6 +50,17 @@ def parse(argv):
     parser.add_argument("--complexity", action="store_true",
                         help="instead of the table of errors: multiply-adds of the encoder and of "
                              "every part of the decoder for one matrix")
+    group = parser.add_argument_group("spectral efficiency")
+    group.add_argument("--spectral-efficiency", type=int, metavar="K",
+                       help="also the spectral efficiency of a downlink to groups of K users that "
+                            "is precoded with each codec's CSI, beside perfect CSI and one DFT "
+                            "beam a user")
+    group.add_argument("--se-snr", nargs=3, type=float, default=[0, 30, 5],
+                       metavar=("LOW", "HIGH", "STEP"),
+                       help="at these SNRs, transmit power over noise with channels of unit mean "
+                            "power, in dB (default: 0 30 5)")
+    group.add_argument("--precoding", default="zero-forcing",
+                       choices=("zero-forcing", "maximum-ratio"), help="default: zero-forcing")
     parser.add_argument("--rho-samples", type=int, default=500, metavar="N",
                         help="matrices of which rho is computed (default: 500)")
     parser.add_argument("--csv", metavar="FILE", help="write the table as CSV")
@@ -63,8 +75,12 @@ def evaluate(args):
     codecs = [evaluation.Codec(spec) for spec in args.codec]
     if args.iterations and min(args.iterations) < 1:
         raise ValueError(f"--iterations has {min(args.iterations)}, allowed is 1 or more")
-    ha, energy_lost, nc, precursor = test_matrices(args, codecs[0].model)
-    evaluator = evaluation.Evaluator(ha, energy_lost, nc, precursor, args.rho_samples)
+    evaluator = test_matrices(args, [codec.model for codec in codecs],
+                              whole=bool(args.spectral_efficiency), rho_samples=args.rho_samples)
+    se = None
+    if args.spectral_efficiency:
+        se = core.spectral_efficiency(args.spectral_efficiency, *evaluator.h.shape[1:],
+                                      snr_values(*args.se_snr), args.precoding)
     cases = []
     for codec in codecs:
         longest = codec.encoder(0).code_size()
@@ -81,15 +97,39 @@ def evaluate(args):
     progress = Progress("evaluation", len(cases))
     rows = []
     for codec, size, kind, bits, snr, iterations in cases:
-        row = evaluator.run(codec, size, kind, bits, snr, args.seed, iterations)
+        row = evaluator.run(codec, size, kind, bits, snr, args.seed, iterations, se)
         row["noise_snr_db"] = snr
         rows.append(row)
         progress.update(len(rows))
-    return rows
+    return rows + (evaluator.baselines(se) if se else [])
+
+
+def snr_values(low, high, step):
+    """LOW, LOW + STEP ... HIGH."""
+    if not (step > 0 and low <= high and math.isfinite(high - low)):
+        raise ValueError(f"--se-snr is {low:g} {high:g} {step:g}, allowed is LOW <= HIGH and "
+                         "STEP > 0")
+    count = math.floor((high - low) / step + 1e-9) + 1
+    if count > 1000:
+        raise ValueError(f"--se-snr gives {count} values, allowed is up to 1000")
+    return [low + i * step for i in range(count)]
+
+
+def efficiency_table(rows):
+    """Spectral efficiency of the rows as text."""
+    noisy = any(r.get("noise_snr_db") is not None for r in rows)
+    header = ["codec", "ratio", "quantizer", "B"] + ["SNR of the CSI"] * noisy
+    header += [f"{snr:g} dB" for snr in rows[0]["se_snr_db"]]
+    return (f"spectral efficiency of {rows[0]['users']} users in bit/s/Hz, by SNR\n"
+            + format_table(header, [
+                [r["codec"], r.get("ratio", "-"), r.get("quantizer", "-"), r.get("bits") or "-",
+                 *["-" if r.get("noise_snr_db") is None else r["noise_snr_db"]] * noisy,
+                 *(f"{x:.2f}" for x in r["se"])] for r in rows]))
 
 
 def table(rows):
-    """The rows as text."""
+    """The rows of codecs as text."""
+    rows = [r for r in rows if "nmse_db" in r]
     noisy = any(r["noise_snr_db"] is not None for r in rows)
     header = ["codec", "ratio", "M", "quantizer", "B", "codeword bits", "frame bits"]
     header += ["SNR dB"] * noisy
@@ -112,24 +152,30 @@ def table(rows):
 def write_csv(path, rows):
     """The rows as CSV, one column a figure."""
     with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+        snrs = rows[0].get("se_snr_db", [])
+        at = [f"se_{snr:g}_db" for snr in snrs]
+        writer = csv.DictWriter(file, [*COLUMNS, *["users"] * bool(snrs), *at],
+                                extrasaction="ignore")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({**r, **dict(zip(at, r.get("se", [])))} for r in rows)
 
 
 def draw(path, rows, title=""):
     """NMSE against iterations where they vary, else against the compression ratio
-    (unquantized) and against the bits of a codeword."""
+    (unquantized) and against the bits of a codeword; and spectral efficiency against SNR."""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
+    efficiency_rows = [r for r in rows if "se" in r]
+    rows = [r for r in rows if "nmse_db" in r]
     float_rows = [r for r in rows if not r["bits"]]
     bit_rows = [r for r in rows if r["bits"]]
     panels = [p for p in ((float_rows, "ratio"), (bit_rows, "bits")) if p[0]]
     if len({r["iterations"] for r in rows} - {None}) > 1:
         panels = [(rows, "iterations")]
-    figure, axes = plt.subplots(1, len(panels), figsize=(6.2 * len(panels), 4.4), squeeze=False,
+    count = len(panels) + bool(efficiency_rows)
+    figure, axes = plt.subplots(1, count, figsize=(6.2 * count, 4.4), squeeze=False,
                                 constrained_layout=True)
     markers = "os^Dvx*P"
     for axis, (some, kind) in zip(axes[0], panels):
@@ -167,10 +213,28 @@ def draw(path, rows, title=""):
             axis.set_xlabel("bits of a codeword")
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)
+    if efficiency_rows:
+        draw_efficiency(axes[0][-1], efficiency_rows)
     figure.suptitle(title)
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=120)
     plt.close(figure)
+
+
+def draw_efficiency(axis, rows):
+    """Spectral efficiency against SNR, one line a row."""
+    for number, r in enumerate(rows):
+        name = [r["codec"], r.get("ratio")]
+        name += [f"{r['bits']} bits, {r['quantizer']}"] if r.get("bits") else []
+        if r.get("noise_snr_db") is not None:
+            name.append(f"CSI at {r['noise_snr_db']:g} dB SNR")
+        style = {"color": "black", "linestyle": "--" if number % 2 else "-"} if "nmse_db" not in r \
+            else {"marker": "os^Dvx*P"[number % 8], "markersize": 4, "color": f"C{number}"}
+        axis.plot(r["se_snr_db"], r["se"], linewidth=1, label=", ".join(filter(None, name)), **style)
+    axis.set_xlabel("SNR in dB")
+    axis.set_ylabel(f"spectral efficiency of {rows[0]['users']} users in bit/s/Hz")
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8)
 
 
 def complexity(args):
@@ -208,12 +272,19 @@ def main(argv):
             raise ValueError(f"--snr is {snr}, allowed is any finite number")
     if args.rho_samples < 0:
         raise ValueError(f"--rho-samples is {args.rho_samples}, allowed is 0 or more")
+    if args.spectral_efficiency is not None:
+        if not 1 <= args.spectral_efficiency <= 64:
+            raise ValueError(f"--spectral-efficiency is {args.spectral_efficiency}, allowed is 1 to "
+                             "64")
+        snr_values(*args.se_snr)
     rows = evaluate(args)
     # First of all: it is not lost where a file cannot be written.
     if args.json:
         print_json(rows)
     else:
         print(table(rows))
+        if args.spectral_efficiency:
+            print("\n" + efficiency_table(rows))
     sys.stdout.flush()
     if args.csv:
         write_csv(args.csv, rows)

@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import csifeedback_python as core
 from ..channels import NAMES, make_channel, model_channel
-from ..evaluation import trained_on
+from ..dataset import Dataset
+from ..evaluation import Evaluator, trained_on
 from .common import Progress, check_seed
 
 #: First sample of a channel model that tests take: far beyond those of training sets, which
@@ -32,8 +33,11 @@ def add_source_arguments(parser):
     group.add_argument("--seed", type=int, default=1, help="of the channel model (default: 1)")
 
 
-def channel_of(args, model):
-    """(channel model, number of matrices, number of the first) that the options name."""
+def channel_of(args, model, whole=False):
+    """(channel model, number of matrices, number of the first) that the options name.
+
+    whole: whole matrices are needed, whatever the model takes.
+    """
     if args.samples is not None and args.samples < 1:
         raise ValueError(f"--samples is {args.samples}, allowed is 1 or more")
     if args.first is not None and args.first < 0:
@@ -44,6 +48,12 @@ def channel_of(args, model):
         if channel.nt() != model.nt:
             raise ValueError(f"{args.dataset}: has matrices of {channel.nt()} antennas, the model "
                              f"is for {model.nt} ({trained_on(model)})")
+        if whole or model.domain == "H":
+            with Dataset(args.dataset) as data:
+                data.check_whole()
+        if model.domain == "H" and channel.nc() != model.nc:
+            raise ValueError(f"{args.dataset}: has matrices of {channel.nc()} subcarriers, the "
+                             f"model is for {model.nc} ({trained_on(model)})")
         first = args.first or 0
         available = channel.samples() - first
         if available < 1 or (args.samples or 1) > available:
@@ -56,16 +66,32 @@ def channel_of(args, model):
     return channel, args.samples or 2000, FIRST if args.first is None else args.first
 
 
-def test_matrices(args, model):
-    """Ha (n, na, nt) for a model, the energy that the cut lost of each, nc and precursor."""
-    channel, count, first = channel_of(args, model)
+def test_matrices(args, models, whole=False, rho_samples=500):
+    """An Evaluator with the matrices that the options name, in each domain that a model takes.
+
+    models: of all codecs; whole: H is needed in any case. The first model fixes the channel,
+    the first one of domain Ha the rows that are kept.
+    """
+    whole = whole or any(m.domain == "H" for m in models)
+    cut = next((m for m in models if m.domain == "Ha"), None)
+    channel, count, first = channel_of(args, models[0], whole)
+    transform = core.angular_delay_transform(channel.nc(), channel.nt(), cut.na, cut.precursor) \
+        if cut and whole else None
     progress = Progress("channels", count)
-    matrices, lost = [], []
+    blocks = {"h": [], "ha": [], "energy_lost": []}
     for start in range(0, count, 500):
         step = min(500, count - start)
-        ha, _, energy_lost = core.generate_channels(channel, first + start, step, model.na,
-                                                    model.precursor)
-        matrices.append(ha)
-        lost.append(energy_lost)
+        if whole:
+            blocks["h"].append(core.generate_channels(channel, first + start, step)[0])
+        if transform:
+            ha, lost, _ = transform.forward(blocks["h"][-1])
+        elif cut:
+            ha, _, lost = core.generate_channels(channel, first + start, step, cut.na,
+                                                 cut.precursor)
+        if cut:
+            blocks["ha"].append(ha)
+            blocks["energy_lost"].append(lost)
         progress.update(start + step)
-    return np.concatenate(matrices), np.concatenate(lost), channel.nc(), model.precursor
+    arrays = {name: np.concatenate(some) if some else None for name, some in blocks.items()}
+    return Evaluator(nc=channel.nc(), precursor=cut.precursor if cut else 0,
+                     rho_samples=rho_samples, **arrays)

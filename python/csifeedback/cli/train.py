@@ -13,7 +13,7 @@ import shlex
 from .. import csifeedback_python as core
 from ..dataset import Dataset
 from ..evaluation import Codec, Evaluator
-from ..training import CODECS
+from ..training import CODECS, WHOLE
 from .common import check_place, check_seed, format_table, print_json
 
 RATIOS = ("1/4", "1/8", "1/16", "1/32", "1/64")
@@ -46,15 +46,19 @@ def decoders(model):
     profiles = sorted({name.split("/")[1] for name in model.arrays if name.startswith("l2o/")})
     if profiles:
         return [f"l2o,profile={profile}" for profile in profiles]
-    if model.attributes["codec"] == "local-klt":
-        return ["local-klt"]
-    linear = model.attributes["codec"] == "klt" or "decoder/basis" in model.arrays
+    codec = model.attributes["codec"]
+    if codec in ("mlcf", "local-klt"):
+        return [codec]
+    linear = codec.startswith("klt") or "decoder/basis" in model.arrays
     return ["linear" if linear else "fista,iterations=100"]
 
 
 def measure(path, names, test):
     """NMSE of the model's own decoders at each ratio, without quantization."""
-    evaluator = Evaluator(test.angular_delay(), test.energy_lost, test.nc, test.precursor)
+    if core.model_file(path).domain == "H":
+        evaluator = Evaluator(None, None, test.nc, 0, h=test.whole_matrices())
+    else:
+        evaluator = Evaluator(test.angular_delay(), test.energy_lost, test.nc, test.precursor)
     figures = []
     for name in names:
         codec = Codec(f"{path}:{name}")
@@ -69,20 +73,32 @@ def main(argv):
     # Before hours of training, not after.
     check_place(args.output)
     check_seed("--seed", args.seed)
+    whole = args.codec in WHOLE
+
+    def checked(path):
+        """A data set that the codec can be trained and measured on, and the rows that count."""
+        data = Dataset(path)
+        if whole:
+            data.check_whole()
+        return data, data.nc if whole else data.na
+
+    data, rows = checked(args.dataset)
     if args.test:
-        with Dataset(args.dataset) as data, Dataset(args.test) as test:
-            if (test.na, test.nt) != (data.na, data.nt):
-                raise ValueError(f"--test {args.test} has matrices of {test.na} x {test.nt}, the "
-                                 f"training set of {data.na} x {data.nt}")
-    with Dataset(args.dataset) as data:
+        test, test_rows = checked(args.test)
+        with test:
+            if (test_rows, test.nt) != (rows, data.nt):
+                raise ValueError(f"--test {args.test} has matrices of {test_rows} x {test.nt}, the "
+                                 f"training set of {rows} x {data.nt}")
+    with data:
         model = trainer.train(args, data)
         if model is None:  # another process of a distributed run writes it
             return 0
-        model.attributes.update(
-            nc=data.nc, na=data.na, nt=data.nt, precursor=data.precursor, align=data.align,
-            channel=data.channel, parameters=data.parameters, samples=len(data),
-            seed=args.seed, command="csifeedback_train " + shlex.join(argv),
-            dataset_command=data.command)
+        model.attributes = {
+            "nc": data.nc, "na": data.na, "nt": data.nt, "precursor": data.precursor,
+            "align": data.align, "channel": data.channel, "parameters": data.parameters,
+            "samples": len(data), "seed": args.seed,
+            "command": "csifeedback_train " + shlex.join(argv), "dataset_command": data.command,
+            **model.attributes}
     figures = []
     model.write(args.output)
     if args.test:

@@ -14,7 +14,12 @@ CODECS = {
     "klt": "linear",
     "gaussian": "linear",
     "orthonormal": "linear",
+    "klt-columns": "linear",
+    "klt-cells": "linear",
     "local-klt": "local_klt",
     "csi-l2o": "csi_l2o",
     "ms4l2o": "csi_l2o",
 }
+
+#: those that take whole matrices H, not Ha
+WHOLE = ("klt-columns", "klt-cells", "mlcf")

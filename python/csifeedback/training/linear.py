@@ -9,19 +9,25 @@ The channel's phase is uniform, so that its covariance is circular: the real KLT
 [Re h; Im h] has pairs of equal eigenvalues and is that of the complex covariance
 E{h h^H}, whose estimate from the same samples is better and whose vectors take half the
 room.
+
+Two more KLTs take whole matrices H and know less of them: klt-columns sees the column of one
+antenna alone, klt-cells takes the DFT over the antennas for their KLT.
 """
+
+import functools
 
 import numpy as np
 
 from ..cli.common import Progress
 from ..model import Model
-from . import quantizers
+from . import WHOLE, quantizers
 
 
 def add_arguments(parser):
     """Options of these codecs."""
     parser.add_argument("--code-size", type=int, metavar="M", default=0,
-                        help="length of the longest codeword (default: the ratio 1/4)")
+                        help="length of the longest codeword (default: the ratio 1/4); klt-columns "
+                             "rounds it down to whole components of all antennas")
     parser.add_argument("--entry-bits", type=int, metavar="B", default=6,
                         help="Lloyd-Max tables for every entry up to B bits, 0 to 10 (default: 6)")
     parser.add_argument("--no-basis", action="store_true",
@@ -89,23 +95,90 @@ def codewords(chunks, w, total):
     return np.concatenate(result)
 
 
+def columns_of(h):
+    """[Re H; Im H] of normalized matrices (n, nc, nt): the column of each antenna, as one of
+    2 nc values, float32 (n, 2 nc, nt)."""
+    x = normalize(h).reshape(h.shape)
+    return np.concatenate([x.real, x.imag], axis=1)
+
+
+def column_components(data, count):
+    """The leading principal components of the columns of single antennas, as rows (count, 2 nc)."""
+    sum_ = np.zeros((2 * data.nc, 2 * data.nc))
+    progress = Progress("covariance", len(data))
+    done = 0
+    for h in data.chunks("H"):
+        x = columns_of(h).swapaxes(0, 1).reshape(2 * data.nc, -1)
+        sum_ += x @ x.T
+        done += len(h)
+        progress.update(done)
+    return principal_components(sum_ / (done * data.nt), count)[0].real
+
+
+def cell_vectors(data, count):
+    """Products of a principal component over frequency and a DFT vector over antennas: the
+    `count` strongest over the data set, in falling order, complex (count, nc nt)."""
+    nc, nt = data.nc, data.nt
+    sum_ = np.zeros((nc, nc), np.complex128)
+    progress = Progress("covariance over frequency", len(data))
+    done = 0
+    for h in data.chunks("H"):
+        x = normalize(h).reshape(h.shape).swapaxes(0, 1).reshape(nc, -1)
+        sum_ += x @ x.conj().T
+        done += len(h)
+        progress.update(done)
+    over_frequency = principal_components(sum_ / (done * nt), nc)[0]
+    over_antennas = np.fft.fft(np.eye(nt), norm="ortho")
+    power = np.zeros((nc, nt))
+    for h in data.chunks("H"):
+        x = normalize(h).reshape(h.shape)
+        power += np.sum(np.abs(over_frequency.conj() @ x @ over_antennas) ** 2, axis=0)
+    strongest = np.argsort(-power.ravel(), kind="stable")[:count]
+    f, a = np.unravel_index(strongest, power.shape)
+    vectors = over_frequency[f][:, :, None] * over_antennas[:, a].T.conj()[:, None, :]
+    return vectors.reshape(count, nc * nt).astype(np.complex64)
+
+
+def column_codewords(chunks, w, total):
+    """The components of each antenna's column, float32 (n nt, d), of whole matrices."""
+    result = []
+    progress = Progress("codewords", total)
+    done = 0
+    for h in chunks:
+        result.append((w @ columns_of(h)).swapaxes(1, 2).reshape(-1, len(w)))
+        done += len(h)
+        progress.update(done)
+    return np.concatenate(result)
+
+
 def train(args, data):
     """Trains args.codec on a Dataset; returns a Model without its measured NMSE."""
-    n = data.na * data.nt
+    whole = args.codec in WHOLE
+    n = (data.nc if whole else data.na) * data.nt
     size = args.code_size or max(2, 2 * n // 4)
-    if not 2 <= size <= 2 * n or size % 2:
+    if args.codec == "klt-columns":
+        if not data.nt <= size <= 2 * n:
+            raise ValueError(f"--code-size is {size}, allowed is {data.nt} to {2 * n}")
+        size -= size % data.nt
+    elif not 2 <= size <= 2 * n or size % 2:
         raise ValueError(f"--code-size is {size}, allowed are even numbers from 2 to {2 * n}")
     if not 0 <= args.entry_bits <= quantizers.LARGEST_BITS:
         raise ValueError(f"--entry-bits is {args.entry_bits}, allowed is 0 to "
                          f"{quantizers.LARGEST_BITS}")
     arrays = {}
     pairs = size // 2
-    if args.codec == "klt" or not args.no_basis:
+    chunks = functools.partial(data.chunks, "H" if whole else "Ha")
+    if args.codec == "klt" or not whole and not args.no_basis:
         u, values, trace = principal_components(
-            covariance(data.chunks(), n, len(data)), pairs)
+            covariance(chunks(), n, len(data)), pairs)
     rng = np.random.default_rng(args.seed)
     if args.codec == "klt":
         arrays["encoder/W_complex"] = u
+        w = real_rows(u)
+    elif args.codec == "klt-columns":
+        w = arrays["encoder/W_columns"] = column_components(data, size // data.nt)
+    elif args.codec == "klt-cells":
+        arrays["encoder/W_complex"] = u = cell_vectors(data, pairs)
         w = real_rows(u)
     else:
         if args.codec == "gaussian":
@@ -118,9 +191,14 @@ def train(args, data):
             w = real_rows(q)
         if not args.no_basis:
             arrays.update(mmse_statistics(u, values, trace))
-    s = codewords(data.chunks(), w.astype(np.float32), len(data))
+    make = column_codewords if args.codec == "klt-columns" else codewords
+    s = make(chunks(), w.astype(np.float32), len(data))
     progress = Progress("quantizers", 100)
     tables = quantizers.fit(s, args.entry_bits, lambda share: progress.update(round(100 * share)))
+    if args.codec == "klt-columns":
+        tables = quantizers.for_antennas(tables, data.nt)
     arrays.update({f"quantizer/{name}": table for name, table in tables.items()})
     attributes = {"codec": args.codec, "code_size": size}
+    if whole:
+        attributes.update(domain="H", na=data.nc, precursor=0)
     return Model(attributes, arrays)

@@ -126,3 +126,10 @@ def fit(codewords, entry_bits=6, progress=None):
     for bits in range(1, entry_bits + 1):
         arrays[f"entry_{bits}"] = np.array(entries[bits], np.float32)
     return arrays
+
+
+def for_antennas(tables, nt):
+    """Tables fitted to the d components of single antennas, for codewords s[r nt + n] of the
+    components of all nt antennas."""
+    return {name: np.repeat(table, nt, axis=0) if name == "std" or name.startswith("entry_")
+            else table for name, table in tables.items()}

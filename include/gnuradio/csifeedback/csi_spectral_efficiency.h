@@ -1,0 +1,90 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_CSI_SPECTRAL_EFFICIENCY_H
+#define INCLUDED_CSIFEEDBACK_CSI_SPECTRAL_EFFICIENCY_H
+
+#include <gnuradio/csifeedback/metrics.h>
+#include <gnuradio/sync_block.h>
+#include <string>
+#include <vector>
+
+namespace gr {
+namespace csifeedback {
+
+//! All figures of a csi_spectral_efficiency block.
+struct CSIFEEDBACK_API csi_spectral_efficiency_report {
+    uint64_t truths = 0;    //!< true matrices seen
+    uint64_t groups = 0;    //!< groups of users evaluated
+    uint64_t dropped = 0;   //!< groups with a matrix that is zero or not finite
+    uint64_t unmatched = 0; //!< reconstructions without a truth, or left over without a
+                            //!< group
+    uint64_t malformed = 0; //!< messages that were no PDU of nc x nt complex values
+    std::vector<mean_estimate> reconstructed; //!< at each SNR, bit/s/Hz
+    std::vector<mean_estimate> perfect;       //!< the same with perfect CSI at the BS
+};
+
+/*!
+ * \brief Spectral efficiency of a downlink that is precoded with reconstructed CSI,
+ * beside that of perfect CSI; see spectral_efficiency for what is computed. \ingroup
+ * csifeedback
+ *
+ * Input 0 (optional): complex, true H, nc x nt an item. Input 1 (optional): complex,
+ * reconstructed H, item by item; K consecutive items are the K users of a group, which
+ * should be independent of each other.
+ *
+ * Without input 1 reconstructions come as PDUs of nc x nt complex values with the key
+ * `frame` and maybe `ue_id`, to the message port `pdus`; so may truths, to the message
+ * port `truth`. They are matched by frame (its last 16 bits) and ue_id, in any order;
+ * without ue_id, as items are, a truth belongs to any UE. The last `history` truths are
+ * kept. With by_frame = false K matched pairs one after the other are a group, for
+ * instance of consecutive frames of one UE; with by_frame = true those of K UEs with the
+ * same frame number.
+ *
+ * Message port `reports` (out): every `interval` groups a dictionary of the means so far
+ * (`snr_db`, `reconstructed`, `perfect`: vectors; `groups`).
+ */
+class CSIFEEDBACK_API csi_spectral_efficiency : virtual public gr::sync_block
+{
+public:
+    typedef std::shared_ptr<csi_spectral_efficiency> sptr;
+
+    /*!
+     * \brief Makes the block.
+     * \param users     K, 1 to 64
+     * \param nc        subcarriers, 1 to 65536
+     * \param nt        antenna ports, 1 to 1024
+     * \param snr_db    SNRs in dB, 1 to 1000 of them, each -100 to 100
+     * \param precoding "zero-forcing" or "maximum-ratio"
+     * \param normalize whether to scale true channels to unit mean power
+     * \param by_frame  PDUs: whether a group has one frame number
+     * \param history   true matrices kept, users to 65536
+     * \param interval  groups between two reports, 0: no reports
+     * \throws std::invalid_argument if a parameter is out of range
+     */
+    static sptr make(int users,
+                     int nc,
+                     int nt,
+                     const std::vector<double>& snr_db,
+                     const std::string& precoding = "zero-forcing",
+                     bool normalize = true,
+                     bool by_frame = false,
+                     int history = 256,
+                     int interval = 0);
+
+    //! All figures so far.
+    virtual csi_spectral_efficiency_report report() const = 0;
+    //! The SNRs in dB.
+    virtual std::vector<double> snr_db() const = 0;
+    //! Starts the figures anew.
+    virtual void reset() = 0;
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_CSI_SPECTRAL_EFFICIENCY_H */

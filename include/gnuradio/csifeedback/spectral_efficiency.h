@@ -1,0 +1,83 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_SPECTRAL_EFFICIENCY_H
+#define INCLUDED_CSIFEEDBACK_SPECTRAL_EFFICIENCY_H
+
+#include <gnuradio/csifeedback/api.h>
+#include <complex>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gr {
+namespace csifeedback {
+
+/*!
+ * \brief Spectral efficiency of a downlink to K users with one antenna each, whose
+ * precoder is made of reconstructed CSI.
+ *
+ * On every subcarrier the BS sends with the vectors w_k of a precoder, made of the
+ * reconstructed channels, and the power P / K for each user. Through the true channels
+ *
+ *     SINR_k = P/K |h_k w_k|^2 / (P/K sum_{j != k} |h_k w_j|^2 + sigma^2),
+ *
+ * and the spectral efficiency is the sum over the users of log2(1 + SINR_k), its mean
+ * over the subcarriers, in bit/s/Hz. The users know their SINR.
+ *
+ * SNR is P / sigma^2. With `normalize` the true H of each user is scaled to a mean
+ * |h|^2 of 1 over its subcarriers and antennas, so SNR is what a user receives in the
+ * mean from an antenna that sends with power P, the same for all users. Otherwise the
+ * channels are taken as they are. The scale of reconstructed CSI has no influence.
+ *
+ * An object holds work space: it is not for two threads at once.
+ */
+class CSIFEEDBACK_API spectral_efficiency
+{
+public:
+    typedef std::shared_ptr<spectral_efficiency> sptr;
+
+    /*!
+     * \brief Makes the object.
+     * \param users     K, 1 to 64
+     * \param nc        subcarriers, 1 to 65536
+     * \param nt        antenna ports, 1 to 1024
+     * \param snr_db    SNRs in dB, 1 to 1000 of them, each -100 to 100
+     * \param precoding type of precoder: "zero-forcing" or "maximum-ratio"
+     * \param normalize whether to scale true channels to unit mean power
+     * \throws std::invalid_argument if a parameter is out of range
+     */
+    static sptr make(int users,
+                     int nc,
+                     int nt,
+                     const std::vector<double>& snr_db,
+                     const std::string& precoding = "zero-forcing",
+                     bool normalize = true);
+    virtual ~spectral_efficiency() = default;
+
+    virtual int users() const = 0;
+    virtual int nc() const = 0;
+    virtual int nt() const = 0;
+    virtual const std::vector<double>& snr_db() const = 0;
+    /*!
+     * \brief The spectral efficiency of one group of users, without allocating memory.
+     * \param h     K pointers to the true matrices, nc x nt each, row-major
+     * \param h_hat K pointers to the reconstructed ones, of which the precoder is made;
+     *              h again for perfect CSI
+     * \param se    output, a value for each SNR, in bit/s/Hz
+     * \return false, and no result, if a value is not finite or too large for its square,
+     * or with `normalize` a true matrix is zero
+     */
+    virtual bool compute(const std::complex<float>* const* h,
+                         const std::complex<float>* const* h_hat,
+                         double* se) = 0;
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_SPECTRAL_EFFICIENCY_H */
