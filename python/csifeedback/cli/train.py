@@ -76,11 +76,12 @@ def main(argv):
         model = trainer.train(args, data)
         if model is None:  # another process of a distributed run writes it
             return 0
-        model.attributes.update(
-            nc=data.nc, na=data.na, nt=data.nt, precursor=data.precursor, align=data.align,
-            channel=data.channel, parameters=data.parameters, samples=len(data),
-            seed=args.seed, command="csifeedback_train " + shlex.join(argv),
-            dataset_command=data.command)
+        model.attributes = {
+            "nc": data.nc, "na": data.na, "nt": data.nt, "precursor": data.precursor,
+            "align": data.align, "channel": data.channel, "parameters": data.parameters,
+            "samples": len(data), "seed": args.seed,
+            "command": "csifeedback_train " + shlex.join(argv), "dataset_command": data.command,
+            **model.attributes}
     figures = []
     model.write(args.output)
     if args.test:
@@ -91,6 +92,8 @@ def main(argv):
                                    "nmse_whole_db", "rho", "samples")} for f in figures]
             model.attributes["test_command"] = test.command
             model.write(args.output)
+    if hasattr(trainer, "finish"):
+        trainer.finish(args, model)
     if args.json:
         print_json({"model": args.output, "model_id": model.model_id(), "figures": figures})
         return 0
