@@ -60,6 +60,16 @@ struct l2o_elements {
     float* u;              //!< output
 };
 
+//! Samples that the kernels of the local weights take at a time. Values of a block lie
+//! one after the other: value i of sample e is at i * weights_block + e.
+constexpr size_t weights_block = 16;
+
+//! Floats of work space that local_systems() needs.
+constexpr size_t local_systems_scratch(size_t k)
+{
+    return ((k + 3) * (k + 4) / 2 + 2 * (k + 3)) * weights_block;
+}
+
 //! The kernels for one instruction set.
 struct kernel_table {
     const char* name; //!< for example "avx2"
@@ -323,6 +333,89 @@ struct kernel_table {
                               size_t stride,
                               size_t rows,
                               float* out);
+
+    /*!
+     * \brief Squared distances of the rows of a from a block of samples.
+     *
+     * From the differences, so that they are accurate where small, and the same for equal
+     * rows.
+     * \param a     rows x depth values, rows a_stride apart
+     * \param x     a block of samples of depth values
+     * \param out   output, a block of rows values
+     */
+    void (*squared_distances)(const float* a,
+                              size_t a_stride,
+                              size_t rows,
+                              const float* x,
+                              size_t depth,
+                              float* out);
+
+    /*!
+     * \brief The k smallest values of every sample, smallest first, the first ones where
+     * equal.
+     * \param values  a block of rows values, 0 or more. With a NaN the result is any k
+     *                numbers of rows.
+     * \param rows    k to 2^31 - 1
+     * \param index   output, a block of k numbers of rows
+     * \param chosen  output, a block of their k values
+     * \param scratch work space, a block of k values
+     * \param order   likewise
+     */
+    void (*select_smallest)(const float* values,
+                            size_t rows,
+                            size_t k,
+                            int32_t* index,
+                            float* chosen,
+                            float* scratch,
+                            int32_t* order);
+
+    /*!
+     * \brief (a_i - p)' u for chosen rows a_i, or with null for u (a_i - p)'(a_i - p).
+     * \param a     rows of depth values, a_stride apart
+     * \param index count numbers of rows, weights_block apart
+     * \param p, u  depth values each
+     * \param depth a multiple of 16
+     * \param out   output, count values, weights_block apart
+     */
+    void (*difference_products)(const float* a,
+                                size_t a_stride,
+                                const int32_t* index,
+                                size_t count,
+                                const float* p,
+                                const float* u,
+                                size_t depth,
+                                float* out);
+
+    /*!
+     * \brief The weights w with sum one for which w' (R + diag(a)) w is least.
+     *
+     * R_ij = (x - d_i)'(x - d_j) for the sample x and k landmarks d_i. With the first
+     * weight one less the others', z = (V'V + diag(a_1 ...) + a_0 e e')^-1 (V'u + a_0 e)
+     * are the others, where V has the columns d_i - d_0 and u = x - d_0; V'V comes from
+     * distances between landmarks. Everything is scaled by 2 half.
+     * \param between squared distances of all landmarks, rows stride apart
+     * \param index   a block of k numbers of landmarks
+     * \param half    half the scale of every sample
+     * \param ridge   a block of k values a, scaled
+     * \param least   what no value of ridge is below, more than 0
+     * \param b       a block of k values (d_i - d_0)' u, not scaled
+     * \param w       output, a block of k weights
+     * \param smallest output, the smallest part of a diagonal entry of every sample's
+     *                matrix that is left as a pivot, at most 1; single precision is not
+     *                enough much below 1e-4
+     * \param scratch local_systems_scratch(k) values
+     */
+    void (*local_systems)(const float* between,
+                          size_t stride,
+                          const int32_t* index,
+                          size_t k,
+                          const float* half,
+                          const float* ridge,
+                          float least,
+                          const float* b,
+                          float* w,
+                          float* smallest,
+                          float* scratch);
 };
 
 //! The fastest kernels that this processor runs.

@@ -485,6 +485,8 @@ void add_chosen_rows(const float* w,
     size_t c = 0;
     for (; c + 8 * lanes <= cols; c += 8 * lanes)
         add_chosen<8>(w, stride, index, count, x, y, c);
+    for (; c + 2 * lanes <= cols; c += 2 * lanes)
+        add_chosen<2>(w, stride, index, count, x, y, c);
     for (; c + lanes <= cols; c += lanes)
         add_chosen<1>(w, stride, index, count, x, y, c);
     for (; c < cols; c++)
@@ -596,3 +598,37 @@ void soft_threshold_step(const float* h,
 } // namespace
 
 #include "kernels/l2o_impl.h"
+
+#include "kernels/local_weights_impl.h"
+
+namespace {
+
+// All kernels; here at the end, where each of them is known.
+constexpr gr::csifeedback::kernel_table table(const char* name)
+{
+    return { name,
+             gemv,
+             add_rows,
+             gemv_complex,
+             add_rows_complex,
+             add_chosen_rows,
+             add_chosen_rows_complex,
+             sum_of_products,
+             soft_threshold_step,
+             gemm,
+             add_dot_products,
+             soft_threshold_top,
+             lstm,
+             l2o_update,
+             l2o_momentum,
+             l2o_momentum_by_element,
+             soft_threshold_each,
+             quarter_turn,
+             add_complex_parts,
+             squared_distances,
+             select_smallest,
+             difference_products,
+             local_systems };
+}
+
+} // namespace

@@ -679,28 +679,4 @@ void soft_threshold_each(
     }
 }
 
-// All kernels; here at the end, where each of them is known.
-constexpr gr::csifeedback::kernel_table table(const char* name)
-{
-    return { name,
-             gemv,
-             add_rows,
-             gemv_complex,
-             add_rows_complex,
-             add_chosen_rows,
-             add_chosen_rows_complex,
-             sum_of_products,
-             soft_threshold_step,
-             gemm,
-             add_dot_products,
-             soft_threshold_top,
-             lstm,
-             l2o_update,
-             l2o_momentum,
-             l2o_momentum_by_element,
-             soft_threshold_each,
-             quarter_turn,
-             add_complex_parts };
-}
-
 } // namespace
