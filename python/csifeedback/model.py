@@ -21,13 +21,23 @@ class Model:
 
     attributes: what the file says of itself (codec, nc, na, nt, precursor, channel, ...).
     arrays: name -> float32 or complex64 array, for example "encoder/W".
+    model_id: None: that of the arrays; a part of a model has that of the whole.
     """
 
-    def __init__(self, attributes, arrays):
+    def __init__(self, attributes, arrays, model_id=None):
         self.attributes, self.arrays = dict(attributes), dict(arrays)
+        self._model_id = model_id
+
+    def half(self, side):
+        """What one side of the link needs, "ue" or "bs", as a Model with this one's number."""
+        groups = ("encoder/" if side == "ue" else "decoder/", "quantizer/")
+        return Model(self.attributes, {name: array for name, array in self.arrays.items()
+                                       if name.startswith(groups)}, self.model_id())
 
     def model_id(self):
         """16 bits of a checksum over what UE and BS have to agree on."""
+        if self._model_id is not None:
+            return self._model_id
         crc = 0
         for name in sorted(self.arrays):
             if name.startswith(("encoder/", "quantizer/")):
@@ -71,4 +81,6 @@ def read_model(path):
         file.visititems(visit)
         attributes = {k: v for k, v in file.attrs.items()
                       if k not in ("format", "format_version", "model_id")}
-    return Model(attributes, arrays)
+    # The number of a half is that of the whole, which the BS cannot compute.
+    half = not any(name.startswith("encoder/") for name in arrays)
+    return Model(attributes, arrays, checked.model_id if half else None)

@@ -8,6 +8,7 @@
 import contextlib
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -87,6 +88,23 @@ def check_place(path):
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
     return directory
+
+
+@contextlib.contextmanager
+def held_interrupts():
+    """Ctrl-C makes the list that this gives true; only a second one interrupts at once."""
+    came = []
+
+    def handle(*_):
+        if came:
+            raise KeyboardInterrupt
+        came.append(True)
+
+    previous = signal.signal(signal.SIGINT, handle)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 @contextlib.contextmanager

@@ -109,6 +109,8 @@ def main(argv):
                                    "nmse_whole_db", "rho", "samples")} for f in figures]
             model.attributes["test_command"] = test.command
             model.write(args.output)
+    if hasattr(trainer, "finish"):
+        trainer.finish(args, model)
     if args.json:
         print_json({"model": args.output, "model_id": model.model_id(), "figures": figures})
         return 0

@@ -6,7 +6,9 @@
 """Training of codecs.
 
 A trainable codec is a module here with a function `add_arguments(parser)` for its options
-and a function `train(args, data)` that returns a `model.Model`; it is listed below.
+and a function `train(args, data)` that returns a `model.Model`; it is listed below. The
+attributes that it gives the model take the place of the data set's. If it has a function
+`finish(args, model)`, that is called when the model is written.
 """
 
 #: codec name -> module that trains it
@@ -19,6 +21,7 @@ CODECS = {
     "local-klt": "local_klt",
     "csi-l2o": "csi_l2o",
     "ms4l2o": "csi_l2o",
+    "mlcf": "mlcf",
 }
 
 #: those that take whole matrices H, not Ha

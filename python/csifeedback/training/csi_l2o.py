@@ -16,12 +16,10 @@ batch is divided among the processes, with the same result as in one.
 """
 
 import argparse
-import contextlib
 import csv
 import json
 import math
 import os
-import signal
 import time
 from fractions import Fraction
 
@@ -33,7 +31,7 @@ except ImportError:
     raise ValueError("this codec is trained with PyTorch, which is not installed: "
                      "apt install python3-torch libopenblas0-pthread") from None
 
-from ..cli.common import Progress, whole_file
+from ..cli.common import Progress, held_interrupts, whole_file
 from ..dataset import Dataset
 from ..model import Model, read_model
 from . import linear, quantizers
@@ -230,23 +228,6 @@ def coloured_rows(values, u, count, rng):
     draw = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
     rows = (draw * np.maximum(values, 0) ** 0.25) @ u
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-@contextlib.contextmanager
-def held_interrupts():
-    """Ctrl-C makes the list that this gives true; only a second one interrupts at once."""
-    came = []
-
-    def handle(*_):
-        if came:
-            raise KeyboardInterrupt
-        came.append(True)
-
-    previous = signal.signal(signal.SIGINT, handle)
-    try:
-        yield came
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 class Processes:
