@@ -59,7 +59,7 @@ def add_arguments(parser):
         help="of Y: one factor, which makes the mean variance 1, or one for each dimension, which "
              "makes every variance 1 (default: common); those of lle and ltsa are all alike")
     add("--iterations", type=int, default=12, metavar="N",
-        help="iterations at most for each pair (default: 12)")
+        help="iterations at most for each pair, 0: landmarks stay random columns (default: 12)")
     add("--tolerance", type=float, default=0.0, metavar="X",
         help="end with an iteration that lowers the objective by less than this part of it "
              "(default: 0, never)")
@@ -79,7 +79,7 @@ def _check(args, data):
         raise ValueError(f"{data.path}: has delay rows Ha, and mlcf needs whole matrices H: make "
                          "the data set with csifeedback_dataset generate --whole")
     args.dimensions = sorted(set(args.dimensions))
-    for name, low, high in (("iterations", 1, 10**6), ("entry_bits", 0, quantizers.LARGEST_BITS),
+    for name, low, high in (("iterations", 0, 10**6), ("entry_bits", 0, quantizers.LARGEST_BITS),
                             ("threads", 0, 256), ("columns", 3, 1 << 24),
                             ("embedding_neighbours", 1, 1 << 15)):
         value = getattr(args, name)
@@ -275,7 +275,7 @@ class Run:
                 before = self.seconds
             else:
                 self.embed()
-            total = len(self.pairs) * args.iterations
+            total = max(1, len(self.pairs) * args.iterations)
             progress = Progress("training mlcf", total, len(self.curve))
             for number, pair in enumerate(self.pairs):
                 if self.pairs.index(at) > number or self._has(pair):

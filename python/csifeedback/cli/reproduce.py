@@ -1,0 +1,365 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""csifeedback_reproduce: a table or figure of the MLCF paper, made anew, with linear codecs beside.
+
+Data sets and models are kept in the output directory: what is there already is not made again,
+so that an interrupted run goes on where it was.
+"""
+
+import argparse
+import contextlib
+import csv
+import io
+import os
+import sys
+
+import numpy as np
+
+from .. import csifeedback_python as core
+from .. import evaluation
+from ..dataset import Dataset, DatasetWriter
+from . import dataset as dataset_program
+from . import train as train_program
+from .common import Progress, format_table, print_json, whole_file
+
+#: Table II: dimensions d of a column -> NMSE in dB, rho
+PAPER_TABLE_2 = {
+    "CLNet": {6: (-16.76, 0.9905), 12: (-19.97, 0.9960), 24: (-21.89, 0.9977)},
+    "NR-CsiNet": {6: (-19.97, 0.9960), 12: (-21.45, 0.9974), 24: (-21.49, 0.9974)},
+    "FISTA-Net": {6: (-22.88, 0.9981), 12: (-23.16, 0.9985), 24: (-23.26, 0.9985)},
+    "MLCF": {6: (-23.74, 0.9982), 12: (-25.06, 0.9986), 24: (-30.40, 0.9996)},
+}
+
+#: Table I
+CHANNEL = ("--channel", "cdl-a", "--delay-spread-s", 300e-9, "--carrier-hz", 3.5e9,
+           "--speed-mps", 30 / 3.6, "--sample-interval-s", 1e-3, "--nc", 48, "--na", 48,
+           "--precursor", 0, "--spacing-hz", 180e3, "--whole")
+#: half width of the random directions of new drops, in degrees
+ROTATED = ("--angle-span-deg", 120)
+
+
+class Bench:
+    """Makes what an experiment needs, once."""
+
+    def __init__(self, directory, element, samples):
+        self.directory, self.samples = directory, samples
+        self.element = element
+        os.makedirs(directory, exist_ok=True)
+
+    def path(self, name):
+        return os.path.join(self.directory, f"{self.element}-{name}")
+
+    @staticmethod
+    def quietly(main, *arguments):
+        with contextlib.redirect_stdout(io.StringIO()):
+            main([str(a) for a in arguments])
+
+    def dataset(self, name, count, *options, channel=CHANNEL):
+        path = self.path(name + ".h5")
+        if not os.path.exists(path):
+            element = ("--directive-element",) if channel is CHANNEL and \
+                self.element == "directive" else ()
+            self.quietly(dataset_program.main, "generate", *channel, *element, "--samples", count,
+                         *options, "-o", path)
+        return path
+
+    def history(self, split, nt=32, columns=4000):
+        """Paths of the training set, of whole slots, and of the test set."""
+        slots = columns // nt
+        tail = ("--nt", nt)
+        name = f"{nt}-{slots}"
+        if split == "rotated":
+            return (self.dataset(f"rotated-{name}", slots, *ROTATED, *tail),
+                    self.dataset(f"rotated-test-{nt}", self.samples, *ROTATED, "--first", 10**6,
+                                 *tail))
+        if split == "between":
+            both = self.dataset(f"track-{nt}-{2 * slots}", 2 * slots, "--slots-per-drop",
+                                2 * slots, *tail)
+            return tuple(self.slots(both, first, f"{part}-{name}")
+                         for first, part in ((0, "even"), (1, "odd")))
+        return (self.dataset(f"track-{name}", slots, "--slots-per-drop", slots, *tail),
+                self.dataset(f"test-{nt}", self.samples, "--first", 10**6, *tail))
+
+    def slots(self, path, first, name):
+        """Every second matrix of a data set, as one of its own."""
+        new = self.path(name + ".h5")
+        if not os.path.exists(new):
+            with Dataset(path) as data:
+                h = data.read(0, len(data))[first::2]
+                attributes = {k: getattr(data, k) for k in ("nc", "na", "nt", "precursor", "align",
+                                                            "spacing_hz", "sample_interval_s")}
+                attributes.update(align=int(data.align), domain="H", channel=data.channel, parameters=data.parameters)
+            with DatasetWriter(new, len(h), attributes, overwrite=True) as writer:
+                writer.append(h)
+        return new
+
+    def model(self, codec, history, *options):
+        """Path of a trained model."""
+        options = [str(o) for o in options]
+        name = "_".join([codec, os.path.basename(history)[:-3].split("-", 1)[1],
+                         *(o.lstrip("-") for o in options)])
+        path = self.path(name + ".h5")
+        if not os.path.exists(path):
+            self.quietly(train_program.main, "--codec", codec, "--dataset", history, "-o", path,
+                         "--entry-bits", 0, *options)
+        return path
+
+
+def evaluator(path):
+    """An Evaluator of both domains for a data set of whole matrices."""
+    with Dataset(path) as data:
+        return evaluation.Evaluator(data.angular_delay(), np.zeros(len(data)), data.nc,
+                                    data.precursor, rho_samples=200, h=data.read(0, len(data)))
+
+
+def figures(test, path, d, **options):
+    """A row of figures of a model with d values a column."""
+    codec = evaluation.Codec(path)
+    size = d * codec.model.nt
+    row = test.run(codec, min(size, codec.encoder(0).code_size()), **options)
+    return {"d": d, **{k: row[k] for k in ("nmse_db", "nmse_db_low", "nmse_db_high", "rho")},
+            **({"se": row["se"], "se_snr_db": row["se_snr_db"]} if "se" in row else {})}
+
+
+LINEAR = (("KLT of columns", "klt-columns"), ("KLT x DFT cells", "klt-cells"), ("KLT", "klt"))
+DIMENSIONS = (6, 12, 24)
+
+
+def table_2(bench, progress):
+    rows = [{"codec": f"{name} (paper)", "split": "not said", "d": d, "nmse_db": v[0], "rho": v[1]}
+            for name, of_d in PAPER_TABLE_2.items() for d, v in of_d.items()]
+    splits = ("new", "between", "rotated")
+    for number, split in enumerate(splits):
+        history, test_path = bench.history(split)
+        test = evaluator(test_path)
+        for name, codec, options in (
+                ("MLCF, PCA", "mlcf", ("--embedding", "pca")),
+                ("MLCF, LLE", "mlcf", ("--embedding", "lle", "--embedding-neighbours", 100)),
+                *((name, codec, ("--code-size", 24 * 32)) for name, codec in LINEAR)):
+            path = bench.model(codec, history, *options)
+            rows += [{"codec": name, "split": split, **figures(test, path, d)}
+                     for d in DIMENSIONS]
+        progress(number + 1, len(splits))
+    return rows
+
+
+def figure_2(bench, progress):
+    rows = []
+    counts = (800, 1600, 2400, 3200, 4000, 5600, 8000)
+    for number, columns in enumerate(counts):
+        history, test_path = bench.history("new", columns=columns)
+        test = evaluator(test_path)
+        common = ("--columns", columns, "--lambda", 0.05, "--neighbours", 80, "--dimensions", 6, 12)
+        for name, codec, options in (
+                ("MLCF", "mlcf", common), ("MLCF, random landmarks", "mlcf",
+                                           (*common, "--iterations", 0)),
+                ("KLT of columns", "klt-columns", ("--code-size", 12 * 32))):
+            path = bench.model(codec, history, *options)
+            rows += [{"codec": name, "columns": columns, **figures(test, path, d)}
+                     for d in (6, 12)]
+        progress(number + 1, len(counts))
+    return rows
+
+
+def figure_3(bench, progress):
+    rows = []
+    counts = (20, 50, 100, 150, 200, 300, 400)
+    for number, (nt, k) in enumerate((nt, k) for nt in (32, 64) for k in counts):
+        history, test_path = bench.history("new", nt)
+        path = bench.model("mlcf", history, "--landmarks", 600, "--neighbours", k, "--dimensions",
+                           6, "--iterations", 3)
+        rows.append({"codec": "MLCF", "nt": nt, "k": k, **figures(evaluator(test_path), path, 6)})
+        progress(number + 1, 2 * len(counts))
+    return rows
+
+
+def figure_4(bench, progress):
+    history, _ = bench.history("new")
+    path = bench.model("mlcf", history, "--iterations", 60)
+    with open(path + ".csv", newline="") as file:
+        rows = [{"pair": r["pair"], "iteration": int(r["iteration"]),
+                 "objective": float(r["objective"])} for r in csv.DictReader(file)]
+    progress(1, 1)
+    return rows
+
+
+def figure_5(bench, progress):
+    rows = []
+    history, test_path = bench.history("new")
+    test = evaluator(test_path)
+    models = [("MLCF", bench.model("mlcf", history)),
+              ("KLT of columns", bench.model("klt-columns", history, "--code-size", 24 * 32)),
+              ("KLT x DFT cells", bench.model("klt-cells", history, "--code-size", 24 * 32))]
+    bits = (0, *range(1, 11))
+    for number, (name, path) in enumerate(models):
+        for b in bits:
+            for kind in (("uniform", "lloyd-max", "allocated") if b else ("none",)):
+                rows.append({"codec": name, "quantizer": kind, "bits": b,
+                             **figures(test, path, 6, quantizer_kind=kind, bits=b)})
+        progress(number + 1, len(models))
+    return rows
+
+
+def figure_6(bench, progress):
+    rows = []
+    history, test_path = bench.history("new")
+    test = evaluator(test_path)
+    models = [("MLCF, lambda 0.05", bench.model("mlcf", history, "--lambda", 0.05)),
+              ("MLCF, lambda 0.001", bench.model("mlcf", history)),
+              ("KLT of columns", bench.model("klt-columns", history, "--code-size", 24 * 32)),
+              ("KLT x DFT cells", bench.model("klt-cells", history, "--code-size", 24 * 32))]
+    for number, (name, path) in enumerate(models):
+        rows += [{"codec": name, "snr_db": snr, **figures(test, path, 12, noise_snr_db=snr)}
+                 for snr in (5, 10, 15, 20, 25, 30)]
+        progress(number + 1, len(models))
+    return rows
+
+
+def figure_7(bench, progress):
+    rows = []
+    users = 4
+    history, test_path = bench.history("rotated")
+    test = evaluator(test_path)
+    se = core.spectral_efficiency(users, 48, 32, list(range(0, 31, 5)))
+    names = [("MLCF", "mlcf", ())] + [(name, codec, ("--code-size", 24 * 32))
+                                      for name, codec in LINEAR[:2]]
+    for number, (name, codec, options) in enumerate(names):
+        path = bench.model(codec, history, *options)
+        row = figures(test, path, 6, quantizer_kind="uniform", bits=4, se=se)
+        rows += [{"codec": name, "bits": 4, "snr_db": snr, "se": value}
+                 for snr, value in zip(row["se_snr_db"], row["se"])]
+        progress(number + 1, len(names))
+    for row in test.baselines(se):
+        rows += [{"codec": row["codec"], "bits": row["payload_bits"], "snr_db": snr, "se": value}
+                 for snr, value in zip(row["se_snr_db"], row["se"])]
+    return rows
+
+
+#: channels with independent drops, on the same grid or with 20 MHz
+DROPS = {
+    "cdl-a-random": (*CHANNEL, *ROTATED, "--delay-spread-s", 30e-9, "--delay-spread-max-s", 300e-9),
+    **{name: ("--channel", name, "--nc", 48, "--na", 48, "--precursor", 0, "--spacing-hz",
+              20e6 / 48, "--whole") for name in ("cost2100-indoor", "cost2100-outdoor")},
+}
+
+
+def patches(bench, progress):
+    rows = []
+    for number, (channel, options) in enumerate(DROPS.items()):
+        history = bench.dataset(f"{channel}-train", 20000, channel=options)
+        test = evaluator(bench.dataset(f"{channel}-test", bench.samples, "--first", 10**6,
+                                       channel=options))
+        size = ("--code-size", 24 * 32)
+        for name, codec, more in (("MLCF", "mlcf", ()), *((n, c, size) for n, c in LINEAR),
+                                  ("local KLT", "local-klt", size)):
+            path = bench.model(codec, history, *more)
+            rows += [{"codec": name, "channel": channel, "d": d, **figures(test, path, d)}
+                     for d in DIMENSIONS]
+        progress(number + 1, len(DROPS))
+    return rows
+
+
+#: name -> (function, what it is, x, y, what makes a line, what the paper says)
+EXPERIMENTS = {
+    "mlcf-table-2": (table_2, "Table II: NMSE and rho at gamma = 1/16, 1/8, 1/4 (d = 6, 12, 24)",
+                     "d", "nmse_db", ("codec", "split"),
+                     "MLCF ahead of three networks, of which only the printed figures are here"),
+    "mlcf-figure-2": (figure_2, "Fig. 2: NMSE against the number of columns N", "columns",
+                      "nmse_db", ("codec", "d"),
+                      "falls with N and levels off; learned landmarks ahead of random ones"),
+    "mlcf-figure-3": (figure_3, "Fig. 3: NMSE against the number of neighbours k, d = 6", "k",
+                      "nmse_db", ("codec", "nt"),
+                      "falls up to k = 400; 64 antennas worse than 32"),
+    "mlcf-figure-4": (figure_4, "Fig. 4: objective (16) / N against iterations", "iteration",
+                      "objective", ("pair",), "falls monotonically and converges"),
+    "mlcf-figure-5": (figure_5, "Fig. 5: NMSE against bits a value, d = 6", "bits", "nmse_db",
+                      ("codec", "quantizer"), "10 bits are not far from no quantization"),
+    "mlcf-figure-6": (figure_6, "Fig. 6: NMSE against the SNR of the estimate, d = 12", "snr_db",
+                      "nmse_db", ("codec",), "MLCF ahead of the networks at every SNR"),
+    "mlcf-figure-7": (figure_7, "Fig. 7: spectral efficiency, eigen zero-forcing, d = 6, 4 bits",
+                      "snr_db", "se", ("codec",), "MLCF close to perfect CSI"),
+    "patches": (patches, "Beyond the paper: patches with coordinates of their own (local KLT), "
+                "20000 drops", "d", "nmse_db", ("codec", "channel"), "-"),
+}
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(
+        prog="csifeedback_reproduce", description=__doc__.split("\n", 1)[0], epilog="; ".join(
+            f"{name}: {what}" for name, (_, what, *_) in EXPERIMENTS.items()))
+    parser.add_argument("experiment", choices=sorted(EXPERIMENTS), metavar="EXPERIMENT",
+                        help=", ".join(sorted(EXPERIMENTS)))
+    parser.add_argument("-o", "--output", default="reproduced", metavar="DIR",
+                        help="directory for data sets, models, the table (CSV) and the figure "
+                             "(PNG) (default: reproduced)")
+    parser.add_argument("--element", choices=("directive", "isotropic"), default="directive",
+                        help="BS elements: of TR 38.901, Table 7.3-1, without which the printed "
+                             "figures are out of reach, or isotropic (default: directive)")
+    parser.add_argument("--samples", type=int, default=500, metavar="N",
+                        help="test matrices (default: 500)")
+    parser.add_argument("--json", action="store_true", help="print the table as JSON alone")
+    return parser.parse_args(argv)
+
+
+def draw(path, rows, experiment):
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    _, title, x, y, keys, _ = EXPERIMENTS[experiment]
+    lines = {}
+    for row in rows:
+        lines.setdefault(", ".join(f"{k} {row[k]}" if k in ("d", "nt", "pair") else str(row[k])
+                                   for k in keys), []).append(row)
+    figure, axis = plt.subplots(figsize=(7, 4.6), constrained_layout=True)
+    for number, (name, line) in enumerate(lines.items()):
+        line = [r for r in line if r[x] or x != "bits"]
+        if not line:
+            continue
+        axis.plot([r[x] for r in line], [r[y] for r in line], label=name, linewidth=1,
+                  marker="os^Dvx*P"[number % 8], markersize=4,
+                  linestyle=":" if "paper" in name else "-")
+    axis.set_xlabel({"d": "values a column, d", "columns": "columns of the history, N",
+                     "k": "neighbours, k", "bits": "bits a value", "snr_db": "SNR in dB"}.get(x, x))
+    axis.set_ylabel({"nmse_db": "NMSE in dB", "se": "bit/s/Hz"}.get(y, y))
+    if y == "objective":
+        axis.set_yscale("log")
+    axis.set_title(title, fontsize=10)
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=7)
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+    plt.close(figure)
+
+
+def main(argv):
+    args = parse(argv)
+    if args.samples < 2:
+        raise ValueError(f"--samples is {args.samples}, allowed is 2 or more")
+    function, title, _, _, _, claim = EXPERIMENTS[args.experiment]
+    bench = Bench(args.output, args.element, args.samples)
+    shown = Progress(args.experiment, 100)
+    rows = function(bench, lambda done, of: shown.update(round(100 * done / of)))
+    names = list(dict.fromkeys(k for row in rows for k in row if k != "se_snr_db"))
+    if args.json:
+        print_json(rows)
+    else:
+        print(title)
+        if args.experiment != "patches":
+            print(f"channel: CDL-A, 300 ns, 48 resource blocks, {args.element} BS elements\n"
+                  f"the paper: {claim}")
+        print()
+        print(format_table(names, [[f"{row[n]:.4g}" if isinstance(row.get(n), float)
+                                    else row.get(n, "-") for n in names] for row in rows]))
+    sys.stdout.flush()
+    base = bench.path(args.experiment)
+    with whole_file(base + ".csv") as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows({k: row.get(k, "") for k in names} for row in rows)
+    draw(base + ".png", rows, args.experiment)
+    print(f"written: {base}.csv, {base}.png", file=sys.stderr)
+    return 0
