@@ -293,7 +293,7 @@ class Feedback(unittest.TestCase):
         bad = {
             "too_short": np.frombuffer(good[:16], np.uint8),
             "bad_crc": flipped,
-            "bad_version": changed(lambda h: setattr(h, "version", 2)),
+            "bad_version": changed(lambda h: setattr(h, "version", 3)),
             "unknown_model": changed(lambda h: setattr(h, "model_id", 78)),
             "unknown_quantizer": changed(lambda h: setattr(h, "bits", 5)),
             "bad_code_size": changed(lambda h: setattr(h, "code_size", 33)),
