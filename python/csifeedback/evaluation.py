@@ -17,7 +17,8 @@ import numpy as np
 
 from . import csifeedback_python as core
 
-#: header, gain and checksum of a feedback frame, in bits
+#: header, gain and checksum of a feedback frame, in bits; one byte more where the encoder tells
+#: its mismatch
 FRAME_OVERHEAD_BITS = 8 * core.feedback_overhead_bytes
 
 QUANTIZERS = ("uniform", "lloyd-max", "lloyd-max-per-entry", "allocated")
@@ -278,6 +279,7 @@ class Evaluator:
         s, gain_db = encoder.encode(seen)
         encode_time = (time.perf_counter() - start) / len(seen)
         payload = 32 * code_size
+        overhead = FRAME_OVERHEAD_BITS + 8 * (not np.isnan(encoder.mismatch()))
         if bits:
             quantizer = make_quantizer(codec.model, quantizer_kind, code_size, bits)
             s = quantizer.dequantize(quantizer.quantize(s))
@@ -295,7 +297,7 @@ class Evaluator:
             "iterations": iterations,
             "quantizer": quantizer_kind if bits else "none", "bits": bits,
             "payload_bits": payload,
-            "frame_bits": 8 * -(-payload // 8) + FRAME_OVERHEAD_BITS if bits else None,
+            "frame_bits": 8 * -(-payload // 8) + overhead if bits else None,
             **summary(ratios),
             "nmse_whole_db": summary(whole)["nmse_db"],
             "rho": self.rho(domain, estimate),
@@ -312,9 +314,14 @@ def complexity(codec, code_size, iterations=None):
     All of them: each element of the LSTM, each delay row of the transforms, every iteration;
     activations, thresholds and other work without products by weights is not counted. Of f_i
     all of the input counts, though only few of its values are not zero.
-    Returns a dictionary, encoder, start, gradients, transforms, lstm, and decoder: their sum.
+    Returns a dictionary, encoder, start, gradients, transforms, lstm, and decoder: their sum. Of
+    MLCF the parts are neighbours (distances of all landmarks), products (what the matrix R needs
+    beside the stored distances of landmarks), cholesky (with both substitutions) and sums of the
+    decoder, and the same of the encoder; the sums of the encoder are also those of its mismatch.
     """
     model, m = codec.model, code_size
+    if codec.decoder_name == "mlcf":
+        return mlcf_complexity(model, m)
     n = 2 * model.na * model.nt
     parts = {"encoder": m * n, "start": 0, "gradients": 0, "transforms": 0, "lstm": 0}
     if model.has("encoder/W_columns"):
@@ -359,3 +366,22 @@ def complexity(codec, code_size, iterations=None):
             parts["lstm"] += count * n * (hidden[0] ** 2 + 5 * hidden[0])
     parts["decoder"] = sum(parts.values()) - parts["encoder"]
     return parts
+
+
+def mlcf_complexity(model, code_size):
+    """The same for MLCF."""
+    def parts(half, landmarks, dim, results):
+        count = model.read(f"{half}/{landmarks}").shape[0]
+        k = int(model.read(f"{half}/neighbours")[0])
+        return {"neighbours": model.nt * count * dim, "products": model.nt * k * dim,
+                "cholesky": model.nt * (k ** 3 // 6 + k * k), "sums": model.nt * k * results}
+
+    values, whole = 2 * model.na, code_size // model.nt
+    dimensions = model.read("decoder/dimensions").astype(int)
+    d = max([x for x in dimensions if x <= whole], default=dimensions[0])
+    # The encoder computes all dimensions, and sends what is asked for.
+    encoder = parts("encoder", "D_H", values, values + model.read("encoder/D_L").shape[1])
+    decoder = parts("decoder", f"D_L_{d}", d, values)
+    return {"encoder": sum(encoder.values()),
+            **{f"encoder_{name}": count for name, count in encoder.items()}, **decoder,
+            "decoder": sum(decoder.values())}

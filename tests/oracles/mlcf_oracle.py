@@ -4,136 +4,136 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-"""A literal Algorithm 1 of MLCF in double precision, for test_mlcf_learner.cc.
+"""Small MLCF models with codewords and reconstructions in double precision, for test_mlcf.cc.
 
-Written from eqs. (16), (19), (21), (22) and (24) of the paper, one landmark and one sample at a
-time; it knows nothing of the C++ code. To what the paper says it adds 1e-6 of the mean of the
-diagonal to the matrix of eq. (22), the weights for the former neighbours, of which a sample keeps
-whichever has the lower value, and 1e-10 of the mean of the diagonal in eq. (24).
+Written from MLCF eqs. (33) to (36) and docs/files.md, in plain NumPy; it knows nothing of the
+C++ code. Landmarks are the columns of random channels of a few paths, embeddings their
+principal components. Each model file holds what encoder and decoder need, and beside it in the
+group `oracle`
 
-FILE is an HDF5 file with a group for each case:
+    h          h_vec of some matrices, row by row
+    s          their codewords
+    mismatch   their relative residuals
+    code       codewords with noise
+    m          lengths that they are decoded at
+    x_<m>      what those give, as h_vec
 
-    samples      n x dim, k, lambda, mu; landmarks_0, index_0, weight_0: where it begins
-    objective    (16) divided by n: at the beginning, and after each iteration
-    landmarks    after the last iteration, y, and their images by eq. (24)
-
-Usage: mlcf_oracle.py FILE
+Usage: mlcf_oracle.py DIRECTORY
 """
 
 import argparse
+import os
 
 import h5py
 import numpy as np
 
 CASES = {
-    # name: n, dim, landmarks, k, lambda, mu, iterations
-    "plain": (60, 6, 12, 4, 1e-3, 1e-3, 5),
-    "wide": (40, 3, 10, 7, 1e-2, 1e-2, 4),  # more neighbours than dimensions
-    "no_norms": (50, 5, 9, 3, 0.1, 0.0, 4),
-    "heavy": (50, 4, 8, 4, 1.0, 0.5, 4),
+    "small": dict(na=12, nt=5, landmarks=40, k=8, lambda_=1e-3, dimensions=(2, 3, 4)),
+    "wide": dict(na=16, nt=17, landmarks=48, k=30, lambda_=1e-2, dimensions=(3, 9)),
+    "all": dict(na=5, nt=3, landmarks=9, k=9, lambda_=1e-1, dimensions=(4,)),
+    "one": dict(na=6, nt=4, landmarks=20, k=1, lambda_=0, dimensions=(1, 2)),
+    "free": dict(na=16, nt=7, landmarks=50, k=4, lambda_=0, dimensions=(4, 6)),
 }
+EPSILON = 1e-6
 
 
-def weights(x, d, chosen, lam, mu_g):
-    """Eq. (22): the weights of the landmarks `chosen` (columns of d)."""
-    e = np.ones(len(chosen))
-    difference = np.outer(x, e) - d[:, chosen]
-    r = difference.T @ difference
-    a = r + lam * np.diag(np.diag(r)) + np.diag(mu_g[chosen])
-    a += 1e-6 * np.trace(r) / len(chosen) * np.eye(len(chosen))
-    w = np.linalg.solve(a, e)
-    return w / np.sum(w)
+def channels(rng, count, na, nt):
+    """Random matrices of four paths, complex (count, na, nt), unit power for an entry."""
+    delay = rng.uniform(0, 0.15, (count, 1, 1, 4))
+    angle = rng.uniform(-0.3, 0.3, (count, 1, 1, 4))
+    gain = rng.standard_normal((count, 1, 1, 4, 2)) @ [1, 1j]
+    f, n = np.arange(na)[:, None, None], np.arange(nt)[None, :, None]
+    h = (gain * np.exp(-2j * np.pi * (f * delay + n * angle))).sum(axis=-1)
+    return h / np.sqrt(np.mean(np.abs(h) ** 2, axis=(1, 2), keepdims=True))
 
 
-def sample_value(x, d, w, lam, mu_g):
-    """A sample's part of (16), with the norms of W's rows as the bound of Lemma 2 has them."""
-    return (np.sum((x - d @ w) ** 2)
-            + lam * sum(w[j] ** 2 * np.sum((x - d[:, j]) ** 2) for j in range(len(w)))
-            + np.sum(mu_g * w**2))
+def stacked(h):
+    """[Re H; Im H]."""
+    return np.concatenate([h.real, h.imag], axis=-2)
 
 
-def nearest(x, d, k):
-    distance = [np.sum((x - d[:, j]) ** 2) for j in range(d.shape[1])]
-    return sorted(sorted(range(len(distance)), key=lambda j: (distance[j], j))[:k])
+def weights(x, landmarks, k, lambda_):
+    """Indices and weights of the k nearest rows of landmarks, eq. (33)."""
+    distance = ((landmarks - x) ** 2).sum(axis=1)
+    index = np.lexsort((np.arange(len(landmarks)), distance))[:k]
+    n = (x - landmarks[index]).T
+    r = n.T @ n
+    a = r + lambda_ * np.diag(np.diag(r)) + EPSILON * np.trace(r) / k * np.eye(k)
+    w = np.linalg.solve(a, np.ones(k))
+    return index, w / w.sum()
 
 
-def full(chosen, w, count):
-    column = np.zeros(count)
-    column[chosen] = w
-    return column
+def mapped(x, landmarks, images, k, lambda_):
+    """Eqs. (34) and (36) for the columns of x, and the sum of their squared residuals."""
+    result, residual = np.empty((images.shape[1], x.shape[1])), 0
+    for n, column in enumerate(x.T):
+        index, w = weights(column, landmarks, k, lambda_)
+        result[:, n] = images[index].T @ w
+        residual += ((column - landmarks[index].T @ w) ** 2).sum()
+    return result, residual
 
 
-def objective(x, d, w, lam, mu):
-    value = sum(sample_value(x[:, i], d, w[:, i], lam, np.zeros(len(w)))
-                for i in range(x.shape[1]))
-    return (value + mu * sum(np.linalg.norm(row) for row in w)) / x.shape[1]
+def write_case(path, seed, na, nt, landmarks, k, lambda_, dimensions):
+    rng = np.random.default_rng(seed)
+    d = max(dimensions)
+    columns = np.concatenate(list(stacked(channels(rng, 60, na, nt)).swapaxes(1, 2)))
+    _, _, basis = np.linalg.svd(columns, full_matrices=False)
+    chosen = columns[rng.permutation(len(columns))[:2 * landmarks]].astype(np.float32)
+    pairs = [chosen[:landmarks], chosen[landmarks:]]
+    embeddings = [(p @ basis[:d].T).astype(np.float32) for p in pairs]
+    lambda_ = float(np.float32(lambda_))
+    h = np.stack([x.ravel() for x in stacked(channels(rng, 6, na, nt))]).astype(np.float32)
+    matrices = h.astype(float).reshape(-1, 2 * na, nt)
+    with h5py.File(path, "w", libver="earliest") as file:
+        file.attrs.update({"format": "gr-csifeedback model", "format_version": 1,
+                           "codec": "mlcf", "domain": "H", "model_id": 4660, "nc": na, "na": na,
+                           "nt": nt, "precursor": 0, "align": 0, "code_size": d * nt})
 
+        def array(name, values):
+            file.create_dataset(name, data=np.asarray(values, np.float32), track_times=False)
 
-def iterate(x, d, w, support, k, lam, mu):
-    """One iteration: new d, w and support."""
-    count, n = w.shape
-    mu_g = np.array([mu / (2 * max(1e-6, np.linalg.norm(row))) for row in w])
-    d = d.copy()
-    for j in range(count):
-        row = w[j]
-        if not np.any(row):
-            continue
-        e = x - d @ w + np.outer(d[:, j], row)
-        d[:, j] = (e @ row + lam * x @ row**2) / ((1 + lam) * row @ row)
-    new_w, new_support = np.zeros_like(w), []
-    for i in range(n):
-        options = []
-        chosen = nearest(x[:, i], d, k)
-        options.append((full(chosen, weights(x[:, i], d, chosen, lam, mu_g), count), chosen))
-        if chosen != support[i]:
-            former = support[i]
-            options.append((full(former, weights(x[:, i], d, former, lam, mu_g), count), former))
-        options.append((w[:, i], support[i]))
-        values = [sample_value(x[:, i], d, option[0], lam, mu_g) for option in options]
-        new_w[:, i], chosen = options[int(np.argmin(values))]
-        new_support.append(chosen)
-    return d, new_w, new_support
+        array("encoder/D_H", pairs[0])
+        array("encoder/D_L", embeddings[0])
+        array("decoder/dimensions", dimensions)
+        for size in dimensions:
+            array(f"decoder/D_L_{size}", embeddings[1][:, :size])
+            array(f"decoder/D_H_{size}", pairs[1])
+        for group in "encoder", "decoder":
+            array(group + "/neighbours", [k])
+            array(group + "/lambda", [lambda_])
+
+        def double(x):
+            return x.astype(float)
+
+        encoded = [mapped(x, double(pairs[0]), double(embeddings[0]), k, lambda_)
+                   for x in matrices]
+        s = np.stack([y.ravel() for y, _ in encoded])
+        array("quantizer/std", s.std(axis=0) + 0.1)
+        array("quantizer/global_8", np.linspace(-4, 4, 256))
+        array("oracle/h", h)
+        array("oracle/s", s)
+        array("oracle/mismatch", [r / (x ** 2).sum() for (_, r), x in zip(encoded, matrices)])
+        code = (s + 0.1 * rng.standard_normal(s.shape)).astype(np.float32)
+        array("oracle/code", code)
+        lengths = sorted({1, dimensions[0] * nt - 1, dimensions[-1] * nt} |
+                         {size * nt for size in dimensions})
+        array("oracle/m", lengths)
+        for m in lengths:
+            size = max([x for x in dimensions if x * nt <= m], default=dimensions[0])
+            values = np.zeros((len(code), size * nt))
+            values[:, :min(m, size * nt)] = code[:, :min(m, size * nt)]
+            x = [mapped(v.reshape(size, nt), double(embeddings[1][:, :size]), double(pairs[1]),
+                        k, lambda_)[0].ravel() for v in values]
+            array(f"oracle/x_{m}", x)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file")
-    args = parser.parse_args()
-    with h5py.File(args.file, "w", libver="earliest") as file:
-        file.attrs["format"] = "gr-csifeedback model"
-        file.attrs["format_version"] = 1
-        file.attrs["codec"] = "oracle"
-        for name in ("nc", "na", "nt", "precursor", "model_id"):
-            file.attrs[name] = 1 if name != "precursor" else 0
-        for number, (name, case) in enumerate(CASES.items()):
-            n, dim, count, k, lam, mu, iterations = case
-            lam, mu = float(np.float32(lam)), float(np.float32(mu))
-            rng = np.random.default_rng(number)
-            # A bent surface, with a little noise.
-            u = rng.uniform(-1, 1, (2, n))
-            x = rng.standard_normal((dim, 5)) @ np.stack([*u, *u**2, u[0] * u[1]])
-            x = (x + 0.05 * rng.standard_normal((dim, n))).astype(np.float32).astype(float)
-            d = x[:, rng.permutation(n)[:count]].copy()
-            support = [nearest(x[:, i], d, k) for i in range(n)]
-            w = np.stack([full(s, weights(x[:, i], d, s, lam, np.zeros(count)), count)
-                          for i, s in enumerate(support)], axis=1)
-            w = w.astype(np.float32).astype(float)
-            arrays = {"samples": x.T, "parameters": [k, lam, mu], "landmarks_0": d.T,
-                      "index_0": support,
-                      "weight_0": [w[s, i] for i, s in enumerate(support)]}
-            values = [objective(x, d, w, lam, mu)]
-            for _ in range(iterations):
-                d, w, support = iterate(x, d, w, support, k, lam, mu)
-                values.append(objective(x, d, w, lam, mu))
-            y = np.cos(3 * u[0]) + u[1]
-            y = np.stack([y, u[0]]).astype(np.float32).astype(float)
-            a = w @ w.T
-            a += 1e-10 * np.mean(np.diag(a)) * np.eye(count)
-            arrays.update(objective=values, landmarks=d.T, y=y.T,
-                          images=(y @ w.T @ np.linalg.inv(a)).T)
-            for key, array in arrays.items():
-                file[f"{name}/{key}"] = np.asarray(array, np.float32)
+    parser.add_argument("directory")
+    directory = parser.parse_args().directory
+    for seed, (name, case) in enumerate(CASES.items()):
+        write_case(os.path.join(directory, f"mlcf_{name}.h5"), seed, **case)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-"""Codecs of whole matrices: trained, evaluated beside codecs of Ha, and run as a flowgraph."""
+"""Codecs of whole matrices: KLTs and MLCF, trained, evaluated beside codecs of Ha, and run as a
+flowgraph."""
 
 import csv
 import json
@@ -15,9 +16,11 @@ import unittest
 import h5py
 import numpy as np
 from gnuradio import csifeedback
-from gnuradio.csifeedback import evaluation
+from gnuradio.csifeedback import channels, evaluation
 from gnuradio.csifeedback.dataset import Dataset
+from gnuradio.csifeedback.model import Model
 from gnuradio.csifeedback.simulation import Loopback
+from gnuradio.csifeedback.training import quantizers
 
 APPS = os.environ["CSIFEEDBACK_APPS"]
 NC, NT, NA = 24, 8, 12
@@ -291,6 +294,124 @@ class Domain(unittest.TestCase):
         self.refuse("snr_db is 110", *common, "--spectral-efficiency", 2, "--se-snr", 0, 120, 10)
         with h5py.File(self.path("klt-cells"), "r") as file:
             self.assertEqual(file.attrs["domain"], "H")
+
+
+class Mlcf(unittest.TestCase):
+    """A model whose landmarks are columns of a training set, with their principal components."""
+
+    L, K, LAMBDA = 150, 12, 1e-3
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.TemporaryDirectory()
+        channel = csifeedback.cdl_channel("B", nc=NC, nt=NT, spacing_hz=360e3)
+        cls.train = csifeedback.generate_channels(channel, 0, 100)[0]
+        cls.test = csifeedback.generate_channels(channel, 10**6, 40)[0]
+        x = cls.columns(cls.train)[0]
+        u = np.linalg.svd(x, full_matrices=False)[0]
+        landmarks = x[:, np.random.default_rng(1).permutation(x.shape[1])[:cls.L]].T
+        cls.pairs = {d: (landmarks @ u[:, :d], landmarks) for d in (4, 8)}
+        arrays = {"encoder/D_H": landmarks, "encoder/D_L": cls.pairs[8][0],
+                  "decoder/dimensions": np.array([4, 8])}
+        for half in ("encoder", "decoder"):
+            arrays[half + "/neighbours"] = np.array([cls.K])
+            arrays[half + "/lambda"] = np.array([cls.LAMBDA])
+        for d, pair in cls.pairs.items():
+            arrays[f"decoder/D_L_{d}"], arrays[f"decoder/D_H_{d}"] = pair
+        tables = quantizers.for_antennas(quantizers.fit((u[:, :8].T @ x).T, 3), NT)
+        arrays.update({f"quantizer/{name}": table for name, table in tables.items()})
+        cls.path = os.path.join(cls.directory.name, "mlcf.h5")
+        Model({"codec": "mlcf", "domain": "H", "code_size": 8 * NT, "nc": NC, "na": NC, "nt": NT,
+               "precursor": 0, "align": 1, "channel": "cdl-b",
+               "parameters": channel.parameters()}, arrays).write(cls.path)
+        cls.codec = evaluation.Codec(cls.path)
+        cls.evaluator = evaluation.Evaluator(None, None, NC, 0, h=cls.test)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.directory.cleanup()
+
+    @staticmethod
+    def columns(h):
+        """Columns of normalized matrices, (2 NC, n NT), and their gains."""
+        gain = np.sqrt(np.mean(np.abs(h) ** 2, axis=(1, 2), keepdims=True))
+        x = np.concatenate([(h / gain).real, (h / gain).imag], axis=1).astype(float)
+        return x.swapaxes(0, 1).reshape(2 * NC, -1), gain
+
+    def map(self, x, pair):
+        """Columns x by their nearest landmarks pair[0], to what pair[1] has of these."""
+        y = np.empty((pair[1].shape[1], x.shape[1]))
+        for i, one in enumerate(x.T):
+            difference = one - pair[0]
+            nearest = np.argsort(np.sum(difference ** 2, axis=1))[:self.K]
+            r = difference[nearest] @ difference[nearest].T
+            a = r + self.LAMBDA * np.diag(np.diag(r)) + 1e-6 * np.mean(np.diag(r)) * np.eye(self.K)
+            w = np.linalg.solve(a, np.ones(self.K))
+            y[:, i] = pair[1][nearest].T @ w / np.sum(w)
+        return y
+
+    def test_evaluation(self):
+        """The errors of eqs. (22) and (33) in double precision."""
+        self.assertEqual(self.codec.label, "MLCF")
+        self.assertFalse(self.codec.iterative)
+        x, gain = self.columns(self.test)
+        s = self.map(x, (self.pairs[8][1], self.pairs[8][0]))
+        for d in (4, 8):
+            row = self.evaluator.run(self.codec, d * NT)
+            y = self.map(s[:d], self.pairs[d]).reshape(2 * NC, -1, NT).swapaxes(0, 1)
+            estimate = (y[:, :NC] + 1j * y[:, NC:]) * gain
+            self.assertAlmostEqual(row["nmse_db"], nmse_db(self.test, estimate), delta=0.02)
+            self.assertLess(row["nmse_db"], -3)
+
+    def test_flowgraph_agrees_with_evaluation(self):
+        channel = channels.model_channel(self.codec.model)
+        for d, bits in ((4, 4), (8, 6)):
+            size = d * NT
+            expected = self.evaluator.run(self.codec, size, "lloyd-max", bits)
+            flowgraph = Loopback(channel, self.codec.encoder(size), self.codec.decoder(size),
+                                 evaluation.make_quantizer(self.codec.model, "lloyd-max", size,
+                                                           bits),
+                                 len(self.test), NC, 0, 10**6, domain="H")
+            flowgraph.run_to_end()
+            figures = flowgraph.figures()
+            self.assertEqual(figures["matched"], len(self.test))
+            self.assertAlmostEqual(figures["nmse_db"], expected["nmse_db"], delta=0.01)
+            self.assertAlmostEqual(figures["rho"], expected["rho"], places=4)
+            # With a byte for the encoder's mismatch.
+            self.assertEqual(figures["bits_per_csi"], expected["frame_bits"])
+            self.assertEqual(expected["frame_bits"], size * bits + 144)
+
+    def test_programs(self):
+        row = json.loads(Domain.succeed("eval", "--codec", self.path, "--samples", 30, "--ratios",
+                                        "1/6", "1/12", "--spectral-efficiency", 2,
+                                        "--json").stdout)[1]
+        self.assertEqual((row["codec"], row["code_size"]), ("MLCF", 4 * NT))
+        figures = json.loads(Domain.succeed("sim", "--codec", self.path, "--samples", 30, "--ratio",
+                                            "1/12", "--bits", 10, "--json").stdout)
+        self.assertAlmostEqual(figures["nmse_db"], row["nmse_db"], delta=0.1)
+        Domain.succeed("bench", "--codec", self.path, "--ratio", "1/12", "--repeats", 1,
+                       "--batch", 2)
+        done = call("eval", "--codec", self.path, "--samples", 3, "--ratios", "1/64")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("multiple of nt", done.stderr)
+        done = call("eval", "--codec", self.path + ":mlcf,iterations=3", "--samples", 3,
+                    "--ratios", "1/12")
+        self.assertIn("mlcf has no such option", done.stderr)
+
+    def test_complexity(self):
+        k, length, values = self.K, self.L, 2 * NC
+        for m, d in ((8 * NT, 8), (7 * NT, 4), (NT, 4)):
+            parts = evaluation.complexity(self.codec, m)
+            solve = k ** 3 // 6 + k * k
+            self.assertEqual(parts["encoder_neighbours"], NT * length * values)
+            self.assertEqual(parts["encoder"],
+                             NT * (length * values + k * values + solve + k * (values + 8)))
+            self.assertEqual(parts["neighbours"], NT * length * d)
+            self.assertEqual(parts["cholesky"], NT * solve)
+            self.assertEqual(parts["decoder"], NT * (length * d + k * d + solve + k * values))
+        text = Domain.succeed("eval", "--codec", self.path, "--codec", "cost2100-indoor-klt",
+                              "--ratios", "1/16", "--complexity").stdout
+        self.assertIn("encoder neighbours, MMAC", text)
 
 
 if __name__ == "__main__":

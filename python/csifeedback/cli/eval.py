@@ -256,10 +256,12 @@ def main(argv):
         if args.json:
             print_json(rows)
         else:
-            parts = [k for k in rows[0] if k not in ("codec", "ratio", "code_size")]
+            # Those that some codec has, in the order in which they come; the sum is the last.
+            parts = list(dict.fromkeys(k for r in rows for k in r if r[k] and k not in (
+                "codec", "ratio", "code_size", "decoder"))) + ["decoder"]
             print(format_table(
                 ["codec", "ratio", "M", *(f"{p.replace('_', ' ')}, MMAC" for p in parts)],
-                [[r["codec"], r["ratio"], r["code_size"], *(f"{r[p] / 1e6:.3f}" for p in parts)]
+                [[r["codec"], r["ratio"], r["code_size"], *(f"{r.get(p, 0) / 1e6:.3f}" for p in parts)]
                  for r in rows]))
         return 0
     for path in filter(None, (args.csv, args.plot)):

@@ -63,7 +63,10 @@ def measure(path, names, test):
     for name in names:
         codec = Codec(f"{path}:{name}")
         longest = codec.encoder(0).code_size()
-        sizes = [m for m in (codec.code_size(r) for r in RATIOS) if codec.smallest <= m <= longest]
+        # Of MLCF whole dimensions only.
+        step = codec.model.nt if codec.model.codec == "mlcf" else 1
+        sizes = [m for m in (codec.code_size(r) for r in RATIOS)
+                 if codec.smallest <= m <= longest and m % step == 0]
         figures += [{**evaluator.run(codec, m), "decoder": name} for m in sizes]
     return figures
 
