@@ -44,10 +44,13 @@ class csi_monitor(gr.sync_block):
 
     na, nt: rows (delays) and columns (angles) of Ha, >= 1. span_db: range of the colours below
     the strongest true value, > 0. history: frames of the plot of the error, 2 to 10000.
-    update_time: seconds between two pictures, > 0.
+    update_time: seconds between two pictures, > 0. domain: "Ha", or "H" for whole matrices, with
+    subcarriers as rows and antennas as columns; the labels follow it.
     """
 
-    def __init__(self, na, nt, span_db=40, history=500, update_time=0.1):
+    def __init__(self, na, nt, span_db=40, history=500, update_time=0.1, domain="Ha"):
+        if domain not in ("Ha", "H"):
+            raise ValueError(f"csi_monitor: domain is {domain}, allowed is Ha or H")
         for name, value, low, high in (("na", na, 1, 65536), ("nt", nt, 1, 1024),
                                        ("history", history, 2, 10000)):
             if not low <= value <= high:
@@ -67,7 +70,7 @@ class csi_monitor(gr.sync_block):
         self._age_key = pmt.intern("age")
         self.message_port_register_in(pmt.intern("pdus"))
         self.set_msg_handler(pmt.intern("pdus"), self._handle)
-        self._widget = _Widget(self, span_db, history, update_time)
+        self._widget = _Widget(self, span_db, history, update_time, domain)
 
     def qwidget(self):
         """The widget, to put into a layout."""
@@ -125,9 +128,11 @@ class csi_monitor(gr.sync_block):
 class _Widget(QtWidgets.QWidget):
     """Draws what the block has; lives in the GUI's thread."""
 
-    def __init__(self, block, span_db, history, update_time):
+    def __init__(self, block, span_db, history, update_time, domain):
         super().__init__()
         self._block, self._span_db, self._history = block, span_db, history
+        self._name = domain
+        self._row, self._column = ("delay", "angle") if domain == "Ha" else ("subcarrier", "antenna")
         self.setMinimumSize(640, 480)
         self._timer = QtCore.QTimer(self)
         self._timer.timeout.connect(self.update)
@@ -143,7 +148,7 @@ class _Widget(QtWidgets.QWidget):
         height = int(0.62 * self.height()) - 3 * line
         left = QtCore.QRect(gap, 2 * line, width, height)
         right = left.translated(width + gap, 0)
-        titles = ["true |Ha|", "|Ha| at the base station"]
+        titles = [f"true |{self._name}|", f"|{self._name}| at the base station"]
         if shown:
             frame, h, h_hat, age = shown
             peak = np.abs(h).max()
@@ -154,12 +159,13 @@ class _Widget(QtWidgets.QWidget):
         for rect, title in zip((left, right), titles):
             painter.drawText(rect.left(), line, title)
             painter.drawRect(rect)
-            painter.drawText(rect.left(), rect.bottom() + int(1.2 * line), "angle \u2192")
+            painter.drawText(rect.left(), rect.bottom() + int(1.2 * line),
+                             f"{self._column} \u2192")
         painter.save()
         painter.translate(left.left() - line // 2, left.top() + height)
         painter.rotate(-90)
-        painter.drawText(height - painter.fontMetrics().horizontalAdvance("\u2190 delay"), 0,
-                         "\u2190 delay")
+        rows = f"\u2190 {self._row}"
+        painter.drawText(height - painter.fontMetrics().horizontalAdvance(rows), 0, rows)
         painter.restore()
         self._draw_scale(painter, QtCore.QRect(right.right() + gap // 2, right.top(), bar, height))
         top = left.bottom() + 3 * line

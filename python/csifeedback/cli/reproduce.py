@@ -25,12 +25,16 @@ from . import dataset as dataset_program
 from . import train as train_program
 from .common import Progress, format_table, print_json, whole_file
 
-#: Table II: dimensions d of a column -> NMSE in dB, rho
+#: Table II: dimensions d of a column -> NMSE in dB, rho, parameters, MFLOP
 PAPER_TABLE_2 = {
-    "CLNet": {6: (-16.76, 0.9905), 12: (-19.97, 0.9960), 24: (-21.89, 0.9977)},
-    "NR-CsiNet": {6: (-19.97, 0.9960), 12: (-21.45, 0.9974), 24: (-21.49, 0.9974)},
-    "FISTA-Net": {6: (-22.88, 0.9981), 12: (-23.16, 0.9985), 24: (-23.26, 0.9985)},
-    "MLCF": {6: (-23.74, 0.9982), 12: (-25.06, 0.9986), 24: (-30.40, 0.9996)},
+    "CLNet": {6: (-16.76, 0.9905, 593798, 2.332), 12: (-19.97, 0.9960, 1184000, 2.922),
+              24: (-21.89, 0.9977, 2364000, 4.102)},
+    "NR-CsiNet": {6: (-19.97, 0.9960, 593336, 3.279), 12: (-21.45, 0.9974, 1183000, 3.869),
+                  24: (-21.49, 0.9974, 2363000, 5.049)},
+    "FISTA-Net": {6: (-22.88, 0.9981, 331672, 26.428), 12: (-23.16, 0.9985, 626576, 27.018),
+                  24: (-23.26, 0.9985, 1216000, 28.198)},
+    "MLCF": {6: (-23.74, 0.9982, 81600, 23.706), 12: (-25.06, 0.9986, 86400, 24.762),
+             24: (-30.40, 0.9996, 96000, 26.874)},
 }
 
 #: Table I
@@ -78,17 +82,17 @@ class Bench:
         if split == "between":
             both = self.dataset(f"track-{nt}-{2 * slots}", 2 * slots, "--slots-per-drop",
                                 2 * slots, *tail)
-            return tuple(self.slots(both, first, f"{part}-{name}")
+            return tuple(self.slots(both, slice(first, None, 2), f"{part}-{name}")
                          for first, part in ((0, "even"), (1, "odd")))
         return (self.dataset(f"track-{name}", slots, "--slots-per-drop", slots, *tail),
                 self.dataset(f"test-{nt}", self.samples, "--first", 10**6, *tail))
 
-    def slots(self, path, first, name):
-        """Every second matrix of a data set, as one of its own."""
+    def slots(self, path, which, name):
+        """Some matrices of a data set, as one of its own."""
         new = self.path(name + ".h5")
         if not os.path.exists(new):
             with Dataset(path) as data:
-                h = data.read(0, len(data))[first::2]
+                h = data.read(0, len(data))[which]
                 attributes = {k: getattr(data, k) for k in ("nc", "na", "nt", "precursor", "align",
                                                             "spacing_hz", "sample_interval_s")}
                 attributes.update(align=int(data.align), domain="H", channel=data.channel, parameters=data.parameters)
@@ -124,12 +128,29 @@ def figures(test, path, d, **options):
             **({"se": row["se"], "se_snr_db": row["se_snr_db"]} if "se" in row else {})}
 
 
+def cost(path, d):
+    """Floats of a model that UE and BS need for d values a column, and MFLOP of both, two for each
+    multiply-add."""
+    codec = evaluation.Codec(path)
+    model = codec.model
+    if model.codec == "mlcf":
+        rows = len(model.read("encoder/D_H")) + len(model.read(f"decoder/D_H_{d}"))
+        parameters = rows * (2 * model.na + d)
+    elif model.codec == "klt-columns":
+        parameters = d * 2 * model.na
+    else:
+        parameters = d * model.nt * model.na * model.nt
+    parts = evaluation.complexity(codec, d * model.nt)
+    return {"parameters": parameters, "mflop": 2e-6 * (parts["encoder"] + parts["decoder"])}
+
+
 LINEAR = (("KLT of columns", "klt-columns"), ("KLT x DFT cells", "klt-cells"), ("KLT", "klt"))
 DIMENSIONS = (6, 12, 24)
 
 
 def table_2(bench, progress):
-    rows = [{"codec": f"{name} (paper)", "split": "not said", "d": d, "nmse_db": v[0], "rho": v[1]}
+    rows = [{"codec": f"{name} (paper)", "split": "not said", "d": d, "nmse_db": v[0], "rho": v[1],
+             "parameters": v[2], "mflop": v[3]}
             for name, of_d in PAPER_TABLE_2.items() for d, v in of_d.items()]
     splits = ("new", "between", "rotated")
     for number, split in enumerate(splits):
@@ -140,7 +161,7 @@ def table_2(bench, progress):
                 ("MLCF, LLE", "mlcf", ("--embedding", "lle", "--embedding-neighbours", 100)),
                 *((name, codec, ("--code-size", 24 * 32)) for name, codec in LINEAR)):
             path = bench.model(codec, history, *options)
-            rows += [{"codec": name, "split": split, **figures(test, path, d)}
+            rows += [{"codec": name, "split": split, **figures(test, path, d), **cost(path, d)}
                      for d in DIMENSIONS]
         progress(number + 1, len(splits))
     return rows
@@ -238,6 +259,33 @@ def figure_7(bench, progress):
     return rows
 
 
+def picture(bench, progress):
+    """The embedding and its landmarks, and errors along a track that begins as the history."""
+    slots = 125
+    track = bench.dataset(f"track-32-{4 * slots}", 4 * slots, "--slots-per-drop", 4 * slots)
+    history = bench.slots(track, slice(slots), f"start-32-{slots}")
+    rows = []
+    test = evaluator(track)
+    size = ("--code-size", 6 * 32)
+    models = [("MLCF", bench.model("mlcf", history, "--dimensions", 6)),
+              *((name, bench.model(codec, history, *size)) for name, codec in LINEAR)]
+    for number, (name, path) in enumerate(models):
+        codec = evaluation.Codec(path)
+        m = min(6 * 32, codec.encoder(0).code_size())
+        truth = test.h if codec.model.domain == "H" else test.ha
+        s, gain_db = codec.encoder(m).encode(truth)
+        error = core.squared_error_ratio(truth, codec.decoder(m).decode(s, gain_db))
+        rows += [{"codec": name, "slot": t, "error_db": evaluation.to_db(e)}
+                 for t, e in enumerate(error)]
+        if name == "MLCF":
+            y = s[:slots].reshape(slots, 6, 32)[:, :2].transpose(0, 2, 1).reshape(-1, 2)
+            rows += [{"codec": "embedding", "y1": a, "y2": b} for a, b in y.tolist()]
+            rows += [{"codec": "landmarks", "y1": a, "y2": b}
+                     for a, b in codec.model.read("encoder/D_L")[:, :2].tolist()]
+        progress(number + 1, len(models))
+    return rows
+
+
 #: channels with independent drops, on the same grid or with 20 MHz
 DROPS = {
     "cdl-a-random": (*CHANNEL, *ROTATED, "--delay-spread-s", 30e-9, "--delay-spread-max-s", 300e-9),
@@ -281,6 +329,9 @@ EXPERIMENTS = {
                       "nmse_db", ("codec",), "MLCF ahead of the networks at every SNR"),
     "mlcf-figure-7": (figure_7, "Fig. 7: spectral efficiency, eigen zero-forcing, d = 6, 4 bits",
                       "snr_db", "se", ("codec",), "MLCF close to perfect CSI"),
+    "mlcf-picture": (picture, "The embedding in 2-D with its landmarks, and errors along a track of "
+                     "which the first quarter is the history, d = 6", "slot", "error_db",
+                     ("codec",), "-"),
     "patches": (patches, "Beyond the paper: patches with coordinates of their own (local KLT), "
                 "20000 drops", "d", "nmse_db", ("codec", "channel"), "-"),
 }
@@ -304,34 +355,69 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
+def label(key, value):
+    """Of a line or a panel."""
+    return f"{key} {value}" if key in ("d", "nt", "pair") else str(value)
+
+
+def draw_lines(axis, rows, experiment, keys):
+    """A line for each combination of keys."""
+    _, _, x, y, _, _ = EXPERIMENTS[experiment]
+    lines = {}
+    for row in rows:
+        if row[x] or x != "bits":
+            lines.setdefault(", ".join(label(k, row[k]) for k in keys), []).append(row)
+    for number, (name, line) in enumerate(lines.items()):
+        axis.plot([r[x] for r in line], [r[y] for r in line], label=name, linewidth=1,
+                  marker="os^Dvx*P"[number % 8] if len(line) < 100 else None, markersize=4,
+                  linestyle=":" if "paper" in name else "-")
+    axis.set_xlabel({"d": "values a column, d", "columns": "columns of the history, N",
+                     "k": "neighbours, k", "bits": "bits a value", "snr_db": "SNR in dB",
+                     "slot": "slot of 1 ms"}.get(x, x))
+    axis.set_ylabel({"nmse_db": "NMSE in dB", "se": "bit/s/Hz",
+                     "error_db": "squared error in dB"}.get(y, y))
+    if y == "objective":
+        axis.set_yscale("log")
+    if y.endswith("_db"):
+        # The KLT of whole matrices knows those of its history exactly.
+        axis.set_ylim(bottom=max(-60, axis.get_ylim()[0]))
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=7)
+
+
 def draw(path, rows, experiment):
+    """The rows as lines; a panel for each split, channel or quantizer; and clouds of points."""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    _, title, x, y, keys, _ = EXPERIMENTS[experiment]
-    lines = {}
+    _, title, x, _, keys, _ = EXPERIMENTS[experiment]
+    clouds, panels = {}, {}
+    by = keys[-1] if keys[-1] in ("split", "channel", "quantizer") else None
     for row in rows:
-        lines.setdefault(", ".join(f"{k} {row[k]}" if k in ("d", "nt", "pair") else str(row[k])
-                                   for k in keys), []).append(row)
-    figure, axis = plt.subplots(figsize=(7, 4.6), constrained_layout=True)
-    for number, (name, line) in enumerate(lines.items()):
-        line = [r for r in line if r[x] or x != "bits"]
-        if not line:
-            continue
-        axis.plot([r[x] for r in line], [r[y] for r in line], label=name, linewidth=1,
-                  marker="os^Dvx*P"[number % 8], markersize=4,
-                  linestyle=":" if "paper" in name else "-")
-    axis.set_xlabel({"d": "values a column, d", "columns": "columns of the history, N",
-                     "k": "neighbours, k", "bits": "bits a value", "snr_db": "SNR in dB"}.get(x, x))
-    axis.set_ylabel({"nmse_db": "NMSE in dB", "se": "bit/s/Hz"}.get(y, y))
-    if y == "objective":
-        axis.set_yscale("log")
-    axis.set_title(title, fontsize=10)
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=7)
+        if "y1" in row:
+            clouds.setdefault(row["codec"], []).append((row["y1"], row["y2"]))
+        elif "paper" not in row.get("codec", "") and row.get(by) != "none":
+            panels.setdefault(row.get(by), []).append(row)
+    for row in rows:
+        if "paper" in row.get("codec", ""):
+            for panel in panels.values():
+                panel.append(row)
+    count = len(panels) + bool(clouds)
+    figure, axes = plt.subplots(1, count, figsize=(3 + 4 * count, 4.6), squeeze=False,
+                                constrained_layout=True)
+    for (name, cloud), style in zip(clouds.items(), ({"s": 2, "alpha": 0.4}, {"s": 12})):
+        axes[0, 0].scatter(*np.transpose(cloud), label=name, **style)
+        axes[0, 0].set_xlabel("y1")
+        axes[0, 0].set_ylabel("y2")
+        axes[0, 0].legend(fontsize=8)
+    for axis, (name, panel) in zip(axes[0, bool(clouds):], panels.items()):
+        draw_lines(axis, panel, experiment, [k for k in keys if k != by])
+        if name:
+            axis.set_title(name, fontsize=9)
+    figure.suptitle(title, fontsize=10)
     with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+        figure.savefig(temporary, dpi=110)
     plt.close(figure)
 
 
@@ -352,8 +438,13 @@ def main(argv):
             print(f"channel: CDL-A, 300 ns, 48 resource blocks, {args.element} BS elements\n"
                   f"the paper: {claim}")
         print()
+        if args.experiment == "mlcf-picture":
+            rows_shown = [r for r in rows if r.get("slot", 1) % 50 == 0]
+        else:
+            rows_shown = rows
         print(format_table(names, [[f"{row[n]:.4g}" if isinstance(row.get(n), float)
-                                    else row.get(n, "-") for n in names] for row in rows]))
+                                    else row.get(n, "-") for n in names]
+                                   for row in rows_shown]))
     sys.stdout.flush()
     base = bench.path(args.experiment)
     with whole_file(base + ".csv") as temporary, open(temporary, "w", newline="") as file:
