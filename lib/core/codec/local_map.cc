@@ -38,6 +38,10 @@ local_map local_map::load(const char* where,
     const size_t count = landmarks.shape[0];
     const float_array images = model.read(group + "/" + to, { count, image_dim });
     check_range<size_t>(where, "number of landmarks", count, 1, most_landmarks);
+    // So that no sum overflows.
+    for (const float_array* values : { &landmarks, &images })
+        for (const float x : values->data)
+            check_range(where, "a value of the landmarks", x, -1e30f, 1e30f);
     const float k = model.read(group + "/neighbours", { 1 }).data[0],
                 lambda = model.read(group + "/lambda", { 1 }).data[0];
     if (!(k >= 1 && k <= count && k == std::floor(k)))

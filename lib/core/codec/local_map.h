@@ -44,6 +44,8 @@ public:
                           size_t image_dim);
 
     size_t dim() const { return d_weights.dim(); }
+    //! Bytes of the distances between landmarks.
+    size_t bytes() const { return 4 * size_t(d_weights.count()) * d_weights.count(); }
     size_t image_dim() const { return d_image_dim; }
 
     /*!

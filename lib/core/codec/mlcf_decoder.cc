@@ -17,6 +17,8 @@ namespace csifeedback {
 
 namespace {
 
+constexpr size_t most_bytes = size_t(1) << 30;
+
 class mlcf_decoder_impl : public mlcf_decoder
 {
 public:
@@ -25,6 +27,7 @@ public:
     {
         const char* where = "mlcf_decoder";
         float before = 0;
+        size_t bytes = 0;
         for (const float d : model.read("decoder/dimensions", { 0 }).data) {
             if (!(d > before && d * d_nt <= 65535 && d == std::floor(d)))
                 throw_bad(where,
@@ -42,6 +45,9 @@ public:
                                              "D_H_" + name,
                                              2 * size_t(d_na)));
             d_maps.back().columns(d_nt);
+            bytes += d_maps.back().bytes();
+            if (bytes > most_bytes)
+                throw_bad(where, "memory of the landmarks' distances", bytes, "1 GiB");
         }
         // The UE may send more values than there is a pair for.
         size_t most = d_maps.back().dim() * d_nt;
