@@ -381,7 +381,8 @@ TEST(MlcfLearner, LandmarksWithoutWeightsStayAndAreLeftOut)
     MatrixXd w = MatrixXd::Zero(12, 100);
     for (int i = 0; i < 100; i++)
         for (int p = 0; p < k; p++)
-            w(after.index[i * k + p], i) += after.weight[i * k + p];
+            if (after.index[i * k + p] != 4 && after.index[i * k + p] != 7)
+                w(after.index[i * k + p], i) += after.weight[i * k + p];
     const MatrixXd solution = w.transpose().colPivHouseholderQr().solve(rows(x, dim));
     const MatrixXd found = rows(images, dim);
     for (int j = 0, place = 0; j < 12; j++)
@@ -515,9 +516,9 @@ TEST(MlcfEmbedding, LtsaIsTheEigenproblem)
 TEST(MlcfEmbedding, LtsaUnrollsARoll)
 {
     // Both coordinates of the plane are linear functions of the embedding.
-    const int n = 800;
+    const int n = 1500;
     const auto x = roll(n);
-    const MatrixXd y = rows(ltsa_embedding(x, 3, 2, 12, 2).y, 2);
+    const MatrixXd y = rows(ltsa_embedding(x, 3, 2, 16, 2).y, 2);
     MatrixXd plane(n, 2), features(n, 3);
     for (int i = 0; i < n; i++) {
         const double t = std::hypot(x[3 * i], x[3 * i + 2]);
@@ -528,7 +529,7 @@ TEST(MlcfEmbedding, LtsaUnrollsARoll)
     plane.rowwise() -= plane.colwise().mean().eval();
     const MatrixXd rest = plane - features * features.colPivHouseholderQr().solve(plane);
     for (int c = 0; c < 2; c++)
-        EXPECT_LT(rest.col(c).norm(), 0.1 * plane.col(c).norm()) << c;
+        EXPECT_LT(rest.col(c).norm(), 0.03 * plane.col(c).norm()) << c;
 }
 
 TEST(MlcfEmbedding, BadParametersAndAlikeSamples)

@@ -82,7 +82,8 @@ public:
     virtual int neighbours() const = 0;
 
     /*!
-     * \brief The landmarks, L' x dim floats, without those that no sample has a weight for.
+     * \brief The landmarks, L' x dim floats, without those that samples have no weights for
+     * (||w_j*|| up to 1e-3 of the root mean square of all).
      *
      * Those have no counterpart in the other space. L' may be less than k.
      */
