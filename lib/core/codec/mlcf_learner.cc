@@ -37,8 +37,8 @@ constexpr int block_values = 16;
 // weights may get some again.
 constexpr double shortest_row = 1e-6;
 
-// Part of the rows' root mean square below which a landmark has no use, and no weights that
-// its image could be told from.
+// Part of the rows' root mean square below which a landmark has no use, and no weights
+// that its image could be told from.
 constexpr double least_row = 1e-3;
 
 // A sum of block_values values each, in registers.
@@ -109,7 +109,9 @@ public:
         for (int b = 0; b < blocks(); b++)
             Eigen::Map<float_matrix>(
                 d_columns.data() + size_t(b) * block_samples * dim, dim, size_of(b)) =
-                d_x.block(b * block_samples, 0, size_of(b), dim).transpose().cast<float>();
+                d_x.block(b * block_samples, 0, size_of(b), dim)
+                    .transpose()
+                    .cast<float>();
 
         d_state.landmarks.resize(size_t(landmarks) * dim);
         d_state.index.resize(size_t(d_n) * d_k);
@@ -211,9 +213,9 @@ public:
         if (llt.info() == Eigen::Success)
             solution = llt.solve(b);
         if (!solution.size() || !solution.allFinite())
-            throw std::runtime_error(
-                "mlcf_learner::fit: W W^T is singular: the samples are too much alike for " +
-                std::to_string(count) + " landmarks");
+            throw std::runtime_error("mlcf_learner::fit: W W^T is singular: the samples "
+                                     "are too much alike for " +
+                                     std::to_string(count) + " landmarks");
         std::vector<float> result(solution.size());
         Eigen::Map<float_matrix>(result.data(), count, dim) = solution.cast<float>();
         return result;
@@ -237,7 +239,8 @@ public:
         round_landmarks();
         update_gram();
         for_each_parallel(blocks(), d_threads, [&](size_t b, int t) {
-            for (int i = b * block_samples; i < int(b) * block_samples + size_of(b); i++) {
+            for (int i = b * block_samples; i < int(b) * block_samples + size_of(b);
+                 i++) {
                 const int32_t* index = d_state.index.data() + size_t(i) * d_k;
                 const float* weight = d_state.weight.data() + size_t(i) * d_k;
                 d_workers[t].products(i, index);
@@ -324,7 +327,7 @@ private:
         std::vector<float> x;
         std::vector<double> product;
         std::vector<int> product_of; // the sample that `product` is of
-        std::vector<int> mark; // by landmark: number of the last set that had it
+        std::vector<int> mark;       // by landmark: number of the last set that had it
         int marks = 0;
     };
 
@@ -375,9 +378,8 @@ private:
         for (const int i : order)
             if (int(chosen.size()) < d_count)
                 (different.insert(i).second ? chosen : repeated).push_back(i);
-        chosen.insert(chosen.end(),
-                      repeated.begin(),
-                      repeated.begin() + (d_count - chosen.size()));
+        chosen.insert(
+            chosen.end(), repeated.begin(), repeated.begin() + (d_count - chosen.size()));
         for (int j = 0; j < d_count; j++)
             std::copy_n(samples.begin() + size_t(chosen[j]) * d_dim,
                         d_dim,
@@ -405,8 +407,15 @@ private:
     // Eq. (19) for all landmarks.
     void update_landmarks()
     {
-        auto& [begin, at, sample, by_landmark, by_sample, index, filled, rank, a, t] =
-            d_buffers;
+        auto& begin = d_buffers.begin;
+        auto& at = d_buffers.at;
+        auto& sample = d_buffers.sample;
+        auto& by_landmark = d_buffers.by_landmark;
+        auto& by_sample = d_buffers.by_sample;
+        auto& index = d_buffers.index;
+        auto& filled = d_buffers.filled;
+        auto& rank = d_buffers.rank;
+        matrix &a = d_buffers.a, &t = d_buffers.t;
         begin.assign(d_count + 1, 0);
         for (const int32_t j : d_state.index)
             begin[j + 1]++;
@@ -487,8 +496,8 @@ private:
         });
     }
 
-    // Eq. (22) for all samples, in d_index and d_weight. first: there are no former weights;
-    // keep: samples may keep theirs.
+    // Eq. (22) for all samples, in d_index and d_weight. first: there are no former
+    // weights; keep: samples may keep theirs.
     void update_weights(const float* extra, bool first, bool keep)
     {
         for_each_parallel(blocks(), d_threads, [&](size_t b, int t) {
@@ -518,8 +527,12 @@ private:
             for (int c = 0; c < d_dim; c++)
                 for (int s = 0; s < count; s++)
                     w.x[size_t(c) * count + s] = x[size_t(c) * size + changed[s]];
-            w.solver.solve_given(
-                w.x.data(), count, extra, w.former.data(), w.former_weight.data(), nullptr);
+            w.solver.solve_given(w.x.data(),
+                                 count,
+                                 extra,
+                                 w.former.data(),
+                                 w.former_weight.data(),
+                                 nullptr);
         }
         for (int s = 0, next = 0; s < size; s++) {
             const int i = begin + s;
@@ -537,7 +550,8 @@ private:
                 std::copy_n(its, d_k, weight);
             };
             if (next < count && changed[next] == s) {
-                compare(w.former.data() + next * d_k, w.former_weight.data() + next * d_k);
+                compare(w.former.data() + next * d_k,
+                        w.former_weight.data() + next * d_k);
                 next++;
             }
             if (keep)
@@ -568,16 +582,16 @@ private:
     const int d_threads;
     int d_n = 0;
     int d_count = 0;
-    matrix d_x;                    // n x dim, and zeros up to whole blocks of values
-    Eigen::VectorXd d_power;       // ||x_i||^2
-    std::vector<float> d_columns;  // for each block of samples dim x their number
+    matrix d_x;                   // n x dim, and zeros up to whole blocks of values
+    Eigen::VectorXd d_power;      // ||x_i||^2
+    std::vector<float> d_columns; // for each block of samples dim x their number
     state d_state;
-    std::vector<int32_t> d_index;  // the next ones of d_state
+    std::vector<int32_t> d_index; // the next ones of d_state
     std::vector<float> d_weight;
-    std::vector<float> d_rounded;  // the landmarks
-    matrix d_gram;                 // of the landmarks
-    std::vector<double> d_cost;    // each sample's part of (16), without the norms
-    std::vector<double> d_row;     // norms of the rows of W
+    std::vector<float> d_rounded; // the landmarks
+    matrix d_gram;                // of the landmarks
+    std::vector<double> d_cost;   // each sample's part of (16), without the norms
+    std::vector<double> d_row;    // norms of the rows of W
     double d_objective = 0;
     buffers d_buffers;
     std::deque<worker> d_workers;
@@ -633,26 +647,28 @@ std::vector<float> mlcf_transfer(const std::vector<float>& landmarks,
     std::deque<local_weights> solvers;
     for (int t = 0; t < threads; t++)
         solvers.emplace_back(landmarks.data(), count, dim, neighbours, lambda);
-    for_each_parallel((n + block_samples - 1) / block_samples, threads, [&](size_t b, int t) {
-        const size_t begin = b * block_samples, size = std::min<size_t>(block_samples, n - begin);
-        std::vector<float> x(size * dim), weight(size * neighbours);
-        std::vector<int32_t> index(size * neighbours);
-        for (size_t i = 0; i < size; i++)
-            for (int c = 0; c < dim; c++)
-                x[c * size + i] = samples[(begin + i) * dim + c];
-        solvers[t].solve(
-            x.data(), size, nullptr, index.data(), weight.data(), nullptr, nullptr);
-        for (size_t i = 0; i < size; i++) {
-            float* out = result.data() + (begin + i) * image_dim;
-            for (int p = 0; p < neighbours; p++) {
-                const float w = weight[i * neighbours + p];
-                const float* image =
-                    images.data() + size_t(index[i * neighbours + p]) * image_dim;
-                for (int c = 0; c < image_dim; c++)
-                    out[c] += w * image[c];
+    for_each_parallel(
+        (n + block_samples - 1) / block_samples, threads, [&](size_t b, int t) {
+            const size_t begin = b * block_samples,
+                         size = std::min<size_t>(block_samples, n - begin);
+            std::vector<float> x(size * dim), weight(size * neighbours);
+            std::vector<int32_t> index(size * neighbours);
+            for (size_t i = 0; i < size; i++)
+                for (int c = 0; c < dim; c++)
+                    x[c * size + i] = samples[(begin + i) * dim + c];
+            solvers[t].solve(
+                x.data(), size, nullptr, index.data(), weight.data(), nullptr, nullptr);
+            for (size_t i = 0; i < size; i++) {
+                float* out = result.data() + (begin + i) * image_dim;
+                for (int p = 0; p < neighbours; p++) {
+                    const float w = weight[i * neighbours + p];
+                    const float* image =
+                        images.data() + size_t(index[i * neighbours + p]) * image_dim;
+                    for (int c = 0; c < image_dim; c++)
+                        out[c] += w * image[c];
+                }
             }
-        }
-    });
+        });
     return result;
 }
 
