@@ -10,11 +10,14 @@ NumPy computes the plain algorithm in single precision, as fast as was found: eq
 (22) without the weights for former neighbours, and the objective (16); R from the Gram matrix or
 from the differences, whichever is faster. The times are the best of all repetitions.
 
-Usage: OPENBLAS_NUM_THREADS=1 bench_mlcf_numpy.py [--dim 96] [--threads 1] [--repeats 10]
+    PYTHONPATH=build/test_modules tests/benchmarks/bench_mlcf_numpy.py [--dim 96] [--threads 1]
 """
 
 import argparse
+import os
 import time
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 from gnuradio.csifeedback import csifeedback_python as core

@@ -43,7 +43,7 @@ class Training(unittest.TestCase):
         cls.temporary = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.temporary.cleanup)
         channel = ("--channel", "cdl-a", "--nc", NC, "--nt", NT, "--spacing-hz", 180e3,
-                   "--delay-spread-s", 1e-7, "--directive-element", "--no-align")
+                   "--delay-spread-s", 5e-7, "--directive-element", "--no-align")
         whole = ("--whole", "--samples", 400)
         for name, options in (
                 ("train.h5", whole), ("test.h5", (*whole, "--first", 10**6)),
@@ -94,7 +94,7 @@ class Training(unittest.TestCase):
 
     def test_model_compresses_and_reconstructs(self):
         """The model's arrays, with the products of eqs. (34) and (36) in NumPy."""
-        self.train("own.h5", "--iterations", 8)
+        self.train("own.h5", "--iterations", 8, "--columns", 1600, "--landmarks", 200)
         model = read_model(self.path("own.h5"))
         arrays, attributes = model.arrays, model.attributes
         self.assertEqual([attributes[k] for k in ("codec", "domain", "nc", "na", "nt", "precursor",
@@ -130,8 +130,8 @@ class Training(unittest.TestCase):
             found = carry(y[:, :d], arrays[f"decoder/D_L_{d}"], arrays[f"decoder/D_H_{d}"])
             error = np.sum((found - x) ** 2) / np.sum(x**2)
             linear = np.sum((x - mean - (x - mean) @ u[:d].T @ u[:d]) ** 2) / np.sum(x**2)
-            # About what as many principal components leave.
-            self.assertLess(error, 2 * linear)
+            # As many principal components leave less, but not by far for so few landmarks.
+            self.assertLess(error, 4 * linear)
             self.assertLess(error, before)
             before = error
         # The core's own way of doing it.
@@ -222,10 +222,18 @@ class Training(unittest.TestCase):
 
     def test_history_that_is_not_diverse(self):
         with Dataset(self.path("still.h5")) as data:
-            self.assertEqual(mlcf.diversity(mlcf.spread_matrices(data, 100)), 1)
+            still, columns = mlcf.diversity(mlcf.spread_matrices(data, 100))
+            self.assertEqual(still, 1)
+            self.assertGreater(columns, 1)
         with Dataset(self.path("train.h5")) as data:
-            self.assertGreater(mlcf.diversity(mlcf.spread_matrices(data, 100)), 12)
-        done = self.train("still-model.h5", dataset="still.h5")
+            diverse, columns = mlcf.diversity(mlcf.spread_matrices(data, 100))
+            self.assertGreaterEqual(diverse, 2 * columns)
+        # The rank of matrices of known rank.
+        rng = np.random.default_rng(1)
+        paths = (rng.standard_normal((5, 7 * 6, 2)) @ [1, 1j]) / np.sqrt(2)
+        phases = np.exp(2j * np.pi * rng.random((80, 5)))
+        self.assertEqual(mlcf.diversity((phases @ paths).reshape(80, 7, 6))[0], 5)
+        done = self.train("still-model.h5", "--dimensions", 2, dataset="still.h5")
         self.assertIn("warning", done.stderr)
         self.assertIn("follow from 1 of them", done.stderr)
         for name in ("train.h5", "moving.h5"):
@@ -246,6 +254,7 @@ class Training(unittest.TestCase):
         self.refuse("--threads is 257", "--threads", 257)
         self.refuse("--entry-bits is 11", "--entry-bits", 11)
         self.refuse("neighbours is 600", "--embedding", "lle", "--embedding-neighbours", 600)
+        self.refuse("dimensions is 5", dataset="still.h5")
         self.refuse("nowhere", "--ue-output", self.path("nowhere/ue.h5"))
 
 
