@@ -5,8 +5,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-// Algorithm 1 of MLCF against iterates that tests/oracles/mlcf_learner_oracle.py has made in double
-// precision, and the embeddings against the equations that define them.
+// Algorithm 1 of MLCF against iterates that tests/oracles/mlcf_learner_oracle.py has made
+// in double precision, and the embeddings against the equations that define them.
 
 #include "random.h"
 #include <gnuradio/csifeedback/mlcf_embedding.h>
@@ -37,8 +37,7 @@ std::vector<float> surface(int n, int dim, uint64_t seed, double noise = 0.02)
     random_engine engine = make_engine(seed, 1);
     boost::random::normal_distribution<double> normal;
     boost::random::uniform_real_distribution<double> uniform(-1, 1);
-    const MatrixXd mix =
-        MatrixXd::NullaryExpr(dim, 6, [&] { return normal(engine); });
+    const MatrixXd mix = MatrixXd::NullaryExpr(dim, 6, [&] { return normal(engine); });
     std::vector<float> x(size_t(n) * dim);
     for (int i = 0; i < n; i++) {
         const double a = uniform(engine), b = uniform(engine), c = uniform(engine);
@@ -116,8 +115,8 @@ double eigen_error(const MatrixXd& m, const mlcf_embedding& e)
     const MatrixXd y = rows(e.y, d);
     double worst = 0;
     for (int c = 0; c < d; c++)
-        worst = std::max(worst,
-                         (m * y.col(c) - e.values[c] * y.col(c)).norm() / y.col(c).norm());
+        worst = std::max(
+            worst, (m * y.col(c) - e.values[c] * y.col(c)).norm() / y.col(c).norm());
     return worst / m.norm();
 }
 
@@ -210,7 +209,8 @@ TEST(MlcfLearner, IteratesAreThoseOfTheLiteralAlgorithm)
         const auto read = [&](const char* array, std::vector<size_t> shape) {
             return file->read(name + "/" + array, shape);
         };
-        const float_array x = read("samples", { 0, 0 }), first = read("landmarks_0", { 0, 0 }),
+        const float_array x = read("samples", { 0, 0 }),
+                          first = read("landmarks_0", { 0, 0 }),
                           index = read("index_0", { 0, 0 }),
                           weight = read("weight_0", { 0, 0 }),
                           values = read("objective", { 0 }),
@@ -246,7 +246,8 @@ TEST(MlcfLearner, BeginsWithSamplesAndTheirWeights)
         for (int i = 0; i < 80; i++)
             if (samples.row(i).transpose() == d) {
                 taken.push_back(i);
-                // A sample that is a landmark has itself for a neighbour, and little else.
+                // A sample that is a landmark has itself for a neighbour, and little
+                // else.
                 for (int p = 0; p < 4; p++)
                     EXPECT_NEAR(s.weight[i * 4 + p], s.index[i * 4 + p] == j, 1e-3);
             }
@@ -297,8 +298,9 @@ TEST(MlcfLearner, NumberOfThreadsChangesNothing)
         EXPECT_EQ(one->iterate(), three->iterate());
     EXPECT_EQ(one->get_state().landmarks, three->get_state().landmarks);
     EXPECT_EQ(one->get_state().weight, three->get_state().weight);
-    EXPECT_EQ(mlcf_transfer(one->landmarks(), dim, one->landmarks(), dim, x, 9, 1e-3f, 1),
-              mlcf_transfer(one->landmarks(), dim, one->landmarks(), dim, x, 9, 1e-3f, 2));
+    EXPECT_EQ(
+        mlcf_transfer(one->landmarks(), dim, one->landmarks(), dim, x, 9, 1e-3f, 1),
+        mlcf_transfer(one->landmarks(), dim, one->landmarks(), dim, x, 9, 1e-3f, 2));
 }
 
 TEST(MlcfLearner, GoesOnFromAState)
@@ -381,7 +383,8 @@ TEST(MlcfLearner, LandmarksWithoutWeightsStayAndAreLeftOut)
     MatrixXd w = MatrixXd::Zero(12, 100);
     for (int i = 0; i < 100; i++)
         for (int p = 0; p < k; p++)
-            w(after.index[i * k + p], i) += after.weight[i * k + p];
+            if (after.index[i * k + p] != 4 && after.index[i * k + p] != 7)
+                w(after.index[i * k + p], i) += after.weight[i * k + p];
     const MatrixXd solution = w.transpose().colPivHouseholderQr().solve(rows(x, dim));
     const MatrixXd found = rows(images, dim);
     for (int j = 0, place = 0; j < 12; j++)
@@ -515,9 +518,9 @@ TEST(MlcfEmbedding, LtsaIsTheEigenproblem)
 TEST(MlcfEmbedding, LtsaUnrollsARoll)
 {
     // Both coordinates of the plane are linear functions of the embedding.
-    const int n = 800;
+    const int n = 1500;
     const auto x = roll(n);
-    const MatrixXd y = rows(ltsa_embedding(x, 3, 2, 12, 2).y, 2);
+    const MatrixXd y = rows(ltsa_embedding(x, 3, 2, 16, 2).y, 2);
     MatrixXd plane(n, 2), features(n, 3);
     for (int i = 0; i < n; i++) {
         const double t = std::hypot(x[3 * i], x[3 * i + 2]);
@@ -528,7 +531,7 @@ TEST(MlcfEmbedding, LtsaUnrollsARoll)
     plane.rowwise() -= plane.colwise().mean().eval();
     const MatrixXd rest = plane - features * features.colPivHouseholderQr().solve(plane);
     for (int c = 0; c < 2; c++)
-        EXPECT_LT(rest.col(c).norm(), 0.1 * plane.col(c).norm()) << c;
+        EXPECT_LT(rest.col(c).norm(), 0.03 * plane.col(c).norm()) << c;
 }
 
 TEST(MlcfEmbedding, BadParametersAndAlikeSamples)

@@ -17,9 +17,9 @@ namespace csifeedback {
 /*!
  * \brief Samples in a space of fewer dimensions, as MLCF's training needs them.
  *
- * The first dimensions of an embedding are the embedding in fewer ones (that of LTSA in fewer
- * ones has other tangent spaces). Every dimension has mean zero, and the sign with which its
- * entry of largest magnitude is positive.
+ * The first dimensions of an embedding are the embedding in fewer ones (that of LTSA in
+ * fewer ones has other tangent spaces). Every dimension has mean zero, and the sign with
+ * which its entry of largest magnitude is positive.
  */
 struct mlcf_embedding {
     std::vector<float> y;       //!< n x dimensions, a sample a row
@@ -27,8 +27,8 @@ struct mlcf_embedding {
 };
 
 /*!
- * \brief Principal components: y = U' (x - mean), each with its own variance (of n samples,
- * divided by n), which is its eigenvalue.
+ * \brief Principal components: y = U' (x - mean), each with its own variance (of n
+ * samples, divided by n), which is its eigenvalue.
  *
  * \param samples    n x dim floats, a sample a row, finite
  * \param dim        values of a sample, > 0
@@ -41,11 +41,12 @@ CSIFEEDBACK_API mlcf_embedding pca_embedding(const std::vector<float>& samples,
                                              int dimensions);
 
 /*!
- * \brief Locally linear embedding (Roweis and Saul, 2000), every dimension with variance 1.
+ * \brief Locally linear embedding (Roweis and Saul, 2000), every dimension with
+ * variance 1.
  *
- * The eigenvectors of (I - W)' (I - W) of least eigenvalue but the constant one; row i of W
- * has the weights that sum up to x_i best from its nearest neighbours, with 1e-3 of the trace
- * added to the diagonal of their Gram matrix. Needs 8 n^2 bytes of memory.
+ * The eigenvectors of (I - W)' (I - W) of least eigenvalue but the constant one; row i of
+ * W has the weights that sum up to x_i best from its nearest neighbours, with 1e-3 of the
+ * trace added to the diagonal of their Gram matrix. Needs 8 n^2 bytes of memory.
  *
  * \param samples    n x dim floats, a sample a row, finite
  * \param dim        values of a sample, > 0
@@ -62,11 +63,12 @@ CSIFEEDBACK_API mlcf_embedding lle_embedding(const std::vector<float>& samples,
                                              int threads);
 
 /*!
- * \brief Local tangent space alignment (Zhang and Zha, 2004), every dimension with variance 1.
+ * \brief Local tangent space alignment (Zhang and Zha, 2004), every dimension with
+ * variance 1.
  *
- * The eigenvectors, of least eigenvalue but the constant one, of the matrix that measures how
- * far an embedding is from a linear map of each sample's neighbours in their tangent space,
- * which has as many dimensions as the embedding. Needs 8 n^2 bytes of memory.
+ * The eigenvectors, of least eigenvalue but the constant one, of the matrix that measures
+ * how far an embedding is from a linear map of each sample's neighbours in their tangent
+ * space, which has as many dimensions as the embedding. Needs 8 n^2 bytes of memory.
  *
  * \param dimensions 1 to n - 2, less than neighbours
  * \param neighbours 2 to n - 1

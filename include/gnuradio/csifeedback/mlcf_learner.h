@@ -19,18 +19,20 @@ namespace csifeedback {
 /*!
  * \brief Landmarks of a set of samples: Algorithm 1 of MLCF (Cao et al., 2024).
  *
- * Minimizes eq. (16), the error of every sample x_i as a sum of its k nearest landmarks d_j
- * with weights w_ji that add up to one,
+ * Minimizes eq. (16), the error of every sample x_i as a sum of its k nearest landmarks
+ * d_j with weights w_ji that add up to one,
  *
  *     sum_i ( ||x_i - sum_j w_ji d_j||^2 + lambda sum_j w_ji^2 ||x_i - d_j||^2 )
  *         + mu sum_j ||w_j*||,
  *
- * in turn over the landmarks, eq. (19), one after the other, and over the weights, eq. (22).
+ * in turn over the landmarks, eq. (19), one after the other, and over the weights, eq.
+ * (22).
  *
  * The paper's Theorem 3, that every iteration lowers (16), holds while a sample keeps its
- * neighbours. Where the k nearest have changed, the weights for the former ones are computed
- * too, and each sample takes what gives the lower value, its former weights among it; (16) does
- * not rise then, whatever the data, but for a rounding error of 1e-10.
+ * neighbours. Where the k nearest have changed, the weights for the former ones are
+ * computed too, and each sample takes what gives the lower value, its former weights
+ * among it; (16) does not rise then, whatever the data, but for a rounding error of
+ * 1e-10.
  *
  * mu is absolute: samples should have about unit power per entry. Sums are in double
  * precision. Results do not depend on the number of threads. Not for two threads at once.
@@ -49,17 +51,13 @@ public:
     };
 
     /*!
-     * \brief Takes random samples, different ones as far as there are, as landmarks, and the
-     * weights of eq. (22) with mu = 0.
-     * \param samples    n x dim floats, a sample a row, finite
-     * \param dim        values of a sample, > 0
-     * \param landmarks  their number L, 1 to n
-     * \param neighbours k, 1 to L
-     * \param lambda     weight of the distances, >= 0
-     * \param mu         weight of the norms of the rows of W, >= 0
-     * \param seed       of the random choice
-     * \param threads    1 to 256; 0: as many as the machine runs at once
-     * \throws std::invalid_argument if a parameter is out of range
+     * \brief Takes random samples, different ones as far as there are, as landmarks, and
+     * the weights of eq. (22) with mu = 0. \param samples    n x dim floats, a sample a
+     * row, finite \param dim        values of a sample, > 0 \param landmarks  their
+     * number L, 1 to n \param neighbours k, 1 to L \param lambda     weight of the
+     * distances, >= 0 \param mu         weight of the norms of the rows of W, >= 0 \param
+     * seed       of the random choice \param threads    1 to 256; 0: as many as the
+     * machine runs at once \throws std::invalid_argument if a parameter is out of range
      */
     static sptr make(const std::vector<float>& samples,
                      int dim,
@@ -73,7 +71,8 @@ public:
 
     //! One iteration; returns objective().
     virtual double iterate() = 0;
-    //! Eq. (16) for the landmarks and weights as they are, divided by the number of samples.
+    //! Eq. (16) for the landmarks and weights as they are, divided by the number of
+    //! samples.
     virtual double objective() const = 0;
     //! Number of iterations so far.
     virtual int iterations() const = 0;
@@ -82,7 +81,9 @@ public:
     virtual int neighbours() const = 0;
 
     /*!
-     * \brief The landmarks, L' x dim floats, without those that no sample has a weight for.
+     * \brief The landmarks, L' x dim floats, without those that samples have no weights
+     * for
+     * (||w_j*|| up to 1e-3 of the root mean square of all).
      *
      * Those have no counterpart in the other space. L' may be less than k.
      */
@@ -91,8 +92,8 @@ public:
     /*!
      * \brief The landmarks' counterparts in another space: Y W^T (W W^T)^-1, eq. (24).
      *
-     * Solved by Cholesky's decomposition with 1e-10 of the mean of the diagonal added to it.
-     * \param y   the samples in that space, n x dim floats, a sample a row, finite
+     * Solved by Cholesky's decomposition with 1e-10 of the mean of the diagonal added to
+     * it. \param y   the samples in that space, n x dim floats, a sample a row, finite
      * \param dim values of each, > 0
      * \returns L' x dim floats, for landmarks()
      * \throws std::invalid_argument if y does not fit

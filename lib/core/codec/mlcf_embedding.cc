@@ -37,7 +37,8 @@ columns_of(const char* where, const std::vector<float>& samples, int dim, int la
         throw_bad(where,
                   "the number of values",
                   samples.size(),
-                  "3 to " + std::to_string(largest) + " samples of " + std::to_string(dim));
+                  "3 to " + std::to_string(largest) + " samples of " +
+                      std::to_string(dim));
     for (const float x : samples)
         if (!std::isfinite(x))
             throw_bad(where, "a sample", x, "finite");
@@ -86,8 +87,8 @@ std::vector<int> nearest_neighbours(const MatrixXd& x, int count, int threads)
     return result;
 }
 
-// A symmetric positive semidefinite matrix of which the constant vector is an eigenvector of
-// eigenvalue 0; the lower triangle counts.
+// A symmetric positive semidefinite matrix of which the constant vector is an eigenvector
+// of eigenvalue 0; the lower triangle counts.
 class alignment
 {
 public:
@@ -98,8 +99,8 @@ public:
     /*!
      * The eigenvectors of the least other eigenvalues, as columns, ascending, and these.
      *
-     * Block Krylov iterations with the inverse, restarted; all in the same order whatever the
-     * number of processors.
+     * Block Krylov iterations with the inverse, restarted; all in the same order whatever
+     * the number of processors.
      */
     std::pair<MatrixXd, VectorXd> least(const char* where, int count)
     {
@@ -137,7 +138,8 @@ public:
             const MatrixXd t = q.transpose() * image;
             const Eigen::SelfAdjointEigenSolver<MatrixXd> ritz(0.5 * (t + t.transpose()));
             // The largest eigenvalues of the inverse are the last ones.
-            const MatrixXd turn = ritz.eigenvectors().rightCols(block).rowwise().reverse();
+            const MatrixXd turn =
+                ritz.eigenvectors().rightCols(block).rowwise().reverse();
             const VectorXd inverse = ritz.eigenvalues().tail(block).reverse();
             start = q * turn;
             const MatrixXd v = start.leftCols(count);
@@ -146,11 +148,13 @@ public:
                     .colwise()
                     .norm();
             // Rounding errors are those of the largest eigenvalue.
-            const VectorXd allowed = (1e-9 * inverse.head(count)).array() + 1e-15 * inverse[0];
+            const VectorXd allowed =
+                (1e-9 * inverse.head(count)).array() + 1e-15 * inverse[0];
             if ((residual.array() <= allowed.array()).all())
                 return { v, v.cwiseProduct(multiply(v, diagonal)).colwise().sum() };
         }
-        throw std::runtime_error(std::string(where) + ": the eigenvectors did not converge");
+        throw std::runtime_error(std::string(where) +
+                                 ": the eigenvectors did not converge");
     }
 
 private:
@@ -162,8 +166,8 @@ private:
 
     void factorize(const char* where, const VectorXd& diagonal, double mean)
     {
-        // Eigenvalues that are zero but for rounding errors can be negative. What is added
-        // changes all eigenvalues alike and no eigenvector.
+        // Eigenvalues that are zero but for rounding errors can be negative. What is
+        // added changes all eigenvalues alike and no eigenvector.
         for (double ridge = 1e-14; ridge < 1e-8; ridge *= 10) {
             d_m.triangularView<Eigen::StrictlyLower>() = d_m.transpose();
             d_m.diagonal() = diagonal.array() + ridge * mean;
@@ -226,7 +230,8 @@ mlcf_embedding pca_embedding(const std::vector<float>& samples, int dim, int dim
     const MatrixXd covariance = x * x.transpose() / x.cols();
     const Eigen::SelfAdjointEigenSolver<MatrixXd> solver(covariance);
     const VectorXd values = solver.eigenvalues().reverse();
-    const int rank = (values.array() > 1e-12 * (covariance.trace() + mean.squaredNorm())).count();
+    const int rank =
+        (values.array() > 1e-12 * (covariance.trace() + mean.squaredNorm())).count();
     if (rank < dimensions)
         throw_bad(where,
                   "dimensions",
@@ -242,41 +247,44 @@ mlcf_embedding lle_embedding(const std::vector<float>& samples,
                              int neighbours,
                              int threads)
 {
-    return embed(
-        "lle_embedding",
-        samples,
-        dim,
-        dimensions,
-        neighbours,
-        1,
-        threads,
-        [&](const MatrixXd& x, const std::vector<int>& nearest, MatrixXd& m, int workers) {
-            const int n = x.cols(), k = neighbours;
-            MatrixXd weights(k, n);
-            for_each_parallel(n, workers, [&](size_t i, int) {
-                MatrixXd differences(dim, k);
-                for (int p = 0; p < k; p++)
-                    differences.col(p) = x.col(nearest[i * k + p]) - x.col(i);
-                MatrixXd gram = differences.transpose() * differences;
-                const double trace = gram.trace();
-                gram.diagonal().array() += 1e-3 * (trace > 0 ? trace : 1);
-                const VectorXd w = gram.llt().solve(VectorXd::Ones(k));
-                weights.col(i) = w / w.sum();
-            });
-            // Row i of I - W has 1 for the sample itself.
-            std::vector<int> index(k + 1);
-            VectorXd row(k + 1);
-            for (int i = 0; i < n; i++) {
-                index[0] = i;
-                row[0] = 1;
-                std::copy_n(nearest.begin() + size_t(i) * k, k, index.begin() + 1);
-                row.tail(k) = -weights.col(i);
-                for (int p = 0; p <= k; p++)
-                    for (int q = 0; q <= k; q++)
-                        if (index[q] >= index[p])
-                            m(index[q], index[p]) += row[q] * row[p];
-            }
-        });
+    return embed("lle_embedding",
+                 samples,
+                 dim,
+                 dimensions,
+                 neighbours,
+                 1,
+                 threads,
+                 [&](const MatrixXd& x,
+                     const std::vector<int>& nearest,
+                     MatrixXd& m,
+                     int workers) {
+                     const int n = x.cols(), k = neighbours;
+                     MatrixXd weights(k, n);
+                     for_each_parallel(n, workers, [&](size_t i, int) {
+                         MatrixXd differences(dim, k);
+                         for (int p = 0; p < k; p++)
+                             differences.col(p) = x.col(nearest[i * k + p]) - x.col(i);
+                         MatrixXd gram = differences.transpose() * differences;
+                         const double trace = gram.trace();
+                         gram.diagonal().array() += 1e-3 * (trace > 0 ? trace : 1);
+                         const VectorXd w = gram.llt().solve(VectorXd::Ones(k));
+                         weights.col(i) = w / w.sum();
+                     });
+                     // Row i of I - W has 1 for the sample itself.
+                     std::vector<int> index(k + 1);
+                     VectorXd row(k + 1);
+                     for (int i = 0; i < n; i++) {
+                         index[0] = i;
+                         row[0] = 1;
+                         std::copy_n(
+                             nearest.begin() + size_t(i) * k, k, index.begin() + 1);
+                         row.tail(k) = -weights.col(i);
+                         for (int p = 0; p <= k; p++)
+                             for (int q = 0; q <= k; q++)
+                                 if (index[q] >= index[p])
+                                     m(index[q], index[p]) += row[q] * row[p];
+                     }
+                 });
 }
 
 mlcf_embedding ltsa_embedding(const std::vector<float>& samples,
@@ -285,41 +293,46 @@ mlcf_embedding ltsa_embedding(const std::vector<float>& samples,
                               int neighbours,
                               int threads)
 {
-    check_range("ltsa_embedding", "dimensions", dimensions, 1, std::max(1, neighbours - 1));
-    return embed(
-        "ltsa_embedding",
-        samples,
-        dim,
-        dimensions,
-        neighbours,
-        2,
-        threads,
-        [&](const MatrixXd& x, const std::vector<int>& nearest, MatrixXd& m, int workers) {
-            const int n = x.cols(), k = neighbours, block = 256;
-            std::vector<MatrixXd> projections(block);
-            for (int begin = 0; begin < n; begin += block) {
-                const int size = std::min(block, n - begin);
-                for_each_parallel(size, workers, [&](size_t s, int) {
-                    MatrixXd patch(dim, k);
-                    for (int p = 0; p < k; p++)
-                        patch.col(p) = x.col(nearest[(begin + s) * k + p]);
-                    patch.colwise() -= patch.rowwise().mean().eval();
-                    const Eigen::SelfAdjointEigenSolver<MatrixXd> solver(patch.transpose() *
-                                                                         patch);
-                    MatrixXd g(k, dimensions + 1);
-                    g.col(0).setConstant(1 / std::sqrt(double(k)));
-                    g.rightCols(dimensions) = solver.eigenvectors().rightCols(dimensions);
-                    projections[s] = MatrixXd::Identity(k, k) - g * g.transpose();
-                });
-                for (int s = 0; s < size; s++) {
-                    const int* index = nearest.data() + size_t(begin + s) * k;
-                    for (int p = 0; p < k; p++)
-                        for (int q = 0; q < k; q++)
-                            if (index[q] >= index[p])
-                                m(index[q], index[p]) += projections[s](q, p);
-                }
-            }
-        });
+    check_range(
+        "ltsa_embedding", "dimensions", dimensions, 1, std::max(1, neighbours - 1));
+    return embed("ltsa_embedding",
+                 samples,
+                 dim,
+                 dimensions,
+                 neighbours,
+                 2,
+                 threads,
+                 [&](const MatrixXd& x,
+                     const std::vector<int>& nearest,
+                     MatrixXd& m,
+                     int workers) {
+                     const int n = x.cols(), k = neighbours, block = 256;
+                     std::vector<MatrixXd> projections(block);
+                     for (int begin = 0; begin < n; begin += block) {
+                         const int size = std::min(block, n - begin);
+                         for_each_parallel(size, workers, [&](size_t s, int) {
+                             MatrixXd patch(dim, k);
+                             for (int p = 0; p < k; p++)
+                                 patch.col(p) = x.col(nearest[(begin + s) * k + p]);
+                             patch.colwise() -= patch.rowwise().mean().eval();
+                             const Eigen::SelfAdjointEigenSolver<MatrixXd> solver(
+                                 patch.transpose() * patch);
+                             MatrixXd g(k, dimensions + 1);
+                             g.col(0).setConstant(1 / std::sqrt(double(k)));
+                             g.rightCols(dimensions) =
+                                 solver.eigenvectors().rightCols(dimensions);
+                             projections[s] =
+                                 MatrixXd::Identity(k, k) - g * g.transpose();
+                         });
+                         for (int s = 0; s < size; s++) {
+                             const int* index = nearest.data() + size_t(begin + s) * k;
+                             for (int p = 0; p < k; p++)
+                                 for (int q = 0; q < k; q++)
+                                     if (index[q] >= index[p])
+                                         m(index[q], index[p]) += projections[s](q, p);
+                         }
+                     }
+                 });
 }
 
 } // namespace csifeedback

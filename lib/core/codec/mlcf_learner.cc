@@ -25,6 +25,8 @@ namespace csifeedback {
 namespace {
 
 using matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using float_matrix =
+    Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 // Samples that are solved for at once, and values of a landmark that are updated at once:
 // fixed, so that results do not depend on the number of threads.
@@ -34,6 +36,32 @@ constexpr int block_values = 16;
 // A row of W shorter than this counts as this long in eq. (21): a landmark without
 // weights may get some again.
 constexpr double shortest_row = 1e-6;
+
+// Part of the rows' root mean square below which a landmark has no use, and no weights
+// that its image could be told from.
+constexpr double least_row = 1e-3;
+
+// A sum of block_values values each, in registers.
+class block_sum
+{
+public:
+    void add(double factor, const double* x)
+    {
+        const pair both = { factor, factor };
+        for (int v = 0; v < block_values / 2; v++)
+            d_sum[v] += both * reinterpret_cast<const unaligned_pair*>(x)[v];
+    }
+    void get(double* x) const
+    {
+        for (int v = 0; v < block_values / 2; v++)
+            reinterpret_cast<unaligned_pair*>(x)[v] = d_sum[v];
+    }
+
+private:
+    typedef double pair __attribute__((vector_size(16)));
+    typedef double unaligned_pair __attribute__((vector_size(16), aligned(8), may_alias));
+    pair d_sum[block_values / 2] = {};
+};
 
 void check_finite(const char* where, const char* name, const std::vector<float>& values)
 {
@@ -73,32 +101,41 @@ public:
         check_range(where, "mu", mu, 0.0f, 1e6f);
         check_finite(where, "a sample", samples);
         d_count = landmarks;
-        d_x = Eigen::Map<const Eigen::Matrix<float,
-                                             Eigen::Dynamic,
-                                             Eigen::Dynamic,
-                                             Eigen::RowMajor>>(samples.data(), d_n, dim)
-                  .cast<double>();
+        d_x = matrix::Zero(d_n, (dim + block_values - 1) / block_values * block_values);
+        d_x.leftCols(dim) =
+            Eigen::Map<const float_matrix>(samples.data(), d_n, dim).cast<double>();
         d_power = d_x.rowwise().squaredNorm();
         d_columns.resize(samples.size());
         for (int b = 0; b < blocks(); b++)
-            Eigen::Map<Eigen::Matrix<float,
-                                     Eigen::Dynamic,
-                                     Eigen::Dynamic,
-                                     Eigen::RowMajor>>(
+            Eigen::Map<float_matrix>(
                 d_columns.data() + size_t(b) * block_samples * dim, dim, size_of(b)) =
-                d_x.middleRows(b * block_samples, size_of(b)).transpose().cast<float>();
+                d_x.block(b * block_samples, 0, size_of(b), dim)
+                    .transpose()
+                    .cast<float>();
 
         d_state.landmarks.resize(size_t(landmarks) * dim);
         d_state.index.resize(size_t(d_n) * d_k);
         d_state.weight.resize(size_t(d_n) * d_k);
         d_cost.resize(d_n);
+        for (auto* entries : { &d_buffers.sample, &d_buffers.rank })
+            entries->resize(d_state.index.size());
+        for (auto* entries : { &d_buffers.by_landmark, &d_buffers.by_sample })
+            entries->resize(d_state.index.size());
+        d_buffers.index.resize(d_state.index.size());
+        d_buffers.a.resize(d_count, d_count);
+        d_buffers.t.resize(d_count, d_x.cols());
         d_row.resize(landmarks);
         choose(samples, seed);
         d_rounded.resize(d_state.landmarks.size());
         round_landmarks();
         for (int t = 0; t < d_threads; t++)
             d_workers.emplace_back(*this);
-        update_weights(nullptr, true);
+        d_index = d_state.index;
+        d_weight = d_state.weight;
+        update_gram();
+        update_weights(nullptr, true, false);
+        d_state.index.swap(d_index);
+        d_state.weight.swap(d_weight);
     }
 
     int iterations() const override { return d_state.iterations; }
@@ -117,7 +154,15 @@ public:
         update_landmarks();
         for (auto& worker : d_workers)
             worker.solver.set_landmarks(d_rounded.data());
-        update_weights(d_mu > 0 ? extra.data() : nullptr, false);
+        const float* added = d_mu > 0 ? extra.data() : nullptr;
+        const double before = d_objective;
+        update_gram();
+        update_weights(added, false, false);
+        // Rounding errors, at the end of long runs.
+        if (d_objective > before)
+            update_weights(added, false, true);
+        d_state.index.swap(d_index);
+        d_state.weight.swap(d_weight);
         d_state.iterations++;
         return d_objective;
     }
@@ -168,12 +213,11 @@ public:
         if (llt.info() == Eigen::Success)
             solution = llt.solve(b);
         if (!solution.size() || !solution.allFinite())
-            throw std::runtime_error(
-                "mlcf_learner::fit: W W^T is singular: the samples are too much alike for " +
-                std::to_string(count) + " landmarks");
+            throw std::runtime_error("mlcf_learner::fit: W W^T is singular: the samples "
+                                     "are too much alike for " +
+                                     std::to_string(count) + " landmarks");
         std::vector<float> result(solution.size());
-        Eigen::Map<Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
-            result.data(), count, dim) = solution.cast<float>();
+        Eigen::Map<float_matrix>(result.data(), count, dim) = solution.cast<float>();
         return result;
     }
 
@@ -195,7 +239,8 @@ public:
         round_landmarks();
         update_gram();
         for_each_parallel(blocks(), d_threads, [&](size_t b, int t) {
-            for (int i = b * block_samples; i < int(b) * block_samples + size_of(b); i++) {
+            for (int i = b * block_samples; i < int(b) * block_samples + size_of(b);
+                 i++) {
                 const int32_t* index = d_state.index.data() + size_t(i) * d_k;
                 const float* weight = d_state.weight.data() + size_t(i) * d_k;
                 d_workers[t].products(i, index);
@@ -203,7 +248,7 @@ public:
             }
             d_workers[t].forget();
         });
-        update_objective();
+        update_objective(d_state.index, d_state.weight);
     }
 
 private:
@@ -212,22 +257,19 @@ private:
         explicit worker(const mlcf_learner_impl& l)
             : learner(l),
               solver(l.d_rounded.data(), l.d_count, l.d_dim, l.d_k, l.d_lambda),
-              nearest(block_samples * l.d_k),
-              nearest_weight(block_samples * l.d_k),
               former(block_samples * l.d_k),
               former_weight(block_samples * l.d_k),
               x(size_t(block_samples) * l.d_dim),
               product(l.d_count),
               product_of(l.d_count, -1),
-              chosen(l.d_k),
-              chosen_weight(l.d_k)
+              mark(l.d_count, 0)
         {
         }
 
         // x_i' d_j for some landmarks, in `product`.
         void products(int i, const int32_t* index)
         {
-            const double* a = learner.d_x.data() + size_t(i) * learner.d_dim;
+            const double* a = learner.d_x.row(i).data();
             for (int p = 0; p < learner.d_k; p++) {
                 const int j = index[p];
                 if (product_of[j] == i)
@@ -236,6 +278,18 @@ private:
                 product[j] = learner.dot(
                     a, learner.d_state.landmarks.data() + size_t(j) * learner.d_dim);
             }
+        }
+
+        // Whether two sets of neighbours are the same.
+        bool same(const int32_t* a, const int32_t* b)
+        {
+            marks++;
+            for (int p = 0; p < learner.d_k; p++)
+                mark[a[p]] = marks;
+            int common = 0;
+            for (int p = 0; p < learner.d_k; p++)
+                common += mark[b[p]] == marks;
+            return common == learner.d_k;
         }
 
         // The landmarks change.
@@ -268,15 +322,23 @@ private:
 
         const mlcf_learner_impl& learner;
         local_weights solver;
-        std::vector<int32_t> nearest;
-        std::vector<float> nearest_weight;
         std::vector<int32_t> former;
         std::vector<float> former_weight;
         std::vector<float> x;
         std::vector<double> product;
         std::vector<int> product_of; // the sample that `product` is of
-        std::vector<int32_t> chosen;
-        std::vector<float> chosen_weight;
+        std::vector<int> mark;       // by landmark: number of the last set that had it
+        int marks = 0;
+    };
+
+    // Eq. (19)'s own. W by landmarks, and by samples in the order of landmarks.
+    struct buffers {
+        std::vector<size_t> begin, at; // of the landmarks
+        std::vector<int> sample;
+        std::vector<double> by_landmark, by_sample;
+        std::vector<int32_t> index;
+        std::vector<int> filled, rank;
+        matrix a, t; // W W^T, and X (W + lambda W^2)^T
     };
 
     int blocks() const { return (d_n + block_samples - 1) / block_samples; }
@@ -316,9 +378,8 @@ private:
         for (const int i : order)
             if (int(chosen.size()) < d_count)
                 (different.insert(i).second ? chosen : repeated).push_back(i);
-        chosen.insert(chosen.end(),
-                      repeated.begin(),
-                      repeated.begin() + (d_count - chosen.size()));
+        chosen.insert(
+            chosen.end(), repeated.begin(), repeated.begin() + (d_count - chosen.size()));
         for (int j = 0; j < d_count; j++)
             std::copy_n(samples.begin() + size_t(chosen[j]) * d_dim,
                         d_dim,
@@ -332,9 +393,13 @@ private:
 
     std::vector<int> alive() const
     {
+        double power = 0;
+        for (const double row : d_row)
+            power += row * row;
+        const double least = least_row * std::sqrt(power / d_count);
         std::vector<int> rows;
         for (int j = 0; j < d_count; j++)
-            if (d_row[j] > 0)
+            if (d_row[j] > least)
                 rows.push_back(j);
         return rows;
     }
@@ -342,27 +407,56 @@ private:
     // Eq. (19) for all landmarks.
     void update_landmarks()
     {
-        // The samples of every landmark, in ascending order.
-        std::vector<size_t> begin(d_count + 1, 0);
+        auto& begin = d_buffers.begin;
+        auto& at = d_buffers.at;
+        auto& sample = d_buffers.sample;
+        auto& by_landmark = d_buffers.by_landmark;
+        auto& by_sample = d_buffers.by_sample;
+        auto& index = d_buffers.index;
+        auto& filled = d_buffers.filled;
+        auto& rank = d_buffers.rank;
+        matrix &a = d_buffers.a, &t = d_buffers.t;
+        begin.assign(d_count + 1, 0);
         for (const int32_t j : d_state.index)
             begin[j + 1]++;
         std::partial_sum(begin.begin(), begin.end(), begin.begin());
-        std::vector<size_t> at(begin.begin(), begin.end() - 1), entry(d_state.index.size());
-        for (size_t e = 0; e < entry.size(); e++)
-            entry[at[d_state.index[e]]++] = e;
+        at.assign(begin.begin(), begin.end() - 1);
+        for (int i = 0; i < d_n; i++)
+            for (size_t e = size_t(i) * d_k; e < size_t(i + 1) * d_k; e++) {
+                const size_t place = at[d_state.index[e]]++;
+                sample[place] = i;
+                by_landmark[place] = d_state.weight[e];
+            }
+        filled.assign(d_n, 0);
+        for (int j = 0; j < d_count; j++)
+            for (size_t e = begin[j]; e < begin[j + 1]; e++) {
+                const int i = sample[e];
+                rank[e] = filled[i]++;
+                index[size_t(i) * d_k + rank[e]] = j;
+                by_sample[size_t(i) * d_k + rank[e]] = by_landmark[e];
+            }
 
-        // a = W W^T, t = X (W + lambda W^2)^T.
-        matrix a = matrix::Zero(d_count, d_count), t = matrix::Zero(d_count, d_dim);
+        // The lower triangle of a.
         for_each_parallel(d_count, d_threads, [&](size_t j, int) {
             double* row = a.data() + j * d_count;
+            std::fill_n(row, d_count, 0.0);
             for (size_t e = begin[j]; e < begin[j + 1]; e++) {
-                const size_t first = entry[e] / d_k * d_k;
-                const double w = d_state.weight[entry[e]];
-                for (int q = 0; q < d_k; q++)
-                    row[d_state.index[first + q]] += w * d_state.weight[first + q];
-                t.row(j) += (w + d_lambda * w * w) * d_x.row(entry[e] / d_k);
+                const double w = by_landmark[e];
+                const int32_t* others = index.data() + size_t(sample[e]) * d_k;
+                const double* their = by_sample.data() + size_t(sample[e]) * d_k;
+                for (int q = 0; q <= rank[e]; q++)
+                    row[others[q]] += w * their[q];
+            }
+            for (Eigen::Index c = 0; c < t.cols(); c += block_values) {
+                block_sum sum;
+                for (size_t e = begin[j]; e < begin[j + 1]; e++) {
+                    const double w = by_landmark[e];
+                    sum.add(w + d_lambda * w * w, d_x.row(sample[e]).data() + c);
+                }
+                sum.get(t.row(j).data() + c);
             }
         });
+        a.triangularView<Eigen::StrictlyUpper>() = a.transpose();
 
         // Every value of the landmarks has a system of its own, with the same matrix.
         const int parts = (d_dim + block_values - 1) / block_values;
@@ -377,13 +471,11 @@ private:
                 const double* row = a.data() + size_t(j) * d_count;
                 if (!(row[j] > 0))
                     continue;
-                double sum[block_values] = {};
-                for (int m = 0; m < d_count; m++) {
-                    const double f = row[m];
-                    const double* other = own.data() + size_t(m) * block_values;
-                    for (int v = 0; v < block_values; v++)
-                        sum[v] += f * other[v];
-                }
+                block_sum others;
+                for (int m = 0; m < d_count; m++)
+                    others.add(row[m], own.data() + size_t(m) * block_values);
+                double sum[block_values];
+                others.get(sum);
                 const double scale = 1 / ((1 + d_lambda) * row[j]);
                 for (int v = 0; v < width; v++)
                     own(j, v) = (t(j, c + v) - (sum[v] - row[j] * own(j, v))) * scale;
@@ -404,81 +496,78 @@ private:
         });
     }
 
-    // Eq. (22) for all samples; `first`: there are no former weights.
-    void update_weights(const float* extra, bool first)
+    // Eq. (22) for all samples, in d_index and d_weight. first: there are no former
+    // weights; keep: samples may keep theirs.
+    void update_weights(const float* extra, bool first, bool keep)
     {
-        update_gram();
         for_each_parallel(blocks(), d_threads, [&](size_t b, int t) {
-            update_block(b, d_workers[t], extra, first);
+            update_block(b, d_workers[t], extra, first, keep);
         });
-        update_objective();
+        update_objective(d_index, d_weight);
     }
 
-    void update_block(int b, worker& w, const float* extra, bool first)
+    void update_block(int b, worker& w, const float* extra, bool first, bool keep)
     {
         const int begin = b * block_samples, size = size_of(b);
+        const size_t at = size_t(begin) * d_k;
         const float* x = d_columns.data() + size_t(begin) * d_dim;
         w.solver.solve(
-            x, size, extra, w.nearest.data(), w.nearest_weight.data(), nullptr, nullptr);
+            x, size, extra, d_index.data() + at, d_weight.data() + at, nullptr, nullptr);
         // The samples whose neighbours have changed.
         int changed[block_samples], count = 0;
-        std::vector<int32_t>& chosen = w.chosen;
         for (int s = 0; s < size && !first; s++) {
-            const int32_t* former = d_state.index.data() + size_t(begin + s) * d_k;
-            const int32_t* nearest = w.nearest.data() + s * d_k;
-            int32_t* sorted = w.former.data() + count * d_k;
-            std::copy_n(former, d_k, sorted);
-            std::copy_n(nearest, d_k, chosen.begin());
-            std::sort(sorted, sorted + d_k);
-            std::sort(chosen.begin(), chosen.end());
-            if (!std::equal(chosen.begin(), chosen.end(), sorted))
-                changed[count++] = s;
+            const int32_t* former = d_state.index.data() + at + s * d_k;
+            const int32_t* nearest = d_index.data() + at + s * d_k;
+            if (w.same(former, nearest))
+                continue;
+            std::copy_n(former, d_k, w.former.data() + count * d_k);
+            changed[count++] = s;
         }
         if (count) {
             for (int c = 0; c < d_dim; c++)
                 for (int s = 0; s < count; s++)
                     w.x[size_t(c) * count + s] = x[size_t(c) * size + changed[s]];
-            w.solver.solve_given(
-                w.x.data(), count, extra, w.former.data(), w.former_weight.data(), nullptr);
+            w.solver.solve_given(w.x.data(),
+                                 count,
+                                 extra,
+                                 w.former.data(),
+                                 w.former_weight.data(),
+                                 nullptr);
         }
         for (int s = 0, next = 0; s < size; s++) {
             const int i = begin + s;
-            int32_t* index = d_state.index.data() + size_t(i) * d_k;
-            float* weight = d_state.weight.data() + size_t(i) * d_k;
-            const int32_t* best_index = w.nearest.data() + s * d_k;
-            const float* best_weight = w.nearest_weight.data() + s * d_k;
-            w.products(i, best_index);
-            auto best = w.cost(i, best_index, best_weight, extra);
-            if (!first) {
-                const auto compare = [&](const int32_t* other, const float* its) {
-                    w.products(i, other);
-                    const auto value = w.cost(i, other, its, extra);
-                    if (!(value.second < best.second))
-                        return;
-                    best = value;
-                    best_index = other;
-                    best_weight = its;
-                };
-                if (next < count && changed[next] == s) {
-                    compare(w.former.data() + next * d_k, w.former_weight.data() + next * d_k);
-                    next++;
-                }
-                compare(index, weight);
+            int32_t* index = d_index.data() + at + s * d_k;
+            float* weight = d_weight.data() + at + s * d_k;
+            w.products(i, index);
+            auto best = w.cost(i, index, weight, extra);
+            const auto compare = [&](const int32_t* other, const float* its) {
+                w.products(i, other);
+                const auto value = w.cost(i, other, its, extra);
+                if (!(value.second < best.second))
+                    return;
+                best = value;
+                std::copy_n(other, d_k, index);
+                std::copy_n(its, d_k, weight);
+            };
+            if (next < count && changed[next] == s) {
+                compare(w.former.data() + next * d_k,
+                        w.former_weight.data() + next * d_k);
+                next++;
             }
-            if (best_index != index) {
-                std::copy_n(best_index, d_k, index);
-                std::copy_n(best_weight, d_k, weight);
-            }
+            if (keep)
+                compare(d_state.index.data() + at + s * d_k,
+                        d_state.weight.data() + at + s * d_k);
             d_cost[i] = best.first;
         }
         w.forget();
     }
 
-    void update_objective()
+    void update_objective(const std::vector<int32_t>& index,
+                          const std::vector<float>& weight)
     {
         std::fill(d_row.begin(), d_row.end(), 0.0);
-        for (size_t e = 0; e < d_state.index.size(); e++)
-            d_row[d_state.index[e]] += double(d_state.weight[e]) * d_state.weight[e];
+        for (size_t e = 0; e < index.size(); e++)
+            d_row[index[e]] += double(weight[e]) * weight[e];
         for (double& row : d_row)
             row = std::sqrt(row);
         d_objective = (std::accumulate(d_cost.begin(), d_cost.end(), 0.0) +
@@ -493,15 +582,18 @@ private:
     const int d_threads;
     int d_n = 0;
     int d_count = 0;
-    matrix d_x;                    // n x dim
-    Eigen::VectorXd d_power;       // ||x_i||^2
-    std::vector<float> d_columns;  // for each block of samples dim x their number
+    matrix d_x;                   // n x dim, and zeros up to whole blocks of values
+    Eigen::VectorXd d_power;      // ||x_i||^2
+    std::vector<float> d_columns; // for each block of samples dim x their number
     state d_state;
-    std::vector<float> d_rounded;  // the landmarks
-    matrix d_gram;                 // of the landmarks
-    std::vector<double> d_cost;    // each sample's part of (16), without the norms
-    std::vector<double> d_row;     // norms of the rows of W
+    std::vector<int32_t> d_index; // the next ones of d_state
+    std::vector<float> d_weight;
+    std::vector<float> d_rounded; // the landmarks
+    matrix d_gram;                // of the landmarks
+    std::vector<double> d_cost;   // each sample's part of (16), without the norms
+    std::vector<double> d_row;    // norms of the rows of W
     double d_objective = 0;
+    buffers d_buffers;
     std::deque<worker> d_workers;
 };
 
@@ -555,26 +647,28 @@ std::vector<float> mlcf_transfer(const std::vector<float>& landmarks,
     std::deque<local_weights> solvers;
     for (int t = 0; t < threads; t++)
         solvers.emplace_back(landmarks.data(), count, dim, neighbours, lambda);
-    for_each_parallel((n + block_samples - 1) / block_samples, threads, [&](size_t b, int t) {
-        const size_t begin = b * block_samples, size = std::min<size_t>(block_samples, n - begin);
-        std::vector<float> x(size * dim), weight(size * neighbours);
-        std::vector<int32_t> index(size * neighbours);
-        for (size_t i = 0; i < size; i++)
-            for (int c = 0; c < dim; c++)
-                x[c * size + i] = samples[(begin + i) * dim + c];
-        solvers[t].solve(
-            x.data(), size, nullptr, index.data(), weight.data(), nullptr, nullptr);
-        for (size_t i = 0; i < size; i++) {
-            float* out = result.data() + (begin + i) * image_dim;
-            for (int p = 0; p < neighbours; p++) {
-                const float w = weight[i * neighbours + p];
-                const float* image =
-                    images.data() + size_t(index[i * neighbours + p]) * image_dim;
-                for (int c = 0; c < image_dim; c++)
-                    out[c] += w * image[c];
+    for_each_parallel(
+        (n + block_samples - 1) / block_samples, threads, [&](size_t b, int t) {
+            const size_t begin = b * block_samples,
+                         size = std::min<size_t>(block_samples, n - begin);
+            std::vector<float> x(size * dim), weight(size * neighbours);
+            std::vector<int32_t> index(size * neighbours);
+            for (size_t i = 0; i < size; i++)
+                for (int c = 0; c < dim; c++)
+                    x[c * size + i] = samples[(begin + i) * dim + c];
+            solvers[t].solve(
+                x.data(), size, nullptr, index.data(), weight.data(), nullptr, nullptr);
+            for (size_t i = 0; i < size; i++) {
+                float* out = result.data() + (begin + i) * image_dim;
+                for (int p = 0; p < neighbours; p++) {
+                    const float w = weight[i * neighbours + p];
+                    const float* image =
+                        images.data() + size_t(index[i * neighbours + p]) * image_dim;
+                    for (int c = 0; c < image_dim; c++)
+                        out[c] += w * image[c];
+                }
             }
-        }
-    });
+        });
     return result;
 }
 

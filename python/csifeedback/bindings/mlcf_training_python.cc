@@ -18,9 +18,9 @@ namespace {
 std::vector<float> rows_of(const array_in<float>& x, const char* name)
 {
     if (x.ndim() != 2 || x.shape(0) < 1 || x.shape(1) < 1)
-        throw std::invalid_argument(std::string(name) + " has " + std::to_string(x.ndim()) +
-                                    " dimensions and " + std::to_string(x.size()) +
-                                    " values, allowed is (n, values)");
+        throw std::invalid_argument(
+            std::string(name) + " has " + std::to_string(x.ndim()) + " dimensions and " +
+            std::to_string(x.size()) + " values, allowed is (n, values)");
     return std::vector<float>(x.data(), x.data() + x.size());
 }
 
@@ -70,8 +70,9 @@ py::tuple embed(const std::string& method,
             throw std::invalid_argument("method is " + method +
                                         ", allowed are pca, lle and ltsa");
     }
-    return py::make_tuple(matrix_of(result.y, dimensions),
-                          py::array_t<double>(result.values.size(), result.values.data()));
+    return py::make_tuple(
+        matrix_of(result.y, dimensions),
+        py::array_t<double>(result.values.size(), result.values.data()));
 }
 
 } // namespace
@@ -100,7 +101,8 @@ void bind_mlcf_training(py::module& m)
              py::arg("mu") = 1e-3f,
              py::arg("seed") = 1,
              py::arg("threads") = 0,
-             "samples: float (n, dim), about unit power per entry. Begins with random ones "
+             "samples: float (n, dim), about unit power per entry. Begins with random "
+             "ones "
              "of them as landmarks.")
         .def("iterate",
              &mlcf_learner::iterate,
@@ -127,7 +129,8 @@ void bind_mlcf_training(py::module& m)
                 return matrix_of(result, dim);
             },
             py::arg("y"),
-            "The landmarks' counterparts where the samples are y, float (n, d), eq. (24): "
+            "The landmarks' counterparts where the samples are y, float (n, d), eq. "
+            "(24): "
             "float32 (L', d).")
         .def("state",
              &state_of,
@@ -159,10 +162,10 @@ void bind_mlcf_training(py::module& m)
                                      x = rows_of(samples, "samples");
             const int dim = landmarks.shape(1), image_dim = images.shape(1);
             if (samples.shape(1) != dim)
-                throw std::invalid_argument("samples have " +
-                                            std::to_string(samples.shape(1)) +
-                                            " values, allowed are " + std::to_string(dim) +
-                                            ", as the landmarks have");
+                throw std::invalid_argument(
+                    "samples have " + std::to_string(samples.shape(1)) +
+                    " values, allowed are " + std::to_string(dim) +
+                    ", as the landmarks have");
             std::vector<float> result;
             {
                 py::gil_scoped_release release;
@@ -177,17 +180,19 @@ void bind_mlcf_training(py::module& m)
         py::arg("neighbours"),
         py::arg("lambda_") = 1e-3f,
         py::arg("threads") = 0,
-        "Samples, float (n, dim), carried over to the space of the landmarks' images as the "
+        "Samples, float (n, dim), carried over to the space of the landmarks' images as "
+        "the "
         "codec does: float32 (n, image_dim).");
 
-    m.def("mlcf_embedding",
-          &embed,
-          py::arg("method"),
-          py::arg("samples"),
-          py::arg("dimensions"),
-          py::arg("neighbours") = 100,
-          py::arg("threads") = 0,
-          "Samples, float (n, dim), in fewer dimensions by pca, lle or ltsa. Returns y, "
-          "float32 (n, dimensions), and the eigenvalue of each dimension. `neighbours` and "
-          "`threads` have no meaning for pca.");
+    m.def(
+        "mlcf_embedding",
+        &embed,
+        py::arg("method"),
+        py::arg("samples"),
+        py::arg("dimensions"),
+        py::arg("neighbours") = 100,
+        py::arg("threads") = 0,
+        "Samples, float (n, dim), in fewer dimensions by pca, lle or ltsa. Returns y, "
+        "float32 (n, dimensions), and the eigenvalue of each dimension. `neighbours` and "
+        "`threads` have no meaning for pca.");
 }

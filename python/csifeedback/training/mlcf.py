@@ -31,8 +31,8 @@ from . import linear, quantizers
 
 #: matrices at most that the quantizers are fitted to
 QUANTIZER_MATRICES = 2000
-#: a history should have this many matrices from which the others do not follow
-LEAST_DIVERSITY = 8
+#: a history should have this many independent matrices for every independent column
+LEAST_DIVERSITY = 2
 
 
 def add_arguments(parser):
@@ -123,17 +123,24 @@ def columns_of(h):
     return np.ascontiguousarray(stacked.transpose(0, 2, 1).reshape(-1, stacked.shape[1]))
 
 
-def diversity(h, error_db=-30):
-    """How many of the matrices (n, nc, nt) the others follow from, up to an error.
-
-    That is the number of principal components of the whole matrices which leave no more than
-    this part of their energy. A UE that does not move has 1, whatever the length of its history.
-    """
-    v = h.reshape(len(h), -1).astype(np.complex128)
-    v /= np.linalg.norm(v, axis=1, keepdims=True)
-    p = np.linalg.eigvalsh(v @ v.conj().T)[::-1]
+def _components(rows, error_db=-30):
+    """Number of principal components of complex rows that leave this part of their energy."""
+    p = np.linalg.eigvalsh(rows @ rows.conj().T)[::-1]
     left = 1 - np.cumsum(p) / np.sum(p)
     return int(np.argmax(left <= 10 ** (error_db / 10))) + 1
+
+
+def diversity(h):
+    """How many of the matrices (n, nc, nt) all others follow from with an error of -30 dB, and
+    how many columns all others follow from.
+
+    Where P paths have independent phases in every matrix, the first number is that of those that
+    whole matrices tell apart, and not less than the second one, that of those that columns tell
+    apart. The phases of a UE that does not move are always the same: its first number is 1.
+    """
+    h = h.astype(np.complex128)
+    return (_components(h.reshape(len(h), -1)),
+            _components(h.transpose(1, 0, 2).reshape(h.shape[1], -1)))
 
 
 class Run:
@@ -145,14 +152,13 @@ class Run:
     def __init__(self, args, data):
         self.args = args
         h = spread_matrices(data, _check(args, data))
-        seen = diversity(h)
-        if seen < LEAST_DIVERSITY:
-            print(f"warning: {data.path} is not diverse: its {len(h)} matrices follow from {seen} "
-                  "of them with an error of -30 dB. MLCF will fit this history and fail on other "
-                  "channels: record a longer one, while the UE moves", file=sys.stderr)
+        matrices, columns = diversity(h)
+        if matrices < LEAST_DIVERSITY * columns:
+            print(f"warning: {data.path} is not diverse: its {len(h)} matrices follow from "
+                  f"{matrices} of them with an error of -30 dB, and their columns from {columns}. "
+                  "MLCF may fit this history and fail on other channels: record a longer one, "
+                  "while the UE moves", file=sys.stderr)
         self.x = columns_of(h)
-        if not self.args.landmarks <= len(self.x):
-            raise ValueError(f"--landmarks is {args.landmarks}, allowed is 1 to {len(self.x)}")
         self.pairs = ["compression", *map(str, args.dimensions)]
         self.y = None
         self.arrays = {}
@@ -306,7 +312,11 @@ class Run:
 def train(args, data):
     """Trains args.codec on a Dataset of whole matrices; returns a Model without its NMSE."""
     run = Run(args, data)
-    run.train()
+    try:
+        run.train()
+    except RuntimeError as error:
+        # A decomposition that fails, for samples that are too much alike.
+        raise ValueError(f"{data.path}: {error}") from None
     arrays = dict(run.arrays)
     for half in ("encoder", "decoder"):
         arrays[f"{half}/neighbours"] = np.float32([args.neighbours])
