@@ -20,6 +20,7 @@ import time
 import unittest
 
 from gnuradio import csifeedback
+from gnuradio.csifeedback import evaluation
 from gnuradio.csifeedback.simulation import Loopback
 from grc_tools import FLOWGRAPHS
 
@@ -93,7 +94,8 @@ class TestFlowgraphs(unittest.TestCase):
     def test_compiled(self):
         self.assertEqual(self.compiled[0], 0, self.compiled[1])
         self.assertEqual({path.stem for path in FLOWGRAPHS},
-                         {"csi_loopback", "csi_loopback_headless", "csi_ue", "csi_bs"})
+                         {"csi_loopback", "csi_loopback_headless", "csi_ue", "csi_bs",
+                          "mlcf_loopback", "mlcf_loopback_headless"})
         for path in FLOWGRAPHS:
             self.assertTrue((self.directory / f"{path.stem}.py").exists(), self.compiled[1])
 
@@ -120,6 +122,22 @@ class TestFlowgraphs(unittest.TestCase):
                 self.assertEqual(float(found["bits_per_csi"]), 136 + 4 * 128)
                 if link:
                     self.assertGreater(float(found["age"]), 0.1)
+
+    def test_mlcf(self):
+        """MLCF on whole matrices: the same as the evaluation without a flowgraph."""
+        codec = evaluation.Codec("cdl-a-mlcf")
+        channel = csifeedback.cdl_channel(
+            "A", 48, 32, 180e3, delay_spread_s=300e-9, speed_mps=30 / 3.6, angle_span_deg=120,
+            directive_element=True)
+        h = csifeedback.generate_channels(channel, 1000, 200)[0]
+        expected = evaluation.Evaluator(None, 0, 48, 0, h=h).run(codec, 6 * 32, "lloyd-max", 5)
+        found = self.run_to_end("mlcf_loopback_headless", "--count", 200, "--first", 1000,
+                                "--bits", 5)
+        self.assertEqual(int(found["matched"]), 200)
+        self.assertAlmostEqual(float(found["nmse_db"]), expected["nmse_db"], delta=0.01)
+        self.assertAlmostEqual(float(found["rho"]), expected["rho"], delta=1e-4)
+        # A byte for the mismatch.
+        self.assertEqual(float(found["bits_per_csi"]), 144 + 5 * 6 * 32)
 
     def test_ends(self):
         """UE and BS as two processes; every frame of the UE arrives."""
