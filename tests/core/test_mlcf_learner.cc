@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-// Algorithm 1 of MLCF against iterates that tests/oracles/mlcf_oracle.py has made in
+// Algorithm 1 of MLCF against iterates that tests/oracles/mlcf_learner_oracle.py has made in
 // double precision, and the embeddings against the equations that define them.
 
 #include "random.h"

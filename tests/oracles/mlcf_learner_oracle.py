@@ -17,7 +17,7 @@ FILE is an HDF5 file with a group for each case:
     objective    (16) divided by n: at the beginning, and after each iteration
     landmarks    after the last iteration, y, and their images by eq. (24)
 
-Usage: mlcf_oracle.py FILE
+Usage: mlcf_learner_oracle.py FILE
 """
 
 import argparse
