@@ -41,6 +41,11 @@ inline const pmt::pmt_t& gain_db()
     static const pmt::pmt_t symbol = pmt::mp("gain_db");
     return symbol;
 }
+inline const pmt::pmt_t& mismatch()
+{
+    static const pmt::pmt_t symbol = pmt::mp("mismatch");
+    return symbol;
+}
 inline const pmt::pmt_t& age()
 {
     static const pmt::pmt_t symbol = pmt::mp("age");
@@ -135,15 +140,19 @@ get_number(const pmt::pmt_t& metadata, const pmt::pmt_t& name, uint64_t& value)
     return to_number(pmt::dict_ref(metadata, name, pmt::PMT_NIL), value);
 }
 
+//! A real number, or the fallback if it is none.
+inline double to_real(const pmt::pmt_t& x, double fallback)
+{
+    if (pmt::is_uint64(x))
+        return pmt::to_uint64(x);
+    return pmt::is_real(x) || pmt::is_integer(x) ? pmt::to_double(x) : fallback;
+}
+
 //! A real number of the metadata, or the fallback.
 inline double
 get_real(const pmt::pmt_t& metadata, const pmt::pmt_t& name, double fallback)
 {
-    const pmt::pmt_t found = pmt::dict_ref(metadata, name, pmt::PMT_NIL);
-    if (pmt::is_uint64(found))
-        return pmt::to_uint64(found);
-    return pmt::is_real(found) || pmt::is_integer(found) ? pmt::to_double(found)
-                                                         : fallback;
+    return to_real(pmt::dict_ref(metadata, name, pmt::PMT_NIL), fallback);
 }
 
 //! The frame number that a message stands for: a number, or the key `frame` of a PDU.

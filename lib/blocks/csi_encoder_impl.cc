@@ -76,6 +76,12 @@ public:
                     add_item_tag(port, written + produced, key::frame(), number);
             }
             d_next_frame = frame + 1;
+            const float mismatch_db = this->mismatch_db();
+            if (!std::isnan(mismatch_db))
+                add_item_tag(0,
+                             written + produced,
+                             key::mismatch(),
+                             pmt::from_double(mismatch_db));
             if (gain)
                 gain[produced] = gain_db;
             produced++;
@@ -105,6 +111,15 @@ private:
         return gain_db;
     }
 
+    // Of the last matrix, NaN if the encoder does not tell.
+    float mismatch_db() const
+    {
+        constexpr float least = 1e-10f; // -100 dB, also of zero
+        const float mismatch = d_encoder->mismatch();
+        return std::isnan(mismatch) ? mismatch
+                                    : 10 * std::log10(std::max(mismatch, least));
+    }
+
     void handle(const pmt::pmt_t& message)
     {
         size_t n;
@@ -116,12 +131,15 @@ private:
         }
         const pmt::pmt_t s = pmt::make_f32vector(d_code_size, 0);
         const float gain_db = encode(ha, pmt::f32vector_writable_elements(s, n));
-        if (!std::isnan(gain_db))
-            message_port_pub(key::pdus(),
-                             pmt::cons(pmt::dict_add(pdu_metadata(message),
-                                                     key::gain_db(),
-                                                     pmt::from_double(gain_db)),
-                                       s));
+        if (std::isnan(gain_db))
+            return;
+        pmt::pmt_t metadata = pmt::dict_add(
+            pdu_metadata(message), key::gain_db(), pmt::from_double(gain_db));
+        const float mismatch_db = this->mismatch_db();
+        if (!std::isnan(mismatch_db))
+            metadata =
+                pmt::dict_add(metadata, key::mismatch(), pmt::from_double(mismatch_db));
+        message_port_pub(key::pdus(), pmt::cons(metadata, s));
     }
 
     const encoder::sptr d_encoder;

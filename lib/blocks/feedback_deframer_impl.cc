@@ -90,6 +90,8 @@ private:
         add(d_key_code_size, pmt::from_long(header.code_size));
         add(key::frame_bits(), pmt::from_long(8 * n));
         add(key::quantizer(), pmt::from_uint64(quantizer_label(*q)));
+        if (header.version == 2)
+            add(key::mismatch(), pmt::from_double(mismatch_from_code(header.mismatch)));
         message_port_pub(key::pdus(), pmt::cons(metadata, level));
     }
 

@@ -9,11 +9,16 @@
 #include <gnuradio/csifeedback/feedback_framer.h>
 #include <gnuradio/csifeedback/normalize.h>
 #include <gnuradio/io_signature.h>
+#include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace gr {
 namespace csifeedback {
 
 namespace {
+
+constexpr double no_mismatch = std::numeric_limits<double>::quiet_NaN();
 
 class feedback_framer_impl : public feedback_framer
 {
@@ -55,9 +60,18 @@ public:
         });
         d_tags.clear();
         get_tags_in_range(d_tags, 0, first, first + noutput_items, key::quantizer());
+        d_mismatches.clear();
+        get_tags_in_range(d_mismatches, 0, first, first + noutput_items, key::mismatch());
+        std::sort(d_mismatches.begin(), d_mismatches.end(), tag_t::offset_compare);
         const quantizer::sptr q = d_quantizer.get();
         auto tag = d_tags.begin();
+        auto mismatch = d_mismatches.begin();
         for (int i = 0; i < noutput_items; i++, level += d_code_size) {
+            // That of this item alone, if it has one.
+            double mismatch_db = no_mismatch;
+            for (; mismatch != d_mismatches.end() && mismatch->offset <= first + i;
+                 ++mismatch)
+                mismatch_db = to_real(mismatch->value, no_mismatch);
             for (; tag != d_tags.end() && tag->offset <= first + i; ++tag)
                 d_labelled = to_number(tag->value, d_label);
             if (!d_labelled || is_of(*q, d_label))
@@ -65,7 +79,8 @@ public:
                      level,
                      d_code_size,
                      gain ? gain[i] : 0,
-                     d_numbering.at(first + i));
+                     d_numbering.at(first + i),
+                     mismatch_db);
         }
         return noutput_items;
     }
@@ -83,9 +98,17 @@ private:
         return false;
     }
 
-    void
-    send(const quantizer& q, const int16_t* level, int m, float gain_db, uint64_t frame)
+    // mismatch_db: NaN where there is none
+    void send(const quantizer& q,
+              const int16_t* level,
+              int m,
+              float gain_db,
+              uint64_t frame,
+              double mismatch_db)
     {
+        const bool has_mismatch = !std::isnan(mismatch_db);
+        d_header.version = has_mismatch ? 2 : 1;
+        d_header.mismatch = has_mismatch ? mismatch_to_code(mismatch_db) : 0;
         d_header.quantizer_type = q.type_id();
         d_header.bits = q.bits();
         d_header.frame_number = frame & 0xffff;
@@ -94,7 +117,7 @@ private:
         const size_t payload = (q.total_bits(m) + 7) / 8;
         d_payload.resize(payload);
         pack_levels(q, level, m, d_payload.data());
-        size_t size = feedback_overhead_bytes + payload;
+        size_t size = feedback_overhead(d_header.version) + payload;
         const pmt::pmt_t bytes = pmt::make_u8vector(size, 0);
         pack_frame(d_header,
                    d_payload.data(),
@@ -123,7 +146,13 @@ private:
         get_number(pdu_metadata(message), key::quantizer(), label);
         if (!is_of(*q, label))
             return;
-        send(*q, level, n, get_real(pdu_metadata(message), key::gain_db(), 0), frame);
+        const pmt::pmt_t metadata = pdu_metadata(message);
+        send(*q,
+             level,
+             n,
+             get_real(metadata, key::gain_db(), 0),
+             frame,
+             get_real(metadata, key::mismatch(), no_mismatch));
     }
 
     quantizer_slot d_quantizer;
@@ -131,7 +160,7 @@ private:
     std::vector<uint8_t> d_payload;
     feedback_header d_header;
     frame_numbering d_numbering;
-    std::vector<tag_t> d_tags;
+    std::vector<tag_t> d_tags, d_mismatches;
     bool d_labelled = false; // whether the stream says which quantizer it comes from
     uint64_t d_label = 0;    // and which it is
     std::atomic<uint64_t> d_frames{ 0 };

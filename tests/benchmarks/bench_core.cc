@@ -19,6 +19,8 @@
 #include <gnuradio/csifeedback/l2o_decoder.h>
 #include <gnuradio/csifeedback/linear_decoder.h>
 #include <gnuradio/csifeedback/linear_encoder.h>
+#include <gnuradio/csifeedback/mlcf_decoder.h>
+#include <gnuradio/csifeedback/mlcf_encoder.h>
 #include <gnuradio/csifeedback/normalize.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
 #include <Eigen/QR>
@@ -473,6 +475,89 @@ void decode_l2o(benchmark::State& state)
     state.counters["gmac_a_s"] = 1e-9 / median(mac);
     state.counters["ns_activation"] = 1e9 * median(activation);
 }
+// MLCF in the sizes of the paper: 400 random landmarks in 48 subcarriers, 50 neighbours,
+// 32 antennas.
+constexpr int mlcf_rows = 48, mlcf_landmarks = 400, mlcf_neighbours = 50;
+
+model_file::sptr mlcf_model()
+{
+    static model_file::sptr model;
+    static const scratch_directory directory;
+    if (model)
+        return model;
+    const std::string path = directory.file("mlcf.h5");
+    {
+        model_writer file(path);
+        file.header("mlcf", mlcf_rows, mlcf_rows, nt);
+        file.text("domain", "H");
+        const auto normal = [&](const char* name, size_t columns, uint64_t seed) {
+            const volk::vector<float> x = normal_vector(mlcf_landmarks * columns, seed);
+            file.array(name, { hsize_t(mlcf_landmarks), columns }, x.data());
+        };
+        normal("encoder/D_H", 2 * mlcf_rows, 1);
+        normal("encoder/D_L", 24, 2);
+        for (const char* group : { "encoder", "decoder" }) {
+            file.array((std::string(group) + "/neighbours").c_str(),
+                       { 1 },
+                       { float(mlcf_neighbours) });
+            file.array((std::string(group) + "/lambda").c_str(), { 1 }, { 1e-3f });
+        }
+        file.array("decoder/dimensions", { 3 }, { 6, 12, 24 });
+        for (const int d : { 6, 12, 24 }) {
+            normal(("decoder/D_L_" + std::to_string(d)).c_str(), d, 3);
+            normal(("decoder/D_H_" + std::to_string(d)).c_str(), 2 * mlcf_rows, 4);
+        }
+    }
+    return model = model_file::open(path);
+}
+
+// Counted: differences, squares and sums of the distances, the products that make the
+// right hand sides, Cholesky with its substitutions, the sums of rows; no comparisons.
+double mlcf_flop(int dim, int image_dim, bool residual)
+{
+    const double l = mlcf_landmarks, k = mlcf_neighbours;
+    return nt * (3 * dim * l + 3 * dim * k + k * k * k / 3 + 2 * k * k + 2 * k * k +
+                 2 * k * image_dim + (residual ? 2 * k * dim : 0));
+}
+
+void encode_mlcf(benchmark::State& state)
+{
+    const int d = state.range(0);
+    const auto e = mlcf_encoder::make(mlcf_model(), d * nt);
+    const volk::vector<float> h = normal_vector(e->input_size(), 5);
+    std::vector<float> s(e->code_size());
+    for (auto _ : state) {
+        e->encode(h.data(), s.data(), e->code_size());
+        benchmark::ClobberMemory();
+    }
+    state.counters["mflop"] = 1e-6 * mlcf_flop(2 * mlcf_rows, d, true);
+}
+BENCHMARK(encode_mlcf)
+    ->ArgName("d")
+    ->Arg(6)
+    ->Arg(12)
+    ->Arg(24)
+    ->Unit(benchmark::kMicrosecond);
+
+void decode_mlcf(benchmark::State& state)
+{
+    const int d = state.range(0);
+    const auto decoder = mlcf_decoder::make(mlcf_model(), d * nt);
+    const volk::vector<float> s = normal_vector(d * nt, 6);
+    std::vector<float> h(decoder->output_size());
+    for (auto _ : state) {
+        decoder->decode(s.data(), d * nt, h.data());
+        benchmark::ClobberMemory();
+    }
+    state.counters["mflop"] = 1e-6 * mlcf_flop(d, 2 * mlcf_rows, false);
+}
+BENCHMARK(decode_mlcf)
+    ->ArgName("d")
+    ->Arg(6)
+    ->Arg(12)
+    ->Arg(24)
+    ->Unit(benchmark::kMicrosecond);
+
 BENCHMARK(decode_l2o)
     ->ArgNames({ "paper", "m", "T", "batch" })
     ->Args({ 0, 128, 10, 1 })

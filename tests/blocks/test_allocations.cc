@@ -39,6 +39,8 @@
 #include <gnuradio/csifeedback/l2o_decoder.h>
 #include <gnuradio/csifeedback/linear_decoder.h>
 #include <gnuradio/csifeedback/linear_encoder.h>
+#include <gnuradio/csifeedback/mlcf_decoder.h>
+#include <gnuradio/csifeedback/mlcf_encoder.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
 #include <gtest/gtest.h>
 #include <boost/random/normal_distribution.hpp>
@@ -261,6 +263,45 @@ decoder::sptr l2o(const char* name, float tolerance = 0)
         "test",
         0,
         tolerance);
+}
+
+model_file::sptr mlcf(const char* name)
+{
+    return model_file::open(std::string(CSIFEEDBACK_TEST_DATA "/mlcf_") + name + ".h5");
+}
+
+// Beside the tag `mismatch` of every item nothing is allocated.
+TEST(stream, csi_encoder_mlcf)
+{
+    for (const char* name : { "small", "wide", "free" }) {
+        const encoder::sptr e = mlcf_encoder::make(mlcf(name));
+        std::vector<float> s(e->code_size());
+        const std::vector<float> h = normal(e->input_size());
+        // The first call of all chooses the kernels.
+        e->encode(h.data(), s.data(), e->code_size());
+        EXPECT_EQ(count([&] { e->encode(h.data(), s.data(), e->code_size()); }), 0u);
+        harness around(csi_encoder::make(e), { normal_item(e->input_size()) }, 2);
+        const uint64_t first = around.work();
+        for (int i = 0; i < calls; i++)
+            ASSERT_LE(around.work(), first) << "call " << i;
+        EXPECT_GE(around.produced(), uint64_t(calls));
+    }
+}
+
+TEST(stream, csi_decoder_mlcf)
+{
+    for (const char* name : { "small", "wide", "free" }) {
+        const decoder::sptr d = mlcf_decoder::make(mlcf(name));
+        for (int length = 1; length <= d->code_size(); length += 7) {
+            const std::vector<float> s = normal(length);
+            std::vector<float> h(d->output_size());
+            EXPECT_EQ(count([&] { d->decode(s.data(), length, h.data()); }), 0u);
+        }
+        expect_no_allocation(
+            csi_decoder::make(d),
+            { normal_item(d->code_size()), item(std::vector<float>{ 3 }) },
+            1);
+    }
 }
 
 TEST(stream, csi_encoder)

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <cstring>
 #include <iostream>
+#include <limits>
 #include <set>
 #include <string>
 #include <vector>
@@ -47,6 +48,7 @@ bytes random_bytes(size_t n, random_engine& engine)
 feedback_header random_header(random_engine& engine)
 {
     feedback_header h;
+    h.version = 1 + engine() % 2;
     h.quantizer_type = engine() & 15;
     h.ue_id = engine();
     h.frame_number = engine();
@@ -55,12 +57,13 @@ feedback_header random_header(random_engine& engine)
     h.code_size = engine();
     h.bits = engine();
     h.gain = engine();
+    h.mismatch = h.version == 2 ? engine() : 0;
     return h;
 }
 
 bytes pack(const feedback_header& header, const bytes& payload)
 {
-    bytes frame(payload.size() + feedback_overhead_bytes);
+    bytes frame(payload.size() + feedback_overhead(header.version));
     pack_frame(header, payload.data(), payload.size(), frame.data());
     return frame;
 }
@@ -103,13 +106,42 @@ TEST(frame, golden_bytes)
     h.bits = 4;
     h.gain = 0x7ed3;
     const bytes frame = pack(h, { 0xde, 0xad, 0xbe });
-    bytes expected{ 0x12, 0x12, 0x34, 0xab, 0xcd, 0x01, 0x05, 0x06,
-                    0x00, 0x80, 0x00, 0x04, 0x7e, 0xd3, 0xde, 0xad, 0xbe };
+    bytes expected{ 0x12, 0x12, 0x34, 0xab, 0xcd, 0x01, 0x05, 0x06, 0x00,
+                    0x80, 0x00, 0x04, 0x7e, 0xd3, 0xde, 0xad, 0xbe };
     const uint32_t crc = bitwise_crc24a(expected.data(), expected.size());
     for (const int shift : { 16, 8, 0 })
         expected.push_back(crc >> shift);
     EXPECT_EQ(frame, expected);
     EXPECT_EQ(feedback_overhead_bytes, 17u);
+}
+
+TEST(frame, golden_bytes_of_version_2)
+{
+    feedback_header h;
+    h.version = 2;
+    h.codec_id = 6;
+    h.code_size = 192;
+    h.mismatch = 0x9c;
+    const bytes frame = pack(h, { 0x77 });
+    bytes expected{ 0x20, 0, 0, 0, 0, 6, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0x9c, 0x77 };
+    const uint32_t crc = bitwise_crc24a(expected.data(), expected.size());
+    for (const int shift : { 16, 8, 0 })
+        expected.push_back(crc >> shift);
+    EXPECT_EQ(frame, expected);
+}
+
+TEST(frame, mismatch_codes)
+{
+    for (int code = 0; code < 256; code++)
+        EXPECT_EQ(mismatch_to_code(mismatch_from_code(code)), code);
+    EXPECT_EQ(mismatch_from_code(0), -60);
+    EXPECT_EQ(mismatch_from_code(255), 3.75f);
+    for (float db = -60; db <= 3.75f; db += 0.01f)
+        EXPECT_NEAR(mismatch_from_code(mismatch_to_code(db)), db, 0.1251);
+    const float infinity = std::numeric_limits<float>::infinity();
+    EXPECT_EQ(mismatch_to_code(-infinity), 0);
+    EXPECT_EQ(mismatch_to_code(infinity), 255);
+    EXPECT_EQ(mismatch_to_code(std::numeric_limits<float>::quiet_NaN()), 0);
 }
 
 TEST(frame, round_trip)
@@ -125,7 +157,7 @@ TEST(frame, round_trip)
         ASSERT_EQ(unpack_frame(frame.data(), frame.size(), found, data, n),
                   frame_status::ok);
         ASSERT_EQ(bytes(data, data + n), payload);
-        ASSERT_EQ(found.version, 1);
+        ASSERT_EQ(found.version, h.version);
         ASSERT_EQ(found.quantizer_type, h.quantizer_type);
         ASSERT_EQ(found.ue_id, h.ue_id);
         ASSERT_EQ(found.frame_number, h.frame_number);
@@ -134,6 +166,7 @@ TEST(frame, round_trip)
         ASSERT_EQ(found.code_size, h.code_size);
         ASSERT_EQ(found.bits, h.bits);
         ASSERT_EQ(found.gain, h.gain);
+        ASSERT_EQ(found.mismatch, h.mismatch);
         // Packing what was found gives the same bytes.
         ASSERT_EQ(pack(found, payload), frame);
     }
@@ -152,8 +185,16 @@ TEST(frame, statuses)
         feedback_header h;
         h.version = version;
         EXPECT_EQ(status_of(pack(h, {})),
-                  version == 1 ? frame_status::ok : frame_status::bad_version);
+                  version == 1 || version == 2 ? frame_status::ok
+                                               : frame_status::bad_version);
     }
+    // Whole by the length of version 1, with a checksum that matches.
+    bytes cut(frame.begin(), frame.end() - feedback_crc_bytes);
+    cut[0] = 2 << 4;
+    const uint32_t crc = bitwise_crc24a(cut.data(), cut.size());
+    for (const int shift : { 16, 8, 0 })
+        cut.push_back(crc >> shift);
+    EXPECT_EQ(status_of(cut), frame_status::too_short);
     // The checksum of zeros is zero: it is the version that refuses a dead link.
     EXPECT_EQ(status_of(bytes(40, 0)), frame_status::bad_version);
 }

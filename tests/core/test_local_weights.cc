@@ -361,12 +361,22 @@ TEST(local_weights, sample_equal_to_landmarks)
         const result r = solve(w, landmarks);
         for (int c = 0; c < 40; c++) {
             EXPECT_EQ(r.index[c * k], c);
-            EXPECT_NEAR(r.weight[c * k], 1, 1e-3);
+            const solution s =
+                oracle(landmarks, landmarks.col(c), indices(r, c, k), lambda, vector());
+            EXPECT_NEAR(s.weight[0], 1, 1e-2);
+            EXPECT_NEAR(r.weight[c * k], s.weight[0], 1e-3);
             EXPECT_LT(r.residual[c], 1e-6);
         }
     }
     // Without lambda it shares its weight with those that it depends on.
-    EXPECT_LT(compare(landmarks, landmarks, k, 0.0f).excess, 1e-3);
+    // What is left then is the least ridge.
+    local_weights exact(row_major(landmarks.transpose()).data(), 40, 30, k, 0);
+    const result alone = solve(exact, landmarks);
+    for (int c = 0; c < 40; c++) {
+        const solution s =
+            oracle(landmarks, landmarks.col(c), indices(alone, c, k), 0, vector());
+        EXPECT_NEAR(alone.value[c], s.value, 1e-8 * s.a.trace()) << c;
+    }
     // All neighbours equal to the sample: uniform.
     landmarks.leftCols(k).colwise() = vector(landmarks.col(0));
     local_weights w(row_major(landmarks.transpose()).data(), 40, 30, k, 1e-3f);

@@ -24,7 +24,9 @@ logging.disable()
 MODEL = 'csifeedback.model_file("cost2100-indoor-klt")'
 # A small one, with a profile "test".
 L2O = f'csifeedback.model_file("{SOURCE}/tests/core/data/l2o_lstm2.h5")'
+MLCF = f'csifeedback.model_file("{SOURCE}/tests/core/data/mlcf_small.h5")'
 OBJECTS = {"model_file", "linear_encoder", "linear_decoder", "ista_decoder", "l2o_decoder",
+           "mlcf_encoder", "mlcf_decoder",
            "uniform_quantizer", "lloyd_max_quantizer", "allocated_quantizer", "cost2100_channel", "cdl_channel",
            "dataset_channel"}
 
@@ -102,6 +104,8 @@ class TestBlocks(unittest.TestCase):
                 qt = key == "csifeedback_csi_monitor"
                 graph = Graph(self.platform, "qt_gui" if qt else "no_gui")
                 extra = {"path": self.dataset} if key.endswith("dataset_channel") else {}
+                if "mlcf" in key:
+                    extra["model"] = MLCF
                 graph.terminate(graph.add(key, "under_test", **extra))
                 self.assertEqual(graph.errors(), [])
                 spec = importlib.util.spec_from_file_location(
@@ -168,6 +172,10 @@ class TestBlocks(unittest.TestCase):
                 (variable + "l2o_decoder", {"model": L2O, "profile": "fast"},
                  "profile is fast"),
                 (variable + "l2o_decoder", {"model": MODEL}, "has none"),
+                (variable + "mlcf_encoder", {"model": MLCF, "code_size": -1}, "code_size >= 0"),
+                (variable + "mlcf_encoder", {"model": MLCF, "code_size": 7}, "code_size is 7"),
+                (variable + "mlcf_encoder", {"model": MODEL}, "codec of the model is klt"),
+                (variable + "mlcf_decoder", {"model": MLCF, "code_size": 21}, "code_size is 21"),
                 (variable + "uniform_quantizer", {"bits": 11}, "bits is 11, allowed is 1 to 10"),
                 (variable + "lloyd_max_quantizer", {"bits": 0}, "bits is 0, allowed is 1 to 10"),
                 (variable + "allocated_quantizer", {"total_bits": 0}, "total_bits is 0"),

@@ -53,14 +53,16 @@ void receive(const uint8_t* frame, size_t n)
     size_t payload_bytes = 0;
     const frame_status status = unpack_frame(frame, n, header, payload, payload_bytes);
     require(frame_status_name(status) != nullptr);
-    require((n < feedback_overhead_bytes) == (status == frame_status::too_short));
+    require((n < feedback_overhead_bytes) <= (status == frame_status::too_short));
+    require(status != frame_status::too_short || n < feedback_overhead(2));
     if (status != frame_status::ok) {
         require(status == frame_status::too_short || status == frame_status::bad_crc ||
                 status == frame_status::bad_version);
         return;
     }
-    require(payload == frame + feedback_header_bytes);
-    require(payload_bytes == n - feedback_overhead_bytes);
+    require(header.version == 1 || header.version == 2);
+    require(payload + payload_bytes == frame + n - feedback_crc_bytes);
+    require(payload_bytes == n - feedback_overhead(header.version));
     std::vector<uint8_t> again(n);
     pack_frame(header, payload, payload_bytes, again.data());
     require(std::memcmp(again.data(), frame, n) == 0);
@@ -97,11 +99,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
         return 0;
     std::vector<uint8_t> frame(data, data + size);
     const size_t checked = size - feedback_crc_bytes;
-    frame[0] = 1 << 4 | (frame[0] & 15);
-    const uint32_t crc = crc24a(frame.data(), checked);
-    for (int i = 0; i < 3; i++)
-        frame[checked + i] = crc >> (16 - 8 * i);
-    receive(frame.data(), size);
+    for (int version = 1; version <= 2; version++) {
+        frame[0] = version << 4 | (frame[0] & 15);
+        const uint32_t crc = crc24a(frame.data(), checked);
+        for (int i = 0; i < 3; i++)
+            frame[checked + i] = crc >> (16 - 8 * i);
+        receive(frame.data(), size);
+    }
     return 0;
 }
 
@@ -111,11 +115,12 @@ std::vector<std::vector<uint8_t>> fuzz_corpus()
     const quantizer& q = the_quantizer();
     for (int m = 1; m <= q.code_size(); m++) {
         feedback_header header;
+        header.version = 1 + m % 2;
         header.quantizer_type = q.type_id();
         header.code_size = m;
         header.bits = q.bits();
         const std::vector<uint8_t> payload((q.total_bits(m) + 7) / 8, uint8_t(m));
-        corpus.emplace_back(payload.size() + feedback_overhead_bytes);
+        corpus.emplace_back(payload.size() + feedback_overhead(header.version));
         pack_frame(header, payload.data(), payload.size(), corpus.back().data());
     }
     return corpus;

@@ -14,6 +14,8 @@
 #include <gnuradio/csifeedback/l2o_decoder.h>
 #include <gnuradio/csifeedback/linear_decoder.h>
 #include <gnuradio/csifeedback/linear_encoder.h>
+#include <gnuradio/csifeedback/mlcf_decoder.h>
+#include <gnuradio/csifeedback/mlcf_encoder.h>
 #include <gnuradio/csifeedback/model_file.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
 #include <cmath>
@@ -99,6 +101,38 @@ std::vector<uint8_t> make_l2o_file(bool lstm)
     return take_file(path);
 }
 
+std::vector<uint8_t> make_mlcf_file()
+{
+    const std::string path = scratch("corpus");
+    {
+        model_writer file(path);
+        file.header("mlcf", 2, 2, 2);
+        file.text("domain", "H");
+        const std::vector<float> x{ 1, -2, .5f, 0, 3, 1, -1, 2, 0, 0, 1, 1,
+                                    2, 2,  -3,  1, 0, 1, 1,  2, 5, 4, 3, 2 };
+        file.array("encoder/D_H", { 6, 4 }, x);
+        file.array("encoder/D_L", { 6, 3 }, x.data());
+        file.array("decoder/dimensions", { 2 }, { 1, 3 });
+        file.array("decoder/D_L_1", { 5, 1 }, x.data());
+        file.array("decoder/D_H_1", { 5, 4 }, x.data());
+        file.array("decoder/D_L_3", { 6, 3 }, x.data());
+        file.array("decoder/D_H_3", { 6, 4 }, x.data());
+        for (const std::string group : { "encoder", "decoder" }) {
+            file.array((group + "/neighbours").c_str(), { 1 }, { 4.0f });
+            file.array((group + "/lambda").c_str(), { 1 }, { 0.01f });
+        }
+        file.array("quantizer/std", { 6 }, { 6, 5, 4, 3, 2, 1 });
+    }
+    return take_file(path);
+}
+
+void encode(const encoder::sptr& e)
+{
+    const std::vector<float> h(e->input_size(), 1);
+    std::vector<float> s(e->code_size());
+    e->encode(h.data(), s.data(), s.size());
+}
+
 void decode(const decoder::sptr& d)
 {
     const std::vector<float> s(3 * d->code_size(), 1.5f);
@@ -119,12 +153,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
         const auto model = model_file::open(input.path());
         for (const char* name : { "format", "channel", "codec", "nmse" })
             attempt([&] { model->text(name); });
-        attempt([&] {
-            const auto e = linear_encoder::make(model, 0);
-            const std::vector<float> h(e->input_size(), 1);
-            std::vector<float> s(e->code_size());
-            e->encode(h.data(), s.data(), s.size());
-        });
+        attempt([&] { encode(linear_encoder::make(model, 0)); });
+        attempt([&] { encode(mlcf_encoder::make(model)); });
+        attempt([&] { decode(mlcf_decoder::make(model)); });
         attempt([&] { linear_decoder::make(model, 0, 0.1f); });
         attempt([&] { decode(l2o_decoder::make(model, 0, "fast", 4)); });
         attempt([&] { l2o_decoder::make(model, 0, "slow"); });
@@ -148,5 +179,6 @@ std::vector<std::vector<uint8_t>> fuzz_corpus()
     corpus.push_back(make_file(true, H5D_CONTIGUOUS, true));
     for (const bool lstm : { false, true })
         corpus.push_back(make_l2o_file(lstm));
+    corpus.push_back(make_mlcf_file());
     return corpus;
 }

@@ -5,6 +5,7 @@
 #
 """Every block as a stream block and as a PDU block, and what it does with bad input."""
 
+import pathlib
 import unittest
 
 import numpy as np
@@ -222,6 +223,97 @@ class Quantizers(unittest.TestCase):
                 make()
 
 
+class Mismatch(unittest.TestCase):
+    """An encoder that tells how well a matrix fits, and what becomes of that on the way."""
+
+    MODEL = str(pathlib.Path(__file__).parents[1] / "core" / "data" / "mlcf_small.h5")
+
+    def setUp(self):
+        self.model = csifeedback.model_file(self.MODEL)
+        na, nt = self.model.na, self.model.nt
+        rows = self.model.read("oracle/h").reshape(-1, 2 * na, nt)
+        self.h = (rows[:, :na] + 1j * rows[:, na:]).astype(np.complex64)
+        self.encoder = csifeedback.mlcf_encoder(self.model)
+        self.m = self.encoder.code_size()
+        self.quantizer = csifeedback.lloyd_max_quantizer(self.model, 0, 8)
+        self.expected = 10 * np.log10(self.model.read("oracle/mismatch"))
+
+    def framer(self):
+        return csifeedback.feedback_framer(self.quantizer, self.encoder.codec_id(),
+                                           self.encoder.model_id(), 3)
+
+    def check_frames(self, frames):
+        """The frames are those of version 2, and the BS finds everything in them."""
+        count = len(self.h)
+        s, gain = csifeedback.mlcf_encoder(self.model).encode(self.h)
+        level = self.quantizer.quantize(s)
+        for i, frame in enumerate(frames):
+            raw = bytes(values(frame, np.uint8))
+            self.assertEqual(len(raw), 18 + self.m)
+            self.assertEqual(raw[0] >> 4, 2)
+            self.assertEqual(raw[5], 6)
+            self.assertEqual(raw[14], round(4 * (self.expected[i] + 60)))
+        out = Messages(csifeedback.feedback_deframer(
+            self.quantizer, self.encoder.codec_id(), self.encoder.model_id())).run(frames, count)
+        np.testing.assert_array_equal([values(m, np.int16) for m in out], level)
+        np.testing.assert_allclose([metadata(m)["mismatch"] for m in out], self.expected,
+                                   atol=0.1251)
+        self.assertEqual(metadata(out[0])["frame_bits"], 8 * (18 + self.m))
+        out = Messages(csifeedback.csi_dequantizer(self.quantizer)).run(out, count)
+        decoder = csifeedback.mlcf_decoder(self.model)
+        out = Messages(csifeedback.csi_decoder(decoder)).run(out, count)
+        np.testing.assert_allclose([metadata(m)["mismatch"] for m in out], self.expected,
+                                   atol=0.1251)
+        found = np.stack([values(m, np.complex64).reshape(self.h.shape[1:]) for m in out])
+        # The gain is rounded to 1/128 dB.
+        np.testing.assert_allclose(found, decoder.decode(self.quantizer.dequantize(level), gain),
+                                   rtol=1e-3, atol=1e-3)
+
+    def test_pdus(self):
+        count = len(self.h)
+        out = Messages(csifeedback.csi_encoder(self.encoder)).run(
+            [pdu(h, frame=i) for i, h in enumerate(self.h)], count)
+        np.testing.assert_allclose([metadata(m)["mismatch"] for m in out], self.expected,
+                                   atol=1e-3)
+        out = Messages(csifeedback.csi_quantizer(self.quantizer)).run(out, count)
+        framer = self.framer()
+        self.check_frames(Messages(framer).run(out, count))
+        self.assertEqual(framer.bits_sent(), count * 8 * (18 + self.m))
+
+    def test_stream(self):
+        from gnuradio import blocks
+        flowgraph = gr.top_block()
+        n = self.h[0].size
+        source = blocks.vector_source_c(self.h.ravel().tolist(), False, n)
+        encoder, store = csifeedback.csi_encoder(self.encoder), blocks.message_debug()
+        quantizer, framer = csifeedback.csi_quantizer(self.quantizer), self.framer()
+        flowgraph.connect(source, encoder, quantizer, framer)
+        flowgraph.connect((encoder, 1), (framer, 1))
+        flowgraph.msg_connect(framer, "pdus", store, "store")
+        flowgraph.run()
+        self.assertEqual(framer.frames(), len(self.h))
+        self.check_frames([store.get_message(i) for i in range(len(self.h))])
+
+    def test_encoders_without_one_send_frames_of_version_1(self):
+        model = csifeedback.model_file(KLT)
+        encoder = csifeedback.linear_encoder(model, 32)
+        self.assertTrue(np.isnan(encoder.mismatch()))
+        out = Messages(csifeedback.csi_encoder(encoder)).run([pdu(indoor(1)[0], frame=0)], 1)
+        self.assertNotIn("mismatch", metadata(out[0]))
+        quantizer = csifeedback.lloyd_max_quantizer(model, 32, 4)
+        out = Messages(csifeedback.csi_quantizer(quantizer)).run(out, 1)
+        out = Messages(csifeedback.feedback_framer(quantizer, 1, 77)).run(out, 1)
+        self.assertEqual(values(out[0], np.uint8)[0] >> 4, 1)
+        self.assertEqual(len(values(out[0], np.uint8)), 17 + 16)
+        out = Messages(csifeedback.feedback_deframer(quantizer, 1, 77)).run(out, 1)
+        self.assertNotIn("mismatch", metadata(out[0]))
+
+    def test_a_strange_channel_stands_out(self):
+        rng = np.random.default_rng(5)
+        self.encoder.encode(random_complex(rng, *self.h.shape[1:]))
+        self.assertGreater(10 * np.log10(self.encoder.mismatch()), np.max(self.expected) + 3)
+
+
 class Feedback(unittest.TestCase):
 
     def setUp(self):
@@ -293,7 +385,7 @@ class Feedback(unittest.TestCase):
         bad = {
             "too_short": np.frombuffer(good[:16], np.uint8),
             "bad_crc": flipped,
-            "bad_version": changed(lambda h: setattr(h, "version", 2)),
+            "bad_version": changed(lambda h: setattr(h, "version", 3)),
             "unknown_model": changed(lambda h: setattr(h, "model_id", 78)),
             "unknown_quantizer": changed(lambda h: setattr(h, "bits", 5)),
             "bad_code_size": changed(lambda h: setattr(h, "code_size", 33)),

@@ -10,6 +10,7 @@
 
 #include <gnuradio/csifeedback/api.h>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -58,6 +59,15 @@ public:
      * \param m     values wanted, 1 to code_size(); nothing is checked here
      */
     virtual void encode(const float* h_vec, float* s, int m) = 0;
+
+    /*!
+     * \brief How badly the last matrix that was encoded fits what the codec was trained
+     * for: the part of its energy that the codec cannot represent, 0 (fits) and up.
+     *
+     * NaN before the first matrix, or if the codec does not tell. Where it does,
+     * csi_encoder and the feedback frames carry it to the BS.
+     */
+    virtual float mismatch() const { return std::numeric_limits<float>::quiet_NaN(); }
 };
 
 } // namespace csifeedback

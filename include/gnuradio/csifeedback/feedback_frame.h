@@ -22,9 +22,12 @@ namespace csifeedback {
  * (16), frame_number (16), codec_id (8), model_id (16), code_size (16), bits (16), gain
  * (16), then the payload, zero-filled to whole bytes, and CRC24A of TS 38.212 clause 5.1
  * over all that precedes it. 17 bytes beside the payload.
+ *
+ * Version 2 has one more byte between gain and payload, `mismatch`; it is sent by
+ * encoders that have such a figure.
  */
 struct CSIFEEDBACK_API feedback_header {
-    uint8_t version = 1;        //!< version of the format, 4 bits
+    uint8_t version = 1;        //!< version of the format, 4 bits: 1 or 2
     uint8_t quantizer_type = 0; //!< quantizer::type_id(), 4 bits
     uint16_t ue_id = 0;         //!< who sends
     uint16_t frame_number = 0;  //!< number of the CSI, modulo 65536
@@ -33,21 +36,27 @@ struct CSIFEEDBACK_API feedback_header {
     uint16_t code_size = 0;     //!< values in the codeword: the compression ratio
     uint16_t bits = 0;          //!< quantizer::bits()
     uint16_t gain = 0;          //!< see gain_to_code()
+    uint8_t mismatch = 0;       //!< version 2: see mismatch_to_code()
 };
 
-//! Bytes of a header.
+//! Bytes of a header of version 1.
 constexpr size_t feedback_header_bytes = 14;
 //! Bytes of the checksum.
 constexpr size_t feedback_crc_bytes = 3;
-//! Bytes of a frame beside its payload.
+//! Bytes of a frame of version 1 beside its payload.
 constexpr size_t feedback_overhead_bytes = feedback_header_bytes + feedback_crc_bytes;
+//! Bytes of a frame of this version beside its payload.
+constexpr size_t feedback_overhead(int version)
+{
+    return feedback_overhead_bytes + (version == 2 ? 1 : 0);
+}
 
 //! What a receiver found out about a frame.
 enum class frame_status : uint8_t {
     ok = 0,            //!< usable
     too_short,         //!< shorter than a header and checksum
     bad_crc,           //!< the checksum does not match
-    bad_version,       //!< another version of the format
+    bad_version,       //!< another version of the format than 1 and 2
     unknown_model,     //!< another codec or model than the one loaded
     unknown_quantizer, //!< another quantizer than the one loaded
     bad_code_size,     //!< a codeword longer than the model's, or of length zero
@@ -64,7 +73,7 @@ CSIFEEDBACK_API const char* frame_status_name(frame_status status);
  * \param header        its header
  * \param payload       payload_bytes bytes
  * \param payload_bytes length of the payload
- * \param frame         output, feedback_overhead_bytes + payload_bytes bytes
+ * \param frame         output, feedback_overhead(header.version) + payload_bytes bytes
  */
 CSIFEEDBACK_API void pack_frame(const feedback_header& header,
                                 const uint8_t* payload,
@@ -88,6 +97,11 @@ CSIFEEDBACK_API frame_status unpack_frame(const uint8_t* frame,
                                           feedback_header& header,
                                           const uint8_t*& payload,
                                           size_t& payload_bytes);
+
+//! The byte of encoder::mismatch(): steps of 1/4 dB from -60 dB, 0 to 255.
+CSIFEEDBACK_API uint8_t mismatch_to_code(float mismatch_db);
+//! The mismatch in dB that a byte stands for.
+CSIFEEDBACK_API float mismatch_from_code(uint8_t code);
 
 //! CRC24A of TS 38.212 clause 5.1, initial value 0.
 CSIFEEDBACK_API uint32_t crc24a(const uint8_t* bytes, size_t n);

@@ -24,6 +24,9 @@ namespace csifeedback {
  * `frame`. Message port `pdus` (out): PDUs of bytes, one frame each (see
  * feedback_header), for a feedback_channel or GNU Radio's socket and ZMQ PDU blocks.
  *
+ * A codeword with the tag or key `mismatch` (see csi_encoder) is sent in a frame of
+ * version 2, others in one of version 1.
+ *
  * Frame numbers come from the tag `frame` of the stream, or its item count, modulo 65536.
  *
  * Level numbers whose tag or key `quantizer` (see csi_quantizer) is that of another one

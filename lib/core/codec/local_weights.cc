@@ -22,7 +22,7 @@ constexpr float most_ridge = 1e12f;
 constexpr float least_mean = 1e-30f, most_mean = 1e30f;
 
 // Single precision is enough for a larger pivot.
-constexpr float least_pivot = 3e-5f;
+constexpr float least_pivot = 5e-5f;
 
 Eigen::Map<const Eigen::VectorXd> wide(const double* x, size_t n)
 {

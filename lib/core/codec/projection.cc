@@ -26,8 +26,8 @@ uint8_t codec_number(const char* where, const std::string& codec)
         const char* name;
         uint8_t number;
     } registry[] = {
-        { "matrix", 0 },      { "klt", 1 },     { "gaussian", 2 },
-        { "orthonormal", 3 }, { "csi-l2o", 4 }, { "ms4l2o", 5 },
+        { "matrix", 0 },  { "klt", 1 },    { "gaussian", 2 }, { "orthonormal", 3 },
+        { "csi-l2o", 4 }, { "ms4l2o", 5 }, { "mlcf", 6 },
     };
     std::string known;
     for (const auto& entry : registry) {

@@ -7,12 +7,16 @@
 
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <boost/crc.hpp>
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace gr {
 namespace csifeedback {
 
 namespace {
+
+constexpr float least_mismatch = -60, mismatch_steps = 4;
 
 uint8_t* put16(uint8_t* to, uint16_t value)
 {
@@ -48,6 +52,14 @@ const char* frame_status_name(frame_status status)
     return "unknown";
 }
 
+uint8_t mismatch_to_code(float mismatch_db)
+{
+    const float code = std::round((mismatch_db - least_mismatch) * mismatch_steps);
+    return code > 0 ? static_cast<uint8_t>(std::min(code, 255.0f)) : 0;
+}
+
+float mismatch_from_code(uint8_t code) { return least_mismatch + code / mismatch_steps; }
+
 uint32_t crc24a(const uint8_t* bytes, size_t n)
 {
     boost::crc_optimal<24, 0x864cfb, 0, 0, false, false> crc;
@@ -69,6 +81,8 @@ void pack_frame(const feedback_header& header,
     to = put16(to, header.code_size);
     to = put16(to, header.bits);
     to = put16(to, header.gain);
+    if (header.version == 2)
+        *to++ = header.mismatch;
     if (payload_bytes)
         std::memcpy(to, payload, payload_bytes);
     to += payload_bytes;
@@ -98,9 +112,18 @@ frame_status unpack_frame(const uint8_t* frame,
     header.code_size = get16(frame + 8);
     header.bits = get16(frame + 10);
     header.gain = get16(frame + 12);
+    header.mismatch = 0;
     payload = frame + feedback_header_bytes;
     payload_bytes = n - feedback_overhead_bytes;
-    return header.version == 1 ? frame_status::ok : frame_status::bad_version;
+    if (header.version == 1)
+        return frame_status::ok;
+    if (header.version != 2)
+        return frame_status::bad_version;
+    if (n < feedback_overhead(2))
+        return frame_status::too_short;
+    header.mismatch = *payload++;
+    payload_bytes--;
+    return frame_status::ok;
 }
 
 } // namespace csifeedback

@@ -13,6 +13,8 @@
 #include <gnuradio/csifeedback/linear_encoder.h>
 #include <gnuradio/csifeedback/link_model.h>
 #include <gnuradio/csifeedback/metrics.h>
+#include <gnuradio/csifeedback/mlcf_decoder.h>
+#include <gnuradio/csifeedback/mlcf_encoder.h>
 #include <gnuradio/csifeedback/normalize.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
 #include <pybind11/stl.h>
@@ -173,6 +175,10 @@ void bind_core(py::module& m)
         .def("na", &encoder::na)
         .def("nt", &encoder::nt)
         .def("code_size", &encoder::code_size)
+        .def("mismatch",
+             &encoder::mismatch,
+             "Part of the last matrix's energy that the codec cannot represent, 0 and "
+             "up; NaN if the codec does not tell.")
         .def("encode",
              &encode,
              py::arg("ha"),
@@ -235,6 +241,17 @@ void bind_core(py::module& m)
           "those in the file, iterations = 0 takes as many as were trained, and with a "
           "tolerance decoding ends once an iteration changes the result by less, "
           "relative.");
+    m.def("mlcf_encoder",
+          &mlcf_encoder::make,
+          py::arg("model"),
+          py::arg("code_size") = 0,
+          "Embeddings of the columns of whole matrices by their nearest landmarks; "
+          "code_size is a multiple of nt, 0 for all dimensions.");
+    m.def("mlcf_decoder",
+          &mlcf_decoder::make,
+          py::arg("model"),
+          py::arg("code_size") = 0,
+          "The decoder of an MLCF model file; code_size 0 for the longest codeword.");
     m.def("ista_decoder",
           &ista_decoder::make,
           py::arg("model"),
@@ -452,7 +469,10 @@ void bind_core(py::module& m)
         .def_readwrite("model_id", &feedback_header::model_id)
         .def_readwrite("code_size", &feedback_header::code_size)
         .def_readwrite("bits", &feedback_header::bits)
-        .def_readwrite("gain", &feedback_header::gain);
+        .def_readwrite("gain", &feedback_header::gain)
+        .def_readwrite("mismatch", &feedback_header::mismatch);
+    m.def("mismatch_to_code", &mismatch_to_code, py::arg("mismatch_db"));
+    m.def("mismatch_from_code", &mismatch_from_code, py::arg("code"));
     py::enum_<frame_status>(m, "frame_status")
         .value("ok", frame_status::ok)
         .value("too_short", frame_status::too_short)
@@ -466,7 +486,7 @@ void bind_core(py::module& m)
     m.def(
         "pack_frame",
         [](const feedback_header& header, const std::string& payload) {
-            std::string frame(feedback_overhead_bytes + payload.size(), '\0');
+            std::string frame(feedback_overhead(header.version) + payload.size(), '\0');
             pack_frame(header,
                        reinterpret_cast<const uint8_t*>(payload.data()),
                        payload.size(),
