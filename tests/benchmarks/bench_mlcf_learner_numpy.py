@@ -10,7 +10,7 @@ NumPy computes the plain algorithm in single precision, as fast as was found: eq
 (22) without the weights for former neighbours, and the objective (16); R from the Gram matrix or
 from the differences, whichever is faster. The times are the best of all repetitions.
 
-    PYTHONPATH=build/test_modules tests/benchmarks/bench_mlcf_learner.py [--dim 96] [--threads 1]
+    PYTHONPATH=build/test_modules tests/benchmarks/bench_mlcf_learner_numpy.py [--dim 96] [--threads 1]
 """
 
 import argparse
