@@ -30,6 +30,7 @@
 #include <gnuradio/csifeedback/csi_hold.h>
 #include <gnuradio/csifeedback/csi_metrics.h>
 #include <gnuradio/csifeedback/csi_quantizer.h>
+#include <gnuradio/csifeedback/csirs_source.h>
 #include <gnuradio/csifeedback/dataset_channel.h>
 #include <gnuradio/csifeedback/feedback_channel.h>
 #include <gnuradio/csifeedback/feedback_deframer.h>
@@ -39,6 +40,7 @@
 #include <gnuradio/csifeedback/l2o_decoder.h>
 #include <gnuradio/csifeedback/linear_decoder.h>
 #include <gnuradio/csifeedback/linear_encoder.h>
+#include <gnuradio/csifeedback/mimo_channel.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
 #include <gtest/gtest.h>
 #include <boost/random/normal_distribution.hpp>
@@ -343,6 +345,22 @@ TEST(stream, channel_source_with_acknowledgements)
         }
         source->_post(pmt::mp("ack"), pmt::from_uint64(h.produced() - 1));
     }
+}
+
+TEST(stream, csirs_source)
+{
+    // Within a frame: its beginning makes tags.
+    csirs_parameters p;
+    p.gap = 10 * calls * harness::at_once;
+    expect_no_allocation(csirs_source::make(csirs_frame::make(p)), {}, p.nt);
+}
+
+TEST(stream, mimo_channel)
+{
+    cdl_parameters cdl;
+    cdl.grid = { 300, 8, 15e3, 0.5 };
+    const auto channel = mimo_channel::make({ cdl_channel::make(cdl) }, 7.68e6, 64, 20);
+    expect_no_allocation(channel, std::vector<std::vector<char>>(8, normal_item(2)), 1);
 }
 
 TEST(stream, feedback_framer)

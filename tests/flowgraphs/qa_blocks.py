@@ -26,7 +26,7 @@ MODEL = 'csifeedback.model_file("cost2100-indoor-klt")'
 L2O = f'csifeedback.model_file("{SOURCE}/tests/core/data/l2o_lstm2.h5")'
 OBJECTS = {"model_file", "linear_encoder", "linear_decoder", "ista_decoder", "l2o_decoder",
            "uniform_quantizer", "lloyd_max_quantizer", "allocated_quantizer", "cost2100_channel", "cdl_channel",
-           "dataset_channel"}
+           "dataset_channel", "csirs_frame"}
 
 
 def write_dataset(path):
@@ -156,6 +156,14 @@ class TestBlocks(unittest.TestCase):
                 (metrics, {"history": 0}, "1 <= history"),
                 (metrics, {"interval": -1}, "0 <= interval"),
                 ("csifeedback_csi_monitor", {"span_db": 0}, "span_db > 0"),
+                ("csifeedback_csirs_source", {"frame": MODEL},
+                 "isinstance(frame, csifeedback.csirs_frame)"),
+                ("csifeedback_csirs_source", {"first": -1}, "0 <= first"),
+                ("csifeedback_mimo_channel", {"models": "[]"}, "1 <= len(models) <= 4"),
+                ("csifeedback_mimo_channel", {"sample_rate": 1e6}, "sample_rate >="),
+                ("csifeedback_mimo_channel", {"max_delay": 0}, "1 <= max_delay"),
+                ("csifeedback_mimo_channel", {"snr_db": 301}, "-100 <= snr_db <= 300"),
+                (variable + "csirs_frame", {"nc": 299}, "nc is 299"),
                 (variable + "model_file", {"path": "nowhere"}, "nowhere"),
                 (variable + "linear_encoder", {"code_size": 4096}, "code_size is 4096"),
                 (variable + "linear_decoder", {"noise_variance": -1}, "noise_variance is -1"),

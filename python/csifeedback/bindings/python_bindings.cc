@@ -11,6 +11,7 @@ namespace py = pybind11;
 void bind_channels(py::module& m);
 void bind_core(py::module& m);
 void bind_blocks(py::module& m);
+void bind_ofdm(py::module& m);
 
 PYBIND11_MODULE(csifeedback_python, m)
 {
@@ -19,4 +20,5 @@ PYBIND11_MODULE(csifeedback_python, m)
     bind_channels(m);
     bind_core(m);
     bind_blocks(m);
+    bind_ofdm(m);
 }
