@@ -261,5 +261,231 @@ class MimoChannel(unittest.TestCase):
                 f()
 
 
+def receive(frame, samples, interpolator="lmmse", nr=1, max_offset=4):
+    """Samples (nr, n) through csi_sync and channel_estimator.
+
+    Returns H of each frame by receiver and number, the metadata, and the blocks.
+    """
+    flowgraph = gr.top_block()
+    sync = csifeedback.csi_sync(frame, nr, max_offset)
+    estimators, stores = [], []
+    for r in range(nr):
+        source = blocks.vector_source_c(samples[r].tolist())
+        make = getattr(csifeedback, interpolator + "_interpolator")
+        estimators.append(csifeedback.channel_estimator(make(frame)))
+        stores.append(blocks.message_debug())
+        flowgraph.connect(source, (sync, r))
+        flowgraph.connect((sync, r), estimators[r])
+        flowgraph.msg_connect(estimators[r], "pdus", stores[r], "store")
+    flowgraph.run()
+    h, info = [], []
+    for store in stores:
+        messages = [store.get_message(i) for i in range(store.num_messages())]
+        info.append({metadata(m)["frame"]: metadata(m) for m in messages})
+        h.append({metadata(m)["frame"]: values(m, np.complex64).reshape(
+            frame.nc(), frame.nt()) for m in messages})
+    return h, info, sync, estimators
+
+
+def with_noise(samples, frame, snr_db, offset=0.0, seed=1, lead=0):
+    """snr_db: of a subcarrier of the preamble, for a channel of unit gain; offset: in
+    subcarriers; lead: samples before."""
+    rng = np.random.default_rng(seed)
+    y = np.concatenate([np.zeros((len(samples), lead)), samples,
+                        np.zeros((len(samples), 3000))], axis=1)
+    variance = frame.power() * frame.fft_size() / frame.nc() * 10 ** (-snr_db / 10)
+    y = y * np.exp(2j * np.pi * offset * np.arange(y.shape[1]) / frame.fft_size())
+    return (y + np.sqrt(variance) * random_complex(rng, *y.shape)).astype(np.complex64)
+
+
+class Receiver(unittest.TestCase):
+
+    def setUp(self):
+        self.frame = csifeedback.csirs_frame(cell_id=5)
+        self.models = [channel_for(self.frame, seed) for seed in (1, 2)]
+
+    def samples(self, count, first=0, nr=1):
+        channel = csifeedback.mimo_channel(self.models[:nr], self.frame.sample_rate())
+        return through(self.frame, channel, count + 1, first, nr)
+
+    def test_estimates_are_the_truth(self):
+        y, truth = self.samples(40, 100, 2)
+        error = {}
+        for snr_db in (10, 30):
+            for interpolator in ("linear", "dft", "lmmse"):
+                h, info, sync, _ = receive(
+                    self.frame, with_noise(y, self.frame, snr_db, 1.7, lead=777), interpolator, 2)
+                self.assertGreaterEqual(len(h[0]), 39)
+                self.assertLessEqual(set(h[0]), set(range(100, 141)))
+                nmse = [ofdm.aligned_nmse(h[r][i], truth[r][i]) for r in (0, 1) for i in h[r]]
+                cosine = [ofdm.rho(h[r][i], truth[r][i]) for r in (0, 1) for i in h[r]]
+                error[snr_db, interpolator] = db(np.mean(nmse)), np.mean(cosine)
+                for x in info[0].values():
+                    self.assertAlmostEqual(x["offset_hz"] / 15e3, 1.7, delta=0.02)
+                    # The kernels of the channel take 20 samples or so.
+                    start = 777 + (x["frame"] - 100) * self.frame.frame_length()
+                    self.assertLess(abs(x["start"] - start - 24), 12)
+        print({k: (round(float(a), 2), round(float(b), 4)) for k, (a, b) in error.items()})
+        # Of a pilot 6 dB (comb) and 3 dB (code of two) above a preamble subcarrier.
+        self.assertLess(error[30, "linear"][0], -34)
+        self.assertLess(error[10, "linear"][0], -15)
+        for snr_db in (10, 30):
+            self.assertLess(error[snr_db, "lmmse"][0], error[snr_db, "linear"][0] - 1)
+            self.assertGreater(error[snr_db, "lmmse"][1], error[snr_db, "linear"][1])
+
+    def test_stream_output_and_error_variance(self):
+        y, truth = self.samples(12, 3)
+        y = with_noise(y, self.frame, 20)
+        flowgraph = gr.top_block()
+        source = blocks.vector_source_c(y[0].tolist())
+        sync = csifeedback.csi_sync(self.frame)
+        estimator = csifeedback.channel_estimator(
+            csifeedback.linear_interpolator(self.frame))
+        sink, error = blocks.vector_sink_c(300 * 8), blocks.vector_sink_f()
+        flowgraph.connect(source, sync, estimator, sink)
+        flowgraph.connect((estimator, 1), error)
+        flowgraph.run()
+        h = np.array(sink.data(), np.complex64).reshape(-1, 300, 8)
+        self.assertGreaterEqual(len(h), 12)
+        self.assertEqual(estimator.estimated(), len(h))
+        numbers = {t.offset: pmt.to_uint64(t.value) for t in sink.tags()}
+        self.assertEqual(numbers, {0: 3})
+        measured = np.mean([np.mean(np.abs(ofdm.align(h[i], truth[0][3 + i]) - truth[0][3 + i])**2)
+                            for i in range(12)])
+        self.assertLess(abs(db(np.mean(error.data()) / measured)), 1)
+
+    def test_behind_the_impairments_of_gnu_radio(self):
+        """Carrier and sampling offset and phase noise of gr-channels."""
+        from gnuradio import channels
+        count = 20
+        flowgraph = gr.top_block()
+        source = csifeedback.csirs_source(self.frame, count)
+        channel = csifeedback.mimo_channel(self.models[:1], self.frame.sample_rate(), 64, 25)
+        offset = channels.channel_model(0, 3e3 / self.frame.sample_rate(), 1 + 5e-6)
+        noise = channels.phase_noise_gen(10 ** (-70 / 20), 0.01)
+        sync = csifeedback.csi_sync(self.frame)
+        estimator = csifeedback.channel_estimator(csifeedback.lmmse_interpolator(self.frame))
+        truth, store = blocks.message_debug(), blocks.message_debug()
+        for n in range(8):
+            flowgraph.connect((source, n), (channel, n))
+        flowgraph.connect((channel, 0), offset, noise, sync, estimator)
+        flowgraph.msg_connect(channel, "truth", truth, "store")
+        flowgraph.msg_connect(estimator, "pdus", store, "store")
+        flowgraph.run()
+        h = {metadata(truth.get_message(i))["frame"]: values(
+            truth.get_message(i), np.complex64).reshape(300, 8)
+             for i in range(truth.num_messages())}
+        self.assertGreaterEqual(store.num_messages(), count - 2)
+        rho = []
+        for i in range(store.num_messages()):
+            m = store.get_message(i)
+            self.assertAlmostEqual(metadata(m)["offset_hz"], 3e3, delta=150)
+            rho.append(ofdm.rho(values(m, np.complex64).reshape(300, 8), h[metadata(m)["frame"]]))
+        self.assertGreater(np.mean(rho), 0.99)
+
+    def test_wrong_cell_and_noise(self):
+        y, _ = self.samples(10)
+        y = with_noise(y, self.frame, 20)
+        h, _, sync, _ = receive(csifeedback.csirs_frame(cell_id=6), y)
+        self.assertEqual(len(h[0]), 0)
+        self.assertGreaterEqual(sync.unknown(), 10)
+        h, _, sync, _ = receive(csifeedback.csirs_frame(cell_id=5, cover="dft"), y)
+        self.assertEqual(len(h[0]), 0)
+        self.assertGreaterEqual(sync.bad_headers(), 10)
+        y[:] = random_complex(np.random.default_rng(1), *y.shape)
+        self.assertEqual(len(receive(self.frame, y)[0][0]), 0)
+
+    def test_damaged_input(self):
+        y, truth = self.samples(10)
+        y = with_noise(y, self.frame, 25)
+        length = self.frame.frame_length()
+        y[0, 3 * length + 2000:3 * length + 3000] = np.nan
+        y = np.delete(y, np.arange(6 * length + 2500, 6 * length + 2600), axis=1)
+        h, _, sync, estimators = receive(self.frame, y)
+        self.assertEqual(sorted(h[0])[:8], [0, 1, 2, 4, 5, 7, 8, 9])
+        self.assertEqual(sync.bad_samples(), 1000)
+        self.assertGreaterEqual(sync.broken() + sync.bad_headers() + sync.unknown(), 2)
+        for i in h[0]:
+            self.assertLess(ofdm.aligned_nmse(h[0][i], truth[0][i]), 0.02)
+
+    def test_estimator_drops_what_is_no_grid(self):
+        size = self.frame.pilot_symbols() * 300
+        x = random_complex(np.random.default_rng(1), 5, size)
+        x[1], x[3, 7] = 0, np.nan
+        block = csifeedback.channel_estimator(csifeedback.dft_interpolator(self.frame))
+        (h,), tags = stream(block, [x], [(np.complex64, 2400)],
+                            [tag(0, "frame", pmt.from_uint64(70))])
+        self.assertEqual(len(h), 3)
+        self.assertTrue(np.all(np.isfinite(h)))
+        self.assertEqual(block.dropped(), 2)
+        self.assertEqual({t.offset: pmt.to_uint64(t.value) for t in tags}, {0: 70, 1: 72, 2: 74})
+
+    def test_parameters(self):
+        frame = self.frame
+        interpolator = csifeedback.linear_interpolator(frame)
+        for f, text in ((lambda: csifeedback.csi_sync(None), "frame is null"),
+                        (lambda: csifeedback.csi_sync(frame, 5), "nr is 5"),
+                        (lambda: csifeedback.csi_sync(frame, 1, 76), "max_offset is 76"),
+                        (lambda: csifeedback.channel_estimator(None), "interpolator is null"),
+                        (lambda: csifeedback.channel_estimator(interpolator, True, 0),
+                         "threshold_db is 0"),
+                        (lambda: csifeedback.linear_interpolator(None), "frame is null"),
+                        (lambda: csifeedback.dft_interpolator(frame, 75), "before is 75"),
+                        (lambda: csifeedback.lmmse_interpolator(frame, 4, 72), "after is 72"),
+                        (lambda: csifeedback.lmmse_interpolator(frame, 0, 2, [1]), "size of"),
+                        (lambda: csifeedback.csi_import(0), "nc is 0"),
+                        (lambda: csifeedback.csi_import(1, 0), "item_size is 0")):
+            with self.assertRaisesRegex(ValueError, text):
+                f()
+
+
+class Import(unittest.TestCase):
+
+    def test_pdus(self):
+        h = random_complex(np.random.default_rng(1), 64)
+        block = csifeedback.csi_import(52)
+        with_key = pmt.cons(pmt.dict_add(pmt.make_dict(), pmt.intern("csi"),
+                                         pmt.init_c32vector(52, h[:52].tolist())),
+                            pmt.init_u8vector(3, [1, 2, 3]))
+        holed = h.copy()
+        holed[32] = 0
+        out = Messages(block).run([with_key, pdu(holed, frame=77), pdu(h[:51]),
+                                   pdu(np.full(52, np.nan, np.complex64)),
+                                   pdu(np.zeros(52, np.complex64)), pmt.from_long(1)], 2)
+        self.assertEqual([metadata(m)["frame"] for m in out], [0, 77])
+        np.testing.assert_array_equal(values(out[0], np.complex64), h[:52])
+        expected = holed[6:58].copy()
+        expected[26] = (holed[31] + holed[33]) / 2
+        np.testing.assert_allclose(values(out[1], np.complex64), expected, rtol=1e-6)
+        self.assertEqual((block.imported(), block.dropped()), (2, 4))
+
+    def test_ofdm_receiver_of_gnu_radio(self):
+        """The tag that ofdm_chanest_vcvc sets, for a channel of three taps."""
+        from gnuradio import digital
+        n, used = 64, np.r_[-26:0, 1:27]
+        rng = np.random.default_rng(2)
+        first, second = np.zeros(n, complex), np.zeros(n, complex)
+        first[n // 2 + used[used % 2 == 0]] = np.sqrt(2) * rng.choice([-1, 1], 26)
+        second[n // 2 + used] = rng.choice([-1, 1], 52)
+        data = np.zeros(n, complex)
+        data[n // 2 + used] = 1
+        k = np.arange(-n // 2, n // 2)
+        h = sum(g * np.exp(-2j * np.pi * k * d / n) for d, g in ((0, 1), (2, 0.5j), (5, 0.3)))
+        x = np.array([first * h, second * h, data * h]).astype(np.complex64)
+        flowgraph = gr.top_block()
+        source = blocks.vector_source_c(x.ravel().tolist(), False, n)
+        estimate = digital.ofdm_chanest_vcvc(first.tolist(), second.tolist(), 1)
+        block = csifeedback.csi_import(52, 8 * n)
+        store = blocks.message_debug()
+        flowgraph.connect(source, estimate, block)
+        flowgraph.msg_connect(block, "pdus", store, "store")
+        flowgraph.run()
+        self.assertEqual(store.num_messages(), 1)
+        found = values(store.get_message(0), np.complex64)
+        middle = np.arange(52) != 26
+        np.testing.assert_allclose(found[middle], h[6:58][middle], atol=1e-5)
+        self.assertLess(abs(found[26] - h[32]), 0.05)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -5,6 +5,9 @@
  */
 
 #include "arrays.h"
+#include <gnuradio/csifeedback/channel_estimator.h>
+#include <gnuradio/csifeedback/csi_import.h>
+#include <gnuradio/csifeedback/csi_sync.h>
 #include <gnuradio/csifeedback/csirs_frame.h>
 #include <gnuradio/csifeedback/csirs_source.h>
 #include <gnuradio/csifeedback/mimo_channel.h>
@@ -236,4 +239,97 @@ void bind_ofdm(py::module& m)
         py::arg("seed") = 1,
         "A mimo_channel of given taps, complex (nr, nt, length), or (count, nr, nt, "
         "length) for one after the other.");
+
+    py::class_<channel_interpolator, channel_interpolator::sptr>(
+        m, "channel_interpolator", "H on all subcarriers of H at the pilots.")
+        .def("__repr__",
+             [](const channel_interpolator& self) {
+                 return "<" + std::string(self.name()) + ">";
+             })
+        .def("name", &channel_interpolator::name)
+        .def("frame", &channel_interpolator::frame)
+        .def(
+            "profile",
+            [](const channel_interpolator& self) {
+                const auto profile = self.profile();
+                return py::array_t<float>(profile.size(), profile.data());
+            },
+            "Power at the delays, half a row apart, that an LMMSE estimate is for.");
+    m.def("linear_interpolator",
+          &channel_interpolator::make_linear,
+          py::arg("frame"),
+          "Straight lines between the pilots.");
+    m.def("dft_interpolator",
+          &channel_interpolator::make_dft,
+          py::arg("frame"),
+          py::arg("before") = 4,
+          py::arg("after") = 0,
+          "Keeps the delay rows -before to after - 1 (0: the cyclic prefix).");
+    m.def("lmmse_interpolator",
+          &channel_interpolator::make_lmmse,
+          py::arg("frame"),
+          py::arg("before") = 4,
+          py::arg("after") = 0,
+          py::arg("profile") = std::vector<float>(),
+          "Least mean squared error for a delay profile, given or learned.");
+    py::class_<csirs_estimator, csirs_estimator::sptr>(
+        m, "csirs_estimator", "Estimates H from the pilot symbols of a frame.")
+        .def(py::init(&csirs_estimator::make),
+             py::arg("interpolator"),
+             py::arg("align") = true,
+             py::arg("threshold_db") = 20.0f)
+        .def(
+            "estimate",
+            [](csirs_estimator& self, const array_in<cf>& grid, float noise) {
+                const csirs_frame& f = *self.frame();
+                const py::ssize_t nc = f.parameters().nc, nt = f.parameters().nt;
+                const batch b = as_batch(grid, "grid", { f.pilot_symbols(), nc });
+                auto h = results<cf>(b, { nc, nt });
+                py::list infos;
+                for (py::ssize_t i = 0; i < b.count; i++) {
+                    csi_estimate info;
+                    if (!self.estimate(grid.data() + i * f.pilot_symbols() * nc,
+                                       noise,
+                                       h.mutable_data() + i * nc * nt,
+                                       &info))
+                        throw std::invalid_argument("grid: item " + std::to_string(i) +
+                                                    " is all zero or not finite");
+                    py::dict d;
+                    d["noise"] = info.noise;
+                    d["error"] = info.error;
+                    d["snr_db"] = info.snr_db;
+                    d["shift"] = info.shift;
+                    infos.append(d);
+                }
+                return py::make_tuple(h, b.front.empty() ? py::object(infos[0]) : infos);
+            },
+            py::arg("grid"),
+            py::arg("noise") = -1.0f,
+            "H of pilot symbols, complex (symbols, nc) or (n, symbols, nc), and a "
+            "dictionary (or n of them) of noise, error, snr_db and shift. noise: "
+            "variance "
+            "of a cell, below 0: not known.");
+
+    block_class<csi_sync>(m, "csi_sync", "Finds pilot frames in received samples.")
+        .def(py::init(&csi_sync::make),
+             py::arg("frame"),
+             py::arg("nr") = 1,
+             py::arg("max_offset") = 4.0)
+        .def("frames", &csi_sync::frames)
+        .def("unknown", &csi_sync::unknown)
+        .def("bad_headers", &csi_sync::bad_headers)
+        .def("broken", &csi_sync::broken)
+        .def("bad_samples", &csi_sync::bad_samples);
+    block_class<channel_estimator>(
+        m, "channel_estimator", "H from the pilot symbols of a frame.")
+        .def(py::init(&channel_estimator::make),
+             py::arg("interpolator"),
+             py::arg("align") = true,
+             py::arg("threshold_db") = 20.0f)
+        .def("estimated", &channel_estimator::estimated)
+        .def("dropped", &channel_estimator::dropped);
+    block_class<csi_import>(m, "csi_import", "CSI that other receivers estimated.")
+        .def(py::init(&csi_import::make), py::arg("nc"), py::arg("item_size") = 8)
+        .def("imported", &csi_import::imported)
+        .def("dropped", &csi_import::dropped);
 }
