@@ -93,7 +93,7 @@ class TestFlowgraphs(unittest.TestCase):
     def test_compiled(self):
         self.assertEqual(self.compiled[0], 0, self.compiled[1])
         self.assertEqual({path.stem for path in FLOWGRAPHS},
-                         {"csi_loopback", "csi_loopback_headless", "csi_ue", "csi_bs"})
+                         {"csi_loopback", "csi_loopback_headless", "csi_ue", "csi_bs", "csi_radio"})
         for path in FLOWGRAPHS:
             self.assertTrue((self.directory / f"{path.stem}.py").exists(), self.compiled[1])
 
@@ -120,6 +120,13 @@ class TestFlowgraphs(unittest.TestCase):
                 self.assertEqual(float(found["bits_per_csi"]), 136 + 4 * 128)
                 if link:
                     self.assertGreater(float(found["age"]), 0.1)
+
+    def test_radio(self):
+        """Pilots through the radio channel: nearly all frames come to an estimate."""
+        found = self.run_to_end("csi_radio", "--count", 120, "--snr-db", 20)
+        self.assertGreaterEqual(int(found["truths"]), 119)
+        self.assertGreaterEqual(int(found["matched"]), 115)
+        self.assertGreater(float(found["rho"]), 0.999)
 
     def test_ends(self):
         """UE and BS as two processes; every frame of the UE arrives."""
