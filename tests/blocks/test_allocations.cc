@@ -22,15 +22,19 @@
 #include <gnuradio/csifeedback/angular_delay.h>
 #include <gnuradio/csifeedback/angular_delay_inverse.h>
 #include <gnuradio/csifeedback/cdl_channel.h>
+#include <gnuradio/csifeedback/channel_estimator.h>
 #include <gnuradio/csifeedback/channel_source.h>
 #include <gnuradio/csifeedback/cost2100_channel.h>
 #include <gnuradio/csifeedback/csi_decoder.h>
 #include <gnuradio/csifeedback/csi_dequantizer.h>
 #include <gnuradio/csifeedback/csi_encoder.h>
 #include <gnuradio/csifeedback/csi_hold.h>
+#include <gnuradio/csifeedback/csi_import.h>
 #include <gnuradio/csifeedback/csi_metrics.h>
 #include <gnuradio/csifeedback/csi_quantizer.h>
 #include <gnuradio/csifeedback/csi_spectral_efficiency.h>
+#include <gnuradio/csifeedback/csi_sync.h>
+#include <gnuradio/csifeedback/csirs_source.h>
 #include <gnuradio/csifeedback/dataset_channel.h>
 #include <gnuradio/csifeedback/feedback_channel.h>
 #include <gnuradio/csifeedback/feedback_deframer.h>
@@ -42,6 +46,7 @@
 #include <gnuradio/csifeedback/linear_encoder.h>
 #include <gnuradio/csifeedback/local_klt_decoder.h>
 #include <gnuradio/csifeedback/local_klt_encoder.h>
+#include <gnuradio/csifeedback/mimo_channel.h>
 #include <gnuradio/csifeedback/mlcf_decoder.h>
 #include <gnuradio/csifeedback/mlcf_encoder.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
@@ -392,6 +397,42 @@ TEST(stream, channel_source_with_acknowledgements)
     }
 }
 
+TEST(stream, csirs_source)
+{
+    // Within a frame: its beginning makes tags.
+    csirs_parameters p;
+    p.gap = 10 * calls * harness::at_once;
+    expect_no_allocation(csirs_source::make(csirs_frame::make(p)), {}, p.nt);
+}
+
+TEST(stream, mimo_channel)
+{
+    cdl_parameters cdl;
+    cdl.grid = { 300, 8, 15e3, 0.5 };
+    const auto channel = mimo_channel::make({ cdl_channel::make(cdl) }, 7.68e6, 64, 20);
+    expect_no_allocation(channel, std::vector<std::vector<char>>(8, normal_item(2)), 1);
+}
+
+TEST(stream, csi_sync)
+{
+    // Noise; a frame makes tags.
+    harness h(csi_sync::make(csirs_frame::make({})), { normal_item(2) }, 1);
+    h.expect_of_each_call(0);
+}
+
+TEST(stream, channel_estimator)
+{
+    const auto frame = csirs_frame::make({});
+    const std::vector<char> pilots = normal_item(2 * frame->pilot_symbols() * 300);
+    // An LMMSE estimate allocates when it is made for another profile or noise.
+    const std::vector<float> profile(60, 1.0f);
+    for (const auto& interpolator :
+         { channel_interpolator::make_linear(frame),
+           channel_interpolator::make_dft(frame),
+           channel_interpolator::make_lmmse(frame, 4, 26, profile) })
+        expect_no_allocation(channel_estimator::make(interpolator), { pilots }, 2);
+}
+
 TEST(stream, feedback_framer)
 {
     harness h(feedback_framer::make(six_bits(), 1, 2),
@@ -449,6 +490,14 @@ TEST(handler, angular_delay_inverse)
     expect_only_the_message(
         angular_delay_inverse::make(nc, nt, na), pdu_of(complex_vector(n)), [](uint64_t) {
             return pmt::cons(pmt::PMT_NIL, pmt::make_c32vector(nc * nt, 0));
+        });
+}
+
+TEST(handler, csi_import)
+{
+    expect_only_the_message(
+        csi_import::make(52), pdu_of(complex_vector(52)), [](uint64_t) {
+            return pmt::cons(pmt::PMT_NIL, pmt::make_c32vector(52, 0));
         });
 }
 

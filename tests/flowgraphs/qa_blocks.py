@@ -28,7 +28,7 @@ MLCF = f'csifeedback.model_file("{SOURCE}/tests/core/data/mlcf_small.h5")'
 OBJECTS = {"model_file", "linear_encoder", "linear_decoder", "ista_decoder", "l2o_decoder",
            "mlcf_encoder", "mlcf_decoder", "local_klt_encoder", "local_klt_decoder",
            "uniform_quantizer", "lloyd_max_quantizer", "allocated_quantizer", "cost2100_channel",
-           "cdl_channel", "dataset_channel"}
+           "cdl_channel", "dataset_channel", "csirs_frame"}
 
 
 def write_dataset(path):
@@ -166,6 +166,20 @@ class TestBlocks(unittest.TestCase):
                 (efficiency, {"history": 3}, "users <= history"),
                 (efficiency, {"interval": -1}, "0 <= interval"),
                 ("csifeedback_csi_monitor", {"span_db": 0}, "span_db > 0"),
+                ("csifeedback_csirs_source", {"frame": MODEL},
+                 "isinstance(frame, csifeedback.csirs_frame)"),
+                ("csifeedback_csirs_source", {"first": -1}, "0 <= first"),
+                ("csifeedback_mimo_channel", {"models": "[]"}, "1 <= len(models) <= 4"),
+                ("csifeedback_mimo_channel", {"sample_rate": 1e6}, "sample_rate >="),
+                ("csifeedback_mimo_channel", {"max_delay": 0}, "1 <= max_delay"),
+                ("csifeedback_mimo_channel", {"snr_db": 301}, "-100 <= snr_db <= 300"),
+                ("csifeedback_csi_sync", {"nr": 5}, "1 <= nr <= 4"),
+                ("csifeedback_csi_sync", {"max_offset": 76}, "0 <= max_offset"),
+                ("csifeedback_channel_estimator", {"interpolator": MODEL},
+                 "isinstance(interpolator, csifeedback.channel_interpolator)"),
+                ("csifeedback_channel_estimator", {"threshold_db": 0}, "0 < threshold_db"),
+                ("csifeedback_csi_import", {"nc": 0}, "1 <= nc"),
+                (variable + "csirs_frame", {"nc": 299}, "nc is 299"),
                 (variable + "model_file", {"path": "nowhere"}, "nowhere"),
                 (variable + "linear_encoder", {"code_size": 4096}, "code_size is 4096"),
                 (variable + "linear_decoder", {"noise_variance": -1}, "noise_variance is -1"),

@@ -95,7 +95,7 @@ class TestFlowgraphs(unittest.TestCase):
         self.assertEqual(self.compiled[0], 0, self.compiled[1])
         self.assertEqual({path.stem for path in FLOWGRAPHS},
                          {"csi_loopback", "csi_loopback_headless", "csi_ue", "csi_bs",
-                          "mlcf_loopback", "mlcf_loopback_headless"})
+                          "mlcf_loopback", "mlcf_loopback_headless", "csi_radio"})
         for path in FLOWGRAPHS:
             self.assertTrue((self.directory / f"{path.stem}.py").exists(), self.compiled[1])
 
@@ -138,6 +138,13 @@ class TestFlowgraphs(unittest.TestCase):
         self.assertAlmostEqual(float(found["rho"]), expected["rho"], delta=1e-4)
         # A byte for the mismatch.
         self.assertEqual(float(found["bits_per_csi"]), 144 + 5 * 6 * 32)
+
+    def test_radio(self):
+        """Pilots through the radio channel: nearly all frames come to an estimate."""
+        found = self.run_to_end("csi_radio", "--count", 120, "--snr-db", 20)
+        self.assertGreaterEqual(int(found["truths"]), 119)
+        self.assertGreaterEqual(int(found["matched"]), 115)
+        self.assertGreater(float(found["rho"]), 0.999)
 
     def test_ends(self):
         """UE and BS as two processes; every frame of the UE arrives."""

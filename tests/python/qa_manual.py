@@ -40,6 +40,9 @@ class Manual(unittest.TestCase):
     def test_tutorial(self):
         self.assertLess(self.run_block("docs/tutorial.md"), -4)
 
+    def test_ofdm(self):
+        self.assertLess(self.run_block("docs/ofdm.md"), -30)
+
     def test_frame_example(self):
         name = "docs/frames.md"
         example = doctest.DocTestParser().get_doctest(python_of(name), {}, name, name, 0)

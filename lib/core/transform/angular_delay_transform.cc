@@ -7,12 +7,12 @@
 
 #include "check.h"
 #include "transform/fft_plan.h"
+#include "transform/first_path.h"
 #include <gnuradio/csifeedback/angular_delay_transform.h>
 #include <volk/volk.h>
 #include <volk/volk_alloc.hh>
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace gr {
 namespace csifeedback {
@@ -57,7 +57,8 @@ public:
         d_to_delay.run(h, d_delay.data());
         float shift = 0;
         if (d_align) {
-            shift = first_path();
+            delay_profile(d_delay.data(), d_nc, d_nt, d_profile.data());
+            shift = first_path(d_profile.data(), d_nc, d_threshold);
             // A phase ramp moves the delay by any fraction of a row.
             for (int k = 0; k < d_nc; k++) {
                 const double phase = 2 * M_PI * shift * k / d_nc;
@@ -114,48 +115,6 @@ private:
             sum += partial;
         }
         return sum;
-    }
-
-    // Delay of the earliest path within the threshold, in rows and fractions.
-    float first_path()
-    {
-        // A Hann window over the subcarriers, in the delay domain: its side lobes are 31
-        // dB down, those of the plain DFT (13 dB) would pass for paths.
-        std::fill(d_profile.begin(), d_profile.end(), 0.0f);
-        for (int n = 0; n < d_nt; n++) {
-            const std::complex<float>* d = d_delay.data() + size_t(n) * d_nc;
-            for (int r = 0; r < d_nc; r++) {
-                const std::complex<float> before = d[r ? r - 1 : d_nc - 1],
-                                          after = d[r + 1 < d_nc ? r + 1 : 0];
-                d_profile[r] += std::norm(d[r] - 0.5f * (before + after));
-            }
-        }
-        const int strongest =
-            std::max_element(d_profile.begin(), d_profile.end()) - d_profile.begin();
-        if (!(d_profile[strongest] > 0))
-            return 0;
-        const float least = d_profile[strongest] * d_threshold;
-        const auto at = [&](int r) { return d_profile[((r % d_nc) + d_nc) % d_nc]; };
-        // Delays are known modulo nc rows: what comes up to half of that before the
-        // strongest path is early.
-        int first = strongest;
-        for (int r = strongest - d_nc / 2 + 1; r < strongest; r++) {
-            if (at(r) >= least && at(r) >= at(r - 1) && at(r) >= at(r + 1)) {
-                first = r;
-                break;
-            }
-        }
-        // Vertex of the parabola through the logarithms around the peak: the window's
-        // main lobe is close to a Gaussian.
-        const float floor = std::numeric_limits<float>::min();
-        const float a = std::log(std::max(at(first - 1), floor)),
-                    b = std::log(std::max(at(first), floor)),
-                    c = std::log(std::max(at(first + 1), floor));
-        const float curvature = a - 2 * b + c;
-        float shift = first;
-        if (curvature < 0)
-            shift += std::min(0.5f, std::max(-0.5f, 0.5f * (a - c) / curvature));
-        return shift > d_nc / 2 ? shift - d_nc : shift;
     }
 
     const int d_nc;

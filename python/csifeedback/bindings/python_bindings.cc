@@ -12,6 +12,7 @@ void bind_channels(py::module& m);
 void bind_core(py::module& m);
 void bind_blocks(py::module& m);
 void bind_mlcf_training(py::module& m);
+void bind_ofdm(py::module& m);
 
 PYBIND11_MODULE(csifeedback_python, m)
 {
@@ -21,4 +22,5 @@ PYBIND11_MODULE(csifeedback_python, m)
     bind_core(m);
     bind_blocks(m);
     bind_mlcf_training(m);
+    bind_ofdm(m);
 }
