@@ -29,6 +29,9 @@ public:
           d_header(size_t(frame->header_symbols()) *
                    (frame->parameters().fft_size + frame->parameters().cp_length))
     {
+        // Fewer and longer calls: the scheduler wakes one thread for each port.
+        for (int n = 0; n < frame->parameters().nt; n++)
+            set_min_output_buffer(n, 1 << 16);
     }
 
     uint64_t frames() const override { return d_sent; }

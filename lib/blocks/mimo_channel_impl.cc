@@ -205,7 +205,7 @@ public:
     }
 
 private:
-    static constexpr size_t most_samples = 8192; // of one call
+    static constexpr size_t most_samples = 32768; // of one call
 
     // Output sample t is that of the filter at t: its taps' lead is the delay.
     void filter(int from, int count)

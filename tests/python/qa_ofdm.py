@@ -333,6 +333,29 @@ class Receiver(unittest.TestCase):
             self.assertLess(error[snr_db, "lmmse"][0], error[snr_db, "linear"][0] - 1)
             self.assertGreater(error[snr_db, "lmmse"][1], error[snr_db, "linear"][1])
 
+    def test_configurations(self):
+        """Every way to tell ports apart, sizes from 64 to 2048, by the error per pilot energy."""
+        preset = csifeedback.csirs_frame.preset
+        for sizes in (dict(nt=1, comb=1, cdm_time=1),
+                      dict(nt=2, comb=2, cdm_frequency=2, cdm_time=1),
+                      dict(nt=4, comb=1, cdm_frequency=4, cdm_time=1),
+                      dict(nt=16, comb=1, cdm_time=1), dict(nt=64, comb=4, cdm_time=8),
+                      dict(nt=4, fft_size=64, cp_length=16, nc=52, spacing_hz=312.5e3, comb=1,
+                           cdm_time=4, cover="dft"),
+                      dict(nt=32, cdm_time=4, **preset(20, 15)),
+                      dict(nt=8, cdm_time=2, **preset(20, 60))):
+            with self.subTest(**sizes):
+                frame = csifeedback.csirs_frame(**sizes)
+                channel = csifeedback.mimo_channel([channel_for(frame)], frame.sample_rate())
+                y, truth = through(frame, channel, 9)
+                y = with_noise(y, frame, 20, 0.8, lead=300)
+                h, info, _, _ = receive(frame, y)
+                self.assertGreaterEqual(len(h[0]), 8)
+                error = np.mean([ofdm.aligned_nmse(h[0][i], truth[0][i]) for i in h[0]])
+                # Better than least squares: 20 dB, and what comb and code add.
+                gain = frame.pilot_distance() * sizes.get("cdm_time", 2)
+                self.assertLess(db(error), -20 - db(gain) - 1)
+
     def test_stream_output_and_error_variance(self):
         y, truth = self.samples(12, 3)
         y = with_noise(y, self.frame, 20)

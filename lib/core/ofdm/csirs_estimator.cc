@@ -127,7 +127,9 @@ public:
         }
         float shift = 0;
         if (d_align) {
-            const double least = ls_noise * per_row * (1 + 6 / std::sqrt(1.5 * d_p.nt));
+            // Noise has a peak above this in one of 10^4 profiles or fewer.
+            const double least =
+                ls_noise * per_row * (1 + 5 / std::sqrt(double(d_p.nt)) + 8.0 / d_p.nt);
             shift = first_path(d_profile.data(), d_bins, d_threshold, least) * d_pilots /
                     d_bins;
             for (int group = 0; group < d_groups; group++) {

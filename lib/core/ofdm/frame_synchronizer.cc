@@ -24,8 +24,8 @@ using cd = std::complex<double>;
 constexpr double metric_factor = 16, least_metric = 0.03;
 // The same for the squared correlation of symbols 0 and 1, or 1 and the last one.
 constexpr double correlation_factor = 10;
-// Timing: paths that are this much below the strongest, or above the mean of the rest.
-constexpr double path_ratio = 0.03, path_over_noise = 6;
+// Timing: paths are this much below the strongest at most.
+constexpr double path_ratio = 0.03;
 constexpr size_t chunk = 1024; // of the metric
 constexpr float limit = 1e8f;  // larger samples would overflow on the way
 
@@ -306,8 +306,9 @@ frame_synchronizer::outcome frame_synchronizer::attempt(sync_result& result, cf*
     for (int t = d_cp; t < d_n - d_cp; t++)
         rest += profile(strongest + t);
     rest /= std::max(1, d_n - 2 * d_cp);
-    const double least =
-        std::max(path_ratio * profile(strongest), path_over_noise * rest);
+    // Noise has a peak above the second figure in one of 10^4 profiles or fewer.
+    const double least = std::max(path_ratio * profile(strongest),
+                                  rest * (1 + 5 / std::sqrt(double(d_nr)) + 8.0 / d_nr));
     int first = strongest;
     for (int t = strongest - d_cp; t < strongest; t++)
         if (profile(t) >= least && profile(t) >= profile(t - 1) &&
