@@ -9,6 +9,8 @@
 
 #include "model_writer.h"
 #include <gnuradio/csifeedback/linear_encoder.h>
+#include <gnuradio/csifeedback/local_klt_encoder.h>
+#include <gnuradio/csifeedback/mlcf_encoder.h>
 #include <gnuradio/csifeedback/model_file.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -629,7 +631,9 @@ TEST(shipped_models, are_found_by_name_and_read)
         SCOPED_TRACE(entry.path().string());
         const auto file = model_file::open(entry.path().stem().string());
         EXPECT_EQ(file->path(), entry.path().string());
-        const auto e = linear_encoder::make(file, 0);
+        const auto e = file->codec() == "mlcf"        ? mlcf_encoder::make(file)
+                       : file->codec() == "local-klt" ? local_klt_encoder::make(file, 0)
+                                                      : linear_encoder::make(file, 0);
         EXPECT_EQ(e->na(), file->na());
         EXPECT_EQ(e->nt(), file->nt());
         EXPECT_EQ(file->read("quantizer/std", { 0 }).data.size(), size_t(e->code_size()));

@@ -31,9 +31,8 @@ local_map local_map::load(const char* where,
 {
     if (model.codec() != "mlcf")
         throw_bad(where, "codec of the model", model.codec(), "mlcf");
-    if (model.text("domain") != "H")
-        throw_bad(where, "domain of the model", model.text("domain"), "H");
-    check_range(where, "na of the model", model.na(), model.nc(), model.nc());
+    if (model.domain() != "H")
+        throw_bad(where, "domain of the model", model.domain(), "H");
     const float_array landmarks = model.read(group + "/" + from, { 0, dim });
     const size_t count = landmarks.shape[0];
     const float_array images = model.read(group + "/" + to, { count, image_dim });
