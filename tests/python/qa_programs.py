@@ -17,6 +17,7 @@ import time
 import unittest
 
 import h5py
+import numpy as np
 
 APPS = os.environ["CSIFEEDBACK_APPS"]
 KLT = "cost2100-indoor-klt"
@@ -53,7 +54,7 @@ class Programs(unittest.TestCase):
         self.assertEqual(done.stdout, "")
 
     def test_help(self):
-        for program in ("dataset", "train", "eval", "sim", "bench"):
+        for program in ("dataset", "train", "eval", "sim", "bench", "reproduce"):
             self.assertIn("usage: csifeedback_" + program, self.succeed(program, "--help").stdout)
 
     def test_eval_and_sim_agree(self):
@@ -313,6 +314,30 @@ class Programs(unittest.TestCase):
         klt = [r["nmse_db"] for r in table["rows"] if r["codec"] == "KLT"]
         self.assertLess(klt[0], -20)
         self.assertGreater(table["lossy_link"]["frames_erased"], 0)
+
+    def test_reproduce(self):
+        """Codecs along a track of which they know the first quarter; what is there is kept."""
+        common = ("reproduce", "mlcf-picture", "-o", self.path("r"), "--json")
+        rows = json.loads(self.succeed(*common).stdout)
+        self.assertEqual({r["codec"] for r in rows},
+                         {"MLCF", "embedding", "landmarks", "KLT of columns", "KLT x DFT cells",
+                          "KLT"})
+        for codec, known, new in (("MLCF", -27, -25), ("KLT of columns", -29, -27),
+                                  ("KLT", -60, None)):
+            errors = [r["error_db"] for r in rows if r["codec"] == codec]
+            self.assertEqual(len(errors), 500)
+            self.assertLess(np.mean(errors[:125]), known)
+            if new:
+                self.assertLess(np.mean(errors[125:]), new)
+        for kind in ("csv", "png"):
+            self.assertTrue(os.path.exists(self.path(f"r/directive-mlcf-picture.{kind}")))
+        times = {name: os.stat(self.path(f"r/{name}")).st_mtime
+                 for name in os.listdir(self.path("r")) if name.endswith(".h5")}
+        self.assertEqual(len(times), 6)
+        self.assertEqual(json.loads(self.succeed(*common).stdout), rows)
+        for name, time_ in times.items():
+            self.assertEqual(os.stat(self.path(f"r/{name}")).st_mtime, time_)
+        self.refuse("--samples is 1", "reproduce", "mlcf-picture", "--samples", 1)
 
     def test_pipe_that_closes(self):
         command = f"'{APPS}/csifeedback_eval' --codec {KLT} --samples 5 | head -n 1"
