@@ -136,6 +136,65 @@ class NumpyColumns:
         return h.reshape(*s.shape[:-1], -1)
 
 
+class NumpyPatches:
+    """The local KLT, of complex matrices in rows."""
+
+    name = "NumPy"
+
+    def __init__(self, model, code_size):
+        self.sides = []
+        noise = model.read("encoder/noise")[np.argmin(np.abs(np.log(
+            model.read("encoder/rates") / code_size)))]
+        for side in ("rows", "columns"):
+            basis = model.read(f"encoder/{side}_basis")
+            u = np.ascontiguousarray(basis[..., 0] + 1j * basis[..., 1], np.complex64)
+            variance = model.read(f"encoder/{side}_variance")
+            inverse = (u.transpose(0, 2, 1) / (variance + noise)[:, None]) @ u.conj()
+            self.sides.append((u, variance, np.ascontiguousarray(inverse.reshape(len(u), -1)),
+                               np.log(variance + noise).sum(axis=1)))
+        self.na, self.nt = (s[0].shape[1] for s in self.sides)
+        self.row_bits, column_bits = ((len(s[0]) - 1).bit_length() for s in self.sides)
+        self.bits = self.row_bits + column_bits
+        self.amplitude = model.read("encoder/amplitude")[0]
+        self.code_size = code_size
+
+    def array(self, x):
+        return np.ascontiguousarray(x)
+
+    def order(self, p, q):
+        power = self.sides[0][1][p][:, :, None] * self.sides[1][1][q][:, None]
+        count = -(-(self.code_size - self.bits) // 2)
+        return np.argsort(-power.reshape(len(power), -1), axis=1, kind="stable")[:, :count]
+
+    def encode(self, h):
+        x = h.reshape(-1, self.na, self.nt)
+        chosen = []
+        for (_, _, inverse, logarithm), c in zip(
+                self.sides, (x @ x.conj().transpose(0, 2, 1) / self.nt,
+                             x.transpose(0, 2, 1) @ x.conj() / self.na)):
+            score = (c.reshape(len(c), -1) @ inverse.conj().T).real + logarithm
+            chosen.append(np.argmin(score, axis=1))
+        p, q = chosen
+        z = self.sides[0][0][p].conj() @ x @ self.sides[1][0][q].conj().transpose(0, 2, 1)
+        cells = np.take_along_axis(z.reshape(len(z), -1), self.order(p, q), axis=1)
+        both = p | q << self.row_bits
+        signs = (both[:, None] >> np.arange(self.bits) & 1) * 2 - 1
+        return np.hstack([signs * self.amplitude, cells.view(np.float32)])[
+            :, :self.code_size].astype(np.float32).reshape(*h.shape[:-1], -1)
+
+    def decode(self, s):
+        s = s.reshape(-1, self.code_size)
+        both = (s[:, :self.bits] > 0) @ (1 << np.arange(self.bits))
+        p, q = both & (1 << self.row_bits) - 1, both >> self.row_bits
+        z = np.zeros((len(s), self.na * self.nt), np.complex64)
+        cells = s[:, self.bits:]
+        cells = np.pad(cells, ((0, 0), (0, cells.shape[1] % 2)))
+        np.put_along_axis(z, self.order(p, q), np.ascontiguousarray(cells).view(np.complex64),
+                          axis=1)
+        return (self.sides[0][0][p].transpose(0, 2, 1) @ z.reshape(-1, self.na, self.nt)
+                @ self.sides[1][0][q]).reshape(len(s), -1)
+
+
 class TorchProducts:
     """The same with PyTorch, A real."""
 
@@ -278,6 +337,8 @@ def operations(codec, size, batch):
     if model.has("encoder/W_columns"):
         columns = NumpyColumns(model.read("encoder/W_columns"), nt, size)
         others = [(columns.name, columns, to_real(ha), s)]
+    elif model.codec == "local-klt":
+        others = [(NumpyPatches.name, NumpyPatches(model, size), ha, s)]
     elif model.codec != "mlcf":
         w = real_rows(model, size)
         norm = float(np.linalg.norm(w.astype(float), 2) ** 2)
@@ -309,7 +370,8 @@ def operations(codec, size, batch):
             calls = [(name, lambda p=products, x=products.array(code[0]): p.fista(
                 x, iterations, weight, norm)) for name, products, _, code in others
                 if not isinstance(products, TorchLinear)]
-        elif codec.decoder_name == "linear" and model.codec.startswith("klt"):
+        elif codec.decoder_name == "local-klt" or (
+                codec.decoder_name == "linear" and model.codec.startswith("klt")):
             calls = [(name, lambda p=products, x=products.array(code[part]): p.decode(x))
                      for name, products, _, code in others]
         elif codec.decoder_name == "l2o" and torch:
