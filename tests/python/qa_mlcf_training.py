@@ -161,6 +161,12 @@ class Training(unittest.TestCase):
         with open(self.path("early.h5.csv"), newline="") as file:
             self.assertEqual(sum(1 for _ in csv.DictReader(file)), 6)
 
+    def test_without_iterations_landmarks_are_columns(self):
+        self.train("random.h5", "--iterations", 0)
+        landmarks = read_model(self.path("random.h5")).arrays["encoder/D_H"]
+        columns = {x.tobytes() for x in self.columns("train.h5")}
+        self.assertTrue(all(x.tobytes() in columns for x in landmarks))
+
     def test_interrupted_and_continued(self):
         """Ctrl-C keeps the state; the run that goes on from it ends as one without a break."""
         options = ("--iterations", 400, "--columns", 1600, "--landmarks", 150)
@@ -252,7 +258,7 @@ class Training(unittest.TestCase):
         self.refuse("--lambda is -1", "--lambda", -1)
         self.refuse("--mu is nan", "--mu", "nan")
         self.refuse("--tolerance is 2", "--tolerance", 2)
-        self.refuse("--iterations is 0", "--iterations", 0)
+        self.refuse("--iterations is -1", "--iterations", -1)
         self.refuse("--threads is 257", "--threads", 257)
         self.refuse("--entry-bits is 11", "--entry-bits", 11)
         self.refuse("neighbours is 600", "--embedding", "lle", "--embedding-neighbours", 600)
