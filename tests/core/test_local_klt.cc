@@ -47,8 +47,9 @@ struct side {
     {
         boost::random::uniform_real_distribution<double> exponent(-6, 1);
         for (int p = 0; p < count; p++) {
-            const matrix q = Eigen::HouseholderQR<matrix>(random_complex(size, size, engine))
-                                 .householderQ();
+            const matrix q =
+                Eigen::HouseholderQR<matrix>(random_complex(size, size, engine))
+                    .householderQ();
             basis.push_back(q.cast<std::complex<float>>().cast<std::complex<double>>());
             Eigen::VectorXd v(size);
             for (int k = 0; k < size; k++)
@@ -79,9 +80,9 @@ struct side {
     {
         std::vector<double> score;
         for (size_t p = 0; p < basis.size(); p++) {
-            const matrix c = basis[p].transpose() * variance[p].asDiagonal() *
-                                 basis[p].conjugate() +
-                             noise * matrix::Identity(basis[p].rows(), basis[p].rows());
+            const matrix c =
+                basis[p].transpose() * variance[p].asDiagonal() * basis[p].conjugate() +
+                noise * matrix::Identity(basis[p].rows(), basis[p].rows());
             score.push_back(std::log(c.determinant().real()) +
                             (covariance * c.inverse()).trace().real());
         }
@@ -116,8 +117,9 @@ struct model {
             out.array("encoder/rates", { 2 }, std::vector<float>{ 8, 1000 });
             out.array("encoder/noise", { 2 }, std::vector<float>{ 3, float(noise) });
             if (quantized)
-                out.array(
-                    "quantizer/std", { hsize_t(quantized) }, std::vector<float>(quantized, 1));
+                out.array("quantizer/std",
+                          { hsize_t(quantized) },
+                          std::vector<float>(quantized, 1));
         }
         file = model_file::open(path);
     }
@@ -147,7 +149,8 @@ struct model {
         std::iota(order.begin(), order.end(), 0);
         std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
             const auto power = [&](int i) {
-                return float(rows.variance[p](i / nt)) * float(columns.variance[q](i % nt));
+                return float(rows.variance[p](i / nt)) *
+                       float(columns.variance[q](i % nt));
             };
             return power(a) > power(b);
         });
@@ -197,7 +200,8 @@ TEST(local_klt, codewords)
         EXPECT_EQ(e->na(), na);
         EXPECT_EQ(e->nt(), nt);
         ASSERT_EQ(e->code_size(), size);
-        const double noise = std::log(double(size) / 8) < std::log(1000.0 / size) ? 3 : m.noise;
+        const double noise =
+            std::log(double(size) / 8) < std::log(1000.0 / size) ? 3 : m.noise;
         for (int i = 0; i < 30; i++) {
             const matrix h = m.draw(i % m.rows.basis.size(), i % m.columns.basis.size());
             const std::vector<float> x = h_vec(h);
@@ -269,7 +273,8 @@ TEST(local_klt, noise_of_the_choice_follows_the_length)
         std::vector<float> a(4), b(4);
         small->encode(x.data(), a.data(), 4);
         large->encode(x.data(), b.data(), 4);
-        const std::vector<double> with_3 = m.codeword(h, 3), without = m.codeword(h, m.noise);
+        const std::vector<double> with_3 = m.codeword(h, 3),
+                                  without = m.codeword(h, m.noise);
         for (int k = 0; k < 4; k++) {
             EXPECT_EQ(a[k], float(with_3[k]));
             EXPECT_EQ(b[k], float(without[k]));
@@ -311,7 +316,8 @@ TEST(local_klt, files_that_do_not_fit)
             file.array("encoder/rows_variance",
                        { patches, 2 },
                        std::vector<float>(2 * patches, variance));
-            file.complex_array("encoder/columns_basis", { 1, 1, 1 }, complex_floats(1, 1.0f));
+            file.complex_array(
+                "encoder/columns_basis", { 1, 1, 1 }, complex_floats(1, 1.0f));
             file.array("encoder/columns_variance", { 1, 1 }, std::vector<float>{ 1 });
             file.array("encoder/amplitude", { 1 }, std::vector<float>{ amplitude });
             file.array("encoder/rates", { 1 }, std::vector<float>{ rate });
@@ -328,8 +334,10 @@ TEST(local_klt, files_that_do_not_fit)
     EXPECT_NE(error("klt", 2, 1, 1, 4, 1).find("codec of the model is klt"),
               std::string::npos);
     EXPECT_NE(error("local-klt", 3, 1, 1, 4, 1).find("power of 2"), std::string::npos);
-    EXPECT_NE(error("local-klt", 2, -1, 1, 4, 1).find("variance is -1"), std::string::npos);
-    EXPECT_NE(error("local-klt", 2, 1, 0, 4, 1).find("amplitude is 0"), std::string::npos);
+    EXPECT_NE(error("local-klt", 2, -1, 1, 4, 1).find("variance is -1"),
+              std::string::npos);
+    EXPECT_NE(error("local-klt", 2, 1, 0, 4, 1).find("amplitude is 0"),
+              std::string::npos);
     EXPECT_NE(error("local-klt", 2, 1, 1, 0, 1).find("rates is 0"), std::string::npos);
     EXPECT_NE(error("local-klt", 2, 1, 1, 4, 0).find("noise is 0"), std::string::npos);
 }

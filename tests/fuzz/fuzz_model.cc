@@ -122,12 +122,15 @@ std::vector<uint8_t> make_local_klt_file()
     {
         model_writer file(path);
         file.header("local-klt", 3, 3, 2);
-        file.complex_array(
-            "encoder/rows_basis", { 2, 3, 3 }, std::vector<std::complex<float>>(18, 0.5f));
+        file.complex_array("encoder/rows_basis",
+                           { 2, 3, 3 },
+                           std::vector<std::complex<float>>(18, 0.5f));
         file.array("encoder/rows_variance", { 2, 3 }, { 2, 0.5f, 0.5f, 1, 1, 1 });
-        file.complex_array(
-            "encoder/columns_basis", { 4, 2, 2 }, std::vector<std::complex<float>>(16, 0.5f));
-        file.array("encoder/columns_variance", { 4, 2 }, { 1, 1, 2, 0, 1, 1, 1.5f, 0.5f });
+        file.complex_array("encoder/columns_basis",
+                           { 4, 2, 2 },
+                           std::vector<std::complex<float>>(16, 0.5f));
+        file.array(
+            "encoder/columns_variance", { 4, 2 }, { 1, 1, 2, 0, 1, 1, 1.5f, 0.5f });
         file.array("encoder/amplitude", { 1 }, { 2.0f });
         file.array("encoder/rates", { 2 }, { 4, 8 });
         file.array("encoder/noise", { 2 }, { 0.1f, 0.01f });

@@ -30,8 +30,8 @@ namespace csifeedback {
  * - "maximum-ratio": the columns of A^H.
  *
  * A row of zeros, CSI that is not known, gets a vector of zeros: the user is not served.
- * Where rows depend on each other the pseudo-inverse takes the place of the inverse: users
- * with the same row share one vector.
+ * Where rows depend on each other the pseudo-inverse takes the place of the inverse:
+ * users with the same row share one vector.
  *
  * An object holds work space: it is not for two threads at once.
  */

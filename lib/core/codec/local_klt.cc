@@ -5,8 +5,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "codec/local_klt.h"
 #include "check.h"
+#include "codec/local_klt.h"
 #include "codec/projection.h"
 #include "kernels/kernels.h"
 #include <Eigen/Core>
@@ -68,8 +68,9 @@ local_klt::side local_klt::load(const char* where,
 
 void local_klt::prepare(side& s, float noise) const
 {
-    // The basis is conj(U), or its transpose: with rows u_k of U the covariance is the sum
-    // of variance_k u_k u_k^H, and its inverse with noise that of 1 / (variance_k + noise).
+    // The basis is conj(U), or its transpose: with rows u_k of U the covariance is the
+    // sum of variance_k u_k u_k^H, and its inverse with noise that of 1 / (variance_k +
+    // noise).
     const size_t n = s.size;
     const bool transposed = &s == &d_columns;
     s.inverse.resize(s.count * 2 * n * n);
@@ -87,7 +88,8 @@ void local_klt::prepare(side& s, float noise) const
             weight(k) = 1 / total;
             log_determinant += std::log(total);
         }
-        const Eigen::MatrixXcd inverse = u.transpose() * weight.asDiagonal() * u.conjugate();
+        const Eigen::MatrixXcd inverse =
+            u.transpose() * weight.asDiagonal() * u.conjugate();
         float* out = s.inverse.data() + p * 2 * n * n;
         for (size_t a = 0; a < n; a++)
             for (size_t b = 0; b < n; b++) {
@@ -119,10 +121,9 @@ local_klt::local_klt(const char* where,
     d_columns = load(where, model, "columns", nt, d_stride, forward, forward);
     // As many as there are quantizers for.
     const size_t room = std::min<size_t>(65535, bits() + 2 * size_t(na) * nt);
-    const int largest =
-        model.has("quantizer/std")
-            ? std::min(room, model.read("quantizer/std", { 0 }).shape[0])
-            : room;
+    const int largest = model.has("quantizer/std")
+                            ? std::min(room, model.read("quantizer/std", { 0 }).shape[0])
+                            : room;
     check_range(where, "code_size", code_size, 0, largest);
     if (code_size && code_size <= bits())
         throw_bad(where,
@@ -165,7 +166,8 @@ int local_klt::best(
     std::fill_n(d_covariance.data(), 2 * n * n, 0.0f);
     const auto dot_products = kernels().add_dot_products;
     dot_products(upper, depth, upper, depth, d_covariance.data(), n, n, n, depth);
-    dot_products(turned, depth, upper, depth, d_covariance.data() + n * n, n, n, n, depth);
+    dot_products(
+        turned, depth, upper, depth, d_covariance.data() + n * n, n, n, n, depth);
     std::fill_n(d_scores.data(), s.count, 0.0f);
     kernels().gemv(s.inverse.data(),
                    2 * n * n,
@@ -183,16 +185,21 @@ int local_klt::best(
     return best;
 }
 
-void local_klt::choose(const float* re, const float* im, int& row_patch, int& column_patch)
+void local_klt::choose(const float* re,
+                       const float* im,
+                       int& row_patch,
+                       int& column_patch)
 {
-    // Rows [Re, Im] and [Im, -Re], of the matrix and then of its transpose: their products
-    // are the real and imaginary parts of the covariance.
+    // Rows [Re, Im] and [Im, -Re], of the matrix and then of its transpose: their
+    // products are the real and imaginary parts of the covariance.
     size_t depth = 2 * d_stride;
     float *upper = d_work.data(), *turned = upper + na * depth;
     for (int a = 0; a < na; a++)
         for (size_t n = 0; n < d_stride; n++) {
-            upper[a * depth + n] = turned[a * depth + d_stride + n] = re[a * d_stride + n];
-            upper[a * depth + d_stride + n] = turned[a * depth + n] = im[a * d_stride + n];
+            upper[a * depth + n] = turned[a * depth + d_stride + n] =
+                re[a * d_stride + n];
+            upper[a * depth + d_stride + n] = turned[a * depth + n] =
+                im[a * d_stride + n];
             turned[a * depth + d_stride + n] *= -1;
         }
     row_patch = best(d_rows, upper, turned, depth, 1.0f / nt);
@@ -225,8 +232,18 @@ void local_klt::transform(
                              const float* start,
                              float* c,
                              size_t depth) {
-        kernels().gemm(
-            a, a_stride, b, b_stride, start, stride, c, stride, rows, depth, stride, false);
+        kernels().gemm(a,
+                       a_stride,
+                       b,
+                       b_stride,
+                       start,
+                       stride,
+                       c,
+                       stride,
+                       rows,
+                       depth,
+                       stride,
+                       false);
     };
     const float* u[] = { d_rows.matrix(row_patch, 0),
                          d_rows.matrix(row_patch, 1),

@@ -21,8 +21,8 @@ namespace csifeedback {
  * \brief The patches of a local KLT: bases over the rows of Ha and over its columns, of
  * which one each makes a basis of separable cells.
  *
- * What encoder and decoder share. Matrices are planes of real and imaginary parts, na rows
- * of stride() values of which the first nt count.
+ * What encoder and decoder share. Matrices are planes of real and imaginary parts, na
+ * rows of stride() values of which the first nt count.
  */
 class local_klt
 {
@@ -48,8 +48,12 @@ public:
     void choose(const float* re, const float* im, int& row_patch, int& column_patch);
     //! out = the product of row basis, matrix and column basis. in and out: planes; the
     //! input is overwritten.
-    void
-    transform(int row_patch, int column_patch, float* re, float* im, float* out_re, float* out_im);
+    void transform(int row_patch,
+                   int column_patch,
+                   float* re,
+                   float* im,
+                   float* out_re,
+                   float* out_im);
     //! The `count` cells of largest expected power, the largest first, as places in a
     //! plane. Of equal ones the first comes first.
     const uint32_t* order(int row_patch, int column_patch, size_t count);

@@ -26,10 +26,9 @@ uint8_t codec_number(const char* where, const std::string& codec)
         const char* name;
         uint8_t number;
     } registry[] = {
-        { "matrix", 0 },      { "klt", 1 },         { "gaussian", 2 },
-        { "orthonormal", 3 }, { "csi-l2o", 4 },     { "ms4l2o", 5 },
-        { "mlcf", 6 },        { "klt-columns", 7 }, { "klt-cells", 8 },
-        { "local-klt", 9 },
+        { "matrix", 0 },    { "klt", 1 },       { "gaussian", 2 }, { "orthonormal", 3 },
+        { "csi-l2o", 4 },   { "ms4l2o", 5 },    { "mlcf", 6 },     { "klt-columns", 7 },
+        { "klt-cells", 8 }, { "local-klt", 9 },
     };
     std::string known;
     for (const auto& entry : registry) {
