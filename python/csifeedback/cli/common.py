@@ -127,8 +127,11 @@ def whole_file(path):
             os.remove(temporary)
 
 
-def print_json(value):
-    """Writes a value as JSON to stdout; numbers that are not finite become null."""
+def print_json(value, indent=1):
+    """Writes a value as JSON to stdout; numbers that are not finite become null.
+
+    indent: None: all on one line.
+    """
 
     def plain(x):
         if isinstance(x, dict):
@@ -139,7 +142,7 @@ def print_json(value):
             return x if x - x == 0 else None
         return x
 
-    print(json.dumps(plain(value), indent=1))
+    print(json.dumps(plain(value), indent=indent), flush=True)
 
 
 def format_table(header, rows):

@@ -1,0 +1,321 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""csifeedback_ue: receives pilots, measures the channel and feeds it back to csifeedback_bs."""
+
+import argparse
+import json
+import time
+
+import numpy as np
+import pmt
+from gnuradio import blocks, gr, zeromq
+
+from .. import csifeedback_python as core
+from .. import evaluation, sigmf
+from ..dataset import DatasetWriter
+from . import ends
+from .common import check_place
+
+INTERPOLATORS = {"linear": core.linear_interpolator, "dft": core.dft_interpolator,
+                 "lmmse": core.lmmse_interpolator}
+#: Matrices that are written to a data set at once.
+RECORD_BLOCK = 32
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(prog="csifeedback_ue", description=__doc__)
+    parser.add_argument("--air", default="zmq://127.0.0.1:5550", metavar="ADDRESS",
+                        help="where samples come from: zmq://HOST:PORT of csifeedback_bs, "
+                             "file:PATH of a SigMF recording, uhd:ARGS, soapy:ARGS (default: "
+                             "%(default)s)")
+    parser.add_argument("--feedback", default="zmq://127.0.0.1:5560", metavar="ADDRESS",
+                        help="where feedback goes: zmq://HOST:PORT, udp://HOST:PORT or none "
+                             "(default: %(default)s)")
+    parser.add_argument("--ue-id", type=int, default=1, metavar="N", help="0 to 65535 (default: 1)")
+    parser.add_argument("--interpolator", default="lmmse", choices=sorted(INTERPOLATORS),
+                        help="(default: lmmse)")
+    ends.add_codec_arguments(parser, False)
+    ends.add_frame_arguments(parser)
+    ends.add_radio_arguments(parser)
+    group = parser.add_argument_group("recording")
+    group.add_argument("--ports", type=int, metavar="N",
+                       help="antenna ports of the BS, without a codec: measure, feed back nothing")
+    group.add_argument("--record", metavar="FILE",
+                       help="write the measured matrices H to a data set; the same command "
+                            "continues one that was interrupted")
+    group.add_argument("--record-samples", type=int, default=20000, metavar="N",
+                       help="matrices of the data set; the program ends with the last one "
+                            "(default: %(default)s)")
+    group.add_argument("--na", type=int, default=32, metavar="N",
+                       help="delay rows that codecs are to keep, noted in the data set (default: "
+                            "%(default)s)")
+    group.add_argument("--precursor", type=int, default=8, metavar="N",
+                       help="rows of these before delay zero (default: %(default)s)")
+    group.add_argument("--overwrite", action="store_true", help="replace a data set that is there")
+    group.add_argument("--record-air", metavar="PATH",
+                       help="write the received samples to PATH.sigmf-data and PATH.sigmf-meta")
+    ends.add_run_arguments(parser)
+    return parser.parse_args(argv)
+
+
+class Monitor(gr.basic_block):
+    """Takes the estimates: figures of them, and a data set if there is one to be written.
+
+    writer: DatasetWriter or None.
+    """
+
+    def __init__(self, frame, writer=None):
+        gr.basic_block.__init__(self, "estimates", None, None)
+        self._shape = (frame.nc(), frame.nt())
+        self._writer, self._block = writer, []
+        self.frames = self.missed = 0
+        self.frame = None
+        self.error = None
+        self.at = time.monotonic()
+        self._snr = self._offset = 0.0
+        self._seen = 0
+        self.message_port_register_in(pmt.intern("pdus"))
+        self.set_msg_handler(pmt.intern("pdus"), self._handle)
+
+    def _handle(self, message):
+        metadata = pmt.to_python(pmt.car(message))
+        frame = metadata["frame"]
+        # Beyond that the BS has begun anew.
+        if self.frame is not None and 0 < frame - self.frame < 1000:
+            self.missed += frame - self.frame - 1
+        self.frame, self.at = frame, time.monotonic()
+        self.frames += 1
+        self._snr += metadata["snr_db"]
+        self._offset += metadata["offset_hz"]
+        self._seen += 1
+        if self._writer and not self.recorded:
+            self._block.append(np.array(pmt.c32vector_elements(pmt.cdr(message)), np.complex64)
+                               .reshape(self._shape))
+            if len(self._block) >= RECORD_BLOCK:
+                self.flush()
+
+    def flush(self):
+        """Writes what is left to the data set."""
+        if not (self._writer and self._block):
+            return
+        block = self._block[:self._writer.samples - self._writer.done]
+        self._block = []
+        try:
+            self._writer.append(np.stack(block))
+        except (OSError, ValueError) as error:
+            self.error, self._writer = error, None
+
+    @property
+    def recorded(self):
+        """Whether the data set has all its matrices."""
+        return bool(self._writer) and \
+            self._writer.done + len(self._block) >= self._writer.samples
+
+    def means(self):
+        """(SNR in dB, carrier offset in Hz) since the last call, None without frames."""
+        n, self._seen = self._seen, 0
+        snr, self._snr = self._snr, 0.0
+        offset, self._offset = self._offset, 0.0
+        return (snr / n, offset / n) if n else (None, None)
+
+
+class Feedback(gr.basic_block):
+    """Sends the feedback frames that come as PDUs of bytes."""
+
+    def __init__(self, sender, monitor, key=None):
+        gr.basic_block.__init__(self, "feedback", None, None)
+        self._sender, self._monitor, self._key = sender, monitor, key
+        self.message_port_register_in(pmt.intern("pdus"))
+        self.set_msg_handler(pmt.intern("pdus"), self._handle)
+
+    def _handle(self, message):
+        frame = bytes(pmt.u8vector_elements(pmt.cdr(message)))
+        if self._key:
+            low = int.from_bytes(frame[3:5], "big")
+            number = ends.full_number(low, self._monitor.frame or 0)
+            frame += ends.signature(self._key, frame, number)
+        self._sender.send(frame)
+
+
+class Ue(gr.top_block):
+    """The UE: samples -> csi_sync -> channel_estimator -> angular_delay -> csi_encoder ->
+    csi_quantizer -> feedback_framer -> socket.
+
+    source: block of received samples. codec: None: measures only.
+    """
+
+    def __init__(self, source, frame, interpolator, codec, size, quantizer, ue_id, monitor,
+                 feedback, sink=None):
+        super().__init__("csifeedback_ue")
+        # In the order of the flow; connect() needs the blocks to outlive it.
+        self.sync = core.csi_sync(frame)
+        self.estimator = core.channel_estimator(interpolator)
+        self.connect(source, self.sync, self.estimator)
+        self.msg_connect(self.estimator, "pdus", monitor, "pdus")
+        if sink:
+            self.connect(source, sink)
+        if not codec:
+            return
+        encoder = codec.encoder(size)
+        self.encoder = core.csi_encoder(encoder)
+        self.quantizer = core.csi_quantizer(quantizer)
+        self.framer = core.feedback_framer(quantizer, encoder.codec_id(), encoder.model_id(), ue_id)
+        if codec.model.domain == "Ha":
+            self.transform = core.angular_delay(frame.nc(), frame.nt(), codec.model.na,
+                                                codec.model.precursor, True)
+            self.connect(self.estimator, self.transform, self.encoder)
+        else:
+            self.connect(self.estimator, self.encoder)
+        self.connect((self.encoder, 0), self.quantizer, (self.framer, 0))
+        self.connect((self.encoder, 1), (self.framer, 1))
+        if feedback:
+            self.msg_connect(self.framer, "pdus", feedback, "pdus")
+
+
+def make_source(args, nt):
+    """(blocks of the samples in their order, csirs_frame, its parameters)."""
+    scheme, rest = ends.parse_address("--air", args.air, ("zmq", "file", "uhd", "soapy"))
+    parameters = ends.frame_parameters(args, nt)
+    if scheme == "file":
+        recording = sigmf.Recording(rest)
+        ports = recording.parameters.get("nt", nt)
+        if ports != nt:
+            raise ValueError(f"--air {args.air}: was recorded with {ports} ports, "
+                             f"{'codec ' + args.codec if args.codec else '--ports'} is for {nt}")
+        frame = recording.frame(parameters)
+        parameters.update(recording.parameters)
+        if recording.datatype == "cf32_le":
+            return [blocks.file_source(gr.sizeof_gr_complex, recording.data)], frame, parameters
+        return [blocks.file_source(gr.sizeof_short, recording.data),
+                blocks.interleaved_short_to_complex(False, False, 32768.0)], frame, parameters
+    frame = core.csirs_frame(**parameters)
+    if scheme == "zmq":
+        host, port = rest
+        try:
+            source = zeromq.sub_source(gr.sizeof_gr_complex, 1, f"tcp://{host}:{port}", 100, False,
+                                       ends.AIR_QUEUE)
+        except RuntimeError as error:
+            raise ValueError(f"--air {args.air}: {error}") from None
+        return [source], frame, parameters
+    return [ends.make_radio("--air", args.air, args, frame.sample_rate(), 1, False)], frame, \
+        parameters
+
+
+def make_writer(args, frame):
+    """The DatasetWriter that --record asks for, or None."""
+    if not args.record:
+        return None
+    for name, low, high in (("na", 1, frame.nc()), ("precursor", 0, args.na - 1),
+                            ("record_samples", 1, 1 << 28)):
+        value = getattr(args, name)
+        if not low <= value <= high:
+            raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed is {low} to {high}")
+    return DatasetWriter(args.record, args.record_samples, {
+        "domain": "H", "nc": frame.nc(), "na": args.na, "nt": frame.nt(),
+        "precursor": args.precursor, "align": 1, "spacing_hz": frame.spacing_hz(),
+        "sample_interval_s": ends.period_s(frame), "channel": "measured",
+        "parameters": json.dumps({"spacing_hz": frame.spacing_hz(),
+                                  "interpolator": args.interpolator}),
+        "command": f"csifeedback_ue --record FILE --ports {frame.nt()}"}, args.overwrite)
+
+
+def main(argv):
+    args = parse(argv)
+    ends.check_run_arguments(args)
+    if not 0 <= args.ue_id <= 65535:
+        raise ValueError(f"--ue-id is {args.ue_id}, allowed is 0 to 65535")
+    if bool(args.codec) == (args.ports is not None):
+        raise ValueError("give either --codec, or --ports to measure without feedback")
+    codec = evaluation.Codec(args.codec) if args.codec else None
+    sources, frame, parameters = make_source(args, codec.model.nt if codec else args.ports)
+    size = quantizer = None
+    if codec:
+        ends.check_codec(codec, frame)
+        size = codec.code_size(args.ratio)
+        quantizer = evaluation.make_quantizer(codec.model, args.quantizer, size, args.bits)
+    key = ends.read_key(args.key)
+    if args.record_air:
+        check_place(sigmf.base(args.record_air) + ".sigmf-data")
+    sender = ends.FeedbackSender(args.feedback) if codec and args.feedback != "none" else None
+    writer = make_writer(args, frame)
+    monitor = Monitor(frame, writer)
+    feedback = Feedback(sender, monitor, key) if sender else None
+    sink = None
+    if args.record_air:
+        sigmf.write_meta(args.record_air, frame, parameters, args.frequency,
+                         "pilots received by csifeedback_ue")
+        sink = blocks.file_sink(gr.sizeof_gr_complex,
+                                sigmf.base(args.record_air) + ".sigmf-data")
+        sink.set_unbuffered(False)
+    flowgraph = Ue(sources[-1], frame, INTERPOLATORS[args.interpolator](frame), codec, size,
+                   quantizer, args.ue_id, monitor, feedback, sink)
+    if len(sources) > 1:
+        flowgraph.connect(*sources)
+    rate = frame.sample_rate()
+    state = {"frames": 0, "seconds": 0.0, "cpu": time.process_time(), "samples": 0}
+
+    def report(seconds, last):
+        sync = flowgraph.sync
+        samples = sync.nitems_read(0)
+        cpu = time.process_time()
+        if last:  # the whole run
+            monitor.flush()
+            new, passed, used = monitor.frames, seconds, cpu - first_cpu
+            signal = samples / rate
+        else:
+            new, passed = monitor.frames - state["frames"], seconds - state["seconds"]
+            used, signal = cpu - state["cpu"], (samples - state["samples"]) / rate
+        state.update(frames=monitor.frames, seconds=seconds, cpu=cpu, samples=samples)
+        snr, offset = monitor.means()
+        refused = {"unknown": sync.unknown(), "bad_headers": sync.bad_headers(),
+                   "broken": sync.broken(), "bad_samples": sync.bad_samples()}
+        figures = {
+            "seconds": seconds, "frame": monitor.frame, "frames": monitor.frames,
+            "frames_per_s": new / passed if passed else 0.0, "missed": monitor.missed,
+            "snr_db": snr, "offset_hz": offset, "sync": refused,
+            "signal_s": samples / rate, "real_time": signal / passed if passed else 0.0,
+            # Signal processed in a second of one processor.
+            "real_time_per_core": signal / used if used else 0.0,
+            "sent": sender.sent if sender else 0, "dropped": sender.dropped if sender else 0,
+            "recorded": writer.done if writer else 0}
+        silent = time.monotonic() - monitor.at
+        if monitor.frame is None or (silent > 1 and not last):
+            text = f"no pilots for {silent:.0f} s"
+            if samples == 0:
+                text += ", no samples"
+        else:
+            text = f"frame {monitor.frame}, {figures['frames_per_s']:.0f}/s"
+            if snr is not None:
+                text += f", SNR {snr:.1f} dB, carrier offset {offset:.0f} Hz"
+        text += f", missed {monitor.missed}"
+        wrong = {name: n for name, n in refused.items() if n}
+        if wrong:
+            text += ", refused " + ", ".join(f"{n} {name}" for name, n in wrong.items())
+        if sender:
+            text += f"; {sender.sent} sent" + (f", {sender.dropped} dropped: no BS"
+                                               if sender.dropped else "")
+        if writer:
+            text += f"; {writer.done} of {writer.samples} recorded"
+        text += (f"; {figures['real_time']:.2f} of real time, "
+                 f"{figures['real_time_per_core']:.2f} per core")
+        if monitor.recorded or monitor.error:
+            runner.stopped.set()
+        return figures, text
+
+    first_cpu = time.process_time()
+    runner = ends.Runner(flowgraph, args, lambda: monitor.frames, report)
+    try:
+        runner.run()
+    finally:
+        if writer:
+            writer.close()
+        if sender:
+            sender.close()
+    if monitor.error:
+        raise monitor.error
+    if runner.ended and not args.air.startswith("file:"):
+        raise ValueError(f"--air {args.air}: the stream of samples ended")
+    return 0

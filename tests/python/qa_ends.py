@@ -1,0 +1,458 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""The two ends as programs: feedback that cannot be trusted, kills and restarts, recordings."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+import numpy as np
+import zmq
+from gnuradio import csifeedback
+from gnuradio.csifeedback import evaluation, ofdm
+from gnuradio.csifeedback.channels import model_channel
+from gnuradio.csifeedback.cli import bs, ends
+from gnuradio.csifeedback.dataset import Dataset
+
+APPS = os.environ["CSIFEEDBACK_APPS"]
+CODEC = "cdl-c-300x2-klt"
+NOW = 1_000_000
+
+
+def call(program, *arguments):
+    """Runs a program to its end; its completed process."""
+    return subprocess.run([os.path.join(APPS, "csifeedback_" + program), *map(str, arguments)],
+                          capture_output=True, text=True, timeout=120)
+
+
+def free_port(kind=socket.SOCK_STREAM):
+    with socket.socket(socket.AF_INET, kind) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class CellTest(unittest.TestCase):
+    """What the BS takes for CSI, message by message."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.codec = evaluation.Codec(CODEC)
+        cls.frame = csifeedback.csirs_frame(nt=2, **csifeedback.csirs_frame.preset(5, 15))
+        cls.size = cls.codec.code_size("1/4")
+        cls.quantizer = evaluation.make_quantizer(cls.codec.model, "lloyd-max", cls.size, 6)
+        cls.channel = model_channel(cls.codec.model)
+        cls.encoder = cls.codec.encoder(cls.size)
+
+    def cell(self, **options):
+        self.now = NOW
+        return bs.Cell(self.codec, self.size, self.quantizer, [1, 7], self.frame,
+                       lambda: self.now, 100, **options)
+
+    def message(self, number, ue=1, sample=0, **changes):
+        """A feedback frame."""
+        ha = self.channel.generate_truncated(sample, self.codec.model.na,
+                                             self.codec.model.precursor)[0]
+        s, gain = self.encoder.encode(ha)
+        h = csifeedback.feedback_header()
+        h.quantizer_type, h.bits = self.quantizer.type_id(), self.quantizer.bits()
+        h.ue_id, h.frame_number = ue, number % 65536
+        h.codec_id, h.model_id = self.encoder.codec_id(), self.encoder.model_id()
+        h.code_size, h.gain = self.size, csifeedback.gain_to_code(float(gain))
+        for name, value in changes.items():
+            setattr(h, name, value)
+        return bytes(csifeedback.pack_frame(h, self.quantizer.pack(self.quantizer.quantize(s))))
+
+    def test_accepts(self):
+        cell = self.cell()
+        self.assertEqual(cell.receive(self.message(NOW - 3, sample=5)), 1)
+        self.assertEqual(cell.receive(self.message(NOW - 1, ue=7)), 7)
+        state = cell.ues[1]
+        self.assertEqual(state.frame, NOW - 3)
+        h = self.channel.generate(5)
+        self.assertLess(np.sum(abs(state.h() - h)**2), 10**-1.3 * np.sum(abs(h)**2))
+        self.assertEqual(sum(cell.refused.values()), 0)
+        figures = cell.figures(1.0)
+        self.assertTrue(figures["ues"][1]["fresh"])
+        self.assertEqual(figures["ues"][1]["age"], 3)
+        fresh, w = cell.precoders()
+        self.assertEqual(fresh, [1, 7])
+        # Zero-forcing: neither UE hears what is for the other.
+        heard = np.einsum("kn,kn->k", state.h(), w[:, 1])
+        self.assertLess(np.max(abs(heard)), 1e-4 * np.max(abs(state.h())))
+
+    def test_old_new_and_replayed(self):
+        """CSI becomes old with time; no frame of the past or of the future is fresh."""
+        cell = self.cell()
+        first = self.message(NOW - 2)
+        self.assertEqual(cell.receive(first), 1)
+        for message, reason in ((first, "replayed"), (self.message(NOW - 5), "replayed"),
+                                (self.message(NOW - 101), "stale"),
+                                (self.message(NOW + 1), "stale"),
+                                (self.message(NOW + 30000), "stale"),
+                                (self.message(NOW - 30000), "stale")):
+            before = cell.refused[reason]
+            self.assertIsNone(cell.receive(message))
+            self.assertEqual(cell.refused[reason], before + 1, reason)
+        self.assertEqual(cell.ues[1].frame, NOW - 2)
+        self.now += 98
+        self.assertTrue(cell.is_fresh(cell.ues[1]))
+        self.now += 1
+        self.assertFalse(cell.is_fresh(cell.ues[1]))
+        self.assertFalse(cell.figures(1.0)["ues"][1]["fresh"])
+        self.assertEqual(cell.precoders(), ([], None))
+        self.assertIsNone(cell.receive(first))
+
+    def test_refuses(self):
+        cell = self.cell()
+        good = self.message(NOW)
+        for message, reason in (
+                (b"", "too_short"), (good[:10], "too_short"), (good[:-1], "bad_crc"),
+                (good + b"\0", "bad_length"), (good + b"\1", "bad_crc"), (b"\x11" * 65536, "bad_crc"), (bytes(65536), "bad_version"),
+                (self.message(NOW, model_id=1), "unknown_model"),
+                (self.message(NOW, codec_id=3), "unknown_model"),
+                (self.message(NOW, bits=5), "unknown_quantizer"),
+                (self.message(NOW, quantizer_type=0), "unknown_quantizer"),
+                (self.message(NOW, code_size=0), "bad_code_size"),
+                (self.message(NOW, code_size=60000), "bad_code_size"),
+                (self.message(NOW, code_size=3), "bad_length"),
+                (self.message(NOW, ue=2), "unknown_ue")):
+            before = cell.refused[reason]
+            self.assertIsNone(cell.receive(message))
+            self.assertEqual(cell.refused[reason], before + 1, reason)
+        self.assertEqual(cell.precoders(), ([], None))
+
+    def test_fuzz(self):
+        """20000 messages with some bytes changed: not one is taken for CSI."""
+        rng = np.random.default_rng(4)
+        cell = self.cell()
+        good = np.frombuffer(self.message(NOW), np.uint8)
+        for i in range(20000):
+            bad = good.copy()
+            place = rng.integers(good.size, size=rng.integers(1, 6))
+            bad[place] ^= rng.integers(1, 256, size=place.size).astype(np.uint8)
+            if (bad == good).all():
+                continue
+            self.assertIsNone(cell.receive(bad[:rng.integers(good.size + 1) if i % 4 == 0
+                                               else None].tobytes()))
+        self.assertIsNone(cell.ues[1].frame)
+        self.assertEqual(cell.receive(good.tobytes()), 1)
+
+    def test_key(self):
+        """With a key only signed frames count, and none of an earlier round of 65536."""
+        key = b"sixteen bytes or more"
+        cell = self.cell(key=key)
+        plain = self.message(NOW - 1)
+        self.assertIsNone(cell.receive(plain))
+        self.assertIsNone(cell.receive(plain + ends.signature(b"another key", plain, NOW - 1)))
+        self.assertEqual(cell.refused["bad_signature"], 1)
+        signed = plain + ends.signature(key, plain, NOW - 1)
+        self.assertEqual(cell.receive(signed), 1)
+        self.now += 65536
+        self.assertIsNone(cell.receive(signed))
+        self.assertEqual(cell.refused["bad_signature"], 2)
+        # Without a key nothing tells it from a new one: docs/ends.md says so.
+        open_cell = self.cell()
+        self.now += 65536
+        self.assertEqual(open_cell.receive(plain), 1)
+
+    def test_numbers(self):
+        for low, now, expected in ((5, 65536 + 3, 65536 + 5), (65535, 65536, 65535),
+                                   (1, 65535, 65537), (0, 0, 0)):
+            self.assertEqual(ends.full_number(low, now), expected)
+
+
+class ErrorsTest(unittest.TestCase):
+
+    def refuse(self, text, *arguments):
+        done = call(*arguments)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        self.assertIn(text, done.stderr.strip().splitlines()[-1])
+
+    def test_bad_use(self):
+        common = ("--codec", CODEC)
+        with zmq.Context() as context, context.socket(zmq.PULL) as taken:
+            port = taken.bind_to_random_port("tcp://*")
+            self.refuse("in use", "bs", *common, "--feedback", f"zmq://*:{port}")
+            self.refuse("in use", "bs", *common, "--feedback", f"zmq://*:{free_port()}",
+                        "--air", f"zmq://*:{port}")
+        self.refuse("subcarriers", "ue", *common, "--bandwidth", 20)
+        self.refuse("expected a path", "ue", *common, "--air", "file:")
+        self.refuse("allowed is zmq://", "ue", *common, "--air", "tcp://127.0.0.1:1")
+        self.refuse("--period", "bs", *common, "--period", 0.1)
+
+    def test_radios(self):
+        """No device, or no driver: one clear line."""
+        for air in ("uhd:addr=192.0.2.1", "soapy:driver=none"):
+            self.refuse("--air " + air, "ue", "--codec", CODEC, "--air", air, "--frequency", "1e9")
+        self.refuse("--frequency", "ue", "--codec", CODEC, "--air", "uhd:")
+
+
+class RecordingTest(unittest.TestCase):
+    """SigMF and data sets, against the channel model itself."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls._directory = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls._directory.cleanup)
+        cls.directory = cls._directory.name
+        cls.air = os.path.join(cls.directory, "air")
+        done = call("bs", "--codec", CODEC, "--air", "file:" + cls.air, "--rate", 0, "--count", 80,
+                    "--first", 1000, "--snr", 30, "--drop", 20,
+                    "--feedback", f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}")
+        assert done.returncode == 0, done.stderr
+        period = 5e-3
+        cls.channel = model_channel(evaluation.Codec(CODEC).model, slots_per_drop=20, speed_mps=1,
+                                    sample_interval_s=period, seed=1)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def copy(self, name, change=lambda x: x, **meta):
+        """A copy of the recording with other samples or another meta file."""
+        samples = np.fromfile(self.air + ".sigmf-data", np.complex64)
+        change(samples).tofile(self.path(name) + ".sigmf-data")
+        with open(self.air + ".sigmf-meta") as file:
+            text = json.load(file)
+        for key, value in meta.items():
+            key = key.replace("_", ":", 1)
+            if value is None:
+                del text["global"][key]
+            else:
+                text["global"][key] = value
+        with open(self.path(name) + ".sigmf-meta", "w") as file:
+            json.dump(text, file)
+        return self.path(name)
+
+    def measure(self, air, count, *options):
+        """(H of the first `count` frames that a UE finds, its last figures)."""
+        data = self.path(f"data-{time.monotonic_ns()}.h5")
+        done = call("ue", "--ports", 2, "--air", "file:" + air, "--record", data,
+                    "--record-samples", count, "--json", *options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with Dataset(data if os.path.exists(data) else data + ".part") as file:
+            return file.whole_matrices() if len(file) else [], \
+                json.loads(done.stdout.splitlines()[-1])
+
+    def errors(self, matrices, numbers):
+        return [ofdm.aligned_nmse(h, self.channel.generate(n)) for h, n in zip(matrices, numbers)]
+
+    def test_replay(self):
+        """All frames are found and measured right."""
+        matrices, figures = self.measure(self.air, 80)
+        self.assertEqual((figures["frames"], figures["missed"]), (80, 0))
+        self.assertLess(np.max(self.errors(matrices, range(1000, 1080))), 10**-2.5)
+
+    def test_wrong_meta(self):
+        for name, value in (("core_sample_rate", 1e6), ("csi_nt", 4), ("csi_cell_id", 3),
+                            ("core_datatype", "rf32_le"), ("csi_comb", "x"),
+                            ("core_sample_rate", None)):
+            air = self.copy("wrong", **{name: value})
+            done = call("ue", "--codec", CODEC, "--air", "file:" + air, "--feedback", "none")
+            self.assertEqual(done.returncode, 2, name)
+            self.assertNotIn("Traceback", done.stderr)
+            self.assertIn("wrong", done.stderr.splitlines()[-1])
+
+    def test_damaged_samples(self):
+        """A gap, zeros, NaN, a burst of noise: what is found is right, and nothing else is."""
+        length = 38400
+        rng = np.random.default_rng(3)
+
+        def damage(x):
+            x[10 * length + 700:10 * length + 1500] = 0
+            x[20 * length + 900:20 * length + 950] = np.nan
+            x[30 * length:30 * length + 3000] = 1e4 * rng.standard_normal(3000)
+            # 100 samples are lost amid the pilots.
+            return np.delete(x, slice(40 * length + 2000, 40 * length + 2100))
+
+        matrices, figures = self.measure(self.copy("damaged", damage), 80)
+        self.assertGreaterEqual(len(matrices), 70)
+        self.assertLess(len(matrices), 80)
+        # Each belongs to one frame, in ascending order.
+        number = 1000
+        for h in matrices:
+            while number < 1080 and ofdm.aligned_nmse(h, self.channel.generate(number)) > 10**-2.5:
+                number += 1
+            self.assertLess(number, 1080)
+            number += 1
+
+    def test_wrong_cell(self):
+        """The pilots of another cell, or of another number of ports, are no CSI."""
+        gone = {f"csi_{name}": None for name in ("cell_id", "hash", "nt")}
+        air = self.copy("bare", **gone)
+        for options in (("--ports", 2, "--cell-id", 7), ("--ports", 4), ("--ports", 2,
+                                                                       "--comb", 2)):
+            if "--comb" in options:
+                air = self.copy("bare", csi_comb=None, **gone)
+            done = call("ue", "--air", "file:" + air, "--json", *options)
+            figures = json.loads(done.stdout.splitlines()[-1])
+            self.assertEqual(figures["frames"], 0)
+            self.assertGreater(figures["sync"]["unknown"] + figures["sync"]["bad_headers"], 50)
+
+    def test_resume_and_train(self):
+        """A data set that two runs made, and a codec that was trained on it."""
+        data, model = self.path("own.h5"), self.path("own-klt.h5")
+        command = ("ue", "--ports", 2, "--air", "file:" + self.air, "--record", data,
+                   "--record-samples", 120)
+        for expected in (80, 120):
+            done = call(*command, "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(json.loads(done.stdout.splitlines()[-1])["recorded"], expected)
+        self.assertTrue(os.path.exists(data))
+        done = call("train", "--codec", "klt", "--dataset", data, "-o", model)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = call("ue", "--codec", model, "--air", "file:" + self.air, "--feedback", "none")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class End:
+    """A program that runs, and the lines of JSON that it writes."""
+
+    def __init__(self, program, *arguments):
+        self.lines = []
+        self.process = subprocess.Popen(
+            [os.path.join(APPS, "csifeedback_" + program), *map(str, arguments), "--json"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(json.loads(line))
+
+    def memory_mb(self):
+        with open(f"/proc/{self.process.pid}/status") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) / 1024
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.end()
+
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
+        return self.end()
+
+    def end(self):
+        self.process.wait(15)
+        self._thread.join(5)
+        error = self.process.stderr.read()
+        self.process.stderr.close()
+        self.process.stdout.close()
+        return self.process.returncode, error
+
+
+class SoakTest(unittest.TestCase):
+    """Two processes, killed and begun anew in either order, among hostile packets."""
+
+    def setUp(self):
+        self.running = []
+        self.addCleanup(lambda: [end.kill() for end in self.running
+                                 if end.process.poll() is None])
+
+    def start(self, *arguments):
+        self.running.append(End(*arguments))
+        return self.running[-1]
+
+    def wait(self, end, condition, seconds=20):
+        """Waits for a line of an end, from now on, that meets a condition; the time it took."""
+        begin, seen = time.monotonic(), len(end.lines)
+        while time.monotonic() < begin + seconds:
+            if any(condition(line) for line in end.lines[seen:]):
+                return time.monotonic() - begin
+            self.assertIsNone(end.process.poll(), "the program ended")
+            time.sleep(0.02)
+        self.fail(f"not within {seconds} s; last: {end.lines[-1:]}")
+
+    def soak(self, scheme):
+        air, back = free_port(), free_port(socket.SOCK_DGRAM if scheme == "udp"
+                                           else socket.SOCK_STREAM)
+        bs_command = ("bs", "--codec", CODEC, "--air", f"zmq://127.0.0.1:{air}", "--feedback",
+                      f"{scheme}://127.0.0.1:{back}", "--rate", 0.25, "--max-age", 40)
+        ue_command = ("ue", "--codec", CODEC, "--air", f"zmq://127.0.0.1:{air}", "--feedback",
+                      f"{scheme}://127.0.0.1:{back}")
+
+        def fresh(line):
+            ue = line["ues"]["1"]
+            return ue["fresh"] and ue["per_s"] > 10
+
+        def none(line):
+            return not line["ues"]["1"]["fresh"]
+
+        times = {}
+        ue = self.start(*ue_command)  # before the BS
+        station = self.start(*bs_command)
+        times["start"] = self.wait(station, fresh)
+        memory = station.memory_mb(), ue.memory_mb()
+
+        ue.kill()
+        self.wait(station, none, 4)
+        lines = len(station.lines)
+        self.attack(scheme, back)
+        time.sleep(1.5)
+        # What came while there was no UE was not taken for CSI.
+        self.assertGreater(len(station.lines), lines)
+        self.assertTrue(all(none(line) for line in station.lines[lines:]))
+        ue = self.start(*ue_command)
+        times["UE killed"] = self.wait(station, fresh)
+
+        station.kill()
+        station = self.start(*bs_command)
+        times["BS killed"] = self.wait(station, fresh)
+
+        # A UE that sleeps sends CSI of old frames when it wakes up.
+        ue.process.send_signal(signal.SIGSTOP)
+        self.wait(station, none, 4)
+        ue.process.send_signal(signal.SIGCONT)
+        times["UE stopped"] = self.wait(station, fresh)
+
+        for line in station.lines:
+            age = line["ues"]["1"]["age_max"]
+            self.assertLessEqual(0 if age is None else age, 40)
+        self.assertLess(station.memory_mb(), memory[0] + 60)
+        self.assertLess(ue.memory_mb(), memory[1] + 60)
+        figures = station.lines[-1]["ues"]["1"]
+        self.assertGreater(figures["rho"], 0.8)
+        for end in (ue, station):
+            code, error = end.interrupt()
+            self.assertEqual(code, 0, error)
+            self.assertNotIn("Traceback", error)
+            self.assertTrue(end.lines[-1]["end"])
+        print(scheme, {name: f"{seconds:.1f} s" for name, seconds in times.items()}, flush=True)
+
+    def attack(self, scheme, port):
+        """Packets of random bytes, of all sizes, in the middle of a run."""
+        rng = np.random.default_rng(1)
+        if scheme == "udp":
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                for size in list(rng.integers(0, 200, 500)) + [9000, 65000]:
+                    s.sendto(rng.bytes(size), ("127.0.0.1", port))
+            return
+        with zmq.Context() as context, context.socket(zmq.PUSH) as s:
+            s.connect(f"tcp://127.0.0.1:{port}")
+            for size in rng.integers(0, 200, 500):
+                s.send(rng.bytes(size))
+            s.send_multipart([b"a", b"b"])
+            s.send(bytes(10_000_000))
+            s.setsockopt(zmq.LINGER, 1000)
+        # No ZMQ at all.
+        with socket.create_connection(("127.0.0.1", port)) as s:
+            s.sendall(rng.bytes(1000))
+
+    def test_zmq(self):
+        self.soak("zmq")
+
+    def test_udp(self):
+        self.soak("udp")
+
+
+if __name__ == "__main__":
+    unittest.main()
