@@ -132,7 +132,7 @@ class _Widget(QtWidgets.QWidget):
         super().__init__()
         self._block, self._span_db, self._history = block, span_db, history
         self._name = domain
-        self._row, self._column = ("delay", "angle") if domain == "Ha" else ("subcarrier", "antenna")
+        self._row, self._column = {"Ha": ("delay", "angle"), "H": ("subcarrier", "antenna")}[domain]
         self.setMinimumSize(640, 480)
         self._timer = QtCore.QTimer(self)
         self._timer.timeout.connect(self.update)

@@ -230,7 +230,8 @@ def draw_efficiency(axis, rows):
             name.append(f"CSI at {r['noise_snr_db']:g} dB SNR")
         style = {"color": "black", "linestyle": "--" if number % 2 else "-"} if "nmse_db" not in r \
             else {"marker": "os^Dvx*P"[number % 8], "markersize": 4, "color": f"C{number}"}
-        axis.plot(r["se_snr_db"], r["se"], linewidth=1, label=", ".join(filter(None, name)), **style)
+        axis.plot(r["se_snr_db"], r["se"], linewidth=1, label=", ".join(filter(None, name)),
+                  **style)
     axis.set_xlabel("SNR in dB")
     axis.set_ylabel(f"spectral efficiency of {rows[0]['users']} users in bit/s/Hz")
     axis.grid(alpha=0.3)
@@ -261,7 +262,8 @@ def main(argv):
                 "codec", "ratio", "code_size", "decoder"))) + ["decoder"]
             print(format_table(
                 ["codec", "ratio", "M", *(f"{p.replace('_', ' ')}, MMAC" for p in parts)],
-                [[r["codec"], r["ratio"], r["code_size"], *(f"{r.get(p, 0) / 1e6:.3f}" for p in parts)]
+                [[r["codec"], r["ratio"], r["code_size"],
+                  *(f"{r.get(p, 0) / 1e6:.3f}" for p in parts)]
                  for r in rows]))
         return 0
     for path in filter(None, (args.csv, args.plot)):
@@ -276,8 +278,8 @@ def main(argv):
         raise ValueError(f"--rho-samples is {args.rho_samples}, allowed is 0 or more")
     if args.spectral_efficiency is not None:
         if not 1 <= args.spectral_efficiency <= 64:
-            raise ValueError(f"--spectral-efficiency is {args.spectral_efficiency}, allowed is 1 to "
-                             "64")
+            raise ValueError(f"--spectral-efficiency is {args.spectral_efficiency}, allowed is 1 "
+                             "to 64")
         snr_values(*args.se_snr)
     rows = evaluate(args)
     # First of all: it is not lost where a file cannot be written.

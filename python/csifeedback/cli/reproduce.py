@@ -97,7 +97,8 @@ class Bench:
                 h = data.read(0, len(data))[which]
                 attributes = {k: getattr(data, k) for k in ("nc", "na", "nt", "precursor", "align",
                                                             "spacing_hz", "sample_interval_s")}
-                attributes.update(align=int(data.align), domain="H", channel=data.channel, parameters=data.parameters)
+                attributes.update(align=int(data.align), domain="H", channel=data.channel,
+                                  parameters=data.parameters)
             with DatasetWriter(new, len(h), attributes, overwrite=True) as writer:
                 writer.append(h)
         return new
@@ -331,8 +332,8 @@ EXPERIMENTS = {
                       "nmse_db", ("codec",), "MLCF ahead of the networks at every SNR"),
     "mlcf-figure-7": (figure_7, "Fig. 7: spectral efficiency, eigen zero-forcing, d = 6, 4 bits",
                       "snr_db", "se", ("codec",), "MLCF close to perfect CSI"),
-    "mlcf-picture": (picture, "The embedding in 2-D with its landmarks, and errors along a track of "
-                     "which the first quarter is the history, d = 6", "slot", "error_db",
+    "mlcf-picture": (picture, "The embedding in 2-D with its landmarks, and errors along a track "
+                     "of which the first quarter is the history, d = 6", "slot", "error_db",
                      ("codec",), "-"),
     "patches": (patches, "Beyond the paper: patches with coordinates of their own (local KLT), "
                 "20000 drops", "d", "nmse_db", ("codec", "channel"), "-"),

@@ -204,7 +204,7 @@ class Run:
         """The arrays of the learner's pair."""
         landmarks = self.learner.landmarks()
         if len(landmarks) < self.args.neighbours:
-            raise ValueError(f"only {len(landmarks)} of the {self.args.landmarks} --landmarks serve "
+            raise ValueError(f"only {len(landmarks)} of {self.args.landmarks} --landmarks serve "
                              f"a column, less than --neighbours {self.args.neighbours}")
         if pair == "compression":
             self.arrays["encoder/D_H"] = landmarks
