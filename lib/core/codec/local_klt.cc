@@ -46,9 +46,11 @@ local_klt::side local_klt::load(const char* where,
                   s.count,
                   "a power of 2 up to 4096");
     s.variance = model.read(group + "_variance", { size_t(s.count), size_t(size) }).data;
+    // Of mean 1, and unit vectors: no product of them overflows.
     for (const float v : s.variance)
-        if (v < 0)
-            throw_bad(where, (group + "_variance").c_str(), v, "0 or more");
+        check_range(where, (group + "_variance").c_str(), v, 0.0f, 1e6f);
+    for (const float x : u.data)
+        check_range(where, (group + "_basis").c_str(), x, -1.01f, 1.01f);
     s.basis.resize(size_t(s.count) * 3 * size * width);
     std::fill(s.basis.begin(), s.basis.end(), 0.0f);
     for (int p = 0; p < s.count; p++) {
