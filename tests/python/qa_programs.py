@@ -340,6 +340,35 @@ class Programs(unittest.TestCase):
             self.assertEqual(os.stat(self.path(f"r/{name}")).st_mtime, time_)
         self.refuse("--samples is 1", "reproduce", "mlcf-picture", "--samples", 1)
 
+    def test_measurements_of_real_signals(self):
+        """Small runs: counts that fit those expected, and least squares at its closed form."""
+        rows = json.loads(self.succeed("reproduce", "feedback-errors", "--samples", 3000, "--json",
+                                       "-o", self.directory).stdout)
+        for row in rows[:-1]:
+            self.assertEqual(row["accepted_corrupt"], 0)
+            self.assertEqual(round(row["delivered"] * row["frames"]) + row["lost"]
+                             + row["dropped"], row["frames"])
+            if row["link"] == "bit errors":
+                p = row["delivered_expected"]
+                self.assertLess(abs(row["delivered"] - p),
+                                4 * (p * (1 - p) / row["frames"]) ** 0.5 + 1e-3)
+                if 0.1 < p:
+                    self.assertAlmostEqual(row["age_mean"], 1 / p - 1, delta=0.15 / p)
+        rows = json.loads(self.succeed("reproduce", "ofdm-estimation", "--samples", 8, "--json",
+                                       "-o", self.directory).stdout)
+        nmse = {(r["estimator"], r["snr_db"]): r["nmse_db"] for r in rows}
+        for snr_db in range(10, 41, 5):
+            for name in ("LS at the pilots", "LS, linear"):
+                self.assertAlmostEqual(nmse[name, snr_db], nmse[name + ": closed form", snr_db],
+                                       delta=0.5)
+            self.assertLess(nmse["LMMSE, learned", snr_db], nmse["LS, linear", snr_db] - 3)
+            # Of eight drops, whose mean energy is not that of all.
+            self.assertGreater(nmse["LMMSE, learned", snr_db], nmse["LMMSE: bound", snr_db] - 1.5)
+        self.assertEqual(sorted(os.listdir(self.directory)), [
+            f"{name}.{end}" for name in ("feedback-errors", "ofdm-estimation")
+            for end in ("csv", "png")])
+        self.refuse("--samples is 1", "reproduce", "ofdm-offsets", "--samples", 1)
+
     def test_pipe_that_closes(self):
         command = f"'{APPS}/csifeedback_eval' --codec {KLT} --samples 5 | head -n 1"
         done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)

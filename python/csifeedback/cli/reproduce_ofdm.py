@@ -15,6 +15,7 @@ from gnuradio import analog, blocks, channels, gr
 
 from .. import csifeedback_python as core
 from .. import evaluation, ofdm
+from .common import whole_file
 
 #: a UE's carrier
 CARRIER_HZ = 3.5e9
@@ -340,11 +341,12 @@ def ofdm_offsets(samples, progress):
         found, info, _ = receive(
             frame, with_noise(air, frame, snr_db, len(rows), offset),
             [core.linear_interpolator(frame), core.lmmse_interpolator(frame, 4, 21)], max_offset)
-        right = sum(f < samples for f in info)
-        error = [info[f]["offset_hz"] / frame.spacing_hz() - offset for f in info]
+        numbers = [f for f in info if f < samples]
+        error = [info[f]["offset_hz"] / frame.spacing_hz() - offset for f in numbers]
         for name, of in (("LS, linear", found[0]), ("LMMSE, learned", found[1])):
-            rows.append({"sweep": sweep, sweep: x, "estimator": name, **share(right, samples),
-                         **score(of, h),
+            rows.append({"sweep": sweep, sweep: x, "estimator": name,
+                         **share(len(numbers), samples), **score(of, h),
+                         "wrong": sum(f > samples for f in info),
                          "offset_error": float(np.sqrt(np.mean(np.square(error))))
                          if error else float("nan")})
 
@@ -396,8 +398,8 @@ CODE_SIZES = (128, 256, 512)
 
 
 def end_to_end(samples, progress):
-    """The frame's subcarriers are the rows of H of the models' training sets: as many, with the same
-    spacing, so that delay rows are the same ones."""
+    """The frame's subcarriers are the rows of H of the models' training sets: as many, with the
+    same spacing, so that delay rows are the same ones."""
     rows = []
     grid = (0, 5, 10, 15, 20, 30)
     frame = core.csirs_frame(nt=32, fft_size=1536, cp_length=144, nc=1024,
@@ -408,6 +410,7 @@ def end_to_end(samples, progress):
         numbers = [f for f in h_hat if f < len(h)]
         error = [ofdm.aligned_nmse(h_hat[f], h[f]) for f in numbers]
         rows.append({**row, "frames": len(numbers), **evaluation.summary(error),
+                     "median_db": evaluation.to_db(np.median(error)),
                      "rho": float(np.mean([ofdm.rho(h_hat[f], h[f]) for f in numbers]))})
 
     for number, (name, make) in enumerate(END_TO_END.items()):
@@ -486,8 +489,8 @@ def feedback_link(frames, link, count):
 
 
 def undetected(bit_error_rate, size, count, seed=1, chunk=1 << 20):
-    """How many of count frames of size bits are corrupted, and in how many of these the errors are a
-    codeword of the CRC. It is linear: its remainder is the sum of those of the single errors."""
+    """How many of count frames of size bits are corrupted, and in how many of these the errors are
+    a codeword of the CRC. It is linear: its remainder is the sum of those of the single errors."""
     rest = np.empty(size, np.int64)
     value = 1
     for bit in range(size):
@@ -555,12 +558,14 @@ EXPERIMENTS = {
             ("snr_db", "share", ("signal",), {}, {})]),
     "ofdm-offsets": (
         ofdm_offsets, "Carrier offset, clock and speed: 8 ports, 5 MHz, CDL-C of 100 ns, 20 dB",
-        100, [(sweep, y, ("estimator",), {"sweep": sweep}, {})
+        100, [(sweep, y, ("estimator",), {"sweep": sweep},
+                {"ylim": (-0.05, 1.05)} if y == "share" else {})
               for y in ("share", "nmse_db")
               for sweep in ("carrier_offset", "clock_ppm", "speed_kmh")]),
     "end-to-end": (
-        end_to_end, "Error of the CSI at the BS: 32 ports, 20 MHz, 4 bits a value", 100, [
-            ("snr_db", y, ("payload_bits", "csi"), {"channel": channel, "codec": codec}, {})
+        end_to_end, "Error of the CSI at the BS: 32 ports, 20 MHz, 4 bits a value", 200, [
+            ("snr_db", y, ("payload_bits", "csi"), {
+                "channel": channel, "codec": (codec, "none"), "csi": ("true", "estimated")}, {})
             for y in ("nmse_db", "rho") for channel in END_TO_END
             for codec in ("local KLT", "Csi-L2O")]),
     "feedback-errors": (
@@ -569,8 +574,8 @@ EXPERIMENTS = {
              {"xscale": "log"}),
             ("bit_error_rate", "age_mean", ("link",), {"link": "bit errors"},
              {"xscale": "log", "yscale": "log"}),
-            ("loss", "delivered", ("link",), {"bit_error_rate": 1e-4}, {}),
-            ("loss", "age_mean", ("link",), {"bit_error_rate": 1e-4}, {})]),
+            ("loss", "delivered", ("link",), {"link": ("single losses", "bursts of 5")}, {}),
+            ("loss", "age_mean", ("link",), {"link": ("single losses", "bursts of 5")}, {})]),
 }
 
 LABELS = {"snr_db": "SNR in dB", "nmse_db": "NMSE in dB", "share": "frames found",
@@ -585,44 +590,45 @@ def draw(path, rows, experiment):
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
-    from .common import whole_file
 
     _, title, _, panels = EXPERIMENTS[experiment]
     down = 2 if len(panels) > 3 else 1
     across = -(-len(panels) // down)
     figure, axes = plt.subplots(down, across, figsize=(1 + 4 * across, 0.6 + 3.8 * down),
                                 squeeze=False, constrained_layout=True)
+    legends = []
     for axis, (x, y, keys, only, settings) in zip(axes.flat, panels):
         lines = {}
         for row in rows:
-            if row.get(x) is not None or row.get("csi") in ("true", "estimated, true delay"):
-                if y in row and all(row.get(k) == v or row.get("codec") == "none"
-                                    and k == "codec" for k, v in only.items()):
-                    name = "estimate, no codec" if row.get("codec") == "none" else ", ".join(
-                        f"{row[k]} bits" if k == "payload_bits" else str(row[k]) for k in keys)
-                    lines.setdefault(name, []).append(row)
-        shown = {}
+            if y in row and (row.get(x) is not None or row.get("csi") == "true") and all(
+                    row.get(k) in (v if isinstance(v, tuple) else (v,)) for k, v in only.items()):
+                name = "estimate, no codec" if row.get("codec") == "none" else ", ".join(
+                    f"{row[k]} bits" if k == "payload_bits" else str(row[k]) for k in keys)
+                lines.setdefault(name, []).append(row)
+        colours = {}
         for name, line in lines.items():
-            style = "--" if "true delay" in name else ":" if any(
-                word in name for word in ("closed", "bound", "true")) else "-"
-            # What belongs together has the same colour.
-            stem = name.split(",")[0] if "bits" in name else name
-            colour = f"C{shown.setdefault(stem, len(shown))}"
-            if len(line) == 1 and line[0].get(x) is None:
-                axis.axhline(line[0][y], label=name, linestyle=style, color=colour, linewidth=1)
+            plain = any(word in name for word in ("closed form", "bound", "true"))
+            style = {"linewidth": 1, "linestyle": ":" if plain else "-", "label": name,
+                     # What belongs together has the same colour.
+                     "color": "C" + str(colours.setdefault(
+                         name.split(":")[0].split(" bits")[0], len(colours)))}
+            if line[0].get(x) is None:
+                axis.axhline(line[0][y], **style)
                 continue
             values = [r[x] for r in line]
-            axis.plot(values, [r[y] for r in line], label=name, linestyle=style, color=colour,
-                      linewidth=1, marker="" if style == ":" else "o", markersize=3)
+            axis.plot(values, [r[y] for r in line], marker="" if plain else "o", markersize=3,
+                      **style)
             if all(f"{y}_low" in r for r in line):
                 axis.fill_between(values, [r[f"{y}_low"] for r in line],
-                                  [r[f"{y}_high"] for r in line], color=colour, alpha=0.2,
-                                  linewidth=0)
+                                  [r[f"{y}_high"] for r in line], color=style["color"],
+                                  alpha=0.2, linewidth=0)
         axis.set(xlabel=LABELS.get(x, x), ylabel=LABELS.get(y, y), **settings)
         axis.grid(alpha=0.3)
-        axis.legend(fontsize=7)
+        if set(lines) not in legends:
+            legends.append(set(lines))
+            axis.legend(fontsize=7)
         if "codec" in only:
-            axis.set_title(f"{only['channel']}, {only['codec']}", fontsize=9)
+            axis.set_title(f"{only['channel']}, {only['codec'][0]}", fontsize=9)
     figure.suptitle(title, fontsize=10)
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=90)
