@@ -470,21 +470,26 @@ class SoakTest(unittest.TestCase):
             time.sleep(0.02)
         self.fail(f"not within {seconds} s; last: {end.lines[-1:]}")
 
+    def commands(self, scheme):
+        """(command of the BS, that of the UE, port of the feedback)."""
+        kind = socket.SOCK_DGRAM if scheme == "udp" else socket.SOCK_STREAM
+        air, back = free_port(), free_port(kind)
+        common = ("--codec", CODEC, "--air", f"zmq://127.0.0.1:{air}", "--feedback",
+                  f"{scheme}://127.0.0.1:{back}", "--precoded")
+        return ("bs", *common, "--rate", 0.25, "--max-age", 40), ("ue", *common), back
+
+    @staticmethod
+    def fresh(line):
+        ue = line["ues"]["1"]
+        return ue["fresh"] and ue["per_s"] > 10
+
+    @staticmethod
+    def none(line):
+        return not line["ues"]["1"]["fresh"]
+
     def soak(self, scheme):
-        air, back = free_port(), free_port(socket.SOCK_DGRAM if scheme == "udp"
-                                           else socket.SOCK_STREAM)
-        bs_command = ("bs", "--codec", CODEC, "--air", f"zmq://127.0.0.1:{air}", "--feedback",
-                      f"{scheme}://127.0.0.1:{back}", "--rate", 0.25, "--max-age", 40, "--precoded")
-        ue_command = ("ue", "--codec", CODEC, "--air", f"zmq://127.0.0.1:{air}", "--feedback",
-                      f"{scheme}://127.0.0.1:{back}", "--precoded")
-
-        def fresh(line):
-            ue = line["ues"]["1"]
-            return ue["fresh"] and ue["per_s"] > 10
-
-        def none(line):
-            return not line["ues"]["1"]["fresh"]
-
+        bs_command, ue_command, back = self.commands(scheme)
+        fresh, none = self.fresh, self.none
         times = {}
         ue = self.start(*ue_command)  # before the BS
         station = self.start(*bs_command)
@@ -546,6 +551,47 @@ class SoakTest(unittest.TestCase):
         # No ZMQ at all.
         with socket.create_connection(("127.0.0.1", port)) as s:
             s.sendall(rng.bytes(1000))
+
+    @unittest.skipUnless(os.environ.get("CSIFEEDBACK_SOAK_MINUTES"),
+                         "CSIFEEDBACK_SOAK_MINUTES is not set")
+    def test_long(self):
+        """As many minutes as CSIFEEDBACK_SOAK_MINUTES says, with kills and stops at random."""
+        rng = np.random.default_rng(6)
+        bs_command, ue_command, back = self.commands("zmq")
+        end = time.monotonic() + 60 * float(os.environ["CSIFEEDBACK_SOAK_MINUTES"])
+        station, ue = self.start(*bs_command), self.start(*ue_command)
+        self.wait(station, self.fresh)
+        recoveries, growth, memory = {}, [0.0], {}
+        while time.monotonic() < end:
+            for one in (station, ue):
+                memory.setdefault(one, one.memory_mb())
+            time.sleep(rng.uniform(1, 10))
+            growth += [one.memory_mb() - memory[one] for one in (station, ue)]
+            what = rng.choice(["kill UE", "kill BS", "stop UE", "stop BS", "attack"])
+            if what == "attack":
+                self.attack("zmq", back)
+            elif what.startswith("stop"):
+                one = ue if what == "stop UE" else station
+                one.process.send_signal(signal.SIGSTOP)
+                time.sleep(rng.uniform(0.5, 6))
+                one.process.send_signal(signal.SIGCONT)
+            elif what == "kill UE":
+                ue.kill()
+                self.wait(station, self.none, 4)
+                seen = len(station.lines)
+                time.sleep(rng.uniform(0, 4))
+                self.assertTrue(all(self.none(line) for line in station.lines[seen:]))
+                ue = self.start(*ue_command)
+            else:
+                station.kill()
+                time.sleep(rng.uniform(0, 4))
+                station = self.start(*bs_command)
+            recoveries.setdefault(str(what), []).append(self.wait(station, self.fresh))
+            self.assertTrue(all((line["ues"]["1"]["age_max"] or 0) <= 40
+                                for line in station.lines))
+        print({what: f"{len(s)} times, {np.mean(s):.1f} s, {max(s):.1f} s at most"
+               for what, s in recoveries.items()}, f"memory grew by {max(growth):.1f} MB at most")
+        self.assertLess(max(growth), 60)
 
     def test_zmq(self):
         self.soak("zmq")
