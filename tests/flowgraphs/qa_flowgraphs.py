@@ -12,6 +12,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -95,7 +96,8 @@ class TestFlowgraphs(unittest.TestCase):
         self.assertEqual(self.compiled[0], 0, self.compiled[1])
         self.assertEqual({path.stem for path in FLOWGRAPHS},
                          {"csi_loopback", "csi_loopback_headless", "csi_ue", "csi_bs",
-                          "mlcf_loopback", "mlcf_loopback_headless", "csi_radio"})
+                          "mlcf_loopback", "mlcf_loopback_headless", "csi_radio", "radio_ue",
+                          "radio_bs"})
         for path in FLOWGRAPHS:
             self.assertTrue((self.directory / f"{path.stem}.py").exists(), self.compiled[1])
 
@@ -166,6 +168,29 @@ class TestFlowgraphs(unittest.TestCase):
         self.assertEqual(int(found["matched"]), count)
         expected = self.run_to_end("csi_loopback_headless", "--count", count)
         self.assertAlmostEqual(float(found["nmse_db"]), float(expected["nmse_db"]), delta=0.01)
+
+    def test_radio_ends(self):
+        """Pilots from one process to another, and CSI back."""
+        with socket.socket() as one, socket.socket(type=socket.SOCK_DGRAM) as other:
+            one.bind(("127.0.0.1", 0))
+            other.bind(("127.0.0.1", 0))
+            ports = ("--air-port", one.getsockname()[1],
+                     "--feedback-port", other.getsockname()[1])
+        both = [subprocess.Popen(self.command(name, *ports, *more), stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+                for name, more in (("radio_bs", ("--speed", 0.3)), ("radio_ue", ()))]
+        try:
+            time.sleep(6)
+            for process in reversed(both):
+                process.send_signal(signal.SIGINT)
+                output, errors = process.communicate(timeout=20)
+                self.assertEqual(process.returncode, 0, errors)
+        finally:
+            for process in both:
+                process.kill()
+        found = figures(output)
+        self.assertGreater(int(found["matched"]), 50)
+        self.assertGreater(float(found["rho"]), 0.95)
 
     def test_bad_use(self):
         """A wrong value ends the program with an error that names it."""

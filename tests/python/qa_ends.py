@@ -17,11 +17,12 @@ import unittest
 
 import numpy as np
 import zmq
-from gnuradio import csifeedback
+from gnuradio import analog, blocks, csifeedback, gr
 from gnuradio.csifeedback import evaluation, ofdm
 from gnuradio.csifeedback.channels import model_channel
 from gnuradio.csifeedback.cli import bs, ends
 from gnuradio.csifeedback.dataset import Dataset
+from gnuradio.csifeedback.precoded import MeasurePrecoded, SendPrecoded
 
 APPS = os.environ["CSIFEEDBACK_APPS"]
 CODEC = "cdl-c-300x2-klt"
@@ -164,10 +165,107 @@ class CellTest(unittest.TestCase):
         self.now += 65536
         self.assertEqual(open_cell.receive(plain), 1)
 
+    def test_reports(self):
+        """Gains of precoded pilots: as little trusted as CSI."""
+        cell = self.cell()
+        good = ends.pack_report(1, NOW - 1, 2.0)
+        self.assertIsNone(cell.receive(good))
+        self.assertAlmostEqual(cell.figures(1)["ues"][1]["precoded_db"], 10 * np.log10(2),
+                               delta=1 / 256)
+        bad = [(good, "replayed"), (good[:-1], "bad_crc"), (good + b"x", "bad_crc"),
+               (ends.pack_report(3, NOW, 2.0), "unknown_ue"),
+               (ends.pack_report(1, NOW + 5, 2.0), "stale"),
+               (ends.pack_report(1, NOW - 101, 2.0), "stale")]
+        for i in range(8 * len(good)):
+            changed = bytearray(ends.pack_report(1, NOW, 2.0))
+            changed[i // 8] ^= 1 << i % 8
+            # Without its first byte's value it is no report: a feedback frame, and a bad one.
+            bad.append((bytes(changed), "bad_crc" if i >= 8 else None))
+        for message, reason in bad:
+            before = cell.refused[reason]
+            count = sum(cell.refused.values())
+            self.assertIsNone(cell.receive(message))
+            self.assertEqual(sum(cell.refused.values()), count + 1)
+            if reason:
+                self.assertEqual(cell.refused[reason], before + 1, reason)
+        self.assertEqual(len(cell.ues[1].heard), 1)
+        signed = self.cell(key=b"sixteen bytes or more")
+        signed.receive(good)
+        self.assertEqual(len(signed.ues[1].heard), 0)
+        signed.receive(good + ends.signature(b"sixteen bytes or more", good, NOW - 1))
+        self.assertEqual(len(signed.ues[1].heard), 1)
+
     def test_numbers(self):
         for low, now, expected in ((5, 65536 + 3, 65536 + 5), (65535, 65536, 65535),
                                    (1, 65535, 65537), (0, 0, 0)):
             self.assertEqual(ends.full_number(low, now), expected)
+
+
+class PrecodedTest(unittest.TestCase):
+    """The gain of precoded symbols in a flat channel, against |h w|^2 / mean |h|^2."""
+
+    def gains(self, h, weights, index):
+        """What UE `index` measures; weights: w of each UE, or None."""
+        parameters = csifeedback.csirs_frame.preset(5, 15)
+        frame = csifeedback.csirs_frame(nt=len(h), gap=4000, **parameters)
+        found = []
+        flowgraph = gr.top_block()
+        source = csifeedback.csirs_source(frame, 30)
+        send = SendPrecoded(frame, len(weights))
+        for i, w in enumerate(weights):
+            send.set_weights(i, w if w is None else np.tile(w, (frame.nc(), 1)))
+        measure = MeasurePrecoded(frame, index, lambda number, gain: found.append(gain))
+        sync = csifeedback.csi_sync(frame)
+        estimator = csifeedback.channel_estimator(csifeedback.linear_interpolator(frame))
+        add = blocks.add_cc()
+        for n, x in enumerate(h):
+            gain = blocks.multiply_const_cc(complex(x))
+            flowgraph.connect((source, n), (send, n), gain, (add, n))
+        noise = analog.fastnoise_source_c(analog.GR_GAUSSIAN, 0.01, 7, 1 << 16)
+        flowgraph.connect(noise, (add, len(h)))
+        flowgraph.connect(add, sync, estimator)
+        flowgraph.connect(add, measure)
+        flowgraph.msg_connect(estimator, "pdus", measure, "pdus")
+        flowgraph.run()
+        return found
+
+    def test_gain(self):
+        rng = np.random.default_rng(2)
+        for nt in (2, 4):
+            h = rng.standard_normal(nt) + 1j * rng.standard_normal(nt)
+            best = h.conj() / np.linalg.norm(h)
+            other = rng.standard_normal(nt) + 1j * rng.standard_normal(nt)
+            other /= np.linalg.norm(other)
+            for w in (best, other):
+                for index in (0, 1):
+                    weights = [None, None]
+                    weights[index] = w
+                    found = self.gains(h, weights, index)
+                    self.assertGreaterEqual(len(found), 25)
+                    expected = abs(h @ w)**2 / np.mean(abs(h)**2)
+                    self.assertAlmostEqual(np.mean(found) / expected, 1, delta=0.02)
+            # Another UE's symbol, or none, is no gain.
+            self.assertEqual(self.gains(h, [best, None], 1), [])
+            # Nothing is received of a precoder that is orthogonal to the channel.
+            null = other - best * np.vdot(best, other)
+            self.assertEqual(self.gains(h, [null / np.linalg.norm(null)], 0), [])
+
+    def test_power(self):
+        """All ports of a precoded symbol together have the power of one."""
+        frame = csifeedback.csirs_frame(nt=2, power=0.3, gap=4000,
+                                        **csifeedback.csirs_frame.preset(5, 15))
+        send = SendPrecoded(frame, 1)
+        rng = np.random.default_rng(5)
+        w = rng.standard_normal((frame.nc(), 2)) + 1j * rng.standard_normal((frame.nc(), 2))
+        send.set_weights(0, w / np.linalg.norm(w, axis=1, keepdims=True))
+        body = send._symbols[0][:, frame.cp_length():]
+        self.assertAlmostEqual(np.sum(np.mean(abs(body)**2, axis=1)), 0.3, delta=1e-3)
+
+    def test_gap(self):
+        frame = csifeedback.csirs_frame(nt=2, gap=1000, **csifeedback.csirs_frame.preset(5, 15))
+        for make in (lambda: SendPrecoded(frame, 1), lambda: MeasurePrecoded(frame, 0, print)):
+            with self.assertRaisesRegex(ValueError, "the period is"):
+                make()
 
 
 class ErrorsTest(unittest.TestCase):
@@ -372,21 +470,26 @@ class SoakTest(unittest.TestCase):
             time.sleep(0.02)
         self.fail(f"not within {seconds} s; last: {end.lines[-1:]}")
 
+    def commands(self, scheme):
+        """(command of the BS, that of the UE, port of the feedback)."""
+        kind = socket.SOCK_DGRAM if scheme == "udp" else socket.SOCK_STREAM
+        air, back = free_port(), free_port(kind)
+        common = ("--codec", CODEC, "--air", f"zmq://127.0.0.1:{air}", "--feedback",
+                  f"{scheme}://127.0.0.1:{back}", "--precoded")
+        return ("bs", *common, "--rate", 0.25, "--max-age", 40), ("ue", *common), back
+
+    @staticmethod
+    def fresh(line):
+        ue = line["ues"]["1"]
+        return ue["fresh"] and ue["per_s"] > 10
+
+    @staticmethod
+    def none(line):
+        return not line["ues"]["1"]["fresh"]
+
     def soak(self, scheme):
-        air, back = free_port(), free_port(socket.SOCK_DGRAM if scheme == "udp"
-                                           else socket.SOCK_STREAM)
-        bs_command = ("bs", "--codec", CODEC, "--air", f"zmq://127.0.0.1:{air}", "--feedback",
-                      f"{scheme}://127.0.0.1:{back}", "--rate", 0.25, "--max-age", 40)
-        ue_command = ("ue", "--codec", CODEC, "--air", f"zmq://127.0.0.1:{air}", "--feedback",
-                      f"{scheme}://127.0.0.1:{back}")
-
-        def fresh(line):
-            ue = line["ues"]["1"]
-            return ue["fresh"] and ue["per_s"] > 10
-
-        def none(line):
-            return not line["ues"]["1"]["fresh"]
-
+        bs_command, ue_command, back = self.commands(scheme)
+        fresh, none = self.fresh, self.none
         times = {}
         ue = self.start(*ue_command)  # before the BS
         station = self.start(*bs_command)
@@ -421,6 +524,8 @@ class SoakTest(unittest.TestCase):
         self.assertLess(ue.memory_mb(), memory[1] + 60)
         figures = station.lines[-1]["ues"]["1"]
         self.assertGreater(figures["rho"], 0.8)
+        # What the UE measures of the precoder is what the BS expects of it.
+        self.assertLess(abs(figures["precoded_db"] - figures["gain_db"]), 1)
         for end in (ue, station):
             code, error = end.interrupt()
             self.assertEqual(code, 0, error)
@@ -446,6 +551,47 @@ class SoakTest(unittest.TestCase):
         # No ZMQ at all.
         with socket.create_connection(("127.0.0.1", port)) as s:
             s.sendall(rng.bytes(1000))
+
+    @unittest.skipUnless(os.environ.get("CSIFEEDBACK_SOAK_MINUTES"),
+                         "CSIFEEDBACK_SOAK_MINUTES is not set")
+    def test_long(self):
+        """As many minutes as CSIFEEDBACK_SOAK_MINUTES says, with kills and stops at random."""
+        rng = np.random.default_rng(6)
+        bs_command, ue_command, back = self.commands("zmq")
+        end = time.monotonic() + 60 * float(os.environ["CSIFEEDBACK_SOAK_MINUTES"])
+        station, ue = self.start(*bs_command), self.start(*ue_command)
+        self.wait(station, self.fresh)
+        recoveries, growth, memory = {}, [0.0], {}
+        while time.monotonic() < end:
+            for one in (station, ue):
+                memory.setdefault(one, one.memory_mb())
+            time.sleep(rng.uniform(1, 10))
+            growth += [one.memory_mb() - memory[one] for one in (station, ue)]
+            what = rng.choice(["kill UE", "kill BS", "stop UE", "stop BS", "attack"])
+            if what == "attack":
+                self.attack("zmq", back)
+            elif what.startswith("stop"):
+                one = ue if what == "stop UE" else station
+                one.process.send_signal(signal.SIGSTOP)
+                time.sleep(rng.uniform(0.5, 6))
+                one.process.send_signal(signal.SIGCONT)
+            elif what == "kill UE":
+                ue.kill()
+                self.wait(station, self.none, 4)
+                seen = len(station.lines)
+                time.sleep(rng.uniform(0, 4))
+                self.assertTrue(all(self.none(line) for line in station.lines[seen:]))
+                ue = self.start(*ue_command)
+            else:
+                station.kill()
+                time.sleep(rng.uniform(0, 4))
+                station = self.start(*bs_command)
+            recoveries.setdefault(str(what), []).append(self.wait(station, self.fresh))
+            self.assertTrue(all((line["ues"]["1"]["age_max"] or 0) <= 40
+                                for line in station.lines))
+        print({what: f"{len(s)} times, {np.mean(s):.1f} s, {max(s):.1f} s at most"
+               for what, s in recoveries.items()}, f"memory grew by {max(growth):.1f} MB at most")
+        self.assertLess(max(growth), 60)
 
     def test_zmq(self):
         self.soak("zmq")

@@ -18,6 +18,7 @@ from gnuradio import blocks, channels, gr, zeromq
 from .. import csifeedback_python as core
 from .. import evaluation, ofdm, sigmf
 from ..channels import NAMES, make_channel, model_channel
+from ..precoded import SendPrecoded
 from . import ends
 from .common import check_place, check_seed
 
@@ -49,6 +50,9 @@ def parse(argv):
                              "that begins anew does not repeat numbers)")
     parser.add_argument("--downlink-snr", type=float, default=10, metavar="DB",
                         help="for the rate that several UEs get together (default: 10)")
+    parser.add_argument("--precoded", action="store_true",
+                        help="send a symbol with the precoder of each UE behind every frame, and "
+                             "show the gain that csifeedback_ue --precoded measures")
     ends.add_codec_arguments(parser, True)
     ends.add_frame_arguments(parser)
     ends.add_radio_arguments(parser)
@@ -117,6 +121,7 @@ class UeState:
         self.decoder = decoder
         self._transform = transform
         self.frame = None  # number of the CSI at hand
+        self.reported = None  # that of the last report on precoded pilots
         self.mismatch = None
         self.received = 0
         self._matrix = None
@@ -126,7 +131,7 @@ class UeState:
         """Begins the figures anew."""
         self.count = 0
         self.ages = []
-        self.nmse, self.rho, self.gain = [], [], []
+        self.nmse, self.rho, self.gain, self.heard = [], [], [], []
 
     def accept(self, frame, matrix, mismatch, age):
         self.frame, self._matrix, self.mismatch = frame, matrix, mismatch
@@ -174,17 +179,52 @@ class Cell:
         it was refused."""
         with self._lock:
             self.messages += 1
-            reason, ue = self._take(message)
+            if message[:1] == bytes([ends.REPORT]):
+                reason, ue = self._take_report(message), None
+            else:
+                reason, ue = self._take(message)
             if reason:
                 self.refused[reason] += 1
-            elif self._truths:
+            elif ue is not None and self._truths:
                 self._score(ue)
-            return None if reason else ue
+            return ue
+
+    def _split(self, message):
+        """The message without its signature, and that."""
+        return (message[:-ends.TAG_BYTES], message[-ends.TAG_BYTES:]) if self._key \
+            else (message, None)
+
+    def _number(self, low):
+        """The number of a frame in the past: 16 bits tell the last 65536."""
+        now = self._now()
+        return now - (now - low) % 0x10000
+
+    def _is_signed(self, message, tag, number):
+        return not self._key or hmac.compare_digest(
+            tag, ends.signature(self._key, message, number))
+
+    def _take_report(self, message):
+        message, tag = self._split(message)
+        report = ends.unpack_report(message)
+        if not report:
+            return "bad_crc"
+        ue, low, gain = report
+        number = self._number(low)
+        if not self._is_signed(message, tag, number):
+            return "bad_signature"
+        state = self.ues.get(ue)
+        if state is None:
+            return "unknown_ue"
+        if self._now() - number > self._max_age:
+            return "stale"
+        if state.reported is not None and number <= state.reported:
+            return "replayed"
+        state.reported = number
+        state.heard.append(gain)
+        return None
 
     def _take(self, message):
-        tag = None
-        if self._key:
-            message, tag = message[:-ends.TAG_BYTES], message[-ends.TAG_BYTES:]
+        message, tag = self._split(message)
         status, header, payload = core.unpack_frame(message)
         if status != core.frame_status.ok:
             return status.name, None
@@ -197,15 +237,13 @@ class Cell:
             return "bad_code_size", None
         if len(payload) != (q.total_bits(header.code_size) + 7) // 8:
             return "bad_length", None
-        now = self._now()
-        # No frame of the future: 16 bits tell the last 65536.
-        number = now - (now - header.frame_number) % 0x10000
-        if self._key and not hmac.compare_digest(tag, ends.signature(self._key, message, number)):
+        number = self._number(header.frame_number)
+        if not self._is_signed(message, tag, number):
             return "bad_signature", None
         state = self.ues.get(header.ue_id)
         if state is None:
             return "unknown_ue", None
-        if now - number > self._max_age:
+        if self._now() - number > self._max_age:
             return "stale", None
         if state.frame is not None and number <= state.frame:
             return "replayed", None
@@ -232,6 +270,12 @@ class Cell:
         if not fresh:
             return fresh, None
         return fresh, self._precode([self.ues[ue].h() for ue in fresh])
+
+    def maximum_ratio(self, ue):
+        """Weights complex64 (nc, nt) for one UE, None without fresh CSI."""
+        with self._lock:
+            state = self.ues[ue]
+            return self._precode([state.h()])[:, 0] if self.is_fresh(state) else None
 
     def _precode(self, matrices):
         users = len(matrices)
@@ -285,7 +329,8 @@ class Cell:
                     "age_now": None if state.frame is None else self._age(state.frame),
                     "age": mean(state.ages, False), "age_max": max(state.ages, default=None),
                     "mismatch_db": state.mismatch, "nmse_db": mean(state.nmse),
-                    "rho": mean(state.rho, False), "gain_db": mean(state.gain)}
+                    "rho": mean(state.rho, False), "gain_db": mean(state.gain),
+                    "precoded_db": mean(state.heard)}
             rates = np.mean(self._rates, axis=0).tolist() if self._rates else None
             return {"frame": self._now(), "messages": self.messages,
                     "refused": {k: v for k, v in self.refused.items() if v},
@@ -307,7 +352,7 @@ class Totals:
 
     def add(self, figures):
         for ue, values in figures["ues"].items():
-            for name in ("age", "nmse_db", "rho", "gain_db"):
+            for name in ("age", "nmse_db", "rho", "gain_db", "precoded_db"):
                 if values[name] is not None:
                     x = values[name]
                     self._ues[ue][name].append(10 ** (x / 10) if name.endswith("_db") else x)
@@ -335,6 +380,8 @@ def describe(figures, period):
             text += f", NMSE {v['nmse_db']:.1f} dB, rho {v['rho']:.3f}"
         if v["gain_db"] is not None:
             text += f", gain {v['gain_db']:.1f} dB"
+        if v["precoded_db"] is not None:
+            text += f", measured {v['precoded_db']:.1f} dB"
         if v["mismatch_db"] is not None:
             text += f", mismatch {v['mismatch_db']:.1f} dB"
         parts.append(text)
@@ -370,16 +417,17 @@ class Bs(gr.top_block):
     """The BS: csirs_source -> mimo_channel -> one stream a UE, or -> radio with nt channels."""
 
     def __init__(self, frame, first, count, sinks, channel=None, truths=(), impair=None,
-                 rate=0.0):
+                 rate=0.0, precoded=None):
         super().__init__("csifeedback_bs")
         self.source = core.csirs_source(frame, count, first)
-        self._keep = (channel, truths, sinks)
-        if not channel:
-            for n in range(frame.nt()):
-                self.connect((self.source, n), (sinks[0], n))
-            return
+        self._keep = (channel, truths, sinks, precoded)
         for n in range(frame.nt()):
-            self.connect((self.source, n), (channel, n))
+            chain = [(self.source, n), (channel or sinks[0], n)]
+            if precoded:
+                chain.insert(1, (precoded, n))
+            self.connect(*chain)
+        if not channel:
+            return
         for k, sink in enumerate(sinks):
             chain = [(channel, k)]
             if impair:
@@ -459,10 +507,11 @@ def main(argv):
                 return channels.channel_model(
                     frequency_offset=args.offset_hz / frame.sample_rate(),
                     epsilon=1 + 1e-6 * args.offset_ppm)
+    precoded = SendPrecoded(frame, len(ues)) if args.precoded else None
     receiver = ends.FeedbackReceiver(args.feedback)
     sinks = make_sinks(args, frame, parameters, len(ues))
     flowgraph = Bs(frame, first, args.count or 0, sinks, channel, truths, impair,
-                   args.rate * frame.sample_rate())
+                   args.rate * frame.sample_rate(), precoded)
 
     def now():
         return first + flowgraph.source.frames()
@@ -487,8 +536,14 @@ def main(argv):
     def listen():
         while not runner.stopped.is_set():
             message = receiver.receive(0.2)
-            if message is not None:
-                cell.receive(message)
+            ue = None if message is None else cell.receive(message)
+            if not precoded:
+                continue
+            for index, number in enumerate(ues):
+                if ue == number:
+                    precoded.set_weights(index, cell.maximum_ratio(number))
+                elif not cell.is_fresh(cell.ues[number]):
+                    precoded.set_weights(index, None)
         receiver.close()
 
     listener = threading.Thread(target=listen, daemon=True)

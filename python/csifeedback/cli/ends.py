@@ -12,9 +12,12 @@ import json
 import re
 import signal
 import socket
+import struct
 import threading
 import time
+import zlib
 
+import numpy as np
 import zmq
 
 from .. import csifeedback_python as core
@@ -29,6 +32,8 @@ QUEUE = 64
 AIR_QUEUE = 64
 #: Bytes that --key adds to a feedback frame.
 TAG_BYTES = 8
+#: First byte of a report; a feedback frame begins with its version, 1 or 2, in four bits.
+REPORT = 0xf0
 
 
 def add_frame_arguments(parser):
@@ -126,6 +131,21 @@ def signature(key, message, number):
     the frame has 16 bits, so that none of an earlier round of the numbers passes."""
     return hmac.new(key, message + (number % (1 << 32)).to_bytes(4, "big"),
                     hashlib.sha256).digest()[:TAG_BYTES]
+
+
+def pack_report(ue_id, frame, gain):
+    """A message on the gain of precoded pilots, a ratio of powers: docs/ends.md."""
+    body = struct.pack(">BHHH", REPORT, ue_id, frame % 0x10000,
+                       core.gain_to_code(float(10 * np.log10(gain))))
+    return body + struct.pack(">I", zlib.crc32(body))
+
+
+def unpack_report(message):
+    """(ue_id, 16 bits of the frame number, gain), or None if it is none."""
+    if len(message) != 11 or zlib.crc32(message[:7]) != int.from_bytes(message[7:], "big"):
+        return None
+    kind, ue_id, frame, code = struct.unpack(">BHHH", message[:7])
+    return (ue_id, frame, 10 ** (core.gain_from_code(code) / 10)) if kind == REPORT else None
 
 
 def full_number(low, now):

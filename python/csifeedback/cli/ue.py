@@ -15,6 +15,7 @@ from gnuradio import blocks, gr, zeromq
 
 from .. import csifeedback_python as core
 from .. import evaluation, sigmf
+from ..precoded import MeasurePrecoded
 from ..dataset import DatasetWriter
 from . import ends
 from .common import check_place
@@ -23,6 +24,8 @@ INTERPOLATORS = {"linear": core.linear_interpolator, "dft": core.dft_interpolato
                  "lmmse": core.lmmse_interpolator}
 #: Matrices that are written to a data set at once.
 RECORD_BLOCK = 32
+#: Gains of precoded pilots that make a report.
+REPORT_GAINS = 10
 
 
 def parse(argv):
@@ -37,6 +40,10 @@ def parse(argv):
     parser.add_argument("--ue-id", type=int, default=1, metavar="N", help="0 to 65535 (default: 1)")
     parser.add_argument("--interpolator", default="lmmse", choices=sorted(INTERPOLATORS),
                         help="(default: lmmse)")
+    parser.add_argument("--precoded", type=int, nargs="?", const=0, metavar="I",
+                        help="measure the precoded pilots of csifeedback_bs --precoded and report "
+                             "their gain; I: place of this UE in --ue-id of the BS, 0 to 3 "
+                             "(default: 0)")
     ends.add_codec_arguments(parser, False)
     ends.add_frame_arguments(parser)
     ends.add_radio_arguments(parser)
@@ -140,6 +147,30 @@ class Feedback(gr.basic_block):
         self._sender.send(frame)
 
 
+class Reports:
+    """Collects the gains of precoded pilots, and reports their mean to the BS."""
+
+    def __init__(self, sender, ue_id, key=None):
+        self._sender, self._ue_id, self._key = sender, ue_id, key
+        self._gains, self.shown = [], []
+
+    def found(self, frame, gain):
+        self._gains.append(gain)
+        self.shown.append(gain)
+        if len(self._gains) >= REPORT_GAINS:
+            message = ends.pack_report(self._ue_id, frame, np.mean(self._gains))
+            self._gains.clear()
+            if self._key:
+                message += ends.signature(self._key, message, frame)
+            if self._sender:
+                self._sender.send(message)
+
+    def mean(self):
+        """In dB since the last call, or None."""
+        shown, self.shown = self.shown, []
+        return evaluation.to_db(np.mean(shown)) if shown else None
+
+
 class Ue(gr.top_block):
     """The UE: samples -> csi_sync -> channel_estimator -> angular_delay -> csi_encoder ->
     csi_quantizer -> feedback_framer -> socket.
@@ -148,7 +179,7 @@ class Ue(gr.top_block):
     """
 
     def __init__(self, source, frame, interpolator, codec, size, quantizer, ue_id, monitor,
-                 feedback, sink=None):
+                 feedback, sink=None, precoded=None):
         super().__init__("csifeedback_ue")
         # In the order of the flow; connect() needs the blocks to outlive it.
         self.sync = core.csi_sync(frame)
@@ -157,6 +188,10 @@ class Ue(gr.top_block):
         self.msg_connect(self.estimator, "pdus", monitor, "pdus")
         if sink:
             self.connect(source, sink)
+        if precoded:
+            self.connect(source, precoded)
+            self.msg_connect(self.estimator, "pdus", precoded, "pdus")
+        self._keep = (monitor, feedback, precoded)
         if not codec:
             return
         encoder = codec.encoder(size)
@@ -249,9 +284,14 @@ def main(argv):
                          "pilots received by csifeedback_ue")
         sink = blocks.file_sink(gr.sizeof_gr_complex,
                                 sigmf.base(args.record_air) + ".sigmf-data")
-        sink.set_unbuffered(False)
+    reports = Reports(sender, args.ue_id, key)
+    precoded = None
+    if args.precoded is not None:
+        if not 0 <= args.precoded <= 3:
+            raise ValueError(f"--precoded is {args.precoded}, allowed is 0 to 3")
+        precoded = MeasurePrecoded(frame, args.precoded, reports.found)
     flowgraph = Ue(sources[-1], frame, INTERPOLATORS[args.interpolator](frame), codec, size,
-                   quantizer, args.ue_id, monitor, feedback, sink)
+                   quantizer, args.ue_id, monitor, feedback, sink, precoded)
     if len(sources) > 1:
         flowgraph.connect(*sources)
     rate = frame.sample_rate()
@@ -270,12 +310,14 @@ def main(argv):
             used, signal = cpu - state["cpu"], (samples - state["samples"]) / rate
         state.update(frames=monitor.frames, seconds=seconds, cpu=cpu, samples=samples)
         snr, offset = monitor.means()
+        heard = reports.mean()
         refused = {"unknown": sync.unknown(), "bad_headers": sync.bad_headers(),
                    "broken": sync.broken(), "bad_samples": sync.bad_samples()}
         figures = {
             "seconds": seconds, "frame": monitor.frame, "frames": monitor.frames,
             "frames_per_s": new / passed if passed else 0.0, "missed": monitor.missed,
             "snr_db": snr, "offset_hz": offset, "sync": refused,
+            "precoded_db": heard,
             "signal_s": samples / rate, "real_time": signal / passed if passed else 0.0,
             # Signal processed in a second of one processor.
             "real_time_per_core": signal / used if used else 0.0,
@@ -290,6 +332,8 @@ def main(argv):
             text = f"frame {monitor.frame}, {figures['frames_per_s']:.0f}/s"
             if snr is not None:
                 text += f", SNR {snr:.1f} dB, carrier offset {offset:.0f} Hz"
+        if heard is not None:
+            text += f", precoded gain {heard:.1f} dB"
         text += f", missed {monitor.missed}"
         wrong = {name: n for name, n in refused.items() if n}
         if wrong:
