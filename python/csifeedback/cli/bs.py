@@ -24,6 +24,8 @@ from .common import check_place, check_seed
 
 #: Reasons to refuse a message: those of the frame format, and of the BS.
 STATUS = tuple(name for name in core.frame_status.__members__ if name != "ok")
+#: Samples in the buffers around a block in Python.
+LONG_BUFFER = 1 << 16
 REASONS = STATUS + ("bad_signature", "unknown_ue", "stale", "replayed", "not_finite")
 
 
@@ -421,6 +423,10 @@ class Bs(gr.top_block):
         super().__init__("csifeedback_bs")
         self.source = core.csirs_source(frame, count, first)
         self._keep = (channel, truths, sinks, precoded)
+        if precoded:
+            # Python is slow by the call, not by the sample.
+            self.source.set_min_output_buffer(LONG_BUFFER)
+            precoded.set_min_output_buffer(LONG_BUFFER)
         for n in range(frame.nt()):
             chain = [(self.source, n), (channel or sinks[0], n)]
             if precoded:

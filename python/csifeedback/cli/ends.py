@@ -19,6 +19,7 @@ import zlib
 
 import numpy as np
 import zmq
+from gnuradio import gr
 
 from .. import csifeedback_python as core
 from .. import evaluation
@@ -26,10 +27,14 @@ from .common import print_json
 
 #: Largest message that is looked at, in bytes: no feedback frame comes near it.
 LARGEST_MESSAGE = 1 << 16
+#: Message of samples, likewise.
+LARGEST_SAMPLES = 1 << 24
 #: Messages that wait in a feedback socket at most.
 QUEUE = 64
 #: Samples that wait for a slow UE at most, in messages of some thousand.
-AIR_QUEUE = 64
+AIR_QUEUE = 256
+#: A queue of samples that has not been empty for so long is thrown away.
+LONGEST_BACKLOG_S = 1
 #: Bytes that --key adds to a feedback frame.
 TAG_BYTES = 8
 #: First byte of a report; a feedback frame begins with its version, 1 or 2, in four bits.
@@ -284,6 +289,64 @@ class FeedbackReceiver:
 
     def close(self):
         self._socket.close()
+
+
+class SampleSource(gr.sync_block):
+    """Samples of a ZMQ PUB Sink. ZMQ SUB Source ends for good with the first message of a wrong
+    length; here such a message is refused and counted."""
+
+    def __init__(self, text, host, port):
+        gr.sync_block.__init__(self, "samples", None, [np.complex64])
+        self._socket = zmq.Context.instance().socket(zmq.SUB)
+        for option, value in ((zmq.LINGER, 0), (zmq.RCVHWM, AIR_QUEUE),
+                              (zmq.MAXMSGSIZE, LARGEST_SAMPLES), (zmq.SUBSCRIBE, b""),
+                              (zmq.RECONNECT_IVL, 100), (zmq.RECONNECT_IVL_MAX, 1000),
+                              (zmq.HEARTBEAT_IVL, 1000), (zmq.HEARTBEAT_TIMEOUT, 3000)):
+            self._socket.setsockopt(option, value)
+        try:
+            self._socket.connect(f"tcp://{host}:{port}")
+        except zmq.ZMQError as error:
+            raise ValueError(f"--air {text}: {error}") from None
+        self._rest = np.empty(0, np.complex64)
+        self._empty_at = time.monotonic()
+        #: messages that were no samples, and those that were left out to catch up
+        self.refused = self.skipped = 0
+
+    def work(self, _, output_items):
+        out = output_items[0]
+        while not self._rest.size:
+            if not self._socket.poll(0):
+                self._empty_at = time.monotonic()
+                # The scheduler waits for a moment after a call without output.
+                if not self._socket.poll(250):
+                    return 0
+            elif time.monotonic() > self._empty_at + LONGEST_BACKLOG_S:
+                self._skip()
+            message = self._socket.recv_multipart()
+            if len(message) > 1 or len(message[0]) % 8:
+                self.refused += 1
+                if self.refused % 100 == 0:  # lets the flowgraph stop
+                    return 0
+            else:
+                self._rest = np.frombuffer(message[0], np.complex64)
+        n = min(len(out), self._rest.size)
+        out[:n] = self._rest[:n]
+        self._rest = self._rest[n:]
+        return n
+
+    def _skip(self):
+        """Leaves out what waits: samples that are late give CSI that is old, for ever if this end
+        is no faster than the other."""
+        while self._socket.poll(0):
+            self._socket.recv_multipart()
+            self.skipped += 1
+            if self.skipped % (4 * AIR_QUEUE) == 0:
+                break
+        self._empty_at = time.monotonic()
+
+    def stop(self):
+        self._socket.close()
+        return True
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import pmt
-from gnuradio import blocks, gr, zeromq
+from gnuradio import blocks, gr
 
 from .. import csifeedback_python as core
 from .. import evaluation, sigmf
@@ -228,12 +228,7 @@ def make_source(args, nt):
                 blocks.interleaved_short_to_complex(False, False, 32768.0)], frame, parameters
     frame = core.csirs_frame(**parameters)
     if scheme == "zmq":
-        host, port = rest
-        try:
-            source = zeromq.sub_source(gr.sizeof_gr_complex, 1, f"tcp://{host}:{port}", 100, False,
-                                       ends.AIR_QUEUE)
-        except RuntimeError as error:
-            raise ValueError(f"--air {args.air}: {error}") from None
+        source = ends.SampleSource(args.air, *rest)
         return [source], frame, parameters
     return [ends.make_radio("--air", args.air, args, frame.sample_rate(), 1, False)], frame, \
         parameters
@@ -312,7 +307,9 @@ def main(argv):
         snr, offset = monitor.means()
         heard = reports.mean()
         refused = {"unknown": sync.unknown(), "bad_headers": sync.bad_headers(),
-                   "broken": sync.broken(), "bad_samples": sync.bad_samples()}
+                   "broken": sync.broken(), "bad_samples": sync.bad_samples(),
+                   "bad_messages": getattr(sources[0], "refused", 0),
+                   "late_messages": getattr(sources[0], "skipped", 0)}
         figures = {
             "seconds": seconds, "frame": monitor.frame, "frames": monitor.frames,
             "frames_per_s": new / passed if passed else 0.0, "missed": monitor.missed,
