@@ -54,7 +54,7 @@ class Programs(unittest.TestCase):
         self.assertEqual(done.stdout, "")
 
     def test_help(self):
-        for program in ("dataset", "train", "eval", "sim", "bench", "reproduce"):
+        for program in ("dataset", "train", "eval", "sim", "bench", "reproduce", "ue", "bs"):
             self.assertIn("usage: csifeedback_" + program, self.succeed(program, "--help").stdout)
 
     def test_eval_and_sim_agree(self):

@@ -25,7 +25,7 @@ from .common import check_place, check_seed
 #: Reasons to refuse a message: those of the frame format, and of the BS.
 STATUS = tuple(name for name in core.frame_status.__members__ if name != "ok")
 #: Samples in the buffers around a block in Python.
-LONG_BUFFER = 1 << 16
+LONG_BUFFER = 1 << 14
 REASONS = STATUS + ("bad_signature", "unknown_ue", "stale", "replayed", "not_finite")
 
 
