@@ -405,6 +405,16 @@ class RecordingTest(unittest.TestCase):
         self.assertEqual((figures["frames"], figures["missed"]), (80, 0))
         self.assertLess(np.max(self.errors(matrices, range(1000, 1080))), 10**-2.5)
 
+    def test_record_air(self):
+        """A recording of a recording is the same, and not one of itself."""
+        command = ("ue", "--ports", 2, "--air", "file:" + self.air, "--record-air")
+        self.assertEqual(call(*command, self.path("again")).returncode, 0)
+        np.testing.assert_array_equal(np.fromfile(self.path("again.sigmf-data"), np.uint8),
+                                      np.fromfile(self.air + ".sigmf-data", np.uint8))
+        done = call(*command, self.air + ".sigmf-meta")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("replays", done.stderr.splitlines()[-1])
+
     def test_wrong_meta(self):
         for name, value in (("core_sample_rate", 1e6), ("csi_nt", 4), ("csi_cell_id", 3),
                             ("core_datatype", "rf32_le"), ("csi_comb", "x"),

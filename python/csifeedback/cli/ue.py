@@ -7,6 +7,7 @@
 
 import argparse
 import json
+import os
 import time
 
 import numpy as np
@@ -268,7 +269,11 @@ def main(argv):
         quantizer = evaluation.make_quantizer(codec.model, args.quantizer, size, args.bits)
     key = ends.read_key(args.key)
     if args.record_air:
-        check_place(sigmf.base(args.record_air) + ".sigmf-data")
+        data = sigmf.base(args.record_air) + ".sigmf-data"
+        check_place(data)
+        if args.air.startswith("file:") and os.path.exists(data) and \
+                os.path.samefile(data, sigmf.base(args.air[5:]) + ".sigmf-data"):
+            raise ValueError(f"--record-air {args.record_air}: is what --air replays")
     sender = ends.FeedbackSender(args.feedback) if codec and args.feedback != "none" else None
     writer = make_writer(args, frame)
     monitor = Monitor(frame, writer)
