@@ -221,8 +221,12 @@ void local_klt::choose(const float* re,
     column_patch = best(d_columns, upper, turned, depth, 1.0f / na);
 }
 
-void local_klt::transform(
-    int row_patch, int column_patch, float* re, float* im, float* out_re, float* out_im)
+void local_klt::transform(int row_patch,
+                          int column_patch,
+                          const float* re,
+                          const float* im,
+                          float* out_re,
+                          float* out_im)
 {
     const size_t stride = d_stride, rows = na, columns = nt;
     float *mid_re = d_work.data(), *mid_im = mid_re + plane();

@@ -46,12 +46,11 @@ public:
      * \param re, im planes with zeros beyond nt
      */
     void choose(const float* re, const float* im, int& row_patch, int& column_patch);
-    //! out = the product of row basis, matrix and column basis. in and out: planes; the
-    //! input is overwritten.
+    //! out = the product of row basis, matrix and column basis; all planes.
     void transform(int row_patch,
                    int column_patch,
-                   float* re,
-                   float* im,
+                   const float* re,
+                   const float* im,
                    float* out_re,
                    float* out_im);
     //! The `count` cells of largest expected power, the largest first, as places in a
