@@ -9,6 +9,7 @@ The same objects and the same rounding as in the blocks: a flowgraph on the same
 gives the same figures.
 """
 
+import math
 import time
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -94,14 +95,16 @@ class Codec:
             return core.local_klt_encoder(self.model, code_size)
         return core.linear_encoder(self.model, code_size)
 
-    @property
-    def smallest(self):
-        """The shortest codeword that says anything."""
+    def sends(self, code_size):
+        """Whether codewords of this length, up to the longest, are any that the encoder makes."""
+        if self.model.codec == "mlcf":  # whole dimensions of all antennas
+            return code_size % self.model.nt == 0
         if self.model.codec != "local-klt":
-            return 1
-        patches = [len(self.model.read(f"encoder/{side}_variance"))
-                   for side in ("rows", "columns")]
-        return patches[0].bit_length() + patches[1].bit_length() - 1
+            return True
+        # The number of the patch comes first.
+        patches = math.prod(len(self.model.read(f"encoder/{side}_variance"))
+                            for side in ("rows", "columns"))
+        return code_size >= patches.bit_length()
 
     @property
     def iterative(self):

@@ -84,9 +84,6 @@ void dirichlet(double x,
     }
 }
 
-// The kernels take columns in blocks of 16.
-size_t padded(size_t n) { return (n + 15) / 16 * 16; }
-
 } // namespace
 
 path_channel::path_channel(const char* where,
@@ -265,7 +262,7 @@ void path_channel::generate_truncated(uint64_t index,
     check_range("generate_truncated", "precursor", precursor, 0, na - 1);
     workspace& w = borrow();
     const double shift = draw_aligned(index, w.paths);
-    const size_t count = w.paths.size(), nt = d_grid.nt, columns = padded(nt);
+    const size_t count = w.paths.size(), nt = d_grid.nt, columns = whole_registers(nt);
     w.row.resize(count * na);
     w.row_re.resize(na);
     w.row_im.resize(na);

@@ -17,12 +17,6 @@
 namespace gr {
 namespace csifeedback {
 
-namespace {
-
-size_t padded(size_t n) { return (n + 15) / 16 * 16; }
-
-} // namespace
-
 local_klt::side local_klt::load(const char* where,
                                 const model_file& model,
                                 const char* name,
@@ -111,7 +105,7 @@ local_klt::local_klt(const char* where,
       model_id(model.model_id()),
       na(model.na()),
       nt(model.nt()),
-      d_stride(padded(nt))
+      d_stride(whole_registers(nt))
 {
     if (codec != "local-klt")
         throw_bad(where, "codec of the model", codec, "local-klt");
@@ -154,7 +148,7 @@ local_klt::local_klt(const char* where,
     const float noise = noises[nearest];
     prepare(d_rows, noise);
     prepare(d_columns, noise);
-    const size_t rows_padded = padded(na);
+    const size_t rows_padded = whole_registers(na);
     d_work.resize(std::max(2 * plane(), 4 * std::max(plane(), nt * rows_padded)));
     const size_t n = std::max(na, nt);
     d_covariance.resize(2 * n * n);
@@ -206,7 +200,7 @@ void local_klt::choose(const float* re,
         }
     row_patch = best(d_rows, upper, turned, depth, 1.0f / nt);
 
-    const size_t width = padded(na);
+    const size_t width = whole_registers(na);
     depth = 2 * width;
     turned = upper + nt * depth;
     std::fill_n(upper, 2 * nt * depth, 0.0f);

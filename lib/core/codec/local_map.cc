@@ -64,7 +64,7 @@ local_map local_map::load(const char* where,
 local_map::local_map(const float_array& from, const float_array& to, int k, float lambda)
     : d_weights(from.data.data(), from.shape[0], from.shape[1], k, lambda),
       d_image_dim(to.shape[1]),
-      d_stride((d_image_dim + 15) / 16 * 16),
+      d_stride(whole_registers(d_image_dim)),
       d_images(from.shape[0] * d_stride, 0.0f),
       d_dense(from.shape[0], 0.0f),
       d_rows(k),

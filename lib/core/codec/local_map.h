@@ -24,6 +24,8 @@ namespace csifeedback {
 class local_map
 {
 public:
+    //! from, to: landmarks and their images, a row each, finite; nothing is checked here.
+    local_map(const float_array& from, const float_array& to, int k, float lambda);
     /*!
      * \brief Reads a pair of a model file.
      * \param where      for error texts
@@ -61,8 +63,6 @@ public:
     void columns(int most);
 
 private:
-    local_map(const float_array& from, const float_array& to, int k, float lambda);
-
     local_weights d_weights;
     size_t d_image_dim;
     size_t d_stride; // of an image, zeros at the end

@@ -29,8 +29,6 @@ Eigen::Map<const Eigen::VectorXd> wide(const double* x, size_t n)
     return Eigen::Map<const Eigen::VectorXd>(x, n);
 }
 
-size_t whole_registers(size_t n) { return (n + 15) / 16 * 16; }
-
 } // namespace
 
 local_weights::local_weights(

@@ -6,6 +6,7 @@
  */
 
 #include "check.h"
+#include "codec/local_map.h"
 #include "codec/local_weights.h"
 #include "parallel.h"
 #include "random.h"
@@ -644,30 +645,25 @@ std::vector<float> mlcf_transfer(const std::vector<float>& landmarks,
     threads = number_of_threads(where, threads);
 
     std::vector<float> result(n * image_dim);
-    std::deque<local_weights> solvers;
-    for (int t = 0; t < threads; t++)
-        solvers.emplace_back(landmarks.data(), count, dim, neighbours, lambda);
+    const float_array from{ { count, size_t(dim) }, landmarks },
+        to{ { count, size_t(image_dim) }, images };
+    std::deque<local_map> maps;
+    for (int t = 0; t < threads; t++) {
+        maps.emplace_back(from, to, neighbours, lambda);
+        maps.back().columns(block_samples);
+    }
     for_each_parallel(
         (n + block_samples - 1) / block_samples, threads, [&](size_t b, int t) {
             const size_t begin = b * block_samples,
                          size = std::min<size_t>(block_samples, n - begin);
-            std::vector<float> x(size * dim), weight(size * neighbours);
-            std::vector<int32_t> index(size * neighbours);
+            std::vector<float> x(size * dim), y(size * image_dim);
             for (size_t i = 0; i < size; i++)
                 for (int c = 0; c < dim; c++)
                     x[c * size + i] = samples[(begin + i) * dim + c];
-            solvers[t].solve(
-                x.data(), size, nullptr, index.data(), weight.data(), nullptr, nullptr);
-            for (size_t i = 0; i < size; i++) {
-                float* out = result.data() + (begin + i) * image_dim;
-                for (int p = 0; p < neighbours; p++) {
-                    const float w = weight[i * neighbours + p];
-                    const float* image =
-                        images.data() + size_t(index[i * neighbours + p]) * image_dim;
-                    for (int c = 0; c < image_dim; c++)
-                        out[c] += w * image[c];
-                }
-            }
+            maps[t].apply(x.data(), size, y.data(), y.size(), false);
+            for (size_t i = 0; i < size; i++)
+                for (int c = 0; c < image_dim; c++)
+                    result[(begin + i) * image_dim + c] = y[c * size + i];
         });
     return result;
 }

@@ -240,12 +240,8 @@ void antenna_projection::multiply_transposed(const float* s, float* x, size_t m)
 
 namespace {
 
-// Floats of the largest register, which lengths of columns are multiples of.
-constexpr size_t whole = 16;
 // Bytes of the columns of a block.
 constexpr size_t block_bytes = 32768;
-
-size_t padded(size_t n) { return (n + whole - 1) / whole * whole; }
 
 } // namespace
 
@@ -253,7 +249,7 @@ projection_columns::projection_columns(const projection& p)
     : d_is_complex(p.is_complex),
       d_rows(p.rows),
       d_count(p.is_complex ? p.cols / 2 : p.cols),
-      d_padded(padded(p.is_complex ? (p.rows + 1) / 2 : p.rows)),
+      d_padded(whole_registers(p.is_complex ? (p.rows + 1) / 2 : p.rows)),
       d_block(std::max<size_t>(8, block_bytes / (split_size() * sizeof(float)) / 8 * 8)),
       d_w(d_count * split_size(), 0.0f)
 {
@@ -267,7 +263,7 @@ projection_columns::projection_columns(const projection& p)
 
 size_t projection_columns::length(size_t m) const
 {
-    return padded(d_is_complex ? (m + 1) / 2 : m);
+    return whole_registers(d_is_complex ? (m + 1) / 2 : m);
 }
 
 void projection_columns::split(const float* s, float* split, size_t m) const

@@ -19,6 +19,10 @@ namespace csifeedback {
 // made at run time, so that portable binaries are fast. Pointers need no alignment; input
 // and output must not overlap unless stated.
 
+//! n rounded up to whole blocks of 16 floats, as the kernels want lengths of rows.
+// (static: each instruction set compiles this header)
+static inline size_t whole_registers(size_t n) { return (n + 15) / 16 * 16; }
+
 //! Complex vectors as rows: row r is re[r * stride ...] + i im[r * stride ...].
 struct complex_rows {
     const float* re;

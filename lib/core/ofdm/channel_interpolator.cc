@@ -180,9 +180,6 @@ private:
     std::vector<cf> d_factor;    // nt x rows of the window
 };
 
-// The kernels take columns in blocks of 16.
-size_t padded(size_t columns) { return (columns + 15) / 16 * 16; }
-
 /*
  * With delays d of power P_d, the estimate at all subcarriers is
  * F (F_p^H F_p + sigma^2 P^-1)^-1 F_p^H h_LS, the same as that of the header by the
@@ -199,7 +196,7 @@ public:
         : interpolator_base(frame),
           d_window(checked_window(where, before, after)),
           d_delays(2 * (d_window.before + d_window.after)),
-          d_columns(padded(d_nt)),
+          d_columns(whole_registers(d_nt)),
           d_learns(profile.empty()),
           d_profile(profile.begin(), profile.end()),
           d_to_delay(

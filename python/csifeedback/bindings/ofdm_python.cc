@@ -26,37 +26,6 @@ using sync_class =
 template <typename T>
 using block_class = py::class_<T, gr::block, gr::basic_block, std::shared_ptr<T>>;
 
-csirs_parameters parameters(int nt,
-                            int fft_size,
-                            int cp_length,
-                            int nc,
-                            double spacing_hz,
-                            int comb,
-                            int cdm_frequency,
-                            int cdm_time,
-                            const std::string& cover,
-                            int cell_id,
-                            int slot,
-                            double power,
-                            int gap)
-{
-    csirs_parameters p;
-    p.nt = nt;
-    p.fft_size = fft_size;
-    p.cp_length = cp_length;
-    p.nc = nc;
-    p.spacing_hz = spacing_hz;
-    p.comb = comb;
-    p.cdm_frequency = cdm_frequency;
-    p.cdm_time = cdm_time;
-    p.cover = cover;
-    p.cell_id = cell_id;
-    p.slot = slot;
-    p.power = power;
-    p.gap = gap;
-    return p;
-}
-
 } // namespace
 
 void bind_ofdm(py::module& m)
@@ -76,19 +45,21 @@ void bind_ofdm(py::module& m)
                          int slot,
                          double power,
                          int gap) {
-                 return csirs_frame::make(parameters(nt,
-                                                     fft_size,
-                                                     cp_length,
-                                                     nc,
-                                                     spacing_hz,
-                                                     comb,
-                                                     cdm_frequency,
-                                                     cdm_time,
-                                                     cover,
-                                                     cell_id,
-                                                     slot,
-                                                     power,
-                                                     gap));
+                 csirs_parameters p;
+                 p.nt = nt;
+                 p.fft_size = fft_size;
+                 p.cp_length = cp_length;
+                 p.nc = nc;
+                 p.spacing_hz = spacing_hz;
+                 p.comb = comb;
+                 p.cdm_frequency = cdm_frequency;
+                 p.cdm_time = cdm_time;
+                 p.cover = cover;
+                 p.cell_id = cell_id;
+                 p.slot = slot;
+                 p.power = power;
+                 p.gap = gap;
+                 return csirs_frame::make(p);
              }),
              py::arg("nt") = 8,
              py::arg("fft_size") = 512,

@@ -6,6 +6,7 @@
 """What the command-line programs share: errors, progress, files that are whole or absent."""
 
 import contextlib
+import csv
 import json
 import os
 import signal
@@ -125,6 +126,14 @@ def whole_file(path):
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.remove(temporary)
+
+
+def write_csv(path, rows, names):
+    """Writes the columns `names` of rows, dictionaries, as CSV; what a row lacks stays empty."""
+    with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, names, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def print_json(value, indent=1):

@@ -209,6 +209,21 @@ def in_use(option, text, error):
     return ValueError(f"{option} {text}: {str(error).lower()}; is another csifeedback_bs running?")
 
 
+def connected_socket(kind, where, host, port, options):
+    """A ZMQ socket to another program, which it finds again whenever that comes back."""
+    made = zmq.Context.instance().socket(kind)
+    for option, value in (*options, (zmq.LINGER, 0), (zmq.RECONNECT_IVL, 100),
+                          (zmq.RECONNECT_IVL_MAX, 1000),
+                          # Ends a connection over a link that is cut.
+                          (zmq.HEARTBEAT_IVL, 1000), (zmq.HEARTBEAT_TIMEOUT, 3000)):
+        made.setsockopt(option, value)
+    try:
+        made.connect(f"tcp://{host}:{port}")
+    except zmq.ZMQError as error:
+        raise ValueError(f"{where}: {error}") from None
+    return made
+
+
 class FeedbackSender:
     """Sends feedback frames over zmq://HOST:PORT or udp://HOST:PORT. Never waits: what cannot be
     sent now is dropped, since CSI does not get better by waiting."""
@@ -218,16 +233,8 @@ class FeedbackSender:
         self.sent = self.dropped = 0
         self._zmq = scheme == "zmq"
         if self._zmq:
-            self._socket = zmq.Context.instance().socket(zmq.PUSH)
-            for option, value in ((zmq.LINGER, 0), (zmq.SNDHWM, QUEUE), (zmq.IMMEDIATE, 1),
-                                  (zmq.RECONNECT_IVL, 100), (zmq.RECONNECT_IVL_MAX, 1000),
-                                  # Ends a connection over a link that is cut.
-                                  (zmq.HEARTBEAT_IVL, 1000), (zmq.HEARTBEAT_TIMEOUT, 3000)):
-                self._socket.setsockopt(option, value)
-            try:
-                self._socket.connect(f"tcp://{host}:{port}")
-            except zmq.ZMQError as error:
-                raise ValueError(f"--feedback {text}: {error}") from None
+            self._socket = connected_socket(zmq.PUSH, f"--feedback {text}", host, port,
+                                            ((zmq.SNDHWM, QUEUE), (zmq.IMMEDIATE, 1)))
         else:
             try:
                 family, _, _, _, address = socket.getaddrinfo(
@@ -297,16 +304,9 @@ class SampleSource(gr.sync_block):
 
     def __init__(self, text, host, port):
         gr.sync_block.__init__(self, "samples", None, [np.complex64])
-        self._socket = zmq.Context.instance().socket(zmq.SUB)
-        for option, value in ((zmq.LINGER, 0), (zmq.RCVHWM, AIR_QUEUE),
-                              (zmq.MAXMSGSIZE, LARGEST_SAMPLES), (zmq.SUBSCRIBE, b""),
-                              (zmq.RECONNECT_IVL, 100), (zmq.RECONNECT_IVL_MAX, 1000),
-                              (zmq.HEARTBEAT_IVL, 1000), (zmq.HEARTBEAT_TIMEOUT, 3000)):
-            self._socket.setsockopt(option, value)
-        try:
-            self._socket.connect(f"tcp://{host}:{port}")
-        except zmq.ZMQError as error:
-            raise ValueError(f"--air {text}: {error}") from None
+        self._socket = connected_socket(zmq.SUB, f"--air {text}", host, port,
+                                        ((zmq.RCVHWM, AIR_QUEUE),
+                                         (zmq.MAXMSGSIZE, LARGEST_SAMPLES), (zmq.SUBSCRIBE, b"")))
         self._rest = np.empty(0, np.complex64)
         self._empty_at = time.monotonic()
         #: messages that were no samples, and those that were left out to catch up

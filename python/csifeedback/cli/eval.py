@@ -6,7 +6,6 @@
 """csifeedback_eval: codecs x ratios x bits x iterations on one data set, as table and figure."""
 
 import argparse
-import csv
 import itertools
 import math
 import os
@@ -14,7 +13,7 @@ import sys
 
 from .. import csifeedback_python as core
 from .. import evaluation
-from .common import Progress, check_place, format_table, print_json, whole_file
+from .common import Progress, check_place, format_table, print_json, whole_file, write_csv
 from .sources import add_source_arguments, test_matrices
 
 COLUMNS = ("codec", "ratio", "code_size", "quantizer", "bits", "payload_bits", "frame_bits",
@@ -149,15 +148,12 @@ def table(rows):
     return format_table(header, lines)
 
 
-def write_csv(path, rows):
+def write_table(path, rows):
     """The rows as CSV, one column a figure."""
-    with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
-        snrs = rows[0].get("se_snr_db", [])
-        at = [f"se_{snr:g}_db" for snr in snrs]
-        writer = csv.DictWriter(file, [*COLUMNS, *["users"] * bool(snrs), *at],
-                                extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows({**r, **dict(zip(at, r.get("se", [])))} for r in rows)
+    snrs = rows[0].get("se_snr_db", [])
+    at = [f"se_{snr:g}_db" for snr in snrs]
+    write_csv(path, [{**r, **dict(zip(at, r.get("se", [])))} for r in rows],
+              [*COLUMNS, *["users"] * bool(snrs), *at])
 
 
 def draw(path, rows, title=""):
@@ -291,7 +287,7 @@ def main(argv):
             print("\n" + efficiency_table(rows))
     sys.stdout.flush()
     if args.csv:
-        write_csv(args.csv, rows)
+        write_table(args.csv, rows)
         print(f"written: {args.csv}", file=sys.stderr)
     if args.plot:
         draw(args.plot, rows, args.dataset or args.channel)

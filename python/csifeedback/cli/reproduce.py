@@ -25,7 +25,7 @@ from ..dataset import Dataset, DatasetWriter
 from . import dataset as dataset_program
 from . import reproduce_ofdm as real_signals
 from . import train as train_program
-from .common import Progress, format_table, print_json, whole_file
+from .common import Progress, format_table, print_json, whole_file, write_csv
 
 #: Table II: dimensions d of a column -> NMSE in dB, rho, parameters, MFLOP
 PAPER_TABLE_2 = {
@@ -468,10 +468,7 @@ def main(argv):
                                     if isinstance(row[n], float) else row[n] for n in names]
                                    for row in rows_shown]))
     sys.stdout.flush()
-    with whole_file(base + ".csv") as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows({k: row.get(k, "") for k in names} for row in rows)
+    write_csv(base + ".csv", rows, names)
     paint(base + ".png", rows, args.experiment)
     print(f"written: {base}.csv, {base}.png", file=sys.stderr)
     return 0

@@ -63,10 +63,8 @@ def measure(path, names, test):
     for name in names:
         codec = Codec(f"{path}:{name}")
         longest = codec.encoder(0).code_size()
-        # Of MLCF whole dimensions only.
-        step = codec.model.nt if codec.model.codec == "mlcf" else 1
         sizes = [m for m in (codec.code_size(r) for r in RATIOS)
-                 if codec.smallest <= m <= longest and m % step == 0]
+                 if m <= longest and codec.sends(m)]
         figures += [{**evaluator.run(codec, m), "decoder": name} for m in sizes]
     return figures
 

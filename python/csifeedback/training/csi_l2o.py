@@ -16,7 +16,6 @@ batch is divided among the processes, with the same result as in one.
 """
 
 import argparse
-import csv
 import json
 import math
 import os
@@ -31,7 +30,7 @@ except ImportError:
     raise ValueError("this codec is trained with PyTorch, which is not installed: "
                      "apt install python3-torch libopenblas0-pthread") from None
 
-from ..cli.common import Progress, held_interrupts, whole_file
+from ..cli.common import Progress, held_interrupts, whole_file, write_csv
 from ..dataset import Dataset
 from ..model import Model, read_model
 from . import linear, quantizers
@@ -528,10 +527,7 @@ class Run:
     def write_curve(self, path):
         if self.processes.rank or not self.curve:
             return
-        with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
-            writer = csv.DictWriter(file, self.curve[0])
-            writer.writeheader()
-            writer.writerows(self.curve)
+        write_csv(path, self.curve, self.curve[0])
 
     def train(self):
         args = self.args

@@ -162,9 +162,7 @@ def train(args, data):
         size -= size % data.nt
     elif not 2 <= size <= 2 * n or size % 2:
         raise ValueError(f"--code-size is {size}, allowed are even numbers from 2 to {2 * n}")
-    if not 0 <= args.entry_bits <= quantizers.LARGEST_BITS:
-        raise ValueError(f"--entry-bits is {args.entry_bits}, allowed is 0 to "
-                         f"{quantizers.LARGEST_BITS}")
+    quantizers.check_entry_bits(args.entry_bits)
     arrays = {}
     pairs = size // 2
     chunks = functools.partial(data.chunks, "H" if whole else "Ha")

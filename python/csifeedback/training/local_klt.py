@@ -119,9 +119,7 @@ def train(args, data):
         raise ValueError(f"--noise is {args.noise}, allowed is more than 0, up to 100")
     if args.iterations < 1:
         raise ValueError(f"--iterations is {args.iterations}, allowed is 1 or more")
-    if not 0 <= args.entry_bits <= quantizers.LARGEST_BITS:
-        raise ValueError(f"--entry-bits is {args.entry_bits}, allowed is 0 to "
-                         f"{quantizers.LARGEST_BITS}")
+    quantizers.check_entry_bits(args.entry_bits)
     bits = (args.row_patches * args.column_patches).bit_length() - 1
     size = args.code_size or max(bits + 2, 2 * na * nt // 4)
     if not bits < size <= bits + 2 * na * nt:
@@ -129,13 +127,16 @@ def train(args, data):
                          f"{bits} values tell the patch")
     covariances = {"rows": [], "columns": []}
     matrices = []
+    left = count
     for ha in data.chunks():
-        x = linear.normalize(ha[:count - sum(map(len, matrices))]).reshape(-1, na, nt)
+        x = linear.normalize(ha[:left]).reshape(-1, na, nt)
         covariances["rows"].append(x @ x.conj().transpose(0, 2, 1) / nt)
         covariances["columns"].append(x.transpose(0, 2, 1) @ x.conj() / na)
         matrices.append(x)
-        if sum(map(len, matrices)) >= count:
+        left -= len(x)
+        if not left:
             break
+    matrices = np.concatenate(matrices)
     rng = np.random.default_rng(args.seed)
     arrays = {}
     first = []
@@ -159,22 +160,17 @@ def train(args, data):
             Model(header, arrays).write(path)
             return core.model_file(path)
 
-        some = np.concatenate(matrices)[:2000]
         progress = Progress("noise of the choice", len(NOISES))
         errors = []
         for number, noise in enumerate(NOISES):
             file = model([noise] * len(sizes))
-            errors.append([relative_error(file, m, some) for m in sizes])
+            errors.append([relative_error(file, m, matrices[:2000]) for m in sizes])
             progress.update(number + 1)
         encoder = core.local_klt_encoder(
             model([NOISES[i] for i in np.argmin(errors, axis=0)]), size)
-        progress = Progress("codewords", count)
-        s = []
-        for x in matrices:
-            s.append(encoder.encode(x)[0])
-            progress.update(sum(map(len, s)))
+        s = encoder.encode(matrices)[0]
     progress = Progress("quantizers", 100)
-    tables = quantizers.fit(np.concatenate(s), args.entry_bits,
+    tables = quantizers.fit(s, args.entry_bits,
                             lambda share: progress.update(round(100 * share)))
     arrays.update({f"quantizer/{name}": table for name, table in tables.items()})
     return Model(attributes, arrays)

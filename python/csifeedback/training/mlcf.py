@@ -13,8 +13,6 @@ The state of a run is in OUTPUT.checkpoint (after Ctrl-C too), from where the sa
 OUTPUT.csv has the objective, eq. (16) divided by the number of columns, by iteration.
 """
 
-import argparse
-import csv
 import json
 import os
 import sys
@@ -25,7 +23,7 @@ import zlib
 import numpy as np
 
 from .. import csifeedback_python as core
-from ..cli.common import Progress, check_place, held_interrupts, whole_file
+from ..cli.common import Progress, check_place, held_interrupts, whole_file, write_csv
 from ..model import Model
 from . import linear, quantizers
 
@@ -74,10 +72,7 @@ def add_arguments(parser):
 
 
 def _check(args, data):
-    """Refuses options that do not fit, and a data set without whole matrices."""
-    if not data.whole:
-        raise ValueError(f"{data.path}: has delay rows Ha, and mlcf needs whole matrices H: make "
-                         "the data set with csifeedback_dataset generate --whole")
+    """Refuses options that do not fit."""
     args.dimensions = sorted(set(args.dimensions))
     for name, low, high in (("iterations", 0, 10**6), ("entry_bits", 0, quantizers.LARGEST_BITS),
                             ("threads", 0, 256), ("columns", 3, 1 << 24),
@@ -255,10 +250,7 @@ class Run:
         return pair
 
     def write_curve(self, path):
-        with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
-            writer = csv.DictWriter(file, self.curve[0])
-            writer.writeheader()
-            writer.writerows(self.curve)
+        write_csv(path, self.curve, self.curve[0])
 
     def train(self):
         args = self.args
@@ -325,11 +317,8 @@ def train(args, data):
     progress = Progress("quantizers", 100)
     tables = quantizers.fit(run.codewords(data), args.entry_bits,
                             lambda share: progress.update(round(100 * share)))
-    for name, table in tables.items():
-        # A component has the same table for every antenna.
-        if name == "std" or name.startswith("entry_"):
-            table = np.repeat(table, data.nt, axis=0)
-        arrays[f"quantizer/{name}"] = table
+    tables = quantizers.for_antennas(tables, data.nt)
+    arrays.update({f"quantizer/{name}": table for name, table in tables.items()})
     return Model({"codec": args.codec, "code_size": args.dimensions[-1] * data.nt, "domain": "H",
                   "na": data.nc, "precursor": 0, "curve": run.curve}, arrays)
 

@@ -10,6 +10,12 @@ import numpy as np
 LARGEST_BITS = 10
 
 
+def check_entry_bits(bits):
+    """ValueError if --entry-bits is out of range."""
+    if not 0 <= bits <= LARGEST_BITS:
+        raise ValueError(f"--entry-bits is {bits}, allowed is 0 to {LARGEST_BITS}")
+
+
 class Distribution:
     """Sorted, weighted samples, with the sums that moments over intervals need."""
 
