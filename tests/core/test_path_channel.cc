@@ -34,8 +34,10 @@ public:
     fixed_paths(const channel_grid& grid,
                 const path_list& list,
                 bool align = false,
-                bool normalize = false)
-        : path_channel("fixed_paths", grid, align, normalize), d_list(list)
+                bool normalize = false,
+                bool align_received = false)
+        : path_channel("fixed_paths", grid, align, normalize, align_received),
+          d_list(list)
     {
     }
     std::string name() const override { return "fixed"; }
@@ -275,6 +277,37 @@ TEST(path_channel, alignment_and_normalization)
             model.generate_truncated(0, 8, 2, ha.data(), &info);
             EXPECT_EQ(info.delay_shift_s, shift);
         }
+}
+
+// Two near rays are one path to a receiver, which lies between them: what is at delay
+// zero is what angular_delay puts there.
+TEST(path_channel, alignment_as_received)
+{
+    const channel_grid g{ 64, 4, 1e6, 0.5 };
+    const double row = 1 / (g.nc * g.spacing_hz);
+    const path_list paths = { { 5.25 * row, 0.1, 0.2 },
+                              { 6.25 * row, 0.1, 0.8 },
+                              { 20 * row, -0.5, 1.0 } };
+    const double first = paths[0].delay_s;
+    const int na = 32, precursor = 4;
+    const fixed_paths exact(g, paths, true), received(g, paths, true, false, true);
+    matrix h(g.nc * g.nt), ha(na * g.nt), expected(na * g.nt);
+    exact.generate(0, h.data(), nullptr);
+    angular_delay_info found;
+    angular_delay_transform::make(g.nc, g.nt, na, precursor, true)
+        ->forward(h.data(), expected.data(), &found);
+    EXPECT_GT(found.shift, 0.5); // of the second ray
+    EXPECT_LT(found.shift, 1.1);
+    channel_sample_info info;
+    received.generate_truncated(0, na, precursor, ha.data(), &info);
+    const exact_matrix e(expected.begin(), expected.end());
+    EXPECT_LT(distance(ha, e, std::sqrt(squared_norm(e))), 1e-5);
+    EXPECT_NEAR(info.delay_shift_s, first + found.shift * row, 1e-4 * row);
+    const path_list out = received.paths(0);
+    for (size_t i = 0; i < out.size(); i++)
+        EXPECT_NEAR(
+            out[i].delay_s, paths[i].delay_s - first - found.shift * row, 1e-4 * row);
+    EXPECT_THROW(fixed_paths(g, paths, false, false, true), std::invalid_argument);
 }
 
 std::vector<channel_model::sptr> all_models(const channel_grid& grid, uint64_t seed)

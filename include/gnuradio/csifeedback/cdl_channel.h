@@ -32,7 +32,11 @@ struct CSIFEEDBACK_API cdl_parameters {
     bool directive_element = false; //!< BS element of Table 7.3-1; false: isotropic
     bool align = true; //!< moves the earliest path within 20 dB of the strongest to 0
     bool normalize = false; //!< scales the ray powers left to a sum of 1
-    uint64_t seed = 1;      //!< of all random numbers
+    //! With align: the earliest path is that which angular_delay finds in the matrix,
+    //! whose bandwidth cannot tell near rays apart, as a receiver does; false: the exact
+    //! ray
+    bool align_received = false;
+    uint64_t seed = 1; //!< of all random numbers
 };
 
 /*!
@@ -45,7 +49,8 @@ struct CSIFEEDBACK_API cdl_parameters {
  * powers of the profile's clusters are scaled to a sum of 1 before the element pattern:
  * with isotropic elements H has unit mean power, which fades from drop to drop.
  *
- * With align = true a whole ray list is shifted, the same for all slots of a drop.
+ * With align = true a whole ray list is shifted, the same for all slots of a drop; with
+ * align_received each sample on its own.
  */
 class CSIFEEDBACK_API cdl_channel : public channel_model
 {

@@ -26,7 +26,11 @@ struct CSIFEEDBACK_API cost2100_parameters {
     double speed_mps = 1;            //!< speed on a track; its direction is drawn
     bool align = true;     //!< moves the earliest path within 20 dB of the strongest to 0
     bool normalize = true; //!< scales the path powers to a sum of 1
-    uint64_t seed = 1;     //!< of all random numbers
+    //! With align: the earliest path is that which angular_delay finds in the matrix,
+    //! whose bandwidth cannot tell near rays apart, as a receiver does; false: the exact
+    //! ray
+    bool align_received = false;
+    uint64_t seed = 1; //!< of all random numbers
 };
 
 /*!

@@ -42,7 +42,7 @@ class cdl_channel_impl : public path_channel
 {
 public:
     cdl_channel_impl(const cdl_parameters& p, const cdl_table& table)
-        : path_channel("cdl_channel", p.grid, p.align, p.normalize),
+        : path_channel("cdl_channel", p.grid, p.align, p.normalize, p.align_received),
           d_p(p),
           d_table(table)
     {
@@ -79,6 +79,7 @@ public:
              << ", \"spacing_hz\": " << d_p.grid.spacing_hz
              << ", \"antenna_spacing\": " << d_p.grid.antenna_spacing
              << ", \"align\": " << (d_p.align ? "true" : "false")
+             << ", \"align_received\": " << (d_p.align_received ? "true" : "false")
              << ", \"normalize\": " << (d_p.normalize ? "true" : "false")
              << ", \"seed\": " << d_p.seed << "}";
         return json.str();

@@ -9,6 +9,7 @@
 #include "channel/phasor.h"
 #include "check.h"
 #include "kernels/kernels.h"
+#include "transform/first_path.h"
 #include <volk/volk.h>
 #include <algorithm>
 #include <cmath>
@@ -27,6 +28,10 @@ constexpr double kernel_beta = 2.30 * kernel_width;
 // Steps of its table from one point of the grid to the next: the error of linear
 // interpolation between them is 1.5e-7.
 constexpr int kernel_steps = 1024;
+
+// The first path is the earliest one with this part of the strongest one's power: 20 dB
+// less.
+constexpr double path_ratio = 0.01;
 
 double spreading_kernel(double z)
 {
@@ -89,8 +94,13 @@ void dirichlet(double x,
 path_channel::path_channel(const char* where,
                            const channel_grid& grid,
                            bool align,
-                           bool normalize)
-    : d_grid(grid), d_align(align), d_normalize(normalize), d_fine(2 * size_t(grid.nc))
+                           bool normalize,
+                           bool align_received)
+    : d_grid(grid),
+      d_align(align),
+      d_normalize(normalize),
+      d_align_received(align_received),
+      d_fine(2 * size_t(grid.nc))
 {
     check_range(where, "nc", grid.nc, 1, 65536);
     check_range(where, "nt", grid.nt, 1, 1024);
@@ -99,6 +109,11 @@ path_channel::path_channel(const char* where,
     if (!(grid.antenna_spacing > 0 && grid.antenna_spacing <= 1e3))
         throw_bad(
             where, "antenna_spacing", grid.antenna_spacing, "above 0, at most 1000");
+    if (align_received && !align)
+        throw_bad(where, "align_received", "true", "false where align is false");
+    if (align_received)
+        d_to_delay = std::make_unique<fft_plan>(
+            grid.nc, grid.nt, grid.nt, 1, 1, grid.nc, FFTW_BACKWARD, false, true);
     d_fine = std::max<size_t>(d_fine, 2 * kernel_width);
     d_to_frequency = std::make_unique<fft_plan>(
         d_fine, grid.nt, 1, d_fine + kernel_width, 1, d_fine, FFTW_FORWARD, false, true);
@@ -125,9 +140,23 @@ path_channel::path_channel(const char* where,
     }
 }
 
-double path_channel::draw_aligned(uint64_t index,
-                                  std::vector<propagation_path>& paths) const
+double path_channel::received_delay(workspace& w) const
 {
+    const size_t values = size_t(d_grid.nc) * d_grid.nt;
+    w.h.resize(values);
+    w.delay.resize(values);
+    w.profile.resize(d_grid.nc);
+    spread(w);
+    collect(w, w.h.data());
+    d_to_delay->run(w.h.data(), w.delay.data());
+    delay_profile(w.delay.data(), d_grid.nc, d_grid.nt, w.profile.data());
+    const double rows = first_path(w.profile.data(), d_grid.nc, path_ratio);
+    return rows / (d_grid.nc * d_grid.spacing_hz);
+}
+
+double path_channel::draw_aligned(uint64_t index, workspace& w) const
+{
+    std::vector<propagation_path>& paths = w.paths;
     paths.clear();
     draw(index, paths);
     double strongest = 0, power = 0;
@@ -139,7 +168,7 @@ double path_channel::draw_aligned(uint64_t index,
     if (d_align) {
         shift = std::numeric_limits<double>::infinity();
         for (const auto& p : paths)
-            if (std::norm(p.gain) >= 0.01 * strongest)
+            if (std::norm(p.gain) >= path_ratio * strongest)
                 shift = std::min(shift, p.delay_s);
     }
     const double scale = d_normalize ? 1 / std::sqrt(power) : 1;
@@ -147,14 +176,20 @@ double path_channel::draw_aligned(uint64_t index,
         p.delay_s -= shift;
         p.gain *= scale;
     }
+    if (d_align_received) {
+        const double more = received_delay(w);
+        for (auto& p : paths)
+            p.delay_s -= more;
+        shift += more;
+    }
     return shift;
 }
 
 std::vector<propagation_path> path_channel::paths(uint64_t index) const
 {
-    std::vector<propagation_path> paths;
-    draw_aligned(index, paths);
-    return paths;
+    workspace& w = borrow();
+    draw_aligned(index, w);
+    return w.paths;
 }
 
 // One for every thread, shared by all models.
@@ -245,7 +280,7 @@ void path_channel::generate(uint64_t index,
                             channel_sample_info* info) const
 {
     workspace& w = borrow();
-    const double shift = draw_aligned(index, w.paths);
+    const double shift = draw_aligned(index, w);
     spread(w);
     const double energy = collect(w, H);
     if (info)
@@ -261,7 +296,7 @@ void path_channel::generate_truncated(uint64_t index,
     check_range("generate_truncated", "na", na, 1, d_grid.nc);
     check_range("generate_truncated", "precursor", precursor, 0, na - 1);
     workspace& w = borrow();
-    const double shift = draw_aligned(index, w.paths);
+    const double shift = draw_aligned(index, w);
     const size_t count = w.paths.size(), nt = d_grid.nt, columns = whole_registers(nt);
     w.row.resize(count * na);
     w.row_re.resize(na);

@@ -42,8 +42,13 @@ public:
                             channel_sample_info* info) const override;
 
 protected:
-    //! Throws std::invalid_argument if the grid is out of range.
-    path_channel(const char* where, const channel_grid& grid, bool align, bool normalize);
+    //! Throws std::invalid_argument if the grid is out of range, or if align_received is
+    //! set without align.
+    path_channel(const char* where,
+                 const channel_grid& grid,
+                 bool align,
+                 bool normalize,
+                 bool align_received = false);
 
     //! Appends the paths of a sample, with absolute delays and any scale.
     virtual void draw(uint64_t index, std::vector<propagation_path>& paths) const = 0;
@@ -57,6 +62,9 @@ private:
         volk::vector<float> out_re, out_im;         // na x nt, padded: the result
         volk::vector<std::complex<float>> grid;     // nt x fine delay grid, and a margin
         volk::vector<std::complex<float>> spectrum; // nt x its transform
+        // What a receiver aligns by: H, its delays (nt x nc), their power
+        volk::vector<std::complex<float>> h, delay;
+        volk::vector<float> profile;
     };
     struct turns {
         std::vector<double> re, im;
@@ -67,8 +75,10 @@ private:
         }
     };
     static workspace& borrow();
-    //! Draws, aligns and normalizes; returns the delay removed.
-    double draw_aligned(uint64_t index, std::vector<propagation_path>& paths) const;
+    //! Draws, aligns and normalizes to w.paths; returns the delay removed.
+    double draw_aligned(uint64_t index, workspace& w) const;
+    //! The delay of the first path of H, as the angular-delay transform finds it, in s.
+    double received_delay(workspace& w) const;
     //! The paths on the fine delay grid, transformed to w.spectrum.
     void spread(workspace& w) const;
     //! Takes the subcarriers of w.spectrum: to H unless it is null; returns their energy.
@@ -77,8 +87,9 @@ private:
     const channel_grid d_grid;
     const bool d_align;
     const bool d_normalize;
+    const bool d_align_received;
     size_t d_fine; // points of the fine delay grid
-    std::unique_ptr<fft_plan> d_to_frequency;
+    std::unique_ptr<fft_plan> d_to_frequency, d_to_delay;
     std::vector<float> d_kernel;     // the spreading kernel, kernel_width values a step
     std::vector<float> d_deconvolve; // nc factors
     turns d_row_turns;               // exp(j pi i / nc)

@@ -89,7 +89,8 @@ void bind_channels(py::module& m)
            double speed_mps,
            bool align,
            bool normalize,
-           uint64_t seed) {
+           uint64_t seed,
+           bool align_received) {
             cost2100_parameters p;
             p.scenario = scenario;
             p.grid = { nc, nt, spacing_hz, antenna_spacing };
@@ -100,6 +101,7 @@ void bind_channels(py::module& m)
             p.align = align;
             p.normalize = normalize;
             p.seed = seed;
+            p.align_received = align_received;
             return cost2100_channel::make(p);
         },
         py::arg("scenario") = "indoor",
@@ -114,6 +116,7 @@ void bind_channels(py::module& m)
         py::arg("align") = true,
         py::arg("normalize") = true,
         py::arg("seed") = 1,
+        py::arg("align_received") = false,
         "The COST 2100 model, scenario indoor, outdoor or outdoor-nlos.");
     m.def(
         "cdl_channel",
@@ -134,7 +137,8 @@ void bind_channels(py::module& m)
            bool directive_element,
            bool align,
            bool normalize,
-           uint64_t seed) {
+           uint64_t seed,
+           bool align_received) {
             cdl_parameters p;
             p.profile = profile;
             p.grid = { nc, nt, spacing_hz, antenna_spacing };
@@ -151,6 +155,7 @@ void bind_channels(py::module& m)
             p.align = align;
             p.normalize = normalize;
             p.seed = seed;
+            p.align_received = align_received;
             return cdl_channel::make(p);
         },
         py::arg("profile") = 'A',
@@ -171,6 +176,7 @@ void bind_channels(py::module& m)
         py::arg("align") = true,
         py::arg("normalize") = false,
         py::arg("seed") = 1,
+        py::arg("align_received") = false,
         "CDL-A to CDL-E of 3GPP TR 38.901.");
     m.def(
         "generate_channels",

@@ -32,6 +32,9 @@ MODEL = (
     ("speed_mps", float, "speed of the UE (default: 1 for COST 2100, 0 for CDL)"),
     ("align", None, "move the earliest path within 20 dB of the strongest to delay zero "
                     "(default: yes)"),
+    ("align_received", None, "the earliest path is the one that angular_delay finds in the matrix, "
+                             "as a receiver does, for codecs that work on the air (default: no, "
+                             "the exact ray)"),
     ("normalize", None, "scale the path powers of every sample to a sum of 1 (default: yes for "
                         "COST 2100, no for CDL)"),
 )
