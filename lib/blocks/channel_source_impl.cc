@@ -84,7 +84,7 @@ public:
 private:
     using milliseconds = boost::chrono::milliseconds;
     static constexpr milliseconds::rep stall = 200;   // wait for an acknowledgement
-    static constexpr milliseconds::rep linger = 1000; // the same after the last matrix
+    static constexpr milliseconds::rep linger = 3000; // the same after the last matrix
 
     // Number of matrices that may be sent now, at least 1.
     uint64_t wait_for_credit()

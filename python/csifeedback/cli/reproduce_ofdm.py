@@ -386,13 +386,15 @@ def shift_rows(h_hat, h):
     return np.angle(np.sum(phase[1:] * phase[:-1].conj())) * len(h) / (2 * np.pi)
 
 
-#: channels that shipped models were trained on, on their grid
+#: channels that shipped models were trained on, on their grid; those with "-air" in the name on
+#: matrices that are aligned as a receiver does it
 END_TO_END = {
     "cdl-a-random": lambda: core.cdl_channel(
         "A", nc=1024, nt=32, spacing_hz=20e6 / 1024, delay_spread_s=30e-9,
         delay_spread_max_s=300e-9, angle_span_deg=120),
     "cost2100-indoor": lambda: core.cost2100_channel("indoor"),
 }
+END_TO_END_CODECS = ("local-klt", "csi-l2o", "air-local-klt", "air-csi-l2o")
 #: values a codeword: 4 bits each
 CODE_SIZES = (128, 256, 512)
 
@@ -404,7 +406,9 @@ def end_to_end(samples, progress):
     grid = (0, 5, 10, 15, 20, 30)
     frame = core.csirs_frame(nt=32, fft_size=1536, cp_length=144, nc=1024,
                              spacing_hz=20e6 / 1024, comb=4, cdm_time=4)
-    transform = core.angular_delay_transform(1024, 32, 32, 4)
+    # Of the channel models' alignment, and that of csifeedback_ue.
+    given = core.angular_delay_transform(1024, 32, 32, 4)
+    received = core.angular_delay_transform(1024, 32, 32, 4, True)
 
     def add(h_hat, h, **row):
         numbers = [f for f in h_hat if f < len(h)]
@@ -430,16 +434,18 @@ def end_to_end(samples, progress):
         # What the codec would do if the UE knew where the models have delay 0.
         aligned = {f: ofdm.align(x, h[f]).astype(np.complex64)
                    for f, x in found[grid[-1]].items() if f < samples}
-        seen_as = [("true", None, found[None]),
-                   *(("estimated", snr_db, found[snr_db]) for snr_db in grid),
-                   ("estimated, true delay", None, aligned)]
-        for done, spec in enumerate(("local-klt", "csi-l2o")):
+        for done, spec in enumerate(END_TO_END_CODECS):
             codec = evaluation.Codec(f"{name}-{spec}")
+            is_air = spec.startswith("air-")
+            seen_as = [("true", None, found[None], received if is_air else given),
+                       *(("estimated", snr_db, found[snr_db], received) for snr_db in grid)]
+            if not is_air:
+                seen_as.append(("estimated, true delay", None, aligned, given))
             for size in CODE_SIZES:
                 encoder, decoder = codec.encoder(size), codec.decoder(size)
                 quantizer = evaluation.make_quantizer(codec.model, "allocated", size, 4)
                 bits = quantizer.total_bits()
-                for csi, snr_db, seen in seen_as:
+                for csi, snr_db, seen, transform in seen_as:
                     numbers = list(seen)
                     ha, _, _ = transform.forward(np.stack([seen[f] for f in numbers]))
                     s, gain_db = encoder.encode(ha)
@@ -447,11 +453,13 @@ def end_to_end(samples, progress):
                     gain_db = np.array([core.gain_from_code(core.gain_to_code(g))
                                         for g in gain_db])
                     h_hat = transform.inverse(decoder.decode(s, gain_db))
-                    add(dict(zip(numbers, h_hat)), h, channel=name, codec=codec.label,
+                    add(dict(zip(numbers, h_hat)), h, channel=name,
+                        codec=codec.label + (", air" if is_air else ""),
                         csi=csi, payload_bits=bits,
                         frame_bits=8 * -(-bits // 8) + evaluation.FRAME_OVERHEAD_BITS,
                         snr_db=snr_db)
-            progress(2 * number + done + 1, 4)
+            progress(len(END_TO_END_CODECS) * number + done + 1,
+                     len(END_TO_END_CODECS) * len(END_TO_END))
     return rows
 
 
@@ -567,7 +575,7 @@ EXPERIMENTS = {
             ("snr_db", y, ("payload_bits", "csi"), {
                 "channel": channel, "codec": (codec, "none"), "csi": ("true", "estimated")}, {})
             for y in ("nmse_db", "rho") for channel in END_TO_END
-            for codec in ("local KLT", "Csi-L2O")]),
+            for codec in ("local KLT, air", "Csi-L2O, air")]),
     "feedback-errors": (
         feedback_errors, "Feedback frames of 81 bytes over a bad link", 10**6, [
             ("bit_error_rate", "delivered", ("link",), {"link": "bit errors"},
