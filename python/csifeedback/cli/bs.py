@@ -409,7 +409,9 @@ def make_models(args, codec, frame, count):
     for k in range(count):
         parameters = dict(nc=frame.nc(), nt=frame.nt(), spacing_hz=frame.spacing_hz(),
                           seed=args.seed + k, slots_per_drop=args.drop,
-                          sample_interval_s=ends.period_s(frame), speed_mps=args.speed)
+                          sample_interval_s=ends.period_s(frame), speed_mps=args.speed,
+                          # Whatever the codec was trained on: delays do not jump in the air.
+                          align_received=False)
         result.append(make_channel(args.channel, **parameters) if args.channel
                       else model_channel(codec.model, **parameters))
     return result
