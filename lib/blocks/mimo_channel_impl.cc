@@ -21,15 +21,17 @@ namespace {
 constexpr const char* where = "mimo_channel";
 constexpr double no_noise_db = 300;
 
-// Where the taps of a frame and its true H come from.
+// Where the taps of a sample of the channel and its true H come from.
 class taps_source
 {
 public:
     virtual ~taps_source() = default;
     virtual int length() const = 0;
     virtual int lead() const = 0;
-    // taps: nt x length; h: nc x nt. Returns the part of the power left out.
-    virtual double make(uint64_t frame, int rx, gr_complex* taps, gr_complex* h) = 0;
+    // taps: nt x length. Returns the part of the power left out.
+    virtual double taps(uint64_t index, int rx, gr_complex* taps) = 0;
+    // h: nc x nt
+    virtual void response(uint64_t index, int rx, gr_complex* h) = 0;
 };
 
 class model_taps : public taps_source
@@ -48,18 +50,24 @@ public:
             if (model->paths(0).empty() && !d_fit)
                 d_fit = std::make_unique<response_fit>(
                     grid, sample_rate, d_rays.lead(), d_length);
+        if (d_fit)
+            d_h.resize(size_t(grid.nc) * grid.nt);
     }
     int length() const override { return d_length; }
     int lead() const override { return d_rays.lead(); }
-    double make(uint64_t frame, int rx, gr_complex* taps, gr_complex* h) override
+    double taps(uint64_t index, int rx, gr_complex* taps) override
     {
         const channel_model& model = *d_models[rx];
-        model.generate(frame, h);
-        const auto paths = model.paths(frame);
+        const auto paths = model.paths(index);
         if (!paths.empty())
             return d_rays.make(paths, model.grid(), taps, d_length);
-        d_fit->make(h, taps);
+        model.generate(index, d_h.data());
+        d_fit->make(d_h.data(), taps);
         return 0;
+    }
+    void response(uint64_t index, int rx, gr_complex* h) override
+    {
+        d_models[rx]->generate(index, h);
     }
 
 private:
@@ -67,6 +75,7 @@ private:
     const ray_interpolator d_rays;
     const int d_length;
     std::unique_ptr<response_fit> d_fit; // for models without rays
+    std::vector<gr_complex> d_h;         // of one of them
 };
 
 class given_taps : public taps_source
@@ -87,15 +96,22 @@ public:
     }
     int length() const override { return d_length; }
     int lead() const override { return 0; }
-    double make(uint64_t frame, int rx, gr_complex* taps, gr_complex* h) override
+    double taps(uint64_t index, int rx, gr_complex* taps) override
     {
-        const size_t size = size_t(d_grid.nt) * d_length;
-        std::copy_n(&d_taps[(frame % d_count * d_nr + rx) * size], size, taps);
-        taps_response(taps, d_length, 0, d_grid, d_sample_rate, h);
+        std::copy_n(of(index, rx), size_t(d_grid.nt) * d_length, taps);
         return 0;
+    }
+    void response(uint64_t index, int rx, gr_complex* h) override
+    {
+        taps_response(of(index, rx), d_length, 0, d_grid, d_sample_rate, h);
     }
 
 private:
+    const gr_complex* of(uint64_t index, int rx) const
+    {
+        return &d_taps[(index % d_count * d_nr + rx) * d_grid.nt * d_length];
+    }
+
     const std::vector<gr_complex> d_taps;
     const int d_nr;
     const int d_length;
@@ -103,6 +119,29 @@ private:
     const double d_sample_rate;
     const size_t d_count;
 };
+
+// When a frame's samples of the channel come, in samples of the signal.
+struct frame_times {
+    int updates = 1;
+    double length = 1; // of a frame
+    double middle = 0; // of its pilots
+
+    double of(int update) const { return (update + 0.5) * length / updates; }
+};
+
+frame_times times_of(int updates, const csirs_frame::sptr& frame)
+{
+    check_range(where, "updates", updates, 1, 4096);
+    if (updates == 1)
+        return {};
+    if (!frame)
+        throw_bad(where, "frame", "null", "a csirs_frame where updates is above 1");
+    check_range(where, "updates", updates, 2, frame->frame_length());
+    const double symbol = frame->parameters().fft_size + frame->parameters().cp_length;
+    return { updates,
+             double(frame->frame_length()),
+             (frame->first_pilot() + frame->pilot_symbols() / 2.0) * symbol };
+}
 
 class mimo_channel_impl : public mimo_channel
 {
@@ -112,14 +151,15 @@ public:
                       const channel_grid& grid,
                       double snr_db,
                       double signal_power,
-                      uint64_t seed)
+                      uint64_t seed,
+                      const frame_times& times)
         : gr::block("csi_mimo_channel",
                     gr::io_signature::make(grid.nt, grid.nt, sizeof(gr_complex)),
                     gr::io_signature::make(nr, nr, sizeof(gr_complex))),
           d_source(std::move(source)),
           d_grid(grid),
           d_signal_power(signal_power),
-          d_filter(grid.nt, nr, d_source->length()),
+          d_times(times),
           d_taps(size_t(nr) * grid.nt * d_source->length()),
           d_past(d_source->length() - 1),
           d_engine(make_engine(seed, 0))
@@ -129,13 +169,23 @@ public:
             d_inputs.emplace_back(d_past + most_samples);
         d_in.resize(grid.nt);
         d_out.resize(nr);
+        d_filter = std::make_unique<mimo_filter>(grid.nt, nr, d_source->length());
+        if (times.updates > 1) {
+            d_next = std::make_unique<mimo_filter>(grid.nt, nr, d_source->length());
+            d_h.resize(size_t(grid.nc) * grid.nt);
+            for (int r = 0; r < nr; r++) {
+                d_other.emplace_back(most_samples);
+                d_other_out.push_back(d_other[r].data());
+            }
+        }
         set_tag_propagation_policy(TPP_DONT);
         for (int r = 0; r < nr; r++) {
             d_ports.push_back(pmt::mp("truth" + (r ? std::to_string(r) : "")));
             message_port_register_out(d_ports[r]);
         }
-        // The truth of samples before any frame is of no use to anyone.
-        set_channel(0, false);
+        // Until there is a frame. The truth of that is of no use to anyone.
+        set_taps(*d_filter, 0);
+        d_update = d_times.updates - 1;
     }
 
     int delay() const override { return d_source->lead(); }
@@ -191,7 +241,7 @@ public:
             const int here = int(d_due[due].first - first) - done;
             filter(done, here);
             done += here;
-            set_channel(d_due[due].second, true);
+            begin_frame(d_due[due].second);
         }
         d_due.erase(d_due.begin(), d_due.begin() + due);
         filter(done, count - done);
@@ -210,27 +260,94 @@ private:
     // Output sample t is that of the filter at t: its taps' lead is the delay.
     void filter(int from, int count)
     {
-        if (count <= 0)
-            return;
-        d_filter.run(d_in.data(), d_out.data(), from, count);
-        for (auto& in : d_in)
-            in += count;
+        while (count > 0) {
+            // Up to the next sample of the channel, or the end.
+            int here = count;
+            const bool is_between = d_next && d_update + 1 < d_times.updates &&
+                                    d_position >= d_times.of(d_update);
+            if (d_next && d_update + 1 < d_times.updates) {
+                const double until =
+                    d_times.of(is_between ? d_update + 1 : d_update) - d_position;
+                here = std::min<double>(count, std::ceil(until));
+            }
+            d_filter->run(d_in.data(), d_out.data(), from, here);
+            if (is_between)
+                mix(from, here);
+            for (auto& in : d_in)
+                in += here;
+            d_position += here;
+            from += here;
+            count -= here;
+            if (is_between && d_position >= d_times.of(d_update + 1)) {
+                std::swap(d_filter, d_next);
+                d_update++;
+                prepare_next();
+            }
+        }
     }
 
-    void set_channel(uint64_t frame, bool publish)
+    // Goes over from the channel of one sample to that of the next.
+    void mix(int from, int count)
     {
-        for (size_t r = 0; r < d_ports.size(); r++) {
-            const pmt::pmt_t h = pmt::make_c32vector(size_t(d_grid.nc) * d_grid.nt, 0);
-            size_t size;
-            const double lost =
-                d_source->make(frame,
-                               r,
-                               &d_taps[r * d_grid.nt * d_source->length()],
-                               pmt::c32vector_writable_elements(h, size));
-            if (!publish)
-                continue;
-            d_lost = d_lost + lost;
+        d_next->run(d_in.data(), d_other_out.data(), 0, count);
+        const double begin = d_times.of(d_update),
+                     step = 1 / (d_times.of(d_update + 1) - begin);
+        for (size_t r = 0; r < d_out.size(); r++) {
+            gr_complex* out = d_out[r] + from;
+            const gr_complex* other = d_other_out[r];
+            for (int i = 0; i < count; i++)
+                out[i] += float((d_position + i - begin) * step) * (other[i] - out[i]);
+        }
+    }
+
+    void begin_frame(uint64_t frame)
+    {
+        d_frame = frame;
+        d_position = 0;
+        d_update = 0;
+        set_taps(*d_filter, frame * d_times.updates);
+        prepare_next();
+        publish(frame);
+        d_frames++;
+    }
+
+    void prepare_next()
+    {
+        if (d_update + 1 < d_times.updates)
+            set_taps(*d_next, d_frame * d_times.updates + d_update + 1);
+    }
+
+    // Gives a filter the taps of a sample of the channel.
+    void set_taps(mimo_filter& filter, uint64_t index)
+    {
+        for (size_t r = 0; r < d_out.size(); r++) {
+            d_lost = d_lost + d_source->taps(
+                                  index, r, &d_taps[r * d_grid.nt * d_source->length()]);
             d_made++;
+        }
+        filter.set_taps(d_taps.data());
+    }
+
+    // The true H in the middle of the pilots.
+    void publish(uint64_t frame)
+    {
+        const int updates = d_times.updates;
+        const double place =
+            std::min(updates - 1.0,
+                     std::max(0.0, d_times.middle * updates / d_times.length - 0.5));
+        const int update = place;
+        const float part = place - update;
+        const size_t size = size_t(d_grid.nc) * d_grid.nt;
+        for (size_t r = 0; r < d_ports.size(); r++) {
+            const pmt::pmt_t h = pmt::make_c32vector(size, 0);
+            size_t length;
+            gr_complex* out = pmt::c32vector_writable_elements(h, length);
+            d_source->response(frame * updates + update, r, out);
+            if (part > 0) {
+                d_source->response(frame * updates + update + 1, r, d_h.data());
+                for (size_t i = 0; i < size; i++)
+                    out[i] += part * (d_h[i] - out[i]);
+            }
             pmt::pmt_t metadata = pmt::make_dict();
             metadata = pmt::dict_add(metadata, key::frame(), pmt::from_uint64(frame));
             metadata = pmt::dict_add(metadata, d_key_rx, pmt::from_long(r));
@@ -238,8 +355,6 @@ private:
             metadata = pmt::dict_add(metadata, d_key_nt, pmt::from_long(d_grid.nt));
             message_port_pub(d_ports[r], pmt::cons(metadata, h));
         }
-        d_frames += publish;
-        d_filter.set_taps(d_taps.data());
     }
 
     void add_noise(int count)
@@ -257,12 +372,20 @@ private:
     const std::unique_ptr<taps_source> d_source;
     const channel_grid d_grid;
     const double d_signal_power;
-    mimo_filter d_filter;
-    std::vector<gr_complex> d_taps; // nr x nt x length
-    const size_t d_past;            // samples that the filter looks back
+    const frame_times d_times;
+    std::unique_ptr<mimo_filter> d_filter, d_next; // of d_update and the one after it
+    std::vector<gr_complex> d_taps;                // nr x nt x length
+    const size_t d_past;                           // samples that the filter looks back
     std::vector<volk::vector<gr_complex>> d_inputs;
     std::vector<const gr_complex*> d_in;
     std::vector<gr_complex*> d_out;
+    uint64_t d_frame = 0;
+    int d_update = 0;      // of the frame
+    double d_position = 0; // samples since the frame began
+    // For updates above 1: what d_next makes of the samples, and another H
+    std::vector<volk::vector<gr_complex>> d_other;
+    std::vector<gr_complex*> d_other_out;
+    std::vector<gr_complex> d_h;
     std::vector<tag_t> d_tags;
     std::vector<std::pair<uint64_t, uint64_t>> d_due; // output sample, frame
     std::vector<pmt::pmt_t> d_ports;
@@ -292,7 +415,9 @@ mimo_channel::sptr mimo_channel::make(std::vector<channel_model::sptr> models,
                                       int max_delay,
                                       double snr_db,
                                       double signal_power,
-                                      uint64_t seed)
+                                      uint64_t seed,
+                                      int updates,
+                                      csirs_frame::sptr frame)
 {
     check_range<size_t>(where, "number of models", models.size(), 1, 4);
     for (const auto& model : models)
@@ -323,7 +448,8 @@ mimo_channel::sptr mimo_channel::make(std::vector<channel_model::sptr> models,
         grid,
         snr_db,
         signal_power,
-        seed);
+        seed,
+        times_of(updates, frame));
 }
 
 mimo_channel::sptr
@@ -336,7 +462,9 @@ mimo_channel::make_from_taps(const std::vector<std::complex<float>>& taps,
                              double sample_rate,
                              double snr_db,
                              double signal_power,
-                             uint64_t seed)
+                             uint64_t seed,
+                             int updates,
+                             csirs_frame::sptr frame)
 {
     check_range(where, "nr", nr, 1, 4);
     check_range(where, "nt", nt, 1, 64);
@@ -360,7 +488,8 @@ mimo_channel::make_from_taps(const std::vector<std::complex<float>>& taps,
         grid,
         snr_db,
         signal_power,
-        seed);
+        seed,
+        times_of(updates, frame));
 }
 
 } // namespace csifeedback

@@ -213,6 +213,72 @@ class MimoChannel(unittest.TestCase):
             expected = sum(np.convolve(x[n], taps[0, r, n]) for n in range(4))[:x.shape[1]]
             np.testing.assert_allclose(y[r], expected, atol=1e-4)
 
+    def test_moves_within_a_frame(self):
+        """Two taps that turn at their own Doppler shifts, against the closed form: straight lines
+        between the samples, which are (2 pi F T)^2 / 8 from the circle at most."""
+        frame = small_frame(gap=50)
+        updates, count = 40, 3
+        interval = frame.frame_length() / updates
+        doppler = np.array([1 / (30 * interval), -1 / (50 * interval)])  # turns a sample
+        at = ((np.arange(count * updates) + 0.5) * interval)[:, None]
+        turning = np.exp(2j * np.pi * doppler * at)
+        taps = np.zeros((count * updates, 1, 4, 6), complex)
+        taps[:, 0, 0, 1] = turning[:, 0]
+        taps[:, 0, 2, 4] = 2 * turning[:, 1]
+        channel = csifeedback.mimo_channel_from_taps(
+            taps, frame.nc(), frame.spacing_hz(), frame.sample_rate(), updates=updates,
+            frame=frame)
+        x, _ = transmit(frame, count)
+        y, truth = through(frame, channel, count)
+        t = np.arange(x.shape[1])
+
+        def received(gains):
+            return gains[:, 0] * np.roll(x[0], 1) + 2 * gains[:, 1] * np.roll(x[2], 4)
+
+        def lines(t, number):
+            """At the ends of a frame, half an interval, the channel stands still."""
+            own = slice(number * updates, (number + 1) * updates)
+            return np.stack([np.interp(t, at[own, 0], turning[own, i]) for i in (0, 1)], axis=1)
+
+        exact = np.concatenate([lines(t[t // frame.frame_length() == i], i)
+                                for i in range(count)])
+        start = 4  # of what was rolled
+        np.testing.assert_allclose(y[0][start:], received(exact)[start:], atol=2e-5)
+        circle = np.exp(2j * np.pi * doppler * t[:, None])
+        middle = (t % frame.frame_length() > interval / 2) & \
+            (t % frame.frame_length() < frame.frame_length() - interval / 2)
+        bound = (2 * np.pi * doppler * interval)**2 / 8
+        error = np.abs(exact - circle)[middle].max(axis=0)
+        self.assertTrue((error < 1.001 * bound).all() and (error > 0.9 * bound).all(), error / bound)
+        # The truth is that of the middle of the pilots.
+        symbol = frame.fft_size() + frame.cp_length()
+        pilots = (frame.first_pilot() + frame.pilot_symbols() / 2) * symbol
+        for number, h in truth[0].items():
+            gain = lines(np.array([number * frame.frame_length() + pilots]), number)[0]
+            k = np.arange(frame.nc()) - frame.nc() // 2
+            turn = np.exp(-2j * np.pi * k / frame.fft_size())
+            np.testing.assert_allclose(h[:, 0], gain[0] * turn, atol=1e-5)
+            np.testing.assert_allclose(h[:, 2], 2 * gain[1] * turn**4, atol=1e-5)
+
+    def test_moves_as_the_model(self):
+        """What is estimated of a fast channel is the truth, and nearly a standstill at rest."""
+        frame = small_frame(nt=8, fft_size=512, cp_length=64, nc=300, cdm_time=2, gap=100)
+        for speed_mps, least, most in ((0.0, -200, -80), (10.0, -45, -25)):
+            updates = 4 * frame.symbols()
+            model = channel_for(frame, speed_mps=speed_mps, slots_per_drop=10**6,
+                                sample_interval_s=frame.frame_length() / updates
+                                / frame.sample_rate())
+            channel = csifeedback.mimo_channel([model], frame.sample_rate(), updates=updates,
+                                               frame=frame)
+            y, truths = through(frame, channel, 3, 7)
+            found = measure(frame, y[0], channel.delay(), 24)
+            h = at_pilots(frame, truths[0][7])
+            error = db(np.sum(np.abs(found - h)**2) / np.sum(np.abs(h)**2))
+            self.assertTrue(least < error < most, error)
+            still = model.generate(7 * updates + updates // 2)
+            moved = np.sum(np.abs(model.generate(8 * updates) - still)**2)
+            self.assertEqual(moved > 1e-3 * np.sum(np.abs(still)**2), speed_mps > 0)
+
     def test_recorded_matrices(self):
         """A data set of H has no rays: its filters are fitted."""
         import os
@@ -252,6 +318,10 @@ class MimoChannel(unittest.TestCase):
                         (lambda: make([model], 2e6, 0), "max_delay is 0"),
                         (lambda: make([model], 2e6, 9, 301), "snr_db is 301"),
                         (lambda: make([model], 2e6, 9, 30, 0), "signal_power is 0"),
+                        (lambda: make([model], 2e6, updates=0), "updates is 0"),
+                        (lambda: make([model], 2e6, updates=2), "frame is null"),
+                        (lambda: make([model], 2e6, updates=4000, frame=small_frame()),
+                         "updates is 4000"),
                         (lambda: make([model, channel_for(small_frame(nt=8))], 2e6), "nt of"),
                         (lambda: csifeedback.mimo_channel_from_taps(
                             np.full((1, 1, 2), np.nan), 72, 15e3, 2e6), "taps is not finite"),

@@ -10,6 +10,7 @@
 
 #include <gnuradio/block.h>
 #include <gnuradio/csifeedback/channel_model.h>
+#include <gnuradio/csifeedback/csirs_frame.h>
 #include <vector>
 
 namespace gr {
@@ -25,6 +26,13 @@ namespace csifeedback {
  * f of the models, or taps f modulo the number of taps, and stays so until the next one.
  * Before the first tag it is that of sample 0. Outputs carry no tags, as the air does
  * not.
+ *
+ * With `updates` U above 1 the channel moves within a frame: sample f U + j of the models
+ * (or taps) is that at (j + 1/2) / U of frame f's length, and between two of them the
+ * channel goes from one to the other in a straight line. A Doppler shift of F hertz is
+ * met to (2 pi F T)^2 / 8, T being the time between two samples: an error of -45 dB for
+ * 30 samples a period. What a receiver is to be scored by, the H that is published, is
+ * that in the middle of the pilots.
  *
  * Everything comes delay() samples late, which is half the length of the filters'
  * kernels and some room for early rays; the channel changes as late, so that each frame
@@ -56,14 +64,21 @@ public:
      * \param snr_db       signal to noise ratio in dB, -100 to 300; from 300 on no noise
      * \param signal_power mean power of a port's samples, > 0
      * \param seed         of the noise
-     * \throws std::invalid_argument if a parameter is out of range or a model is null
+     * \param updates      samples of the models for each frame, 1 to 4096: at 1 the
+     * channel stands still within a frame. Their sample_interval_s should be
+     *                     frame_length() / (updates sample_rate)
+     * \param frame        the frames that are sent, for updates above 1
+     * \throws std::invalid_argument if a parameter is out of range or a model is null, or
+     * frame where it is needed
      */
     static sptr make(std::vector<channel_model::sptr> models,
                      double sample_rate,
                      int max_delay = 64,
                      double snr_db = 300,
                      double signal_power = 1,
-                     uint64_t seed = 1);
+                     uint64_t seed = 1,
+                     int updates = 1,
+                     csirs_frame::sptr frame = nullptr);
 
     /*!
      * \brief Makes the block from taps.
@@ -74,7 +89,7 @@ public:
      * \param length      taps of a port, 1 to 8192
      * \param nc          subcarriers of the true H that is published, 1 to 65536
      * \param spacing_hz  their distance, > 0
-     * \param sample_rate as above
+     * \param sample_rate as above, and so are the others
      * \throws std::invalid_argument if a parameter is out of range, the size of taps does
      * not fit or a tap is not finite
      */
@@ -87,7 +102,9 @@ public:
                                double sample_rate,
                                double snr_db = 300,
                                double signal_power = 1,
-                               uint64_t seed = 1);
+                               uint64_t seed = 1,
+                               int updates = 1,
+                               csirs_frame::sptr frame = nullptr);
 
     //! Samples by which the outputs are late.
     virtual int delay() const = 0;

@@ -169,7 +169,9 @@ void bind_ofdm(py::module& m)
              py::arg("max_delay") = 64,
              py::arg("snr_db") = 300.0,
              py::arg("signal_power") = 1.0,
-             py::arg("seed") = 1)
+             py::arg("seed") = 1,
+             py::arg("updates") = 1,
+             py::arg("frame") = nullptr)
         .def("delay", &mimo_channel::delay)
         .def("set_snr_db", &mimo_channel::set_snr_db, py::arg("snr_db"))
         .def("energy_lost", &mimo_channel::energy_lost)
@@ -182,7 +184,9 @@ void bind_ofdm(py::module& m)
            double sample_rate,
            double snr_db,
            double signal_power,
-           uint64_t seed) {
+           uint64_t seed,
+           int updates,
+           csirs_frame::sptr frame) {
             if (taps.ndim() != 3 && taps.ndim() != 4)
                 throw std::invalid_argument(
                     "taps has " + std::to_string(taps.ndim()) +
@@ -199,7 +203,9 @@ void bind_ofdm(py::module& m)
                 sample_rate,
                 snr_db,
                 signal_power,
-                seed);
+                seed,
+                updates,
+                frame);
         },
         py::arg("taps"),
         py::arg("nc"),
@@ -208,6 +214,8 @@ void bind_ofdm(py::module& m)
         py::arg("snr_db") = 300.0,
         py::arg("signal_power") = 1.0,
         py::arg("seed") = 1,
+        py::arg("updates") = 1,
+        py::arg("frame") = nullptr,
         "A mimo_channel of given taps, complex (nr, nt, length), or (count, nr, nt, "
         "length) for one after the other.");
 
