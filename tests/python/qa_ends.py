@@ -7,9 +7,11 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -478,12 +480,16 @@ class RecordingTest(unittest.TestCase):
 
 
 class End:
-    """A program that runs, and the lines of JSON that it writes."""
+    """A program that runs, and the lines of JSON that it writes.
 
-    def __init__(self, program, *arguments):
+    prefix: command that begins it, for example `ip netns exec NAME`.
+    """
+
+    def __init__(self, program, *arguments, prefix=()):
         self.lines = []
+        self.begin = time.monotonic()
         self.process = subprocess.Popen(
-            [os.path.join(APPS, "csifeedback_" + program), *map(str, arguments), "--json"],
+            [*prefix, os.path.join(APPS, "csifeedback_" + program), *map(str, arguments), "--json"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -513,16 +519,175 @@ class End:
         return self.process.returncode, error
 
 
+def attack(scheme, host, port):
+    """Packets of random bytes, of all sizes, in the middle of a run."""
+    rng = np.random.default_rng(1)
+    if scheme == "udp":
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            for size in list(rng.integers(0, 200, 500)) + [9000, 65000]:
+                s.sendto(rng.bytes(size), (host, port))
+        return
+    with zmq.Context() as context, context.socket(zmq.PUSH) as s:
+        s.connect(f"tcp://{host}:{port}")
+        for size in rng.integers(0, 200, 500):
+            s.send(rng.bytes(size))
+        s.send_multipart([b"a", b"b"])
+        s.send(bytes(10_000_000))
+        s.setsockopt(zmq.LINGER, 1000)
+    # No ZMQ at all.
+    with socket.create_connection((host, port)) as s:
+        s.sendall(rng.bytes(1000))
+
+
+class RelayLink:
+    """The way from the UE to the BS, through this process: needs no rights. What is sent while it
+    is cut waits, as TCP makes it wait; datagrams are lost."""
+
+    host = "127.0.0.1"
+    prefixes = {"ue": (), "bs": ()}
+
+    def __init__(self):
+        self._up, self._closed = threading.Event(), threading.Event()
+        self._up.set()
+        self._sockets = []
+
+    def address(self, port, kind):
+        """Where the UE finds a port of the BS."""
+        near = socket.socket(socket.AF_INET, kind)
+        near.bind((self.host, 0))
+        self._sockets.append(near)
+        if kind == socket.SOCK_DGRAM:
+            self._begin(self._pump_datagrams, near, port)
+        else:
+            near.listen()
+            self._begin(self._accept, near, port)
+        return f"{self.host}:{near.getsockname()[1]}"
+
+    def down(self):
+        self._up.clear()
+
+    def up(self):
+        self._up.set()
+
+    def attack(self, scheme, port):
+        attack(scheme, self.host, port)
+
+    def close(self):
+        self._closed.set()
+        self._up.set()
+        for one in self._sockets:
+            try:
+                one.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in it
+            except OSError:
+                pass
+            one.close()
+
+    @staticmethod
+    def _begin(function, *arguments):
+        threading.Thread(target=function, args=arguments, daemon=True).start()
+
+    def _accept(self, listener, port):
+        while True:
+            try:
+                near, _ = listener.accept()
+                self._up.wait()
+                far = socket.create_connection((self.host, port))
+            except ConnectionError:  # no BS there
+                near.close()
+                continue
+            except OSError:
+                return
+            self._sockets += near, far
+            self._begin(self._pump, near, far)
+            self._begin(self._pump, far, near)
+
+    def _pump(self, source, sink):
+        try:
+            while data := source.recv(1 << 16):
+                self._up.wait()
+                sink.sendall(data)
+        except OSError:
+            pass
+        self._up.wait()
+        for one in (source, sink):
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def _pump_datagrams(self, near, port):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
+            while not self._closed.is_set():
+                try:
+                    data = near.recv(1 << 16)
+                    if data and self._up.is_set():
+                        far.sendto(data, (self.host, port))
+                except OSError:
+                    pass
+
+
+class NamespaceLink:
+    """A link between two network namespaces: a virtual cable that is pulled. OSError without the
+    rights to make it, or without `ip`."""
+
+    host = "198.51.100.1"  # of a block for examples
+
+    def __init__(self):
+        if not shutil.which("ip"):
+            raise OSError("there is no program ip")
+        self._names = {name: f"csifeedback-{name}-{os.getpid()}" for name in ("bs", "ue")}
+        self.prefixes = {name: ("ip", "netns", "exec", space)
+                         for name, space in self._names.items()}
+        try:
+            for space in self._names.values():
+                self._ip("netns", "add", space)
+            self._ip("-n", self._names["bs"], "link", "add", "cable", "type", "veth", "peer",
+                     "name", "cable", "netns", self._names["ue"])
+            for number, space in enumerate(self._names.values(), 1):
+                self._ip("-n", space, "address", "add", f"198.51.100.{number}/24", "dev", "cable")
+                self._ip("-n", space, "link", "set", "cable", "up")
+        except OSError:
+            self.close()
+            raise
+
+    @staticmethod
+    def _ip(*arguments):
+        done = subprocess.run(("ip", *arguments), capture_output=True, text=True, timeout=20)
+        if done.returncode:
+            raise OSError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+
+    def address(self, port, _):
+        return f"{self.host}:{port}"
+
+    def down(self):
+        self._ip("-n", self._names["bs"], "link", "set", "cable", "down")
+
+    def up(self):
+        self._ip("-n", self._names["bs"], "link", "set", "cable", "up")
+
+    def attack(self, scheme, port):
+        subprocess.run((*self.prefixes["ue"], sys.executable, os.path.abspath(__file__), "attack",
+                        scheme, self.host, str(port)), check=True, timeout=60)
+
+    def close(self):
+        for space in self._names.values():
+            try:
+                self._ip("netns", "delete", space)
+            except OSError:
+                pass
+
+
 class SoakTest(unittest.TestCase):
-    """Two processes, killed and begun anew in either order, among hostile packets."""
+    """Two processes, killed and begun anew in either order, among hostile packets, on a link that
+    is cut."""
 
     def setUp(self):
         self.running = []
         self.addCleanup(lambda: [end.kill() for end in self.running
                                  if end.process.poll() is None])
 
-    def start(self, *arguments):
-        self.running.append(End(*arguments))
+    def start(self, program, *arguments):
+        self.running.append(End(program, *arguments, prefix=self.link.prefixes[program]))
         return self.running[-1]
 
     def wait(self, end, condition, seconds=20):
@@ -535,13 +700,16 @@ class SoakTest(unittest.TestCase):
             time.sleep(0.02)
         self.fail(f"not within {seconds} s; last: {end.lines[-1:]}")
 
-    def commands(self, scheme):
+    def commands(self, scheme, link):
         """(command of the BS, that of the UE, port of the feedback)."""
+        self.link = link
+        self.addCleanup(link.close)
         kind = socket.SOCK_DGRAM if scheme == "udp" else socket.SOCK_STREAM
         air, back = free_port(), free_port(kind)
-        common = ("--codec", CODEC, "--air", f"zmq://127.0.0.1:{air}", "--feedback",
-                  f"{scheme}://127.0.0.1:{back}", "--precoded")
-        return ("bs", *common, "--rate", 0.25, "--max-age", 40), ("ue", *common), back
+        return ("bs", "--codec", CODEC, "--air", f"zmq://{link.host}:{air}", "--feedback",
+                f"{scheme}://{link.host}:{back}", "--precoded", "--rate", 0.25, "--max-age", 40), \
+            ("ue", "--codec", CODEC, "--air", "zmq://" + link.address(air, socket.SOCK_STREAM),
+             "--feedback", f"{scheme}://" + link.address(back, kind), "--precoded"), back
 
     @staticmethod
     def fresh(line):
@@ -552,8 +720,22 @@ class SoakTest(unittest.TestCase):
     def none(line):
         return not line["ues"]["1"]["fresh"]
 
+    def cut(self, station, ue, seconds):
+        """Cuts the link; nothing is CSI, and nothing received, until it is there again."""
+        self.link.down()
+        begin = time.monotonic()
+        if seconds > 3:
+            self.wait(station, self.none, 4)
+            self.wait(ue, lambda line: line["frames_per_s"] == 0, 4)
+        seen = len(station.lines), len(ue.lines)
+        time.sleep(max(0, begin + seconds - time.monotonic()))
+        if seconds > 3:
+            self.assertTrue(all(self.none(line) for line in station.lines[seen[0]:]))
+            self.assertTrue(all(line["frames_per_s"] == 0 for line in ue.lines[seen[1]:]))
+        self.link.up()
+
     def soak(self, scheme):
-        bs_command, ue_command, back = self.commands(scheme)
+        bs_command, ue_command, back = self.commands(scheme, RelayLink())
         fresh, none = self.fresh, self.none
         times = {}
         ue = self.start(*ue_command)  # before the BS
@@ -564,7 +746,7 @@ class SoakTest(unittest.TestCase):
         ue.kill()
         self.wait(station, none, 4)
         lines = len(station.lines)
-        self.attack(scheme, back)
+        self.link.attack(scheme, back)
         time.sleep(1.5)
         # What came while there was no UE was not taken for CSI.
         self.assertGreater(len(station.lines), lines)
@@ -581,6 +763,11 @@ class SoakTest(unittest.TestCase):
         self.wait(station, none, 4)
         ue.process.send_signal(signal.SIGCONT)
         times["UE stopped"] = self.wait(station, fresh)
+
+        # For longer than connections live, and not.
+        for seconds in (5, 1.5):
+            self.cut(station, ue, seconds)
+            times[f"link cut for {seconds} s"] = self.wait(station, fresh)
 
         for line in station.lines:
             age = line["ues"]["1"]["age_max"]
@@ -600,49 +787,43 @@ class SoakTest(unittest.TestCase):
         self.assertLess(gain, 3.2)
         print(scheme, {name: f"{seconds:.1f} s" for name, seconds in times.items()}, flush=True)
 
-    def attack(self, scheme, port):
-        """Packets of random bytes, of all sizes, in the middle of a run."""
-        rng = np.random.default_rng(1)
-        if scheme == "udp":
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-                for size in list(rng.integers(0, 200, 500)) + [9000, 65000]:
-                    s.sendto(rng.bytes(size), ("127.0.0.1", port))
-            return
-        with zmq.Context() as context, context.socket(zmq.PUSH) as s:
-            s.connect(f"tcp://127.0.0.1:{port}")
-            for size in rng.integers(0, 200, 500):
-                s.send(rng.bytes(size))
-            s.send_multipart([b"a", b"b"])
-            s.send(bytes(10_000_000))
-            s.setsockopt(zmq.LINGER, 1000)
-        # No ZMQ at all.
-        with socket.create_connection(("127.0.0.1", port)) as s:
-            s.sendall(rng.bytes(1000))
-
     @unittest.skipUnless(os.environ.get("CSIFEEDBACK_SOAK_MINUTES"),
                          "CSIFEEDBACK_SOAK_MINUTES is not set")
     def test_long(self):
-        """As many minutes as CSIFEEDBACK_SOAK_MINUTES says, with kills and stops at random."""
+        """CSIFEEDBACK_SOAK_MINUTES minutes with kills, stops and cuts at random."""
         rng = np.random.default_rng(6)
-        bs_command, ue_command, back = self.commands("zmq")
-        end = time.monotonic() + 60 * float(os.environ["CSIFEEDBACK_SOAK_MINUTES"])
+        try:
+            link = NamespaceLink()
+        except OSError as error:
+            print(f"no network namespaces ({error}): the link is cut in a relay", flush=True)
+            link = RelayLink()
+        bs_command, ue_command, back = self.commands("zmq", link)
+        begin = time.monotonic()
+        end = begin + 60 * float(os.environ["CSIFEEDBACK_SOAK_MINUTES"])
         station, ue = self.start(*bs_command), self.start(*ue_command)
         self.wait(station, self.fresh)
-        recoveries, growth, memory = {}, [0.0], {}
+        recoveries, memory, growth, life = {}, {}, [0.0, 0.0], 0.0
         while time.monotonic() < end:
-            for one in (station, ue):
-                memory.setdefault(one, one.memory_mb())
             time.sleep(rng.uniform(1, 10))
-            growth += [one.memory_mb() - memory[one] for one in (station, ue)]
-            what = rng.choice(["kill UE", "kill BS", "stop UE", "stop BS", "attack"])
-            if what == "attack":
-                self.attack("zmq", back)
-            elif what.startswith("stop"):
-                one = ue if what == "stop UE" else station
+            for one in (station, ue):
+                age = time.monotonic() - one.begin
+                life = max(life, age)
+                # In all its life, and once all buffers have been used.
+                for late in range(1 + (age > 60)):
+                    first = memory.setdefault((one, late), one.memory_mb())
+                    growth[late] = max(growth[late], one.memory_mb() - first)
+            what = str(rng.choice(["UE killed", "BS killed", "UE stopped", "BS stopped",
+                                   "hostile packets", "link cut"], p=[.1, .1, .2, .2, .2, .2]))
+            if what == "hostile packets":
+                link.attack("zmq", back)
+            elif what == "link cut":
+                self.cut(station, ue, rng.uniform(0.5, 12))
+            elif what.endswith("stopped"):
+                one = ue if what == "UE stopped" else station
                 one.process.send_signal(signal.SIGSTOP)
                 time.sleep(rng.uniform(0.5, 6))
                 one.process.send_signal(signal.SIGCONT)
-            elif what == "kill UE":
+            elif what == "UE killed":
                 ue.kill()
                 self.wait(station, self.none, 4)
                 seen = len(station.lines)
@@ -653,12 +834,19 @@ class SoakTest(unittest.TestCase):
                 station.kill()
                 time.sleep(rng.uniform(0, 4))
                 station = self.start(*bs_command)
-            recoveries.setdefault(str(what), []).append(self.wait(station, self.fresh))
+            seconds = self.wait(station, self.fresh)
+            recoveries.setdefault(what, []).append(seconds)
+            print(f"{time.monotonic() - begin:6.0f} s: {what}, CSI is back after {seconds:.1f} s; "
+                  f"{station.memory_mb():.0f} MB and {ue.memory_mb():.0f} MB", flush=True)
             self.assertTrue(all((line["ues"]["1"]["age_max"] or 0) <= 40
                                 for line in station.lines))
-        print({what: f"{len(s)} times, {np.mean(s):.1f} s, {max(s):.1f} s at most"
-               for what, s in recoveries.items()}, f"memory grew by {max(growth):.1f} MB at most")
-        self.assertLess(max(growth), 60)
+        print("\n| event | times | mean | longest |\n|---|---|---|---|")
+        for what, s in sorted(recoveries.items()):
+            print(f"| {what} | {len(s)} | {np.mean(s):.1f} s | {max(s):.1f} s |")
+        print(f"{sum(map(len, recoveries.values()))} events; memory grew by {growth[0]:.1f} MB at "
+              f"most, by {growth[1]:.1f} MB after the first minute of a program, the oldest of "
+              f"which was {life:.0f} s old", flush=True)
+        self.assertLess(growth[0], 60)
 
     def test_zmq(self):
         self.soak("zmq")
@@ -668,4 +856,7 @@ class SoakTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    if sys.argv[1:2] == ["attack"]:
+        attack(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    else:
+        unittest.main()
