@@ -41,38 +41,16 @@ def truth(model, count, first=0):
     return core.generate_channels(model, first, count)[0]
 
 
-class Renumber(gr.sync_block):
-    """Tags `frame` of its own every `step` samples in place of those that come, so that the channel
-    moves within a frame."""
-
-    def __init__(self, step):
-        super().__init__("renumber", [np.complex64], [np.complex64])
-        self.step = step
-        self.set_tag_propagation_policy(gr.TPP_DONT)
-
-    def work(self, input_items, output_items):
-        n = len(input_items[0])
-        output_items[0][:] = input_items[0]
-        begin = self.nitems_written(0)
-        for number in range(-(-begin // self.step), -(-(begin + n) // self.step)):
-            self.add_item_tag(0, number * self.step, pmt.intern("frame"), pmt.from_uint64(number))
-        return n
-
-
-def through_channel(frame, model, count, first=0, max_delay=64, step=None):
+def through_channel(frame, model, count, first=0, max_delay=64, updates=1):
     """Samples at a UE without noise, of `count` frames from number `first` on and of one more that
-    ends them. step: the channel moves on every so many samples, not with the frames."""
+    ends them. updates: samples of the model for each frame."""
 
     def run(path):
         flowgraph = gr.top_block()
         source = core.csirs_source(frame, count + 1, first)
-        channel = core.mimo_channel([model], frame.sample_rate(), max_delay)
-        port = (source, 0)
-        if step:
-            port = Renumber(step)
-            flowgraph.connect((source, 0), port)
-        flowgraph.connect(port, (channel, 0))
-        for n in range(1, frame.nt()):
+        channel = core.mimo_channel([model], frame.sample_rate(), max_delay, updates=updates,
+                                    frame=frame)
+        for n in range(frame.nt()):
             flowgraph.connect((source, n), (channel, n))
         flowgraph.connect(channel, blocks.file_sink(gr.sizeof_gr_complex, path))
         flowgraph.run()
@@ -365,16 +343,17 @@ def ofdm_offsets(samples, progress):
         # The oscillator of the clock is that of the carrier.
         add("clock_ppm", x, resampled(air, x), h, 1e-6 * x * CARRIER_HZ / frame.spacing_hz(), 6)
         progress(len(rows) // 2, total)
-    # The channel moves four times a symbol, and is another one after eight frames.
-    step = frame.frame_length() // frame.symbols() // 4
-    per_frame = frame.frame_length() // step
+    # Four samples of the channel a symbol, and another one after eight frames.
+    updates = 4 * frame.symbols()
+    # The middle of the pilots is between two of them.
     middle = 4 * frame.first_pilot() + 2 * frame.pilot_symbols()
     for x in speeds:
-        model = cdl_c(frame, speed_mps=x / 3.6, slots_per_drop=8 * per_frame,
-                      sample_interval_s=step / frame.sample_rate())
-        h = np.concatenate([truth(model, 1, f * per_frame + middle)
-                            for f in range(samples)])
-        add("speed_kmh", x, through_channel(frame, model, samples, step=step), h, 0, 4)
+        model = cdl_c(frame, speed_mps=x / 3.6, slots_per_drop=8 * updates,
+                      sample_interval_s=frame.frame_length() / updates / frame.sample_rate())
+        h = np.concatenate([
+            np.mean(truth(model, 2, f * updates + middle - 1), axis=0, keepdims=True)
+            for f in range(samples)])
+        add("speed_kmh", x, through_channel(frame, model, samples, updates=updates), h, 0, 4)
         progress(len(rows) // 2, total)
     return rows
 
