@@ -11,3 +11,4 @@ import os as _os
 from gnuradio import gr as _gr  # noqa: F401
 
 from .csifeedback_python import *  # noqa: F401,F403
+from .ofdm import load_taps  # noqa: F401

@@ -3,9 +3,37 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-"""Pilot frames: pictures of their resource grid, and how to score estimates of the channel."""
+"""Pilot frames: pictures of their resource grid, taps of channels, and how to score estimates of the
+channel."""
 
 import numpy as np
+
+
+def load_taps(source):
+    """Taps for `mimo_channel_from_taps`, complex64 (count, nr, nt, length): tap d of a port delays
+    by d samples, and matrix i is the channel of frame i modulo count.
+
+    source: path of a .npy file of complex or real numbers (count, nr, nt, length) or (nr, nt,
+    length), or such an array. Raises ValueError, which names the file, for anything else.
+    """
+    name = "taps"
+    if isinstance(source, (str, bytes)) or hasattr(source, "__fspath__"):
+        name, path = f"{source}", source
+        try:
+            source = np.load(path, allow_pickle=False)
+        except OSError as error:
+            raise ValueError(f"{name}: {error.strerror or 'is no .npy file'}") from None
+        except (ValueError, EOFError):
+            raise ValueError(f"{name}: is no .npy file") from None
+        if not isinstance(source, np.ndarray):
+            raise ValueError(f"{name}: has several arrays, a .npy file is needed")
+    taps = np.asarray(source)
+    if taps.dtype.kind not in "iufc" or taps.ndim not in (3, 4) or taps.size == 0:
+        raise ValueError(f"{name}: is an array of {taps.dtype}, {taps.shape}; allowed is numbers, "
+                         "(count, nr, nt, length) or (nr, nt, length)")
+    if not np.isfinite(taps).all():
+        raise ValueError(f"{name}: has values that are not finite")
+    return taps.astype(np.complex64).reshape((-1, *taps.shape[-3:]))
 
 
 def grid_map(frame):

@@ -61,7 +61,8 @@ class TestBlocks(unittest.TestCase):
         """Every block and every object is there, in its category, with documentation."""
         blocks = {name for name, value in vars(csifeedback).items()
                   if isinstance(value, type) and hasattr(value, "to_basic_block")}
-        expected = {"csifeedback_" + name for name in blocks | {"csi_monitor"}}
+        expected = {"csifeedback_" + name for name in blocks | {"csi_monitor",
+                                                              "mimo_channel_from_taps"}}
         expected |= {"variable_csifeedback_" + name for name in OBJECTS}
         self.assertEqual(set(self.keys()), expected)
         manual = (SOURCE / "docs" / "blocks.md").read_text(encoding="utf-8")
@@ -173,6 +174,13 @@ class TestBlocks(unittest.TestCase):
                 ("csifeedback_mimo_channel", {"sample_rate": 1e6}, "sample_rate >="),
                 ("csifeedback_mimo_channel", {"max_delay": 0}, "1 <= max_delay"),
                 ("csifeedback_mimo_channel", {"snr_db": 301}, "-100 <= snr_db <= 300"),
+                ("csifeedback_mimo_channel", {"updates": 2}, "isinstance(frame"),
+                ("csifeedback_mimo_channel_from_taps",
+                 {"taps": 'csifeedback.load_taps("nowhere.npy")'}, "nowhere.npy: No such file"),
+                ("csifeedback_mimo_channel_from_taps", {"taps": "[1, 2]"},
+                 "load_taps(taps).shape[1] <= 4\" did not evaluate"),
+                ("csifeedback_mimo_channel_from_taps", {"taps": "[[[[1]]] * 5]"},
+                 "shape[1] <= 4"),
                 ("csifeedback_csi_sync", {"nr": 5}, "1 <= nr <= 4"),
                 ("csifeedback_csi_sync", {"max_offset": 76}, "0 <= max_offset"),
                 ("csifeedback_channel_estimator", {"interpolator": MODEL},

@@ -5,6 +5,8 @@
 #
 """Pilot frames through the channel in the time domain, synchronization and estimation."""
 
+import os
+import tempfile
 import unittest
 
 import numpy as np
@@ -213,6 +215,32 @@ class MimoChannel(unittest.TestCase):
             expected = sum(np.convolve(x[n], taps[0, r, n]) for n in range(4))[:x.shape[1]]
             np.testing.assert_allclose(y[r], expected, atol=1e-4)
 
+    def test_taps_of_a_file(self):
+        rng = np.random.default_rng(3)
+        taps = random_complex(rng, 3, 2, 4, 12).astype(np.complex64)
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "taps.npy")
+            np.save(path, taps)
+            np.testing.assert_array_equal(csifeedback.load_taps(path), taps)
+            np.save(path, taps[0].real)
+            np.testing.assert_array_equal(csifeedback.load_taps(path), taps[:1].real)
+            for bad, text in ((np.zeros((2, 3)), "allowed is numbers"),
+                              (np.zeros((1, 2, 0)), "allowed is numbers"),
+                              (np.array([[["a"]]]), "allowed is numbers"),
+                              (np.full((1, 1, 1), np.inf), "not finite"),
+                              (np.array([None, 1]), "is no .npy file")):
+                np.save(path, bad, allow_pickle=True)
+                with self.assertRaisesRegex(ValueError, "taps.npy: .*" + text):
+                    csifeedback.load_taps(path)
+            for content in (b"", b"no numbers"):
+                with open(path, "wb") as file:
+                    file.write(content)
+                with self.assertRaisesRegex(ValueError, "taps.npy: is no .npy file"):
+                    csifeedback.load_taps(path)
+        with self.assertRaisesRegex(ValueError, "taps.npy: No such file"):
+            csifeedback.load_taps(path)
+        self.assertEqual(csifeedback.load_taps([[[1, 2j]]]).shape, (1, 1, 1, 2))
+
     def test_moves_within_a_frame(self):
         """Two taps that turn at their own Doppler shifts, against the closed form: straight lines
         between the samples, which are (2 pi F T)^2 / 8 from the circle at most."""
@@ -281,8 +309,6 @@ class MimoChannel(unittest.TestCase):
 
     def test_recorded_matrices(self):
         """A data set of H has no rays: its filters are fitted."""
-        import os
-        import tempfile
         import h5py
         frame = small_frame(gap=120, cp_length=60)
         h = csifeedback.generate_channels(channel_for(frame), 0, 12)[0]
