@@ -5,6 +5,7 @@
 #
 """The two ends as programs: feedback that cannot be trusted, kills and restarts, recordings."""
 
+import argparse
 import json
 import os
 import shutil
@@ -323,6 +324,48 @@ class SampleSourceTest(unittest.TestCase):
         self.assertGreater(source.skipped, 100)
         # Without it: count / 2.
         self.assertGreater(last, count - 300)
+
+
+class FailingSource(gr.sync_block):
+    """Gives samples until it raises (raises=True) or falls silent."""
+
+    def __init__(self, raises):
+        gr.sync_block.__init__(self, "failing", None, [np.complex64])
+        self.calls, self.raises = 0, raises
+
+    def work(self, _, output_items):
+        self.calls += 1
+        if self.calls > 5:
+            if self.raises:
+                raise RuntimeError("the device is gone")
+            time.sleep(0.1)
+            return 0
+        output_items[0][:] = 0
+        return len(output_items[0])
+
+
+class RunnerTest(unittest.TestCase):
+
+    def test_block_that_raises(self):
+        """Ends the program, which a source without samples does not."""
+        for raises in (True, False):
+            source, sink = FailingSource(raises), blocks.null_sink(gr.sizeof_gr_complex)
+            flowgraph = gr.top_block()
+            flowgraph.connect(source, sink)
+            args = argparse.Namespace(duration=6, count=None, json=False)
+            shown = []
+            runner = ends.Runner(flowgraph, args, lambda: 0,
+                                 lambda seconds, last: ({}, shown.append((seconds, last)) or ""),
+                                 ends.Watch([source, sink], lambda: source.nitems_written(0)))
+            if raises:
+                with self.assertRaisesRegex(ValueError, "the block failing ended with an error"):
+                    runner.run()
+                self.assertLess(shown[-1][0], 5.5)
+            else:
+                runner.run()
+                self.assertGreater(shown[-1][0], 5.9)
+            self.assertTrue(shown[-1][1])
+            self.assertFalse(runner.ended)
 
 
 class ErrorsTest(unittest.TestCase):

@@ -539,7 +539,9 @@ def main(argv):
         return {"seconds": seconds, "frames": flowgraph.source.frames(), **figures}, \
             describe(figures, period)
 
-    runner = ends.Runner(flowgraph, args, lambda: 0, report)
+    watch = ends.Watch([b for b in (flowgraph.source, precoded, channel, *sinks) if b],
+                       lambda: flowgraph.source.nitems_written(0))
+    runner = ends.Runner(flowgraph, args, lambda: 0, report, watch)
 
     def listen():
         while not runner.stopped.is_set():

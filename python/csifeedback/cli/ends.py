@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import os
 import re
 import signal
 import socket
@@ -35,6 +36,8 @@ QUEUE = 64
 AIR_QUEUE = 256
 #: A queue of samples that has not been empty for so long is thrown away.
 LONGEST_BACKLOG_S = 1
+#: A block whose thread has ended is taken to have failed when nothing has flowed for so long.
+FAILURE_S = 3
 #: Bytes that --key adds to a feedback frame.
 TAG_BYTES = 8
 #: First byte of a report; a feedback frame begins with its version, 1 or 2, in four bits.
@@ -418,15 +421,44 @@ def make_radio(option, text, args, rate, nt, transmit):
     return block
 
 
+class Watch:
+    """Finds blocks that ended with an exception. GNU Radio logs it and ends the block's thread, but
+    neither the flowgraph nor the blocks before and behind.
+
+    blocks: those to look after. progress(): a number that grows as long as samples flow.
+    """
+
+    def __init__(self, blocks, progress):
+        # GNU Radio names threads so, the system cuts the names.
+        self._threads = {f"{b.name()}{b.unique_id()}"[:15]: b.name() for b in blocks}
+        self._progress = progress
+        self._last, self._at = None, time.monotonic()
+
+    def failed(self):
+        """Name of a block whose thread is gone although nothing has flowed for a while, or None. To
+        be called while the flowgraph is not at its end."""
+        now, progress = time.monotonic(), self._progress()
+        if progress != self._last:
+            self._last, self._at = progress, now
+        if now < self._at + FAILURE_S:
+            return None
+        running = set()
+        for thread in os.listdir("/proc/self/task"):
+            with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/comm") as file:
+                running.add(file.read().strip())
+        return next((name for thread, name in self._threads.items() if thread not in running), None)
+
+
 class Runner:
     """Runs a flowgraph until its end, --count, --duration, Ctrl-C or SIGTERM.
 
     report(seconds, last): called once a second and at the end, with the time since the
-    start; returns (a dictionary for --json, a line of text).
+    start; returns (a dictionary for --json, a line of text). watch: ends it if a block fails.
     """
 
-    def __init__(self, flowgraph, args, frames, report):
+    def __init__(self, flowgraph, args, frames, report, watch):
         self._flowgraph, self._args, self._frames, self._report = flowgraph, args, frames, report
+        self._watch = watch
         self.stopped = threading.Event()
         #: whether the flowgraph came to its end by itself
         self.ended = False
@@ -458,7 +490,7 @@ class Runner:
         self._flowgraph.start()
         thread = threading.Thread(target=wait, daemon=True)
         thread.start()
-        args, shown = self._args, 0
+        args, shown, failed = self._args, 0, None
         while not self.stopped.wait(0.05):
             seconds = time.monotonic() - start
             if done.is_set():
@@ -470,7 +502,12 @@ class Runner:
             if seconds >= shown + 1:
                 shown = int(seconds)
                 self._show(seconds, False)
+                failed = self._watch.failed()
+                if failed and not done.is_set():
+                    break
         self.stopped.set()
         self._flowgraph.stop()
         done.wait(5)
         self._show(time.monotonic() - start, True)
+        if failed:
+            raise ValueError(f"the block {failed} ended with an error, see GNU Radio's message above")

@@ -193,6 +193,8 @@ class Ue(gr.top_block):
             self.connect(source, precoded)
             self.msg_connect(self.estimator, "pdus", precoded, "pdus")
         self._keep = (monitor, feedback, precoded)
+        #: Those that samples and matrices flow through.
+        self.blocks = [b for b in (self.sync, self.estimator, sink, precoded) if b]
         if not codec:
             return
         encoder = codec.encoder(size)
@@ -203,12 +205,14 @@ class Ue(gr.top_block):
             self.transform = core.angular_delay(frame.nc(), frame.nt(), codec.model.na,
                                                 codec.model.precursor, True)
             self.connect(self.estimator, self.transform, self.encoder)
+            self.blocks.append(self.transform)
         else:
             self.connect(self.estimator, self.encoder)
         self.connect((self.encoder, 0), self.quantizer, (self.framer, 0))
         self.connect((self.encoder, 1), (self.framer, 1))
         if feedback:
             self.msg_connect(self.framer, "pdus", feedback, "pdus")
+        self.blocks += [self.encoder, self.quantizer, self.framer]
 
 
 def make_source(args, nt):
@@ -352,7 +356,8 @@ def main(argv):
         return figures, text
 
     first_cpu = time.process_time()
-    runner = ends.Runner(flowgraph, args, lambda: monitor.frames, report)
+    watch = ends.Watch([*sources, *flowgraph.blocks], lambda: flowgraph.sync.nitems_read(0))
+    runner = ends.Runner(flowgraph, args, lambda: monitor.frames, report, watch)
     try:
         runner.run()
     finally:
