@@ -720,6 +720,72 @@ class NamespaceLink:
                 pass
 
 
+def wait_for(end, condition, seconds=20):
+    """Waits for a line of an end, from now on, that meets a condition; the time it took. Raises
+    AssertionError if none comes, or the program ends."""
+    begin, seen = time.monotonic(), len(end.lines)
+    while time.monotonic() < begin + seconds:
+        if any(condition(line) for line in end.lines[seen:]):
+            return time.monotonic() - begin
+        if end.process.poll() is not None:
+            raise AssertionError("the program ended")
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s; last: {end.lines[-1:]}")
+
+
+class TwoUesTest(unittest.TestCase):
+
+    def test_two(self):
+        """Two UEs of one BS: each feeds back its own channel, zero-forcing serves both, and one goes
+        on without the other."""
+        while True:  # the UEs listen to two ports in succession
+            air = free_port()
+            with socket.socket() as s:
+                if air < 65535 and s.connect_ex(("127.0.0.1", air + 1)) != 0:
+                    break
+        back = free_port()
+        running = []
+        self.addCleanup(lambda: [end.kill() for end in running if end.process.poll() is None])
+
+        def start(*arguments):
+            running.append(End(*arguments))
+            return running[-1]
+
+        feedback = ("--feedback", f"zmq://127.0.0.1:{back}")
+        station = start("bs", "--codec", CODEC, "--air", f"zmq://127.0.0.1:{air}", *feedback,
+                        "--ue-id", "3,9", "--rate", 0.25, "--max-age", 60, "--precoded")
+        ues = {number: start("ue", "--codec", CODEC, "--ue-id", number, *feedback, "--air",
+                             f"zmq://127.0.0.1:{air + index}", "--precoded", index)
+               for index, number in enumerate((3, 9))}
+
+        def all_fresh(line):
+            return all(ue["fresh"] and ue["per_s"] > 10 and ue["precoded_db"] is not None
+                       for ue in line["ues"].values()) and line["rate"] is not None
+
+        wait_for(station, all_fresh)
+        time.sleep(2)
+        wait_for(station, all_fresh)
+        line = [line for line in station.lines if all_fresh(line)][-1]
+        self.assertEqual(sorted(line["ues"]), ["3", "9"])
+        for ue in line["ues"].values():
+            # Each is compared with the truth of its own channel.
+            self.assertGreater(ue["rho"], 0.9)
+        self.assertGreater(line["rate"]["reconstructed"], 0.5 * line["rate"]["perfect"])
+        ues[9].kill()
+        wait_for(station, lambda line: not line["ues"]["9"]["fresh"], 5)
+        seen = len(station.lines)
+        time.sleep(2.2)
+        self.assertGreater(len(station.lines), seen)
+        for line in station.lines[seen:]:
+            self.assertFalse(line["ues"]["9"]["fresh"])
+            self.assertTrue(line["ues"]["3"]["fresh"])
+            self.assertGreater(line["ues"]["3"]["per_s"], 10)
+        for end in (ues[3], station):
+            code, error = end.interrupt()
+            self.assertEqual(code, 0, error)
+            self.assertNotIn("Traceback", error)
+
+
 class SoakTest(unittest.TestCase):
     """Two processes, killed and begun anew in either order, among hostile packets, on a link that
     is cut."""
@@ -733,15 +799,7 @@ class SoakTest(unittest.TestCase):
         self.running.append(End(program, *arguments, prefix=self.link.prefixes[program]))
         return self.running[-1]
 
-    def wait(self, end, condition, seconds=20):
-        """Waits for a line of an end, from now on, that meets a condition; the time it took."""
-        begin, seen = time.monotonic(), len(end.lines)
-        while time.monotonic() < begin + seconds:
-            if any(condition(line) for line in end.lines[seen:]):
-                return time.monotonic() - begin
-            self.assertIsNone(end.process.poll(), "the program ended")
-            time.sleep(0.02)
-        self.fail(f"not within {seconds} s; last: {end.lines[-1:]}")
+    wait = staticmethod(wait_for)
 
     def commands(self, scheme, link):
         """(command of the BS, that of the UE, port of the feedback)."""

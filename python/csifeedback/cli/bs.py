@@ -172,7 +172,7 @@ class Cell:
         self._precoders = {}
         self._rates = []
         self._lock = threading.Lock()
-        self._scored = 0.0
+        self._scored = dict.fromkeys(ues, 0.0)
         self.messages = 0
         self.refused = collections.Counter({reason: 0 for reason in REASONS})
 
@@ -287,10 +287,10 @@ class Cell:
         return self._precoders[users].compute(np.stack(matrices, axis=1))
 
     def _score(self, ue):
-        """Compares the CSI with the truth, at most 20 times a second."""
-        if time.monotonic() < self._scored + 0.05:
+        """Compares the CSI of a UE with the truth, at most 20 times a second."""
+        if time.monotonic() < self._scored[ue] + 0.05:
             return
-        self._scored = time.monotonic()
+        self._scored[ue] = time.monotonic()
         state = self.ues[ue]
         truth = self._truths[ue].get(state.frame)
         if truth is not None:
