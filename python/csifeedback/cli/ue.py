@@ -19,7 +19,7 @@ from .. import evaluation, sigmf
 from ..precoded import MeasurePrecoded
 from ..dataset import DatasetWriter
 from . import ends
-from .common import check_place
+from .common import check_place, format_table
 
 INTERPOLATORS = {"linear": core.linear_interpolator, "dft": core.dft_interpolator,
                  "lmmse": core.lmmse_interpolator}
@@ -66,7 +66,25 @@ def parse(argv):
     group.add_argument("--record-air", metavar="PATH",
                        help="write the received samples to PATH.sigmf-data and PATH.sigmf-meta")
     ends.add_run_arguments(parser)
+    parser.add_argument("--profile", action="store_true",
+                        help="say at the end how much time of a processor each block took (GNU "
+                             "Radio's performance counters)")
     return parser.parse_args(argv)
+
+
+def profile(flowgraph_blocks, processor_s, signal_s):
+    """Where the time of processors went: a dictionary for each block and for the rest, which is
+    messages, the scheduler and this program."""
+    rows = []
+    for block in flowgraph_blocks:
+        seconds = getattr(block, "gateway", block).pc_work_time_total() * 1e-9
+        rows.append({"block": block.name(), "processor_s": seconds})
+    rows.append({"block": "rest", "processor_s": max(0.0, processor_s
+                                                     - sum(r["processor_s"] for r in rows))})
+    for row in rows:
+        row["share"] = row["processor_s"] / processor_s
+        row["real_time"] = signal_s / row["processor_s"] if row["processor_s"] else None
+    return sorted(rows, key=lambda row: -row["processor_s"])
 
 
 class Monitor(gr.basic_block):
@@ -272,6 +290,8 @@ def main(argv):
         size = codec.code_size(args.ratio)
         quantizer = evaluation.make_quantizer(codec.model, args.quantizer, size, args.bits)
     key = ends.read_key(args.key)
+    if args.profile:
+        os.environ["GR_CONF_PERFCOUNTERS_ON"] = "True"
     if args.record_air:
         data = sigmf.base(args.record_air) + ".sigmf-data"
         check_place(data)
@@ -353,10 +373,17 @@ def main(argv):
                  f"{figures['real_time_per_core']:.2f} per core")
         if monitor.recorded or monitor.error:
             runner.stopped.set()
+        if last and args.profile:
+            figures["profile"] = rows = profile(all_blocks, used, signal)
+            text += "\n\n" + format_table(
+                ("block", "processor s", "%", "times real time"),
+                [(r["block"], f"{r['processor_s']:.2f}", f"{100 * r['share']:.0f}",
+                  f"{r['real_time']:.1f}" if r["real_time"] else "-") for r in rows])
         return figures, text
 
     first_cpu = time.process_time()
-    watch = ends.Watch([*sources, *flowgraph.blocks], lambda: flowgraph.sync.nitems_read(0))
+    all_blocks = [*sources, *flowgraph.blocks]
+    watch = ends.Watch(all_blocks, lambda: flowgraph.sync.nitems_read(0))
     runner = ends.Runner(flowgraph, args, lambda: monitor.frames, report, watch)
     try:
         runner.run()
