@@ -300,7 +300,7 @@ TEST(sync, false_headers_are_implausible)
     int headers = 0, reported = 0;
     for (const double snr_db : { 0.0, 10.0, 20.0, 40.0 })
         for (const double offset : { -8.2, -5.5, 5.3, 5.5, 5.8, 6.1, 7.3, 9.7 }) {
-            const auto n = run(lte(), snr_db, offset, 800);
+            const auto n = run(lte(), snr_db, offset, 850);
             headers += n[0];
             reported += n[1];
         }
@@ -366,6 +366,19 @@ TEST(sync, survives_bad_input)
                       sync),
                   (numbers{ 0, 1, 3, 4, 5 }))
             << lost;
+    }
+    // Or samples that came twice.
+    for (const int more : { 1, 2, 7 }) {
+        frame_synchronizer sync(f, 1, 2);
+        EXPECT_EQ(run(
+                      [&](signal& y) {
+                          const size_t at = 100 + 2 * length + 2600;
+                          const signal twice(y.begin() + at - more, y.begin() + at);
+                          y.insert(y.begin() + at, twice.begin(), twice.end());
+                      },
+                      sync),
+                  (numbers{ 0, 1, 3, 4, 5 }))
+            << more;
     }
     {
         // Clipped at the mean amplitude of a part.
