@@ -8,6 +8,7 @@
 // Synchronization and channel estimation: signals made here, with offsets, noise and
 // damage, and estimates against closed forms.
 
+#include "ofdm/convolutional.h"
 #include "ofdm/frame_synchronizer.h"
 #include "ofdm/mimo_filter.h"
 #include "random.h"
@@ -217,6 +218,104 @@ TEST(sync, another_cell_or_configuration_is_refused)
     EXPECT_GE(other_code.bad_headers(), 5u);
 }
 
+// A frame without checksum: what was decoded counts as sent.
+class credulous_frame : public csirs_frame
+{
+public:
+    explicit credulous_frame(const csirs_parameters& p) : d_frame(csirs_frame::make(p)) {}
+    int headers() const { return d_headers; }
+    csirs_header decode_header(const float* soft) const override
+    {
+        d_headers++;
+        std::array<float, code::coded> sums{};
+        for (int i = 0; i < header_symbols() * parameters().nc; i++)
+            sums[bit(i)] += soft[i];
+        d_word = code::encode(code::decode(sums));
+        csirs_header h = d_frame->decode_header(soft);
+        h.valid = true;
+        return h;
+    }
+    void grid(uint32_t frame, int port, int symbol, cf* out) const override
+    {
+        d_frame->grid(frame, port, symbol, out);
+        if (symbol < 2 || symbol >= first_pilot())
+            return;
+        const int nc = parameters().nc;
+        for (int k = 0; k < nc; k++)
+            out[k] = sequence(symbol)[k] * port_weight(port) *
+                     (d_word[bit((symbol - 2) * nc + k)] ? -1.0f : 1.0f);
+    }
+    const csirs_parameters& parameters() const override { return d_frame->parameters(); }
+    int symbols() const override { return d_frame->symbols(); }
+    int header_symbols() const override { return d_frame->header_symbols(); }
+    int first_pilot() const override { return d_frame->first_pilot(); }
+    int pilot_symbols() const override { return d_frame->pilot_symbols(); }
+    int frame_length() const override { return d_frame->frame_length(); }
+    double sample_rate() const override { return d_frame->sample_rate(); }
+    uint16_t hash() const override { return d_frame->hash(); }
+    int pilots() const override { return d_frame->pilots(); }
+    double pilot_offset(int port) const override { return d_frame->pilot_offset(port); }
+    int pilot_distance() const override { return d_frame->pilot_distance(); }
+    float pilot_amplitude() const override { return d_frame->pilot_amplitude(); }
+    const cf* sequence(int symbol) const override { return d_frame->sequence(symbol); }
+    cf port_weight(int port) const override { return d_frame->port_weight(port); }
+    cf cover(int port, int chip) const override { return d_frame->cover(port, chip); }
+    void write_header(uint32_t frame, cf* out) const override
+    {
+        d_frame->write_header(frame, out);
+    }
+    void write(const cf* header, int port, int first, int count, cf* out) const override
+    {
+        d_frame->write(header, port, first, count, out);
+    }
+
+private:
+    using code = convolutional_code<48>;
+    static int bit(int cell) { return int64_t(cell) * 61 % code::coded; }
+
+    const csirs_frame::sptr d_frame;
+    mutable int d_headers = 0;
+    mutable std::array<uint8_t, code::coded> d_word{};
+};
+
+// What the checks beside the checksum refuse of candidates beyond the range of carrier
+// offsets, and that they refuse no frame whose header is decoded.
+TEST(sync, false_headers_are_implausible)
+{
+    const auto run =
+        [](const csirs_parameters& p, double snr_db, double offset, int count) {
+            const auto f = std::make_shared<credulous_frame>(p);
+            signal y = received(*f, *channel_of(p), 0, count, 1234, 2000);
+            impair(y, offset, p.fft_size, noise_for(*f, snr_db), 1);
+            frame_synchronizer sync(f, 1, 4);
+            int reported = 0, right = 0;
+            for (const auto& x : find_frames(sync, *f, y, 4096)) {
+                reported++;
+                right += x.result.frame < unsigned(count) &&
+                         std::abs(x.result.start - 1234 -
+                                  int64_t(x.result.frame) * f->frame_length()) < 20;
+            }
+            return std::array<int, 3>{ f->headers(), reported, right };
+        };
+    int headers = 0, reported = 0;
+    for (const double snr_db : { 0.0, 10.0, 20.0, 40.0 })
+        for (const double offset : { -8.2, -5.5, 5.3, 5.5, 5.8, 6.1, 7.3, 9.7 }) {
+            const auto n = run(lte(), snr_db, offset, 850);
+            headers += n[0];
+            reported += n[1];
+        }
+    std::cout << headers << " false headers, " << reported
+              << " pass the checks beside the checksum\n";
+    EXPECT_GE(headers, 2000);
+    EXPECT_EQ(reported, 0);
+    // Within the range the checks do without the checksum.
+    for (const double snr_db : { 0.0, 10.0, 20.0, 40.0 }) {
+        const auto n = run(lte(), snr_db, 0.3, 200);
+        EXPECT_GE(n[2], snr_db > 5 ? 200 : 195) << snr_db;
+        EXPECT_EQ(n[1], n[2]) << snr_db;
+    }
+}
+
 // Whatever comes in: no frames that were not sent, and those after the damage are found.
 TEST(sync, survives_bad_input)
 {
@@ -267,6 +366,19 @@ TEST(sync, survives_bad_input)
                       sync),
                   (numbers{ 0, 1, 3, 4, 5 }))
             << lost;
+    }
+    // Or samples that came twice.
+    for (const int more : { 1, 2, 7 }) {
+        frame_synchronizer sync(f, 1, 2);
+        EXPECT_EQ(run(
+                      [&](signal& y) {
+                          const size_t at = 100 + 2 * length + 2600;
+                          const signal twice(y.begin() + at - more, y.begin() + at);
+                          y.insert(y.begin() + at, twice.begin(), twice.end());
+                      },
+                      sync),
+                  (numbers{ 0, 1, 3, 4, 5 }))
+            << more;
     }
     {
         // Clipped at the mean amplitude of a part.

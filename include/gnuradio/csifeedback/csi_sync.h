@@ -45,7 +45,7 @@ public:
 
     virtual uint64_t frames() const = 0;      //!< found
     virtual uint64_t unknown() const = 0;     //!< with another preamble, or none at all
-    virtual uint64_t bad_headers() const = 0; //!< with a wrong checksum
+    virtual uint64_t bad_headers() const = 0; //!< with a wrong checksum, or false
     virtual uint64_t broken() const = 0;      //!< with samples lost
     virtual uint64_t bad_samples() const = 0; //!< samples that were not finite
 };

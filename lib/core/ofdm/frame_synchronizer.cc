@@ -24,6 +24,15 @@ using cd = std::complex<double>;
 constexpr double metric_factor = 16, least_metric = 0.03;
 // The same for the squared correlation of symbols 0 and 1, or 1 and the last one.
 constexpr double correlation_factor = 10;
+// What a wrong sequence shows of symbol 1 is spread over all delays. The share of its
+// power at those that paths can have must be this many standard deviations more than by
+// chance. Receivers see the same sequence, so more of them do not narrow that. Frames
+// with few subcarriers vary more: a signal of the second share is enough (-8 dB), below
+// which no header can be read.
+constexpr double delay_factor = 7, least_signal = 0.13;
+// The header correlates with the channel as symbol 1 says, or by this much of it at
+// least.
+constexpr double header_ratio = 0.4;
 // Timing: paths are this much below the strongest at most.
 constexpr double path_ratio = 0.03;
 constexpr size_t chunk = 1024; // of the metric
@@ -331,6 +340,7 @@ frame_synchronizer::outcome frame_synchronizer::attempt(sync_result& result, cf*
         return cf(phasor(-o * symbol_turns * symbols));
     };
     cd sum = 0;
+    double within = 0, power = 0; // of symbol 1: at possible delays, and at all
     for (int r = 0; r < d_nr; r++) {
         cf *y0 = row(d_first, r), *y1 = row(d_second, r);
         demodulate(r, begin, offset, begin, y0);
@@ -347,7 +357,14 @@ frame_synchronizer::outcome frame_synchronizer::attempt(sync_result& result, cf*
         std::fill(d_time.begin() + d_cp, d_time.end() - d_early, cf(0));
         d_forward.run(d_time.data(), d_cells.data());
         for (int k = 0; k < d_nc; k++)
-            row(d_channel, r)[k] = d_cells[bin(k, 0)];
+            row(d_channel, r)[k] = d_cells[bin(k, 0)] / float(d_n);
+        float part = 0, whole = 0;
+        for (int k = 0; k < d_nc; k++) {
+            part += std::norm(row(d_channel, r)[k]);
+            whole += std::norm(y1[k]);
+        }
+        within += part;
+        power += whole;
     }
     double fine = angle(sum) / symbol_turns;
     const int headers = d_frame->header_symbols();
@@ -371,8 +388,10 @@ frame_synchronizer::outcome frame_synchronizer::attempt(sync_result& result, cf*
     // The header is known now. A line through the phases of its symbols, and of symbol 0,
     // which is at -1 and has none left.
     double moment = 0, weight = 1;
+    double matched = 0, header_power = 0;
     for (int l = 0; l < headers; l++) {
         sum = 0;
+        cd match = 0;
         d_frame->grid(header.frame, 0, 2 + l, d_cells.data());
         const cf unweighted = std::conj(d_frame->port_weight(0));
         for (int r = 0; r < d_nr; r++) {
@@ -382,38 +401,62 @@ frame_synchronizer::outcome frame_synchronizer::attempt(sync_result& result, cf*
                 demodulate(r, begin + (2 + l) * d_length, offset, begin, y);
                 d_frame->grid(header.frame, 0, 2 + l, d_cells.data());
             }
-            cf partial = 0;
-            for (int k = 0; k < d_nc; k++)
-                partial += std::conj(y1[k]) * y[k] *
-                           (x1[k] * std::conj(d_cells[k] * unweighted));
+            cf partial = 0, along = 0;
+            float energy = 0;
+            for (int k = 0; k < d_nc; k++) {
+                const cf h = y[k] * std::conj(d_cells[k] * unweighted);
+                partial += std::conj(y1[k]) * x1[k] * h;
+                along += std::conj(row(d_channel, r)[k]) * h;
+                energy += std::norm(h);
+            }
             sum += cd(partial);
+            match += cd(along);
+            header_power += energy;
         }
+        matched += std::abs(match);
         moment += angle(sum * cd(turned(fine, l + 1))) * (l + 1);
         weight += (l + 1) * (l + 1);
     }
     fine += moment / weight / symbol_turns;
+    // The checksum lets one of 2^16 false headers pass. Noise and other sequences leave
+    // this share of their power at possible delays.
+    const double share = double(d_cp + d_early) / d_n;
+    const double excess = power > 0 ? within / power - share : 0;
+    const double least_excess = std::min(
+        delay_factor * std::sqrt(share * (1 - share) / d_nc), least_signal * (1 - share));
+    // The signal's share of a cell's power, by symbol 1 and by the header.
+    const double signal = excess / (1 - share);
+    if (!(excess > least_excess) ||
+        !(matched > header_ratio * signal * std::sqrt(header_power * headers * power))) {
+        d_bad_headers++;
+        return outcome::none;
+    }
 
     // The last symbol repeats symbol 1.
     const int distance = d_frame->symbols() - 2;
-    cd halves[2] = { 0, 0 };
     double e1 = 0, e2 = 0;
+    cf* product = d_first.data();
+    std::fill_n(product, d_n, cf(0));
     for (int r = 0; r < d_nr; r++) {
         cf *y = row(d_other, r), *y1 = row(d_second, r);
         demodulate(r, begin + (1 + distance) * d_length, offset, begin, y);
-        for (int h = 0; h < 2; h++) {
-            cf partial = 0;
-            for (int k = h * d_half; k < (h + 1) * d_half; k++) {
-                partial += std::conj(y1[k]) * y[k];
-                e1 += std::norm(y1[k]);
-                e2 += std::norm(y[k]);
-            }
-            halves[h] += cd(partial);
+        float p1 = 0, p2 = 0;
+        for (int k = 0; k < d_nc; k++) {
+            product[bin(k, 0)] += std::conj(y1[k]) * y[k];
+            p1 += std::norm(y1[k]);
+            p2 += std::norm(y[k]);
         }
+        e1 += p1;
+        e2 += p2;
     }
-    sum = halves[0] + halves[1];
+    // Their correlation by delay.
+    d_backward.run(product, d_time.data());
+    sum = cd(d_time[0]);
     const double quality = e1 > 0 && e2 > 0 ? std::abs(sum) / std::sqrt(e1 * e2) : 0;
-    // Half of the band turns against the other half by this much for each sample.
-    const double drift = std::abs(angle(halves[1] * std::conj(halves[0])));
+    // Lost samples delay the one against the other, fading does so less often.
+    float moved = 0;
+    for (int t = 1; t <= d_cp; t++)
+        moved = std::max({ moved, std::abs(d_time[t]), std::abs(d_time[d_n - t]) });
     size_t zeros = 0;
     for (size_t t = begin - d_cp; t < begin - d_cp + d_span; t++) {
         bool zero = true;
@@ -422,7 +465,7 @@ frame_synchronizer::outcome frame_synchronizer::attempt(sync_result& result, cf*
         zeros += zero;
     }
     if (!(quality * quality > correlation_factor / (d_nr * d_nc)) ||
-        quality < 0.5 * std::sqrt(best) || drift > 0.5 * d_half / d_n ||
+        quality < 0.5 * std::sqrt(best) || moved > std::abs(sum) ||
         zeros > size_t(d_length) / 16) {
         d_broken++;
         return outcome::none;

@@ -33,11 +33,13 @@ struct sync_result {
  *
  * Schmidl and Cox's metric finds the preamble and the carrier offset modulo two
  * subcarriers; the differential of symbols 0 and 1 gives the rest of the offset, the
- * cross-correlation with symbol 1 the timing. The header is decoded with the channel
- * that symbol 1 shows. The phase from symbol to symbol refines the offset in three steps
- * of growing distance: 0 to 1, 1 to the header, 1 to the last symbol. A frame whose last
- * symbol does not look like symbol 1, moved by less than half a sample, has lost samples
- * and is refused, as is one of which much is exactly zero.
+ * cross-correlation with symbol 1 the timing. Symbol 1 must show a channel, with power at
+ * few delays. The header is decoded with this channel, and what it says must correlate
+ * with what was received as well as the power at these delays lets expect: the checksum
+ * alone lets one of 2^16 wrong headers pass. The phase from symbol to symbol refines the
+ * offset in three steps of growing distance: 0 to 1, 1 to the header, 1 to the last
+ * symbol. A frame whose last symbol does not look like symbol 1, or more so if moved by
+ * some samples, has lost samples and is refused, as is one of which much is exactly zero.
  *
  * Not to be used by two threads at once, but for the counts.
  */
@@ -63,7 +65,7 @@ public:
 
     uint64_t candidates() const { return d_candidates; } //!< peaks of the metric
     uint64_t unknown() const { return d_unknown; } //!< of these, with another preamble
-    uint64_t bad_headers() const { return d_bad_headers; } //!< with a wrong checksum
+    uint64_t bad_headers() const { return d_bad_headers; } //!< a wrong checksum, or false
     uint64_t broken() const { return d_broken; }           //!< with samples lost
     uint64_t bad_samples() const { return d_bad_samples; } //!< NaN or infinite
 

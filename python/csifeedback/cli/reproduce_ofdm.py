@@ -269,19 +269,22 @@ def noise_alone(frame, count):
 def ofdm_detection(samples, progress):
     rows = []
     grid = range(-15, 16, 3)
-    for number, nt in enumerate((2, 8)):
-        frame = core.csirs_frame(nt=nt, comb=2 if nt == 2 else 4,
-                                 cdm_time=1 if nt == 2 else 2, **PRESET)
+    carriers = (("2 ports", 2, 2, 1, PRESET), ("8 ports", 8, 4, 2, PRESET),
+                ("32 ports, 20 MHz", 32, 4, 4, core.csirs_frame.preset(20, 15)))
+    for number, (name, nt, comb, cdm_time, preset) in enumerate(carriers):
+        frame = core.csirs_frame(nt=nt, comb=comb, cdm_time=cdm_time, **preset)
         air = through_channel(frame, cdl_c(frame), samples)
         for done, snr_db in enumerate(grid):
             _, info, sync = receive(frame, with_noise(air, frame, snr_db, 100 + snr_db),
                                     [core.linear_interpolator(frame)])
             right = starts(frame, info, samples)
-            rows.append({"signal": f"{nt} ports", "snr_db": snr_db, "frames": samples,
+            rows.append({"signal": name, "snr_db": snr_db, "frames": samples,
                          "found": right, **share(right, samples),
                          "wrong": len(info) - right - (samples in info),
                          "refused": sync.unknown() + sync.bad_headers() + sync.broken()})
-            progress(number * len(grid) + done + 1, 2 * len(grid) + 2)
+            progress(number * len(grid) + done + 1, len(carriers) * len(grid) + 2)
+    frame = core.csirs_frame(nt=8, **PRESET)
+    air = through_channel(frame, cdl_c(frame), samples)
     _, info, sync = receive(core.csirs_frame(nt=8, cell_id=1, **PRESET),
                             with_noise(air, frame, 15), [core.linear_interpolator(frame)])
     rows.append({"signal": "another cell's", "snr_db": 15, "frames": samples, "found": 0,
@@ -541,7 +544,7 @@ EXPERIMENTS = {
             ("snr_db", "nmse_db", ("estimator",), {}, {}),
             ("snr_db", "rho", ("estimator",), {}, {"yscale": "logit"})]),
     "ofdm-detection": (
-        ofdm_detection, "Frames found against SNR, and false ones: 5 MHz, CDL-C of 100 ns", 400, [
+        ofdm_detection, "Frames found against SNR, and false ones: CDL-C of 100 ns", 400, [
             ("snr_db", "share", ("signal",), {}, {})]),
     "ofdm-offsets": (
         ofdm_offsets, "Carrier offset, clock and speed: 8 ports, 5 MHz, CDL-C of 100 ns, 20 dB",
