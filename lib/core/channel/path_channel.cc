@@ -112,8 +112,7 @@ path_channel::path_channel(const char* where,
     if (align_received && !align)
         throw_bad(where, "align_received", "true", "false where align is false");
     if (align_received)
-        d_to_delay = std::make_unique<fft_plan>(
-            grid.nc, grid.nt, grid.nt, 1, 1, grid.nc, FFTW_BACKWARD, false, true);
+        d_profiler = std::make_unique<delay_profiler>(grid.nc, grid.nt);
     d_fine = std::max<size_t>(d_fine, 2 * kernel_width);
     d_to_frequency = std::make_unique<fft_plan>(
         d_fine, grid.nt, 1, d_fine + kernel_width, 1, d_fine, FFTW_FORWARD, false, true);
@@ -142,16 +141,13 @@ path_channel::path_channel(const char* where,
 
 double path_channel::received_delay(workspace& w) const
 {
-    const size_t values = size_t(d_grid.nc) * d_grid.nt;
-    w.h.resize(values);
-    w.delay.resize(values);
-    w.profile.resize(d_grid.nc);
+    const int bins = d_profiler->bins();
+    w.h.resize(size_t(d_grid.nc) * d_grid.nt);
+    w.profile.resize(bins);
     spread(w);
     collect(w, w.h.data());
-    d_to_delay->run(w.h.data(), w.delay.data());
-    delay_profile(w.delay.data(), d_grid.nc, d_grid.nt, w.profile.data());
-    const double rows = first_path(w.profile.data(), d_grid.nc, path_ratio);
-    return rows / (d_grid.nc * d_grid.spacing_hz);
+    d_profiler->run(w.h.data(), w.delay, w.profile.data());
+    return first_path(w.profile.data(), bins, path_ratio) / (bins * d_grid.spacing_hz);
 }
 
 double path_channel::draw_aligned(uint64_t index, workspace& w) const

@@ -9,6 +9,7 @@
 #define INCLUDED_CSIFEEDBACK_PATH_CHANNEL_H
 
 #include "transform/fft_plan.h"
+#include "transform/first_path.h"
 #include <gnuradio/csifeedback/channel_model.h>
 #include <volk/volk_alloc.hh>
 #include <memory>
@@ -62,7 +63,7 @@ private:
         volk::vector<float> out_re, out_im;         // na x nt, padded: the result
         volk::vector<std::complex<float>> grid;     // nt x fine delay grid, and a margin
         volk::vector<std::complex<float>> spectrum; // nt x its transform
-        // What a receiver aligns by: H, its delays (nt x nc), their power
+        // What a receiver aligns by: H, what delay_profiler works in, the profile
         volk::vector<std::complex<float>> h, delay;
         volk::vector<float> profile;
     };
@@ -89,7 +90,8 @@ private:
     const bool d_normalize;
     const bool d_align_received;
     size_t d_fine; // points of the fine delay grid
-    std::unique_ptr<fft_plan> d_to_frequency, d_to_delay;
+    std::unique_ptr<fft_plan> d_to_frequency;
+    std::unique_ptr<delay_profiler> d_profiler; // null unless align_received
     std::vector<float> d_kernel;     // the spreading kernel, kernel_width values a step
     std::vector<float> d_deconvolve; // nc factors
     turns d_row_turns;               // exp(j pi i / nc)

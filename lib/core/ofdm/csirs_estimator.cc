@@ -7,7 +7,6 @@
 
 #include "channel/phasor.h"
 #include "check.h"
-#include "transform/fft_plan.h"
 #include "transform/first_path.h"
 #include <gnuradio/csifeedback/csirs_estimator.h>
 #include <volk/volk_alloc.hh>
@@ -18,19 +17,6 @@ namespace gr {
 namespace csifeedback {
 
 namespace {
-
-// The next size for which FFTs are fast.
-int fast_size(int n)
-{
-    for (;; n++) {
-        int rest = n;
-        for (const int factor : { 2, 3, 5 })
-            while (rest % factor == 0)
-                rest /= factor;
-        if (rest == 1)
-            return n;
-    }
-}
 
 class csirs_estimator_impl : public csirs_estimator
 {
@@ -47,11 +33,9 @@ public:
           d_align(align),
           d_threshold(std::pow(10.0f, -threshold_db / 10)),
           d_prefix_rows((d_p.cp_length * d_p.nc + d_p.fft_size - 1) / d_p.fft_size),
-          d_bins(fast_size(d_pilots)),
-          d_to_delay(d_bins, d_p.nt, 1, d_bins, 1, d_bins, FFTW_BACKWARD, false, true),
+          d_profiler(d_pilots, d_p.nt),
+          d_bins(d_profiler.bins()),
           d_ls(size_t(d_pilots) * d_p.nt),
-          d_windowed(size_t(d_bins) * d_p.nt),
-          d_delay(size_t(d_bins) * d_p.nt),
           d_profile(d_bins),
           d_received(d_chips)
     {
@@ -62,8 +46,6 @@ public:
                 d_undo.push_back(
                     std::conj(d_frame->sequence(d_frame->first_pilot() + l)[m]) /
                     (amplitude * d_chips));
-        for (int g = 0; g < d_pilots; g++)
-            d_hann.push_back(0.5 - 0.5 * std::cos(2 * M_PI * (g + 0.5) / d_pilots));
         // A port's code depends on its place in the group alone.
         for (int s = 0; s < std::min(d_chips, d_p.nt); s++)
             for (int q = 0; q < d_chips; q++)
@@ -112,7 +94,7 @@ public:
             return false;
         const double amplitude = d_frame->pilot_amplitude();
         double ls_noise = noise >= 0 ? noise / (amplitude * amplitude * d_chips) : 0.0;
-        delay_profile();
+        d_profiler.run(d_ls.data(), d_work, d_profile.data());
         // White noise of variance v has the power `per_row` v in a row of the profile.
         const double per_row = 0.375 * d_pilots * d_p.nt;
         const int strongest =
@@ -160,22 +142,6 @@ public:
     }
 
 private:
-    // The power at each delay, of all ports together, under a Hann window.
-    void delay_profile()
-    {
-        for (int n = 0; n < d_p.nt; n++) {
-            cf* to = &d_windowed[size_t(n) * d_bins];
-            for (int g = 0; g < d_pilots; g++)
-                to[g] = d_hann[g] * d_ls[size_t(g) * d_p.nt + n];
-        }
-        d_to_delay.run(d_windowed.data(), d_delay.data());
-        std::fill(d_profile.begin(), d_profile.end(), 0.0f);
-        const cf* x = d_delay.data();
-        for (int n = 0; n < d_p.nt; n++, x += d_bins)
-            for (int r = 0; r < d_bins; r++)
-                d_profile[r] += x[r].real() * x[r].real() + x[r].imag() * x[r].imag();
-    }
-
     // Without the C standard's care for infinities.
     static cf multiply(cf a, cf b)
     {
@@ -192,13 +158,11 @@ private:
     const bool d_align;
     const float d_threshold;
     const int d_prefix_rows;
-    const int d_bins; // of the delay profile: pilots, and zeros for a fast FFT
-    const fft_plan d_to_delay;
+    const delay_profiler d_profiler;
+    const int d_bins;             // of the delay profile
     volk::vector<cf> d_ls;        // pilots x nt
-    volk::vector<cf> d_windowed;  // nt x bins
-    volk::vector<cf> d_delay;     // nt x bins
+    volk::vector<cf> d_work;      // of the profiler
     std::vector<float> d_profile; // bins
-    std::vector<float> d_hann;    // pilots
     std::vector<cf> d_received;   // chips of a group
     std::vector<cf> d_undo;       // pilot symbols x pilots cdm_frequency
     std::vector<cf> d_code;       // ports of a group x chips
