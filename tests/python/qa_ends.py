@@ -450,6 +450,23 @@ class RecordingTest(unittest.TestCase):
         self.assertEqual((figures["frames"], figures["missed"]), (80, 0))
         self.assertLess(np.max(self.errors(matrices, range(1000, 1080))), 10**-2.5)
 
+    def test_profile(self):
+        """The blocks' times add up to that of the program."""
+        command = ("ue", "--codec", CODEC, "--air", "file:" + self.air, "--feedback", "none",
+                   "--profile")
+        figures = json.loads(call(*command, "--json").stdout.splitlines()[-1])
+        rows = {row["block"]: row for row in figures["profile"]}
+        self.assertLessEqual({"csi_sync", "csi_channel_estimator", "csi_angular_delay",
+                              "csi_encoder", "rest"}, set(rows))
+        total = figures["signal_s"] / figures["real_time_per_core"]
+        self.assertAlmostEqual(sum(row["processor_s"] for row in rows.values()), total,
+                               delta=1e-6)
+        self.assertGreater(rows["csi_sync"]["processor_s"], 0)
+        self.assertLess(rows["csi_sync"]["share"], 1)
+        self.assertAlmostEqual(rows["csi_sync"]["real_time"] * rows["csi_sync"]["processor_s"],
+                               figures["signal_s"])
+        self.assertRegex(call(*command).stdout, r"(?m)^csi_sync +\d")
+
     def test_record_air(self):
         """A recording of a recording is the same, and not one of itself."""
         command = ("ue", "--ports", 2, "--air", "file:" + self.air, "--record-air")

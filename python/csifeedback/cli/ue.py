@@ -25,6 +25,8 @@ INTERPOLATORS = {"linear": core.linear_interpolator, "dft": core.dft_interpolato
                  "lmmse": core.lmmse_interpolator}
 #: Matrices that are written to a data set at once.
 RECORD_BLOCK = 32
+#: Samples that the source may be ahead.
+LONG_BUFFER = 1 << 17
 #: Gains of precoded pilots that make a report.
 REPORT_GAINS = 10
 
@@ -316,6 +318,9 @@ def main(argv):
         precoded = MeasurePrecoded(frame, args.precoded, reports.found)
     flowgraph = Ue(sources[-1], frame, INTERPOLATORS[args.interpolator](frame), codec, size,
                    quantizer, args.ue_id, monitor, feedback, sink, precoded)
+    # Blocks cost by the call, not by the sample.
+    sources[-1].set_log_level("warn")  # or it would tell
+    sources[-1].set_min_output_buffer(LONG_BUFFER)
     if len(sources) > 1:
         flowgraph.connect(*sources)
     rate = frame.sample_rate()
