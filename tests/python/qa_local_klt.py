@@ -163,8 +163,10 @@ class Chain(unittest.TestCase):
 
     def test_models_for_the_air_are_better_there(self):
         """On matrices as a receiver aligns them; the others on those of exact rays."""
-        for name, gain_db in (("cdl-a-random", 2), ("cost2100-indoor", 0.2)):
-            exact, air = (evaluation.Codec(name + kind) for kind in ("-local-klt", "-air-local-klt"))
+        for name, kind, gain_db in (("cdl-a-random", "local-klt", 2),
+                                    ("cdl-a-random", "csi-l2o", 2),
+                                    ("cost2100-indoor", "local-klt", 0.2)):
+            exact, air = (evaluation.Codec(f"{name}-{where}{kind}") for where in ("", "air-"))
             h, _, _ = csifeedback.generate_channels(channels.model_channel(exact.model), 5 * 10**6,
                                                     500)
             for align, best, other in ((False, exact, air), (True, air, exact)):
