@@ -161,6 +161,45 @@ TEST(sync, finds_every_frame_under_offset_and_noise)
         }
 }
 
+// What a converter takes whose clock is slower by this part.
+signal resampled(const signal& x, double part)
+{
+    constexpr int half = 24;
+    signal y;
+    for (size_t i = 0;; i++) {
+        const double t = double(i) * (1 + part);
+        const int64_t middle = std::floor(t);
+        if (middle + half >= int64_t(x.size()))
+            return y;
+        cd sum = 0;
+        for (int64_t k = std::max<int64_t>(0, middle - half + 1); k <= middle + half;
+             k++) {
+            const double d = t - double(k), inside = 1 - d * d / (half * half);
+            const double sinc = d == 0 ? 1 : std::sin(M_PI * d) / (M_PI * d);
+            sum += cd(x[k]) * sinc * std::cyl_bessel_i(0.0, 9 * std::sqrt(inside)) /
+                   std::cyl_bessel_i(0.0, 9.0);
+        }
+        y.push_back(cf(sum));
+    }
+}
+
+// What the clock does to the estimates is in tests/python/qa_ofdm.py.
+TEST(sync, measures_the_sampling_clock)
+{
+    const csirs_parameters p = lte(32);
+    const auto f = csirs_frame::make(p);
+    const signal clean = received(*f, *channel_of(p), 0, 8, 1234, 2000);
+    for (const double ppm : { -20.0, 0.0, 5.0, 20.0 }) {
+        signal y = resampled(clean, 1e-6 * ppm);
+        impair(y, 0.3, 512, noise_for(*f, 30), 4);
+        frame_synchronizer sync(f, 1, 4);
+        const auto frames = find_frames(sync, *f, y, 4096);
+        ASSERT_EQ(frames.size(), 8u) << ppm;
+        for (const auto& x : frames) // a slower clock makes the frame shorter
+            EXPECT_NEAR(x.result.clock, -1e-6 * ppm, 1e-6) << ppm;
+    }
+}
+
 TEST(sync, offset_range_is_as_stated)
 {
     const auto f = csirs_frame::make(lte());

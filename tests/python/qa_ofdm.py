@@ -502,6 +502,28 @@ class Receiver(unittest.TestCase):
             rho.append(ofdm.rho(values(m, np.complex64).reshape(300, 8), h[metadata(m)["frame"]]))
         self.assertGreater(np.mean(rho), 0.99)
 
+    def test_sampling_clock(self):
+        """20 ppm are half a sample over the frame; early and late ports fit together all the same."""
+        frame = csifeedback.csirs_frame(nt=32, comb=2, **csifeedback.csirs_frame.preset(5, 15))
+        channel = csifeedback.mimo_channel([channel_for(frame)], frame.sample_rate())
+        samples, truths = through(frame, channel, 13)
+        half = 24
+        errors = []
+        for ppm in (0, -20, 20):
+            # Windowed sinc functions at the receiver's instants.
+            at = half + np.arange(samples.shape[1] - 2 * half - 8) * (1 + 1e-6 * ppm)
+            near = np.floor(at).astype(int)
+            taken = sum(samples[0, near + k] * np.sinc(at - near - k)
+                        * np.i0(9 * np.sqrt(np.maximum(0, 1 - ((at - near - k) / half)**2)))
+                        / np.i0(9) for k in range(1 - half, half + 1))
+            h, _, _, _ = receive(frame, with_noise(taken[None], frame, 25), nr=1)
+            self.assertGreaterEqual(len(h[0]), 12)
+            errors.append(db(np.mean([ofdm.aligned_nmse(h[0][i], truths[0][i]) for i in h[0]
+                                      if i in truths[0]])))
+        print("error without and with 20 ppm:", np.round(errors, 1))
+        self.assertLess(errors[0], -40)
+        self.assertLess(max(errors[1:]), errors[0] + 2)
+
     def test_wrong_cell_and_noise(self):
         y, _ = self.samples(10)
         y = with_noise(y, self.frame, 20)

@@ -33,6 +33,8 @@ constexpr double delay_factor = 7, least_signal = 0.13;
 // The header correlates with the channel as symbol 1 says, or by this much of it at
 // least.
 constexpr double header_ratio = 0.4;
+// The sampling clock is averaged over some 20 frames.
+constexpr double clock_memory = 0.95;
 // Timing: paths are this much below the strongest at most.
 constexpr double path_ratio = 0.03;
 constexpr size_t chunk = 1024; // of the metric
@@ -247,6 +249,38 @@ void frame_synchronizer::demodulate(
         cells[k] = bins[d_n - d_half + k] * d_ramp[k];
     for (int k = d_half; k < d_nc; k++)
         cells[k] = bins[k - d_half] * d_ramp[k];
+}
+
+double frame_synchronizer::fine_delay(const cf* bins) const
+{
+    double delay = 0;
+    for (int step = 0; step < 4; step++) {
+        // The sum over the subcarriers, turned back, and its derivatives by the delay.
+        const cd turn = phasor(delay / d_n);
+        cd phase = phasor(-delay * d_half / d_n), m0 = 0, m1 = 0, m2 = 0;
+        for (int k = -d_half; k < d_nc - d_half; k++) {
+            const cd x = cd(bins[k < 0 ? k + d_n : k]) * phase;
+            m0 += x;
+            m1 += cd(0, k) * x;
+            m2 -= double(k) * k * x;
+            phase *= turn;
+        }
+        const double scale = 2 * M_PI / d_n;
+        const double first = (std::conj(m0) * m1).real() * scale,
+                     second =
+                         (std::norm(m1) + (std::conj(m0) * m2).real()) * scale * scale;
+        if (!(second < 0))
+            return 0;
+        delay -= first / second;
+    }
+    return std::abs(delay) <= 1 ? delay : 0;
+}
+
+void frame_synchronizer::advance(cf* cells, double samples) const
+{
+    const double turn = samples / d_n;
+    cf phase(phasor(-turn * d_half));
+    volk_32fc_s32fc_x2_rotator_32fc(cells, cells, cf(phasor(turn)), &phase, d_nc);
 }
 
 frame_synchronizer::outcome frame_synchronizer::attempt(sync_result& result, cf* grid)
@@ -470,24 +504,39 @@ frame_synchronizer::outcome frame_synchronizer::attempt(sync_result& result, cf*
         d_broken++;
         return outcome::none;
     }
-    const double left = angle(sum * cd(turned(fine, distance)));
+    // With another sampling clock the last symbol is a part of a sample late, or early.
+    // Fading makes it seem so too, but not on the average over some frames.
+    const double clock = fine_delay(product) / (double(distance) * d_length);
+    const double trust = quality * quality / (1.01 - quality * quality);
+    d_clock_sum = clock_memory * d_clock_sum + trust * clock;
+    d_clock_weight = clock_memory * d_clock_weight + trust;
+    result.clock = d_clock_sum / d_clock_weight;
+
+    // What that turns is not the carrier's: strong subcarriers may be on one side.
+    const cf late(phasor(result.clock * distance * d_length / d_n));
+    cf back(phasor(-result.clock * distance * d_length * d_half / d_n));
+    cf straight = 0;
+    for (int k = -d_half; k < d_nc - d_half; k++, back *= late)
+        straight += product[k < 0 ? k + d_n : k] * back;
+    const double left = angle(cd(straight) * cd(turned(fine, distance)));
     fine += left / (symbol_turns * distance);
     const cf phase = turned(fine, distance);
     double difference = 0;
     for (int r = 0; r < d_nr; r++) {
         float partial = 0;
+        advance(row(d_other, r), result.clock * distance * d_length);
         for (int k = 0; k < d_nc; k++)
             partial += std::norm(row(d_other, r)[k] * phase - row(d_second, r)[k]);
         difference += partial;
     }
     offset += fine;
     for (int r = 0; r < d_nr; r++)
-        for (int l = 0; l < d_frame->pilot_symbols(); l++, grid += d_nc)
-            demodulate(r,
-                       begin + size_t(d_frame->first_pilot() + l) * d_length,
-                       offset,
-                       begin + d_length,
-                       grid);
+        for (int l = 0; l < d_frame->pilot_symbols(); l++, grid += d_nc) {
+            const int symbol = d_frame->first_pilot() + l;
+            demodulate(
+                r, begin + size_t(symbol) * d_length, offset, begin + d_length, grid);
+            advance(grid, result.clock * (symbol - 1) * d_length);
+        }
 
     const double cells = double(d_nr) * d_nc;
     result.frame = header.frame;

@@ -23,6 +23,7 @@ struct sync_result {
     uint32_t frame = 0; //!< its number
     int64_t start = 0;  //!< first sample of its first path
     double offset = 0;  //!< carrier offset in subcarriers
+    double clock = 0;   //!< part by which a frame is longer than it should be
     double snr = 0;     //!< of a preamble subcarrier, linear
     double noise = 0;   //!< variance of a cell of the grid
     double quality = 0; //!< correlation of the preamble and its repetition, 0 to 1
@@ -40,6 +41,8 @@ struct sync_result {
  * offset in three steps of growing distance: 0 to 1, 1 to the header, 1 to the last
  * symbol. A frame whose last symbol does not look like symbol 1, or more so if moved by
  * some samples, has lost samples and is refused, as is one of which much is exactly zero.
+ * The same delay, averaged over frames, tells the offset of the sampling clock, by which
+ * the pilots are put right.
  *
  * Not to be used by two threads at once, but for the counts.
  */
@@ -80,6 +83,10 @@ private:
     void transform(int rx, size_t at, double offset, size_t reference, cf* bins);
     //! The same for the nc subcarriers, scaled.
     void demodulate(int rx, size_t at, double offset, size_t reference, cf* cells);
+    //! The delay near 0 at which bins of a cross spectrum add up best, in samples.
+    double fine_delay(const cf* bins) const;
+    //! Makes nc cells those of a symbol this many samples earlier.
+    void advance(cf* cells, double samples) const;
     int bin(int k, int shift) const { return ((k - d_half + shift) % d_n + d_n) % d_n; }
     // Each row is aligned.
     cf* row(volk::vector<cf>& x, int rx) const { return &x[size_t(rx) * d_stride]; }
@@ -108,6 +115,8 @@ private:
     bool d_crossed = false, d_pending = false;
     size_t d_deadline = 0, d_best_at = 0;
     double d_best = 0;
+    // Sampling clock: weighted sum of what the frames said, and of the weights
+    double d_clock_sum = 0, d_clock_weight = 0;
     // Of a candidate, nr x stride each but for d_time
     volk::vector<cf> d_time, d_first, d_second, d_other, d_channel;
     volk::vector<cf> d_cells;
