@@ -94,11 +94,16 @@ OFDM_GUI_SCRIPT = textwrap.dedent("""
                            "errors": tb.monitor.state()[1][-50:],
                            "spectrum": tb.spectrum.nitems_read(0),
                            "figures": [tb.figures.nitems_read(i) for i in range(2)]})
-        application.quit()
+
+    def use_and_quit():
+        try:
+            use()
+        finally:
+            application.quit()
 
     tb.start()
     tb.show()
-    threading.Thread(target=use).start()
+    threading.Thread(target=use_and_quit).start()
     application.exec_()
     tb.stop()
     tb.wait()
