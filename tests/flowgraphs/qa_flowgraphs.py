@@ -25,7 +25,7 @@ import numpy as np
 from gnuradio import csifeedback
 from gnuradio.csifeedback import evaluation, ofdm
 from gnuradio.csifeedback.simulation import Loopback
-from grc_tools import FLOWGRAPHS
+from grc_tools import FLOWGRAPHS, NEEDS
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -114,10 +114,10 @@ OFDM_GUI_SCRIPT = textwrap.dedent("""
 #: comes to the UE's source through a channel of one tap a port, with noise, over ZMQ.
 RADIO_SCRIPT = textwrap.dedent("""
     import importlib, json, os, signal, sys, threading
-    from gnuradio import blocks, csifeedback, gr, soapy, uhd, zeromq
+    from gnuradio import blocks, csifeedback, gr, zeromq
 
-    name, address, port = sys.argv[1:]
-    rate, settings = 7.68e6, {}
+    name, address, port, rate = sys.argv[1:]
+    rate, settings = float(rate), {}
 
     class Radio(gr.hier_block2):
         def __init__(self, inputs, outputs):
@@ -157,10 +157,16 @@ RADIO_SCRIPT = textwrap.dedent("""
             self.settings["arguments"] = [str(a) for a in arguments]
             self.connect(zeromq.sub_source(8, 1, address, 100, False, 64), self)
 
-    uhd.usrp_sink = soapy.sink = Sink
-    uhd.usrp_source = soapy.source = Source
+    if name == "over_the_air_uhd":
+        from gnuradio import uhd
+        uhd.usrp_sink, uhd.usrp_source = Sink, Source
+    else:
+        from gnuradio import soapy
+        soapy.sink, soapy.source = Sink, Source
     sys.argv = [name, "--feedback-port", port, "--frequency", "1e9", "--bs-gain", "7"]
-    threading.Timer(5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    timer = threading.Timer(5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.daemon = True
+    timer.start()
     try:
         importlib.import_module(name).main()
     finally:
@@ -198,7 +204,7 @@ class TestFlowgraphs(unittest.TestCase):
 
     def test_compiled(self):
         self.assertEqual(self.compiled[0], 0, self.compiled[1])
-        self.assertEqual({path.stem for path in FLOWGRAPHS},
+        self.assertEqual({path.stem for path in FLOWGRAPHS} | set(NEEDS),
                          {"csi_loopback", "csi_loopback_headless", "csi_ue", "csi_bs",
                           "mlcf_loopback", "mlcf_loopback_headless", "csi_radio",
                           "csi_ofdm_loopback", "csi_ofdm_loopback_headless", "radio_ue",
@@ -290,6 +296,7 @@ class TestFlowgraphs(unittest.TestCase):
                 ("over_the_air_soapy", ("--bs-driver", "nothing", "--ue-driver", "nothing"),
                  ("no match", "--bs-driver is nothing", "SoapySDRUtil --find"))):
             with self.subTest(name, arguments=arguments):
+                self.need(name)
                 result = subprocess.run(self.command(name, *arguments), capture_output=True,
                                         text=True, timeout=60, check=False)
                 self.assertNotEqual(result.returncode, 0)
@@ -299,14 +306,24 @@ class TestFlowgraphs(unittest.TestCase):
                     self.assertIn(word, line)
                 self.assertNotIn("Traceback", result.stderr)
 
-    def over_the_air(self, name):
+    def need(self, name):
+        """Skips the test where the flowgraph's part of GNU Radio is not installed."""
+        if name not in {path.stem for path in FLOWGRAPHS}:
+            self.skipTest(f"needs gr-{NEEDS[name]}")
+
+    def run_radio(self, name, rate):
+        self.need(name)
         with socket.socket(type=socket.SOCK_DGRAM) as one:
             one.bind(("127.0.0.1", 0))
             port = one.getsockname()[1]
-        result = subprocess.run(
+        return subprocess.run(
             [sys.executable, "-B", "-c", RADIO_SCRIPT, name, f"ipc://{self.directory}/{name}",
-             str(port)], cwd=self.directory, capture_output=True, text=True, timeout=60,
+             str(port), str(rate)], cwd=self.directory, capture_output=True, text=True, timeout=60,
             check=False)
+
+    def over_the_air(self, name):
+        """What the radios were set to, after a run in which CSI came to the BS."""
+        result = self.run_radio(name, 7.68e6)
         self.assertEqual(result.returncode, 0, result.stderr)
         found = figures(result.stdout)
         self.assertGreater(int(found["matched"]), 50)
@@ -323,6 +340,16 @@ class TestFlowgraphs(unittest.TestCase):
             self.assertEqual(radio["set_center_freq"], [[1e9, n] for n in range(channels)])
             self.assertEqual(radio["set_gain"], [[gain, n] for n in range(channels)])
             self.assertEqual(radio["set_antenna"], [[antenna, n] for n in range(channels)])
+
+    def test_radio_rate(self):
+        """A device without the sample rate of the pilots ends the program."""
+        for name in NEEDS:
+            with self.subTest(name):
+                result = self.run_radio(name, 8e6)
+                self.assertEqual(result.returncode, 1)
+                self.assertIn(f"{name}: the device of --bs-device offers 8 Msample/s, the pilots "
+                              "need 7.68", result.stderr)
+                self.assertNotIn("Traceback", result.stderr)
 
     def test_over_the_air_soapy(self):
         settings = self.over_the_air("over_the_air_soapy")
