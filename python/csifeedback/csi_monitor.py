@@ -16,6 +16,8 @@ import pmt
 from gnuradio import gr
 from PyQt5 import QtCore, QtGui, QtWidgets
 
+from . import ofdm
+
 # Ten points of the colour map viridis (public domain), which is ordered by lightness.
 _VIRIDIS = np.array([(68, 1, 84), (72, 40, 120), (62, 74, 137), (49, 104, 142), (38, 130, 142),
                      (31, 158, 137), (53, 183, 121), (109, 205, 89), (180, 222, 44),
@@ -45,10 +47,15 @@ class csi_monitor(gr.sync_block):
     na, nt: rows (delays) and columns (angles) of Ha, >= 1. span_db: range of the colours below
     the strongest true value, > 0. history: frames of the plot of the error, 2 to 10000.
     update_time: seconds between two pictures, > 0. domain: "Ha", or "H" for whole matrices, with
-    subcarriers as rows and antennas as columns; the labels follow it.
+    subcarriers as rows and antennas as columns; the labels follow it. align: with "H", the common
+    phase and delay that a receiver cannot know are taken out before the comparison (ofdm.align()).
     """
 
-    def __init__(self, na, nt, span_db=40, history=500, update_time=0.1, domain="Ha"):
+    def __init__(self, na, nt, span_db=40, history=500, update_time=0.1, domain="Ha",
+                 align=False):
+        if align and domain != "H":
+            raise ValueError(f"csi_monitor: align is {align} with domain {domain}, allowed is "
+                             "with H")
         if domain not in ("Ha", "H"):
             raise ValueError(f"csi_monitor: domain is {domain}, allowed is Ha or H")
         for name, value, low, high in (("na", na, 1, 65536), ("nt", nt, 1, 1024),
@@ -60,6 +67,7 @@ class csi_monitor(gr.sync_block):
                 raise ValueError(f"csi_monitor: {name} is {value}, allowed is above 0")
         super().__init__(name="csi_monitor", in_sig=[(np.complex64, na * nt)], out_sig=None)
         self._shape = na, nt
+        self._align = align
         self._next = 0
         self._lock = threading.Lock()  # of the four below
         self._truths = collections.OrderedDict()  # frame number -> Ha
@@ -120,7 +128,8 @@ class csi_monitor(gr.sync_block):
         h = self._truths[frame]
         energy = np.sum(np.abs(h) ** 2)
         if energy > 0:
-            ratio = np.sum(np.abs(h - h_hat) ** 2) / energy
+            ratio = ofdm.aligned_nmse(h_hat, h) if self._align else \
+                np.sum(np.abs(h - h_hat) ** 2) / energy
             self._errors.append(10 * np.log10(max(ratio, 1e-30)))
             self._shown = frame, h, h_hat, age
 

@@ -33,7 +33,7 @@ class TestMonitor(unittest.TestCase):
     def setUpClass(cls):
         cls.application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
 
-    def run_monitor(self, truths, early, late):
+    def run_monitor(self, truths, early, late, **parameters):
         """The monitor after these matrices, which are numbered from 100 on and come again and
         again, and messages before and after the first of them."""
         tag = gr.tag_t()
@@ -41,7 +41,7 @@ class TestMonitor(unittest.TestCase):
         source = blocks.vector_source_c(truths.ravel().tolist(), True, NA * NT, [tag])
         throttle = blocks.throttle(8 * NA * NT, 100)
         throttle.set_max_output_buffer(16)
-        monitor = csi_monitor(NA, NT)
+        monitor = csi_monitor(NA, NT, **parameters)
         flowgraph = gr.top_block()
         flowgraph.connect(source, throttle, monitor)
         for message in early:
@@ -69,6 +69,22 @@ class TestMonitor(unittest.TestCase):
         np.testing.assert_array_equal(truth, h[3])
         np.testing.assert_allclose(estimate, 1.1 * h[3], rtol=1e-6)
         np.testing.assert_allclose(errors, [-20, -20], atol=1e-3)  # 0.1^2
+
+    def test_align(self):
+        """With align the error is the same for any common phase and delay."""
+        rng = np.random.default_rng(2)
+        h = (rng.standard_normal((1, NA, NT)) + 1j * rng.standard_normal((1, NA, NT))
+             ).astype(np.complex64)
+        turned = (0.9 * h[0] * np.exp(1j * (2 + 0.3 * np.arange(NA)))[:, None]
+                  ).astype(np.complex64)
+        for align, low, high in ((True, -20.01, -19.99), (False, -5, 10)):
+            with self.subTest(align=align):
+                monitor = self.run_monitor(h, [pdu(100, turned)], [], domain="H", align=align)
+                error, = monitor.state()[1]
+                self.assertGreater(error, low)
+                self.assertLess(error, high)
+        with self.assertRaisesRegex(ValueError, "align is True with domain Ha"):
+            csi_monitor(NA, NT, align=True)
 
     def test_colours(self):
         """10 log10 |.|^2 from the peak down to the span; below it the darkest colour."""

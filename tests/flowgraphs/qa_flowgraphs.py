@@ -5,6 +5,7 @@
 #
 """The flowgraphs that ship: compiled by grcc and run."""
 
+import ast
 import json
 import math
 import os
@@ -20,10 +21,11 @@ import textwrap
 import time
 import unittest
 
+import numpy as np
 from gnuradio import csifeedback
-from gnuradio.csifeedback import evaluation
+from gnuradio.csifeedback import evaluation, ofdm
 from gnuradio.csifeedback.simulation import Loopback
-from grc_tools import FLOWGRAPHS
+from grc_tools import FLOWGRAPHS, NEEDS
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -63,6 +65,114 @@ GUI_SCRIPT = textwrap.dedent("""
     print(json.dumps({"phases": phases, "shown": pair[0], "errors": errors}))
 """)
 
+#: Drives csi_ofdm_loopback, which shows the error of the CSI after the best phase and delay.
+OFDM_GUI_SCRIPT = textwrap.dedent("""
+    import json, threading, time
+    from PyQt5 import Qt
+    from csi_ofdm_loopback import csi_ofdm_loopback
+
+    application = Qt.QApplication([])
+    tb = csi_ofdm_loopback()
+    phases = []
+
+    def use():
+        for phase, change in (("start", lambda: None), ("noise", lambda: tb.set_snr_db(-5)),
+                              ("offset", lambda: (tb.set_snr_db(20), tb.set_offset_hz(-40e3))),
+                              ("errors", lambda: tb.set_bit_error_rate(5e-3)),
+                              ("lost", lambda: (tb.set_bit_error_rate(0),
+                                                tb.set_erasure_rate(1)))):
+            change()
+            time.sleep(1)  # what is under way arrives
+            tb.metrics.reset()
+            tb.estimate_metrics.reset()
+            received, lost = tb.hold.received(), tb.deframer.counts()["bad_crc"]
+            time.sleep(2)
+            phases.append({"phase": phase, "received": tb.hold.received() - received,
+                           "bad_crc": tb.deframer.counts()["bad_crc"] - lost,
+                           "rho": tb.metrics.report()["rho"],
+                           "estimate_rho": tb.estimate_metrics.report()["rho"],
+                           "errors": tb.monitor.state()[1][-50:],
+                           "spectrum": tb.spectrum.nitems_read(0),
+                           "figures": [tb.figures.nitems_read(i) for i in range(2)]})
+
+    def use_and_quit():
+        try:
+            use()
+        finally:
+            application.quit()
+
+    tb.start()
+    tb.show()
+    threading.Thread(target=use_and_quit).start()
+    application.exec_()
+    tb.stop()
+    tb.wait()
+    print(json.dumps(phases))
+""")
+
+#: Runs over_the_air_uhd or over_the_air_soapy with radios that are none: what the BS's sink gets
+#: comes to the UE's source through a channel of one tap a port, with noise, over ZMQ.
+RADIO_SCRIPT = textwrap.dedent("""
+    import importlib, json, os, signal, sys, threading
+    from gnuradio import blocks, csifeedback, gr, zeromq
+
+    name, address, port, rate = sys.argv[1:]
+    rate, settings = float(rate), {}
+
+    class Radio(gr.hier_block2):
+        def __init__(self, inputs, outputs):
+            super().__init__("radio", gr.io_signature(inputs, inputs, 8),
+                             gr.io_signature(outputs, outputs, 8))
+            self.settings = settings.setdefault("bs" if inputs else "ue", {})
+
+        def get_samp_rate(self, *channel):
+            return rate
+
+        get_sample_rate = get_samp_rate
+
+    def setter(method):
+        def keep(self, *values):
+            self.settings.setdefault(method, []).append(values)
+        return keep
+
+    for method in ("samp_rate", "sample_rate", "center_freq", "frequency", "gain", "antenna",
+                   "bandwidth", "clock_source", "rx_agc", "frequency_correction", "dc_offset",
+                   "iq_balance", "dc_offset_mode", "gain_mode"):
+        setattr(Radio, "set_" + method, setter("set_" + method))
+
+    class Sink(Radio):
+        def __init__(self, *arguments):
+            super().__init__(2, 0)
+            self.settings["arguments"] = [str(a) for a in arguments]
+            channel = csifeedback.mimo_channel_from_taps(
+                [[[1, 0.3j], [0.5j, 0.2]]], 300, 15e3, rate, 20, 0.01)
+            throttle = blocks.throttle(8, 0.3 * rate)
+            self.connect((self, 0), (channel, 0))
+            self.connect((self, 1), (channel, 1))
+            self.connect(channel, throttle, zeromq.pub_sink(8, 1, address, 100, False, 64))
+
+    class Source(Radio):
+        def __init__(self, *arguments):
+            super().__init__(0, 1)
+            self.settings["arguments"] = [str(a) for a in arguments]
+            self.connect(zeromq.sub_source(8, 1, address, 100, False, 64), self)
+
+    if name == "over_the_air_uhd":
+        from gnuradio import uhd
+        uhd.usrp_sink, uhd.usrp_source = Sink, Source
+    else:
+        from gnuradio import soapy
+        soapy.sink, soapy.source = Sink, Source
+    sys.argv = [name, "--feedback-port", port, "--frequency", "1e9", "--bs-gain", "7"]
+    timer = threading.Timer(5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.daemon = True
+    timer.start()
+    try:
+        importlib.import_module(name).main()
+    finally:
+        print(json.dumps(settings, default=str))
+""")
+
 
 def figures(output):
     """The figures that a flowgraph printed, as a dictionary."""
@@ -94,10 +204,11 @@ class TestFlowgraphs(unittest.TestCase):
 
     def test_compiled(self):
         self.assertEqual(self.compiled[0], 0, self.compiled[1])
-        self.assertEqual({path.stem for path in FLOWGRAPHS},
+        self.assertEqual({path.stem for path in FLOWGRAPHS} | set(NEEDS),
                          {"csi_loopback", "csi_loopback_headless", "csi_ue", "csi_bs",
-                          "mlcf_loopback", "mlcf_loopback_headless", "csi_radio", "radio_ue",
-                          "radio_bs"})
+                          "mlcf_loopback", "mlcf_loopback_headless", "csi_radio",
+                          "csi_ofdm_loopback", "csi_ofdm_loopback_headless", "radio_ue",
+                          "radio_bs", "over_the_air_uhd", "over_the_air_soapy"})
         for path in FLOWGRAPHS:
             self.assertTrue((self.directory / f"{path.stem}.py").exists(), self.compiled[1])
 
@@ -147,6 +258,108 @@ class TestFlowgraphs(unittest.TestCase):
         self.assertGreaterEqual(int(found["truths"]), 119)
         self.assertGreaterEqual(int(found["matched"]), 115)
         self.assertGreater(float(found["rho"]), 0.999)
+
+    def test_ofdm_loopback(self):
+        """Pilots to feedback: CSI as good as the codec alone makes it; bad frames are dropped."""
+        model = csifeedback.model_file("cdl-c-300x8-klt")
+        cdl = csifeedback.cdl_channel(
+            "C", 300, 8, 15e3, sample_interval_s=5e-3, speed_mps=1, delay_spread_s=30e-9,
+            delay_spread_max_s=300e-9, angle_span_deg=120, slots_per_drop=200)
+        h = csifeedback.generate_channels(cdl, 0, 1000)[0]
+        codec = csifeedback.linear_encoder(model, 64), csifeedback.linear_decoder(model, 64)
+        transform = csifeedback.angular_delay_transform(300, 8, model.na, model.precursor, True)
+        rho = []
+        for matrix in h:
+            s, gain_db = codec[0].encode(transform.forward(matrix)[0])
+            rho.append(ofdm.rho(transform.inverse(codec[1].decode(s, gain_db)), matrix))
+        found = self.run_to_end("csi_ofdm_loopback_headless", "--count", 1000)
+        self.assertGreater(int(found["matched"]), 950)
+        self.assertGreater(float(found["estimate_rho"]), 0.9995)
+        # Noise and 6 bits cost next to nothing.
+        self.assertAlmostEqual(float(found["rho"]), np.mean(rho), delta=2e-3)
+        bad = self.run_to_end("csi_ofdm_loopback_headless", "--count", 1000, "--bit-error-rate",
+                              1e-3, "--erasure-rate", 0.2, "--offset-hz", -50e3)
+        self.assertGreater(float(bad["estimate_rho"]), 0.9995)
+        counts = ast.literal_eval(bad["frames"])
+        # 136 bits of a frame, and 64 values of 6; four standard deviations.
+        frames = 1000 * 0.8 * 0.999**(136 + 64 * 6)
+        self.assertAlmostEqual(counts["ok"], frames, delta=70)
+        self.assertAlmostEqual(counts["bad_crc"], 800 - frames, delta=70)
+        self.assertGreater(float(bad["age"]), 0.5)
+
+    def test_no_radio(self):
+        """Without a device a radio flowgraph ends with one line that says so."""
+        for name, arguments, words in (
+                ("over_the_air_uhd", (), ("No devices found", "uhd_find_devices")),
+                ("over_the_air_uhd", ("--bs-device", "serial=none", "--ue-device", "serial=none"),
+                 ("No devices found", "--bs-device is 'serial=none'", "uhd_find_devices")),
+                ("over_the_air_soapy", ("--bs-driver", "nothing", "--ue-driver", "nothing"),
+                 ("no match", "--bs-driver is nothing", "SoapySDRUtil --find"))):
+            with self.subTest(name, arguments=arguments):
+                self.need(name)
+                result = subprocess.run(self.command(name, *arguments), capture_output=True,
+                                        text=True, timeout=60, check=False)
+                self.assertNotEqual(result.returncode, 0)
+                line = result.stderr.strip().splitlines()[-1]
+                self.assertTrue(line.startswith(f"{name}: "), result.stderr)
+                for word in words:
+                    self.assertIn(word, line)
+                self.assertNotIn("Traceback", result.stderr)
+
+    def need(self, name):
+        """Skips the test where the flowgraph's part of GNU Radio is not installed."""
+        if name not in {path.stem for path in FLOWGRAPHS}:
+            self.skipTest(f"needs gr-{NEEDS[name]}")
+
+    def run_radio(self, name, rate):
+        self.need(name)
+        with socket.socket(type=socket.SOCK_DGRAM) as one:
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1]
+        return subprocess.run(
+            [sys.executable, "-B", "-c", RADIO_SCRIPT, name, f"ipc://{self.directory}/{name}",
+             str(port), str(rate)], cwd=self.directory, capture_output=True, text=True, timeout=60,
+            check=False)
+
+    def over_the_air(self, name):
+        """What the radios were set to, after a run in which CSI came to the BS."""
+        result = self.run_radio(name, 7.68e6)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        found = figures(result.stdout)
+        self.assertGreater(int(found["matched"]), 50)
+        self.assertGreater(float(found["rho"]), 0.99)
+        return json.loads(result.stdout.splitlines()[-1])
+
+    def test_over_the_air_uhd(self):
+        """All but the devices: the samples and what the devices are set to."""
+        settings = self.over_the_air("over_the_air_uhd")
+        for end, channels, gain, antenna in (("bs", 2, 7, "TX/RX"), ("ue", 1, 40, "RX2")):
+            radio = settings[end]
+            self.assertEqual(radio["set_samp_rate"], [[7.68e6]])
+            self.assertEqual(radio["set_clock_source"], [["internal", 0]])
+            self.assertEqual(radio["set_center_freq"], [[1e9, n] for n in range(channels)])
+            self.assertEqual(radio["set_gain"], [[gain, n] for n in range(channels)])
+            self.assertEqual(radio["set_antenna"], [[antenna, n] for n in range(channels)])
+
+    def test_radio_rate(self):
+        """A device without the sample rate of the pilots ends the program."""
+        for name in NEEDS:
+            with self.subTest(name):
+                result = self.run_radio(name, 8e6)
+                self.assertEqual(result.returncode, 1)
+                self.assertIn(f"{name}: the device of --bs-device offers 8 Msample/s, the pilots "
+                              "need 7.68", result.stderr)
+                self.assertNotIn("Traceback", result.stderr)
+
+    def test_over_the_air_soapy(self):
+        settings = self.over_the_air("over_the_air_soapy")
+        for end, channels, gain, antenna in (("bs", 2, 7, "BAND1"), ("ue", 1, 40, "LNAW")):
+            radio = settings[end]
+            self.assertEqual(radio["arguments"][:3], ["driver=lime", "fc32", str(channels)])
+            self.assertEqual(radio["set_sample_rate"], [[n, 7.68e6] for n in range(channels)])
+            self.assertEqual(radio["set_frequency"], [[n, 1e9] for n in range(channels)])
+            self.assertEqual(radio["set_gain"], [[n, gain] for n in range(channels)])
+            self.assertEqual(radio["set_antenna"], [[n, antenna] for n in range(channels)])
 
     def test_ends(self):
         """UE and BS as two processes; every frame of the UE arrives."""
@@ -199,11 +412,32 @@ class TestFlowgraphs(unittest.TestCase):
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("bits is 11, allowed is 1 to 10", result.stderr)
 
-    def test_gui(self):
-        result = subprocess.run([sys.executable, "-B", "-c", GUI_SCRIPT], cwd=self.directory,
+    def run_gui(self, script):
+        result = subprocess.run([sys.executable, "-B", "-c", script], cwd=self.directory,
                                 capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(result.returncode, 0, result.stderr)
-        report = json.loads(result.stdout.splitlines()[-1])
+        return json.loads(result.stdout.splitlines()[-1])
+
+    def test_ofdm_gui(self):
+        phases = self.run_gui(OFDM_GUI_SCRIPT)
+        start, noise, offset, errors, lost = phases
+        self.assertGreater(start["received"], 50)  # 50 a second, with room for a busy machine
+        self.assertGreater(start["estimate_rho"], 0.999)
+        self.assertGreater(start["rho"], 0.95)
+        self.assertLess(max(start["errors"]), -6)
+        self.assertLess(noise["estimate_rho"], start["estimate_rho"])
+        self.assertGreater(offset["received"], 50)
+        self.assertGreater(offset["estimate_rho"], 0.999)
+        self.assertGreater(errors["bad_crc"], 50)
+        self.assertEqual(lost["received"], 0)
+        # Every plot is fed all the time.
+        for before, after in zip(phases, phases[1:4]):
+            self.assertGreater(after["spectrum"], before["spectrum"])
+            self.assertGreater(after["figures"][0], before["figures"][0])
+        self.assertGreater(start["figures"][1], 0)
+
+    def test_gui(self):
+        report = self.run_gui(GUI_SCRIPT)
         start, coarse, errors, again, lost = report["phases"]
         self.assertEqual(start["bits_per_csi"], 136 + 5 * 256)
         self.assertEqual(start["dropped"], 0)
