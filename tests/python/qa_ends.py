@@ -368,6 +368,22 @@ class RunnerTest(unittest.TestCase):
             self.assertFalse(runner.ended)
 
 
+class SilenceTest(unittest.TestCase):
+
+    def test_nobody_there(self):
+        """A UE without a BS, and a BS whose samples nobody takes, go on for ever."""
+        common = ("--codec", CODEC, "--precoded", "--duration", 6)
+        ends_ = [End("ue", *common, "--air", f"zmq://127.0.0.1:{free_port()}"),
+                 End("ue", "--ports", 2, "--duration", 6, "--air",
+                     f"zmq://127.0.0.1:{free_port()}"),
+                 End("bs", *common, "--air", f"zmq://127.0.0.1:{free_port()}", "--rate", 0.1,
+                     "--feedback", f"zmq://127.0.0.1:{free_port()}")]
+        for end in ends_:
+            code, error = end.end()
+            self.assertEqual(code, 0, error)
+            self.assertGreater(end.lines[-1]["seconds"], 5.9)
+
+
 class ErrorsTest(unittest.TestCase):
 
     def refuse(self, text, *arguments):

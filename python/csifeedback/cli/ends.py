@@ -429,8 +429,8 @@ class Watch:
     """
 
     def __init__(self, blocks, progress):
-        # GNU Radio names threads so, the system cuts the names.
-        self._threads = {f"{b.name()}{b.unique_id()}"[:15]: b.name() for b in blocks}
+        # GNU Radio names threads so, with a number at the end and cut to 15 letters.
+        self._threads = {b.name()[:12]: b.name() for b in blocks}
         self._progress = progress
         self._last, self._at = None, time.monotonic()
 
@@ -442,11 +442,12 @@ class Watch:
             self._last, self._at = progress, now
         if now < self._at + FAILURE_S:
             return None
-        running = set()
+        running = []
         for thread in os.listdir("/proc/self/task"):
             with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/comm") as file:
-                running.add(file.read().strip())
-        return next((name for thread, name in self._threads.items() if thread not in running), None)
+                running.append(file.read())
+        return next((name for begin, name in self._threads.items()
+                     if not any(thread.startswith(begin) for thread in running)), None)
 
 
 class Runner:
