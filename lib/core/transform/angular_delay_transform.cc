@@ -102,14 +102,6 @@ private:
     static constexpr int most_rows = 64;
     static constexpr size_t most_entries = 1 << 18;
 
-    static bool has_fast_fft(int n)
-    {
-        for (const int prime : { 2, 3, 5, 7, 11, 13 })
-            while (n % prime == 0)
-                n /= prime;
-        return n == 1;
-    }
-
     // Delay row of the whole matrix that row r of Ha is.
     int row(int r) const { return (r - d_precursor + d_nc) % d_nc; }
 

@@ -13,6 +13,14 @@
 namespace gr {
 namespace csifeedback {
 
+bool has_fast_fft(int n)
+{
+    for (const int prime : { 2, 3, 5, 7, 11, 13 })
+        while (n % prime == 0)
+            n /= prime;
+    return n == 1;
+}
+
 fft_plan::fft_plan(int n,
                    int count,
                    int istride,

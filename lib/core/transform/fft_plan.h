@@ -14,6 +14,10 @@
 namespace gr {
 namespace csifeedback {
 
+//! Whether FFTs of length n are fast: those with prime factors above 13 are several times
+//! slower.
+bool has_fast_fft(int n);
+
 //! A set of equal complex FFTs, unnormalized, run on any arrays of the layout planned.
 class fft_plan
 {

@@ -15,17 +15,11 @@ namespace csifeedback {
 
 namespace {
 
-// FFTs of prime factors above 13 are several times slower.
 int fast_size(int n)
 {
-    for (;; n++) {
-        int rest = n;
-        for (const int prime : { 2, 3, 5, 7, 11, 13 })
-            while (rest % prime == 0)
-                rest /= prime;
-        if (rest == 1)
-            return n;
-    }
+    while (!has_fast_fft(n))
+        n++;
+    return n;
 }
 
 } // namespace
