@@ -513,18 +513,20 @@ frame_synchronizer::outcome frame_synchronizer::attempt(sync_result& result, cf*
     result.clock = d_clock_sum / d_clock_weight;
 
     // What that turns is not the carrier's: strong subcarriers may be on one side.
-    const cf late(phasor(result.clock * distance * d_length / d_n));
-    cf back(phasor(-result.clock * distance * d_length * d_half / d_n));
-    cf straight = 0;
-    for (int k = -d_half; k < d_nc - d_half; k++, back *= late)
-        straight += product[k < 0 ? k + d_n : k] * back;
-    const double left = angle(cd(straight) * cd(turned(fine, distance)));
+    cd straight = 0;
+    for (int r = 0; r < d_nr; r++) {
+        advance(row(d_other, r), result.clock * distance * d_length);
+        lv_32fc_t partial = 0;
+        volk_32fc_x2_conjugate_dot_prod_32fc(
+            &partial, row(d_other, r), row(d_second, r), d_nc);
+        straight += cd(partial);
+    }
+    const double left = angle(straight * cd(turned(fine, distance)));
     fine += left / (symbol_turns * distance);
     const cf phase = turned(fine, distance);
     double difference = 0;
     for (int r = 0; r < d_nr; r++) {
         float partial = 0;
-        advance(row(d_other, r), result.clock * distance * d_length);
         for (int k = 0; k < d_nc; k++)
             partial += std::norm(row(d_other, r)[k] * phase - row(d_second, r)[k]);
         difference += partial;
