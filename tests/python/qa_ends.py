@@ -368,17 +368,29 @@ class RunnerTest(unittest.TestCase):
             self.assertFalse(runner.ended)
 
 
-class SilenceTest(unittest.TestCase):
+class EndsTest(unittest.TestCase):
+    """Ends that run at most as long as the test."""
+
+    def setUp(self):
+        self.running = []
+        self.addCleanup(lambda: [end.kill() for end in self.running
+                                 if end.process.poll() is None])
+
+    def start(self, program, *arguments, prefix=()):
+        self.running.append(End(program, *arguments, prefix=prefix))
+        return self.running[-1]
+
+
+class SilenceTest(EndsTest):
 
     def test_nobody_there(self):
         """A UE without a BS, and a BS whose samples nobody takes, go on for ever."""
         common = ("--codec", CODEC, "--precoded", "--duration", 6)
-        ends_ = [End("ue", *common, "--air", f"zmq://127.0.0.1:{free_port()}"),
-                 End("ue", "--ports", 2, "--duration", 6, "--air",
-                     f"zmq://127.0.0.1:{free_port()}"),
-                 End("bs", *common, "--air", f"zmq://127.0.0.1:{free_port()}", "--rate", 0.1,
-                     "--feedback", f"zmq://127.0.0.1:{free_port()}")]
-        for end in ends_:
+        self.start("ue", *common, "--air", f"zmq://127.0.0.1:{free_port()}")
+        self.start("ue", "--ports", 2, "--duration", 6, "--air", f"zmq://127.0.0.1:{free_port()}")
+        self.start("bs", *common, "--air", f"zmq://127.0.0.1:{free_port()}", "--rate", 0.1,
+                   "--feedback", f"zmq://127.0.0.1:{free_port()}")
+        for end in self.running:
             code, error = end.end()
             self.assertEqual(code, 0, error)
             self.assertGreater(end.lines[-1]["seconds"], 5.9)
@@ -766,29 +778,22 @@ def wait_for(end, condition, seconds=20):
     raise AssertionError(f"not within {seconds} s; last: {end.lines[-1:]}")
 
 
-class TwoUesTest(unittest.TestCase):
+class TwoUesTest(EndsTest):
 
     def test_two(self):
-        """Two UEs of one BS: each feeds back its own channel, zero-forcing serves both, and one goes
-        on without the other."""
+        """Two UEs of one BS: each feeds back its own channel, zero-forcing serves both, and one
+        goes on without the other."""
         while True:  # the UEs listen to two ports in succession
             air = free_port()
             with socket.socket() as s:
                 if air < 65535 and s.connect_ex(("127.0.0.1", air + 1)) != 0:
                     break
         back = free_port()
-        running = []
-        self.addCleanup(lambda: [end.kill() for end in running if end.process.poll() is None])
-
-        def start(*arguments):
-            running.append(End(*arguments))
-            return running[-1]
-
         feedback = ("--feedback", f"zmq://127.0.0.1:{back}")
-        station = start("bs", "--codec", CODEC, "--air", f"zmq://127.0.0.1:{air}", *feedback,
-                        "--ue-id", "3,9", "--rate", 0.25, "--max-age", 60, "--precoded")
-        ues = {number: start("ue", "--codec", CODEC, "--ue-id", number, *feedback, "--air",
-                             f"zmq://127.0.0.1:{air + index}", "--precoded", index)
+        station = self.start("bs", "--codec", CODEC, "--air", f"zmq://127.0.0.1:{air}", *feedback,
+                             "--ue-id", "3,9", "--rate", 0.25, "--max-age", 60, "--precoded")
+        ues = {number: self.start("ue", "--codec", CODEC, "--ue-id", number, *feedback, "--air",
+                                  f"zmq://127.0.0.1:{air + index}", "--precoded", index)
                for index, number in enumerate((3, 9))}
 
         def all_fresh(line):
@@ -819,18 +824,12 @@ class TwoUesTest(unittest.TestCase):
             self.assertNotIn("Traceback", error)
 
 
-class SoakTest(unittest.TestCase):
+class SoakTest(EndsTest):
     """Two processes, killed and begun anew in either order, among hostile packets, on a link that
     is cut."""
 
-    def setUp(self):
-        self.running = []
-        self.addCleanup(lambda: [end.kill() for end in self.running
-                                 if end.process.poll() is None])
-
     def start(self, program, *arguments):
-        self.running.append(End(program, *arguments, prefix=self.link.prefixes[program]))
-        return self.running[-1]
+        return super().start(program, *arguments, prefix=self.link.prefixes[program])
 
     wait = staticmethod(wait_for)
 

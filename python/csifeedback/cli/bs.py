@@ -426,9 +426,8 @@ class Bs(gr.top_block):
         self.source = core.csirs_source(frame, count, first)
         self._keep = (channel, truths, sinks, precoded)
         if precoded:
-            # Python is slow by the call, not by the sample.
-            self.source.set_min_output_buffer(LONG_BUFFER)
-            precoded.set_min_output_buffer(LONG_BUFFER)
+            ends.enlarge_buffer(self.source, LONG_BUFFER)
+            ends.enlarge_buffer(precoded, LONG_BUFFER)
         for n in range(frame.nt()):
             chain = [(self.source, n), (channel or sinks[0], n)]
             if precoded:

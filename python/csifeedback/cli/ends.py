@@ -421,6 +421,12 @@ def make_radio(option, text, args, rate, nt, transmit):
     return block
 
 
+def enlarge_buffer(block, samples):
+    """Lets a block be so many samples ahead: blocks cost by the call, not by the sample."""
+    block.set_log_level("warn")  # or it would tell
+    block.set_min_output_buffer(samples)
+
+
 class Watch:
     """Finds blocks that ended with an exception. GNU Radio logs it and ends the block's thread, but
     neither the flowgraph nor the blocks before and behind.
@@ -504,11 +510,14 @@ class Runner:
                 shown = int(seconds)
                 self._show(seconds, False)
                 failed = self._watch.failed()
-                if failed and not done.is_set():
+                # Threads are gone at a regular end too.
+                if failed and not done.wait(0.5):
                     break
+                failed = None
         self.stopped.set()
         self._flowgraph.stop()
         done.wait(5)
         self._show(time.monotonic() - start, True)
         if failed:
-            raise ValueError(f"the block {failed} ended with an error, see GNU Radio's message above")
+            raise ValueError(f"the block {failed} ended with an error, see GNU Radio's message "
+                             "above")

@@ -318,9 +318,7 @@ def main(argv):
         precoded = MeasurePrecoded(frame, args.precoded, reports.found)
     flowgraph = Ue(sources[-1], frame, INTERPOLATORS[args.interpolator](frame), codec, size,
                    quantizer, args.ue_id, monitor, feedback, sink, precoded)
-    # Blocks cost by the call, not by the sample.
-    sources[-1].set_log_level("warn")  # or it would tell
-    sources[-1].set_min_output_buffer(LONG_BUFFER)
+    ends.enlarge_buffer(sources[-1], LONG_BUFFER)
     if len(sources) > 1:
         flowgraph.connect(*sources)
     rate = frame.sample_rate()
