@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from . import csifeedback_python as core
-from .cli.common import whole_file
+from .files import whole_file
 
 #: bytes of matrices that are read, generated or written at once
 BLOCK_BYTES = 1 << 24

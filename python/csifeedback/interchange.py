@@ -14,7 +14,7 @@ import zipfile
 import h5py
 import numpy as np
 
-from .cli.common import whole_file
+from .files import whole_file
 
 #: What an axis of an array may be called, and what it is.
 AXES = {"sample": "sample", "n": "sample", "user": "sample", "slot": "sample",

@@ -13,7 +13,7 @@ import json
 import os
 
 from . import csifeedback_python as core
-from .cli.common import whole_file
+from .files import whole_file
 
 #: core:datatype -> bytes of a sample
 DATATYPES = {"cf32_le": 8, "ci16_le": 4}

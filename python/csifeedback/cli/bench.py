@@ -29,7 +29,8 @@ from .. import evaluation
 from ..model import read_model
 from ..simulation import Loopback
 from . import dataset
-from .common import Progress, format_table, print_json
+from ..progress import Progress
+from .common import format_table, print_json
 
 try:
     import torch

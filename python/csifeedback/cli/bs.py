@@ -20,7 +20,8 @@ from .. import evaluation, ofdm, sigmf
 from ..channels import NAMES, make_channel, model_channel
 from ..precoded import SendPrecoded
 from . import ends
-from .common import check_place, check_seed
+from ..files import check_place
+from .common import check_seed
 
 #: Reasons to refuse a message: those of the frame format, and of the BS.
 STATUS = tuple(name for name in core.frame_status.__members__ if name != "ok")

@@ -3,16 +3,11 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-"""What the command-line programs share: errors, progress, files that are whole or absent."""
+"""What the command-line programs share: errors, options, output."""
 
-import contextlib
-import csv
 import json
 import os
-import signal
 import sys
-import tempfile
-import time
 
 
 def run(main):
@@ -36,104 +31,10 @@ def run(main):
         sys.exit(2)
 
 
-class Progress:
-    """A line on stderr with the share done and the time left, at most five times a second.
-
-    Where stderr is no terminal a line is written every ten seconds.
-    """
-
-    def __init__(self, what, total, first=0):
-        """first: what was done before, and not in this run."""
-        self._what, self._total = what, total
-        self._terminal = sys.stderr.isatty()
-        self._start = self._last = time.monotonic()
-        self._first = self._done = first
-
-    def update(self, done, note=""):
-        """Shows that `done` of the total are done, and a note on how it goes."""
-        now = time.monotonic()
-        if done == self._done or (now - self._last < (0.2 if self._terminal else 10)
-                                  and done < self._total):
-            return
-        self._last, self._done = now, done
-        elapsed = now - self._start
-        here = done - self._first
-        left = elapsed / here * (self._total - done) if here else float("nan")
-        text = (f"{self._what}: {done} of {self._total} ({100 * done / self._total:.0f} %), "
-                f"{elapsed:.0f} s, {left:.0f} s left" + (f", {note}" if note else ""))
-        if self._terminal:
-            print(f"\r{text}\x1b[K", end="\n" if done >= self._total else "",
-                  file=sys.stderr, flush=True)
-        elif elapsed > 10:
-            print(text, file=sys.stderr, flush=True)
-
-
 def check_seed(option, value):
     """Refuses a seed that does not fit in 64 bits."""
     if not 0 <= value < 1 << 64:
         raise ValueError(f"{option} is {value}, allowed is 0 to {(1 << 64) - 1}")
-
-
-def check_place(path):
-    """Refuses a path that no file can be written to, before the work and not after it.
-
-    Returns its directory.
-    """
-    directory = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(directory):
-        raise ValueError(f"{path}: the directory {directory} does not exist")
-    if os.path.isdir(path):
-        raise ValueError(f"{path} is a directory, expected a file name")
-    try:
-        tempfile.TemporaryFile(dir=directory).close()
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from None
-    return directory
-
-
-@contextlib.contextmanager
-def held_interrupts():
-    """Ctrl-C makes the list that this gives true; only a second one interrupts at once."""
-    came = []
-
-    def handle(*_):
-        if came:
-            raise KeyboardInterrupt
-        came.append(True)
-
-    previous = signal.signal(signal.SIGINT, handle)
-    try:
-        yield came
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-@contextlib.contextmanager
-def whole_file(path):
-    """Gives a temporary name beside path, and renames it to path unless an error occurs."""
-    directory = check_place(path)
-    # Keeps the extension: matplotlib goes by it.
-    stem, extension = os.path.splitext(os.path.basename(path))
-    temporary = os.path.join(directory, f".{stem}.{os.getpid()}.part{extension}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        # A full disk comes without a name, and the temporary one says nothing.
-        if error.errno is None or error.filename not in (None, temporary):
-            raise
-        raise OSError(f"{path}: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(temporary)
-
-
-def write_csv(path, rows, names):
-    """Writes the columns `names` of rows, dictionaries, as CSV; what a row lacks stays empty."""
-    with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, names, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def print_json(value, indent=1):

@@ -16,7 +16,9 @@ from .. import csifeedback_python as core
 from ..channels import NAMES, make_channel
 from ..dataset import Dataset, DatasetWriter, block_samples
 from ..interchange import AXES, CSINET_KEY, ArrayFile, Matrices, csinet_layout, export_csinet
-from .common import Progress, print_json, whole_file
+from ..files import whole_file
+from ..progress import Progress
+from .common import print_json
 
 #: Parameters of the channel models: name, type (None: yes or no), help.
 GRID = (

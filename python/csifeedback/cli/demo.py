@@ -15,7 +15,9 @@ import numpy as np
 from .. import evaluation
 from ..channels import model_channel
 from ..simulation import Loopback
-from .common import Progress, format_table, print_json, run, whole_file
+from ..files import whole_file
+from ..progress import Progress
+from .common import format_table, print_json, run
 
 RATIOS = ("1/4", "1/8", "1/16", "1/32", "1/64")
 MODEL = "cost2100-indoor-csi-l2o"

@@ -13,7 +13,9 @@ import sys
 
 from .. import csifeedback_python as core
 from .. import evaluation
-from .common import Progress, check_place, format_table, print_json, whole_file, write_csv
+from ..files import check_place, whole_file, write_csv
+from ..progress import Progress
+from .common import format_table, print_json
 from .sources import add_source_arguments, test_matrices
 
 COLUMNS = ("codec", "ratio", "code_size", "quantizer", "bits", "payload_bits", "frame_bits",

@@ -25,7 +25,9 @@ from ..dataset import Dataset, DatasetWriter
 from . import dataset as dataset_program
 from . import reproduce_ofdm as real_signals
 from . import train as train_program
-from .common import Progress, format_table, print_json, whole_file, write_csv
+from ..files import whole_file, write_csv
+from ..progress import Progress
+from .common import format_table, print_json
 
 #: Table II: dimensions d of a column -> NMSE in dB, rho, parameters, MFLOP
 PAPER_TABLE_2 = {

@@ -15,7 +15,7 @@ from gnuradio import analog, blocks, channels, gr
 
 from .. import csifeedback_python as core
 from .. import evaluation, ofdm
-from .common import whole_file
+from ..files import whole_file
 
 #: a UE's carrier
 CARRIER_HZ = 3.5e9

@@ -13,7 +13,8 @@ import argparse
 
 from .. import evaluation
 from ..simulation import Loopback
-from .common import Progress, check_seed, print_json
+from ..progress import Progress
+from .common import check_seed, print_json
 from .sources import add_source_arguments, channel_of
 
 

@@ -11,7 +11,8 @@ from .. import csifeedback_python as core
 from ..channels import NAMES, make_channel, model_channel
 from ..dataset import Dataset
 from ..evaluation import Evaluator, trained_on
-from .common import Progress, check_seed
+from ..progress import Progress
+from .common import check_seed
 
 #: First sample of a channel model that tests take: far beyond those of training sets, which
 #: begin at 0, so that the same seed never gives the same sample to both.

@@ -14,7 +14,8 @@ from .. import csifeedback_python as core
 from ..dataset import Dataset
 from ..evaluation import Codec, Evaluator
 from ..training import CODECS, WHOLE
-from .common import check_place, check_seed, format_table, print_json
+from ..files import check_place
+from .common import check_seed, format_table, print_json
 
 RATIOS = ("1/4", "1/8", "1/16", "1/32", "1/64")
 

@@ -19,7 +19,8 @@ from .. import evaluation, sigmf
 from ..precoded import MeasurePrecoded
 from ..dataset import DatasetWriter
 from . import ends
-from .common import check_place, format_table
+from ..files import check_place
+from .common import format_table
 
 INTERPOLATORS = {"linear": core.linear_interpolator, "dft": core.dft_interpolator,
                  "lmmse": core.lmmse_interpolator}

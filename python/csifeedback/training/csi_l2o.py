@@ -30,7 +30,8 @@ except ImportError:
     raise ValueError("this codec is trained with PyTorch, which is not installed: "
                      "apt install python3-torch libopenblas0-pthread") from None
 
-from ..cli.common import Progress, held_interrupts, whole_file, write_csv
+from ..files import whole_file, write_csv
+from ..progress import Progress, held_interrupts
 from ..dataset import Dataset
 from ..model import Model, read_model
 from . import linear, quantizers

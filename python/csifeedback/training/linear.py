@@ -18,7 +18,7 @@ import functools
 
 import numpy as np
 
-from ..cli.common import Progress
+from ..progress import Progress
 from ..model import Model
 from . import WHOLE, quantizers
 

@@ -17,7 +17,7 @@ import tempfile
 import numpy as np
 
 from .. import csifeedback_python as core
-from ..cli.common import Progress
+from ..progress import Progress
 from ..model import Model
 from . import linear, quantizers
 

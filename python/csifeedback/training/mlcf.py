@@ -23,7 +23,8 @@ import zlib
 import numpy as np
 
 from .. import csifeedback_python as core
-from ..cli.common import Progress, check_place, held_interrupts, whole_file, write_csv
+from ..files import check_place, whole_file, write_csv
+from ..progress import Progress, held_interrupts
 from ..model import Model
 from . import linear, quantizers
 
