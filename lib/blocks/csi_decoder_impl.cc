@@ -28,6 +28,7 @@ public:
                              0, 2, sizeof(float) * decoder->code_size(), sizeof(float)),
                          gr::io_signature::make(
                              0, 1, sizeof(gr_complex) * decoder->na() * decoder->nt())),
+          d_held(codec_part::hold(decoder, "csi_decoder")),
           d_decoder(decoder),
           d_size(size_t(decoder->na()) * decoder->nt()),
           d_code_size(decoder->code_size()),
@@ -65,8 +66,8 @@ public:
                 bad = !is_good(s + n * d_code_size, d_code_size, gain ? gain[i + n] : 0);
                 n += !bad;
             }
-            if (n > 0)
-                decode(s, d_code_size, gain ? gain + i : nullptr, out, n);
+            if (n > 0 && !decode(s, d_code_size, gain ? gain + i : nullptr, out, n))
+                decode_each(s, gain ? gain + i : nullptr, out, n);
             if (bad)
                 std::fill_n(out + n++ * d_size, d_size, gr_complex(0));
             i += n;
@@ -91,11 +92,27 @@ private:
         return true;
     }
 
-    // gain_db may be null: 0 dB.
-    void decode(const float* s, size_t m, const float* gain_db, gr_complex* ha, int count)
+    // After some failed together: zero for those that fail by themselves.
+    void decode_each(const float* s, const float* gain_db, gr_complex* ha, int count)
+    {
+        for (int i = 0; i < count; i++, s += d_code_size, ha += d_size)
+            if (!decode(s, d_code_size, gain_db ? gain_db + i : nullptr, ha, 1))
+                std::fill_n(ha, d_size, gr_complex(0));
+    }
+
+    // gain_db may be null: 0 dB. False if the decoder failed.
+    bool decode(const float* s, size_t m, const float* gain_db, gr_complex* ha, int count)
     {
         const auto start = std::chrono::steady_clock::now();
-        d_decoder->decode_batch(s, m, d_h_vec.data(), count);
+        try {
+            d_decoder->decode_batch(s, m, d_h_vec.data(), count);
+        } catch (const std::exception& error) {
+            if (count == 1 && d_dropped.bad())
+                d_logger->warn("dropping a codeword that the decoder {:s} failed on: {:s}",
+                               d_decoder->name(),
+                               error.what());
+            return false;
+        }
         for (int i = 0; i < count; i++)
             denormalize_csi(d_h_vec.data() + i * 2 * d_size,
                             d_size,
@@ -104,6 +121,7 @@ private:
         const std::chrono::nanoseconds time = std::chrono::steady_clock::now() - start;
         d_nanoseconds += time.count();
         d_decoded += count;
+        return true;
     }
 
     void handle(const pmt::pmt_t& message)
@@ -122,10 +140,12 @@ private:
             return;
         const pmt::pmt_t ha = pmt::make_c32vector(d_size, 0);
         size_t size;
-        decode(s, n, &gain_db, pmt::c32vector_writable_elements(ha, size), 1);
+        if (!decode(s, n, &gain_db, pmt::c32vector_writable_elements(ha, size), 1))
+            return;
         message_port_pub(key::pdus(), pmt::cons(metadata, ha));
     }
 
+    const std::shared_ptr<void> d_held;
     const decoder::sptr d_decoder;
     const size_t d_size;
     const size_t d_code_size;

@@ -26,6 +26,7 @@ public:
                         0, 1, sizeof(gr_complex) * encoder->na() * encoder->nt()),
                     gr::io_signature::make2(
                         0, 2, sizeof(float) * encoder->code_size(), sizeof(float))),
+          d_held(codec_part::hold(encoder, "csi_encoder")),
           d_encoder(encoder),
           d_size(size_t(encoder->na()) * encoder->nt()),
           d_code_size(encoder->code_size()),
@@ -66,8 +67,9 @@ public:
                  next_tag++)
                 if (!pmt::eq(d_tags[next_tag].key, key::frame()))
                     add_tag(written + produced, d_tags[next_tag]);
+            float mismatch_db;
             const float gain_db =
-                encode(in + consumed * d_size, s + produced * d_code_size);
+                encode(in + consumed * d_size, s + produced * d_code_size, mismatch_db);
             if (std::isnan(gain_db))
                 continue;
             if (frame != d_next_frame || written + produced == 0) {
@@ -76,7 +78,6 @@ public:
                     add_item_tag(port, written + produced, key::frame(), number);
             }
             d_next_frame = frame + 1;
-            const float mismatch_db = this->mismatch_db();
             if (!std::isnan(mismatch_db))
                 add_item_tag(0,
                              written + produced,
@@ -98,7 +99,7 @@ private:
     }
 
     // Returns the gain in dB, or NaN for a matrix that cannot be encoded.
-    float encode(const gr_complex* ha, float* s)
+    float encode(const gr_complex* ha, float* s, float& mismatch_db)
     {
         const float gain_db = normalize_csi(ha, d_size, d_h_vec.data());
         if (std::isnan(gain_db)) {
@@ -106,18 +107,17 @@ private:
                 d_logger->warn("dropping a matrix that is all zero or not finite");
             return gain_db;
         }
+        try {
+            mismatch_db = d_encoder->encode(d_h_vec.data(), s, d_code_size);
+        } catch (const std::exception& error) {
+            if (d_dropped.bad())
+                d_logger->warn("dropping a matrix that the encoder {:s} failed on: {:s}",
+                               d_encoder->name(),
+                               error.what());
+            return encoder::no_residual;
+        }
         d_dropped.good();
-        d_encoder->encode(d_h_vec.data(), s, d_code_size);
         return gain_db;
-    }
-
-    // Of the last matrix, NaN if the encoder does not tell.
-    float mismatch_db() const
-    {
-        constexpr float least = 1e-10f; // -100 dB, also of zero
-        const float mismatch = d_encoder->mismatch();
-        return std::isnan(mismatch) ? mismatch
-                                    : 10 * std::log10(std::max(mismatch, least));
     }
 
     void handle(const pmt::pmt_t& message)
@@ -130,18 +130,20 @@ private:
             return;
         }
         const pmt::pmt_t s = pmt::make_f32vector(d_code_size, 0);
-        const float gain_db = encode(ha, pmt::f32vector_writable_elements(s, n));
+        float mismatch_db;
+        const float gain_db =
+            encode(ha, pmt::f32vector_writable_elements(s, n), mismatch_db);
         if (std::isnan(gain_db))
             return;
         pmt::pmt_t metadata = pmt::dict_add(
             pdu_metadata(message), key::gain_db(), pmt::from_double(gain_db));
-        const float mismatch_db = this->mismatch_db();
         if (!std::isnan(mismatch_db))
             metadata =
                 pmt::dict_add(metadata, key::mismatch(), pmt::from_double(mismatch_db));
         message_port_pub(key::pdus(), pmt::cons(metadata, s));
     }
 
+    const std::shared_ptr<void> d_held;
     const encoder::sptr d_encoder;
     const size_t d_size;
     const size_t d_code_size;

@@ -9,7 +9,7 @@
 // matrices have orthonormal rows; "complex" ones consist of complex vectors, as those of
 // a KLT do, "real" ones do not. README.md has results.
 
-#include "codec/projection.h"
+#include "codec/linear/projection.h"
 #include "kernels/kernels.h"
 #include "model_writer.h"
 #include "random.h"

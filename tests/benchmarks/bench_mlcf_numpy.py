@@ -124,11 +124,11 @@ def main():
     for d in DIMENSIONS:
         encoder = csifeedback.mlcf_encoder(model, d * NT)
         forward = Mapping(pairs[0][0], np.ascontiguousarray(pairs[0][1][:, :d]))
-        s, gain = encoder.encode(matrix)
+        s, gain, residual_db = encoder.encode(matrix, with_residual_energy=True)
         y, residual = forward(scaled, True)
         error = np.linalg.norm(s - y.ravel()) / np.linalg.norm(y)
         assert error < 1e-3, error
-        assert abs(encoder.mismatch() * NF * NT / residual - 1) < 1e-2
+        assert abs(10 ** (residual_db / 10) * NF * NT / residual - 1) < 1e-2
         decoder = csifeedback.mlcf_decoder(model, d * NT)
         back = Mapping(np.ascontiguousarray(pairs[1][1][:, :d]), pairs[1][0])
         s = s.reshape(d, NT)

@@ -276,7 +276,7 @@ TEST_F(l2o_file, is_decoded)
 {
     const auto model = file();
     const auto d = l2o_decoder::make(model, 0, "small");
-    EXPECT_EQ(d->name(), "csi-l2o");
+    EXPECT_EQ(d->name(), "l2o");
     EXPECT_EQ(d->codec_id(), 4);
     EXPECT_EQ(d->model_id(), 7);
     EXPECT_EQ(d->code_size(), 4);
@@ -288,7 +288,7 @@ TEST_F(l2o_file, is_decoded)
     const auto other = file("ms4l2o");
     EXPECT_EQ(linear_encoder::make(other, 0)->codec_id(), 5);
     EXPECT_EQ(l2o_decoder::make(other, 0, "small")->codec_id(), 5);
-    EXPECT_EQ(l2o_decoder::make(other, 0, "small")->name(), "ms4l2o");
+    EXPECT_EQ(l2o_decoder::make(other, 0, "small")->name(), "l2o");
     const std::vector<float> h = decode(d, { 1, 2, 3, 4 });
     EXPECT_GT(largest(h.data(), h.size()), 0);
 }

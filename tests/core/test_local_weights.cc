@@ -7,7 +7,7 @@
 
 // Local weights against their equation in double precision.
 
-#include "codec/local_weights.h"
+#include "codec/mlcf/local_weights.h"
 #include "random.h"
 #include <Eigen/Dense>
 #include <gtest/gtest.h>

@@ -74,6 +74,13 @@ double error(const std::vector<float>& a, const std::vector<float>& b)
     return std::sqrt(energy(difference) / energy(b));
 }
 
+// The part of the energy that the codec cannot represent.
+double residual_energy(encoder& e, const std::vector<float>& h)
+{
+    std::vector<float> s(e.code_size());
+    return std::pow(10, e.encode(h.data(), s.data(), s.size()) / 10);
+}
+
 class mlcf : public testing::TestWithParam<const char*>
 {
 protected:
@@ -86,7 +93,6 @@ TEST_P(mlcf, codewords_are_the_oracles)
     EXPECT_EQ(e->name(), "mlcf");
     EXPECT_EQ(e->codec_id(), 6);
     EXPECT_EQ(e->model_id(), 4660);
-    EXPECT_TRUE(std::isnan(e->mismatch()));
     const float_array h = model->read("oracle/h", { 0, 0 }),
                       s = model->read("oracle/s", { 0, 0 }),
                       mismatch = model->read("oracle/mismatch", { 0 });
@@ -95,7 +101,10 @@ TEST_P(mlcf, codewords_are_the_oracles)
     for (size_t i = 0; i < h.shape[0]; i++) {
         const std::vector<float> code = encode(*e, row(h, i), e->code_size());
         EXPECT_LT(error(code, row(s, i)), 2e-5) << i;
-        EXPECT_NEAR(e->mismatch(), mismatch.data[i], 2e-5 * mismatch.data[i] + 1e-7) << i;
+        EXPECT_NEAR(residual_energy(*e, row(h, i)),
+                    mismatch.data[i],
+                    2e-5 * mismatch.data[i] + 1e-7)
+            << i;
         // Codewords are nested, whatever their length.
         for (int m = 1; m <= e->code_size(); m += 1 + m / 3)
             ASSERT_EQ(encode(*e, row(h, i), m),
@@ -365,7 +374,7 @@ TEST_F(files, dead_and_equal_landmarks)
         // The embedding is the identity.
         const std::vector<float> s = encode(*e, h, e->code_size());
         EXPECT_LT(error(s, h), 1e-3) << kind;
-        EXPECT_LT(e->mismatch(), 1e-6) << kind;
+        EXPECT_LT(residual_energy(*e, h), 1e-6) << kind;
         EXPECT_LT(error(decode(*d, s), h), 1e-3) << kind;
     }
 }
@@ -379,7 +388,7 @@ TEST_F(files, any_scale_gives_finite_results)
         const std::vector<float> h(e->input_size(), scale);
         for (const float value : encode(*e, h, e->code_size()))
             EXPECT_TRUE(std::isfinite(value)) << scale;
-        EXPECT_FALSE(std::isnan(e->mismatch())) << scale;
+        EXPECT_FALSE(std::isnan(residual_energy(*e, h))) << scale;
         for (int m = 1; m <= d->code_size(); m++)
             for (const float value : decode(*d, std::vector<float>(m, scale)))
                 EXPECT_TRUE(std::isfinite(value)) << scale;

@@ -22,7 +22,7 @@ namespace csifeedback {
  * encoder object an item. Output 1: float, gain of the matrix, 10 log10(mean |Ha|^2) in
  * dB. Message port `pdus` (in and out): the same for PDUs, the gain as key `gain_db`.
  *
- * With an encoder that knows its mismatch() every item and PDU carries it as tag or key
+ * With an encoder that tells its residual energy every item and PDU carries it as tag or key
  * `mismatch` (double), in dB, at least -100.
  *
  * A matrix with a value that is not finite, or of zeros alone, is counted, logged once a

@@ -9,10 +9,11 @@
 #define INCLUDED_CSIFEEDBACK_DECODER_H
 
 #include <gnuradio/csifeedback/api.h>
-#include <cstddef>
-#include <cstdint>
+#include <gnuradio/csifeedback/codec_part.h>
+#include <gnuradio/csifeedback/model_file.h>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace gr {
 namespace csifeedback {
@@ -21,48 +22,62 @@ namespace csifeedback {
  * \brief The BS half of a codec: reconstructs a CSI vector from a codeword.
  *
  * The counterpart of encoder; the block csi_decoder takes one. See there for the layout
- * and scale of h_vec. An object may hold work space: do not share one between two blocks.
+ * and scale of h_vec.
  */
-class CSIFEEDBACK_API decoder
+class CSIFEEDBACK_API decoder : public codec_part
 {
 public:
     typedef std::shared_ptr<decoder> sptr;
-    virtual ~decoder() = default;
 
-    //! Short name of the method, for example "fista".
-    virtual std::string name() const = 0;
-    //! Codec number of the frames that it decodes, 0 to 255.
-    virtual uint8_t codec_id() const = 0;
-    //! Model number of the frames that it decodes, 0 to 65535.
-    virtual uint16_t model_id() const = 0;
-    //! Delay rows of Ha.
-    virtual int na() const = 0;
-    //! Antenna ports, columns of Ha.
-    virtual int nt() const = 0;
-    //! Length of h_vec: 2 * na * nt.
-    int output_size() const { return 2 * na() * nt(); }
-    //! M, the length of the longest codeword that it decodes.
-    virtual int code_size() const = 0;
+    //! Largest magnitude of a value in a codeword; see decode().
+    static constexpr float max_value = 1e15f;
+
+    /*!
+     * \brief Makes a decoder of a trained model, whatever its codec.
+     * \param model     the file
+     * \param code_size the longest codeword; 0: that of the model
+     * \param method    a decoder of this codec with its options, for example
+     *                  "fista,iterations=100" or "l2o,profile=paper"; empty: the codec's
+     *                  usual one
+     * \throws std::invalid_argument if the codec of the model is unknown or has no such
+     *         decoder or option; the text names those that there are
+     */
+    static sptr
+    from_model(model_file::sptr model, int code_size = 0, const std::string& method = "");
+
+    //! Length of h_vec: 2 rows nt.
+    int output_size() const { return h_size(); }
 
     /*!
      * \brief Decodes one codeword.
-     * \param s     m finite floats
+     * \param s     m floats
      * \param m     length of this codeword, 1 to code_size(); nothing is checked here
-     * \param h_vec output, output_size() floats
+     * \param h_vec output, output_size() finite floats. All are zero if a value of s is
+     *              not finite or its magnitude is above max_value, or if the codec's
+     *              result overflows; state from one codeword to the next is as if there
+     *              had been no such codeword.
      */
-    virtual void decode(const float* s, int m, float* h_vec) = 0;
+    void decode(const float* s, int m, float* h_vec) { decode_batch(s, m, h_vec, 1); }
+
     /*!
      * \brief Decodes several codewords of the same length, with the results of decode().
-     * \param s     count x m finite floats
+     * \param s     count x m floats
      * \param m     length of the codewords, 1 to code_size(); nothing is checked here
      * \param h_vec output, count x output_size() floats
      * \param count number of codewords
      */
-    virtual void decode_batch(const float* s, int m, float* h_vec, int count)
-    {
-        for (int i = 0; i < count; i++)
-            decode(s + size_t(i) * m, m, h_vec + size_t(i) * output_size());
-    }
+    void decode_batch(const float* s, int m, float* h_vec, int count);
+
+protected:
+    explicit decoder(codec_info info) : codec_part(std::move(info)) {}
+
+    //! As decode(), of values up to max_value. Calls do not overlap.
+    virtual void do_decode(const float* s, int m, float* h_vec) = 0;
+    //! As decode_batch(). Unless overridden, calls do_decode() for each codeword.
+    virtual void do_decode_batch(const float* s, int m, float* h_vec, int count);
+
+private:
+    std::vector<float> d_bounded; // with zeros for bad codewords
 };
 
 } // namespace csifeedback

@@ -9,10 +9,10 @@
 #define INCLUDED_CSIFEEDBACK_ENCODER_H
 
 #include <gnuradio/csifeedback/api.h>
-#include <cstdint>
+#include <gnuradio/csifeedback/codec_part.h>
+#include <gnuradio/csifeedback/model_file.h>
 #include <limits>
 #include <memory>
-#include <string>
 
 namespace gr {
 namespace csifeedback {
@@ -20,54 +20,73 @@ namespace csifeedback {
 /*!
  * \brief The UE half of a codec: turns a CSI vector into a short codeword.
  *
- * A codec object, as the coders of gr-fec: the block csi_encoder takes one
- * and derives its item sizes from it, and feedback_framer its numbers. A new codec is one
- * new class that derives from this one.
+ * A codec object, like the coders of gr-fec: the block csi_encoder takes one and derives
+ * its item sizes from it, and feedback_framer its numbers. A new codec is one class that
+ * derives from this one, and a descriptor in the codec_registry.
  *
- * h_vec = [Re(Ha); Im(Ha)], each flattened row-major, 2 * na * nt floats, scaled such
- * that the squared norm is na * nt (see normalize_csi()). The codewords of an encoder are
- * nested: the first m of the code_size() values are the codeword of the ratio
- * m / (2 na nt).
- *
- * An object may hold work space: do not share one between two blocks.
+ * h_vec = [Re(Ha); Im(Ha)], each flattened row-major, 2 rows nt floats, scaled such
+ * that the squared norm is rows nt (see normalize_csi()). The codewords of an encoder are
+ * nested: the first m of the code_size() values are the codeword of the compression ratio
+ * m / (2 rows nt).
  */
-class CSIFEEDBACK_API encoder
+class CSIFEEDBACK_API encoder : public codec_part
 {
 public:
     typedef std::shared_ptr<encoder> sptr;
-    virtual ~encoder() = default;
 
-    //! Short name of the codec, for example "klt".
-    virtual std::string name() const = 0;
-    //! Number of the codec in a feedback frame, 0 to 255.
-    virtual uint8_t codec_id() const = 0;
-    //! Number of the trained model in a feedback frame, 0 to 65535.
-    virtual uint16_t model_id() const = 0;
-    //! Delay rows of Ha.
-    virtual int na() const = 0;
-    //! Antenna ports, columns of Ha.
-    virtual int nt() const = 0;
-    //! Length of h_vec: 2 * na * nt.
-    int input_size() const { return 2 * na() * nt(); }
-    //! M, the length of a codeword.
-    virtual int code_size() const = 0;
+    //! What encode() returns if the codec does not tell its residual energy.
+    static constexpr float no_residual = std::numeric_limits<float>::quiet_NaN();
+
+    /*!
+     * \brief Makes the encoder of a trained model, whatever its codec.
+     * \param model     the file
+     * \param code_size M, the length of a codeword; 0: the longest
+     * \throws std::invalid_argument if the codec of the model is unknown, or code_size is
+     *         none that it can send
+     */
+    static sptr from_model(model_file::sptr model, int code_size = 0);
+
+    //! Length of h_vec: 2 rows nt.
+    int input_size() const { return h_size(); }
 
     /*!
      * \brief Encodes one matrix.
      * \param h_vec input_size() finite floats
      * \param s     output, m floats
      * \param m     values wanted, 1 to code_size(); nothing is checked here
+     * \return the residual energy in dB: the part of the energy of h_vec that the codec
+     *         cannot represent, at least -100; large values tell that the codec was not
+     *         trained for such channels. NaN if the codec does not tell.
      */
-    virtual void encode(const float* h_vec, float* s, int m) = 0;
+    float encode(const float* h_vec, float* s, int m)
+    {
+        const auto locked = lock();
+        return do_encode(h_vec, s, m);
+    }
 
     /*!
-     * \brief How badly the last matrix that was encoded fits what the codec was trained
-     * for: the part of its energy that the codec cannot represent, 0 (fits) and up.
-     *
-     * NaN before the first matrix, or if the codec does not tell. Where it does,
-     * csi_encoder and the feedback frames carry it to the BS.
+     * \brief Encodes several matrices, with the results of encode().
+     * \param h_vec              count x input_size() finite floats
+     * \param s                  output, count x m floats
+     * \param m                  values wanted, 1 to code_size(); nothing is checked here
+     * \param count              number of matrices
+     * \param residual_energy_db output, count values in dB; may be null
      */
-    virtual float mismatch() const { return std::numeric_limits<float>::quiet_NaN(); }
+    void encode_batch(
+        const float* h_vec, float* s, int m, int count, float* residual_energy_db)
+    {
+        const auto locked = lock();
+        do_encode_batch(h_vec, s, m, count, residual_energy_db);
+    }
+
+protected:
+    explicit encoder(codec_info info) : codec_part(std::move(info)) {}
+
+    //! As encode(). Calls do not overlap.
+    virtual float do_encode(const float* h_vec, float* s, int m) = 0;
+    //! As encode_batch(). Unless overridden, calls do_encode() for each matrix.
+    virtual void do_encode_batch(
+        const float* h_vec, float* s, int m, int count, float* residual_energy_db);
 };
 
 } // namespace csifeedback

@@ -98,7 +98,7 @@ CSIFEEDBACK_API frame_status unpack_frame(const uint8_t* frame,
                                           const uint8_t*& payload,
                                           size_t& payload_bytes);
 
-//! The byte of encoder::mismatch(): steps of 1/4 dB from -60 dB, 0 to 255.
+//! The byte of the residual energy that encoder::encode() returns: steps of 1/4 dB from -60 dB, 0 to 255.
 CSIFEEDBACK_API uint8_t mismatch_to_code(float mismatch_db);
 //! The mismatch in dB that a byte stands for.
 CSIFEEDBACK_API float mismatch_from_code(uint8_t code);

@@ -30,6 +30,7 @@ namespace csifeedback {
 class CSIFEEDBACK_API ista_decoder : public decoder
 {
 public:
+    using decoder::decoder;
     /*!
      * \brief Makes the decoder for the linear encoder of a model file.
      * \param model      the file

@@ -48,6 +48,7 @@ namespace csifeedback {
 class CSIFEEDBACK_API l2o_decoder : public decoder
 {
 public:
+    using decoder::decoder;
     /*!
      * \brief Makes the decoder of a model file.
      *

@@ -25,6 +25,7 @@ namespace csifeedback {
 class CSIFEEDBACK_API linear_decoder : public decoder
 {
 public:
+    using decoder::decoder;
     /*!
      * \brief Makes the decoder of a model file.
      * \param model          the file

@@ -24,6 +24,7 @@ namespace csifeedback {
 class CSIFEEDBACK_API linear_encoder : public encoder
 {
 public:
+    using encoder::encoder;
     /*!
      * \brief Makes the encoder of a model file (its array `encoder/W`).
      * \param model     the file

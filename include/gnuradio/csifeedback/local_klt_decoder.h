@@ -19,6 +19,7 @@ namespace csifeedback {
 class CSIFEEDBACK_API local_klt_decoder : public decoder
 {
 public:
+    using decoder::decoder;
     /*!
      * \brief Makes the decoder of a model file of codec `local-klt`.
      * \param model     the file

@@ -27,6 +27,7 @@ namespace csifeedback {
 class CSIFEEDBACK_API local_klt_encoder : public encoder
 {
 public:
+    using encoder::encoder;
     /*!
      * \brief Makes the encoder of a model file of codec `local-klt`.
      * \param model     the file

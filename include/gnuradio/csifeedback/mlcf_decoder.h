@@ -26,6 +26,7 @@ namespace csifeedback {
 class CSIFEEDBACK_API mlcf_decoder : public decoder
 {
 public:
+    using decoder::decoder;
     /*!
      * \brief Makes the decoder of a model file (its group `decoder`).
      * \param model     a file of the codec `mlcf`

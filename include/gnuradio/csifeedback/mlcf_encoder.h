@@ -30,12 +30,13 @@ namespace csifeedback {
  * component r of antenna n, so that its first d' nt values are the embedding cut to d'
  * dimensions.
  *
- * mismatch() is ||H~ - D_H W||_F^2 / ||H~||_F^2: how far channels are from the landmarks.
- * A UE whose surroundings were not in the training set sees it rise.
+ * The residual energy is ||H~ - D_H W||_F^2 / ||H~||_F^2: how far channels are from the
+ * landmarks. A UE whose surroundings were not in the training set sees it rise.
  */
 class CSIFEEDBACK_API mlcf_encoder : public encoder
 {
 public:
+    using encoder::encoder;
     /*!
      * \brief Makes the encoder of a model file (its group `encoder`).
      * \param model     a file of the codec `mlcf`

@@ -9,6 +9,7 @@
 #define INCLUDED_CSIFEEDBACK_QUANTIZER_H
 
 #include <gnuradio/csifeedback/api.h>
+#include <gnuradio/csifeedback/model_file.h>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -28,6 +29,19 @@ class CSIFEEDBACK_API quantizer
 public:
     typedef std::shared_ptr<quantizer> sptr;
     virtual ~quantizer() = default;
+
+    /*!
+     * \brief Makes a quantizer of a trained model by its name.
+     * \param model     the file, with the statistics of its codewords
+     * \param name      uniform, lloyd-max, lloyd-max-per-entry or allocated
+     * \param code_size M, the longest codeword; 0: that of the model
+     * \param bits      bits per value, 1 to 10; "allocated" shares M times as many out
+     *                  among the values
+     * \throws std::invalid_argument if a parameter is out of range or the model lacks
+     *         the arrays
+     */
+    static sptr
+    from_model(model_file::sptr model, const std::string& name, int code_size, int bits);
 
     //! Short name, for example "lloyd-max".
     virtual std::string name() const = 0;

@@ -7,8 +7,8 @@
 
 #include "check.h"
 #include "io/h5.h"
+#include "io/installed.h"
 #include <gnuradio/csifeedback/model_file.h>
-#include <dlfcn.h>
 #include <sys/stat.h>
 #include <cstdlib>
 
@@ -23,51 +23,24 @@ bool is_file(const std::string& path)
     return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
-// The models are installed at a fixed place relative to this library, so that a module
-// which was moved as a whole still finds them.
-std::string installed_models()
-{
-    Dl_info info;
-    if (!dladdr(reinterpret_cast<void*>(&installed_models), &info) || !info.dli_fname)
-        return "";
-    char* resolved = realpath(info.dli_fname, nullptr);
-    if (!resolved)
-        return "";
-    std::string directory(resolved);
-    std::free(resolved);
-    // <prefix>/lib/<file> or <prefix>/lib/<multiarch>/<file>
-    for (int level = 0; level < 3; level++) {
-        const size_t slash = directory.rfind('/');
-        if (slash == std::string::npos)
-            break;
-        directory.resize(slash);
-        struct stat status;
-        const std::string models = directory + "/share/gr-csifeedback/models";
-        if (::stat(models.c_str(), &status) == 0)
-            return models;
-    }
-    return "";
-}
-
 std::string find_model(const std::string& name)
 {
     if (name.find('/') != std::string::npos || is_file(name))
         return name;
-    std::string searched = installed_models();
-    if (const char* variable = std::getenv("CSIFEEDBACK_MODELS"); variable && *variable)
-        searched = variable + (searched.empty() ? "" : ":" + searched);
-    size_t begin = 0;
-    while (begin <= searched.size()) {
-        size_t end = searched.find(':', begin);
-        if (end == std::string::npos)
-            end = searched.size();
-        const std::string directory = searched.substr(begin, end - begin);
+    std::vector<std::string> directories;
+    if (const char* variable = std::getenv("CSIFEEDBACK_MODELS"))
+        directories = split_paths(variable);
+    for (const std::string& directory :
+         installed_directories("share/gr-csifeedback/models"))
+        directories.push_back(directory);
+    std::string searched;
+    for (const std::string& directory : directories) {
         for (const char* extension : { "", ".h5" }) {
             const std::string path = directory + "/" + name + extension;
-            if (!directory.empty() && is_file(path))
+            if (is_file(path))
                 return path;
         }
-        begin = end + 1;
+        searched += (searched.empty() ? "" : ":") + directory;
     }
     throw std::invalid_argument("model '" + name +
                                 "' is neither a file nor in the model " +

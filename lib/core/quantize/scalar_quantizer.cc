@@ -262,6 +262,26 @@ quantizer::sptr scalar_quantizer::make(const std::vector<float>& std_dev,
     return q;
 }
 
+quantizer::sptr quantizer::from_model(model_file::sptr model,
+                                      const std::string& name,
+                                      int code_size,
+                                      int bits)
+{
+    if (name == "uniform")
+        return scalar_quantizer::make_uniform(model, code_size, bits);
+    if (name == "lloyd-max")
+        return scalar_quantizer::make_lloyd_max(model, code_size, bits);
+    if (name == "lloyd-max-per-entry")
+        return scalar_quantizer::make_lloyd_max(model, code_size, bits, true);
+    if (name == "allocated")
+        return scalar_quantizer::make_allocated(
+            model, code_size, bits * read_std_dev("quantizer", model, code_size).size());
+    throw_bad("quantizer",
+              "name",
+              name,
+              "uniform, lloyd-max, lloyd-max-per-entry or allocated");
+}
+
 void pack_levels(const quantizer& q, const int16_t* level, int m, uint8_t* bytes)
 {
     uint32_t pending = 0;

@@ -7,16 +7,8 @@
 #include "arrays.h"
 #include <gnuradio/csifeedback/angular_delay_transform.h>
 #include <gnuradio/csifeedback/feedback_frame.h>
-#include <gnuradio/csifeedback/ista_decoder.h>
-#include <gnuradio/csifeedback/l2o_decoder.h>
-#include <gnuradio/csifeedback/linear_decoder.h>
-#include <gnuradio/csifeedback/linear_encoder.h>
 #include <gnuradio/csifeedback/link_model.h>
-#include <gnuradio/csifeedback/local_klt_decoder.h>
-#include <gnuradio/csifeedback/local_klt_encoder.h>
 #include <gnuradio/csifeedback/metrics.h>
-#include <gnuradio/csifeedback/mlcf_decoder.h>
-#include <gnuradio/csifeedback/mlcf_encoder.h>
 #include <gnuradio/csifeedback/normalize.h>
 #include <gnuradio/csifeedback/precoder.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
@@ -30,62 +22,6 @@ using namespace csifeedback_python;
 using cf = std::complex<float>;
 
 namespace {
-
-py::tuple encode(encoder& self, const array_in<cf>& ha)
-{
-    const batch b = as_batch(ha, "Ha", { self.na(), self.nt() });
-    const size_t n = size_t(self.na()) * self.nt();
-    const int m = self.code_size();
-    auto s = results<float>(b, { m });
-    auto gain = results<float>(b, {});
-    const cf* in = ha.data();
-    float *s_out = s.mutable_data(), *gain_out = gain.mutable_data();
-    {
-        py::gil_scoped_release release;
-        std::vector<float> h_vec(2 * n);
-        for (py::ssize_t i = 0; i < b.count; i++) {
-            gain_out[i] = normalize_csi(in + i * n, n, h_vec.data());
-            if (std::isnan(gain_out[i]))
-                throw std::invalid_argument("Ha: matrix " + std::to_string(i) +
-                                            " is all zero or not finite");
-            self.encode(h_vec.data(), s_out + i * m, m);
-        }
-    }
-    return py::make_tuple(s, gain);
-}
-
-py::array_t<cf> decode(decoder& self, const array_in<float>& s, py::object gain_db)
-{
-    const py::ssize_t m = s.ndim() ? s.shape(s.ndim() - 1) : 0;
-    if (m < 1 || m > self.code_size())
-        throw std::invalid_argument("s has codewords of length " + std::to_string(m) +
-                                    ", allowed is 1 to " +
-                                    std::to_string(self.code_size()));
-    const batch b = as_batch(s, "s", { m });
-    array_in<float> gain = array_in<float>::ensure(gain_db);
-    if (!gain || (gain.size() != 1 && gain.size() != b.count))
-        throw std::invalid_argument("gain_db is not one number or one for each codeword");
-    const size_t n = size_t(self.na()) * self.nt();
-    auto ha = results<cf>(b, { self.na(), self.nt() });
-    const float *in = s.data(), *gain_in = gain.data();
-    const bool one_gain = gain.size() == 1;
-    cf* out = ha.mutable_data();
-    {
-        py::gil_scoped_release release;
-        constexpr py::ssize_t at_once = 8;
-        std::vector<float> h_vec(std::min(b.count, at_once) * 2 * n);
-        for (py::ssize_t i = 0; i < b.count; i += at_once) {
-            const py::ssize_t count = std::min(b.count - i, at_once);
-            self.decode_batch(in + i * m, m, h_vec.data(), count);
-            for (py::ssize_t k = i; k < i + count; k++)
-                denormalize_csi(h_vec.data() + (k - i) * 2 * n,
-                                n,
-                                gain_in[one_gain ? 0 : k],
-                                out + k * n);
-        }
-    }
-    return ha;
-}
 
 // Maps the last dimension of an array of codewords, of any length up to the quantizer's.
 template <typename in_t, typename out_t, typename function>
@@ -104,13 +40,6 @@ py::array_t<out_t> map_codewords(const quantizer& self,
     for (py::ssize_t i = 0; i < b.count; i++)
         f(x.data() + i * m, m, y.mutable_data() + i * m);
     return y;
-}
-
-// Short, as GRC shows it in a block.
-template <typename codec>
-std::string describe(const codec& self)
-{
-    return "<" + self.name() + ", M " + std::to_string(self.code_size()) + ">";
 }
 
 py::dict estimate_to_dict(const mean_estimate& e)
@@ -170,149 +99,6 @@ void bind_core(py::module& m)
             },
             py::arg("name"),
             "An array as float32; complex ones get a last dimension of 2.");
-
-    py::class_<encoder, encoder::sptr>(
-        m, "encoder", "The UE half of a codec: CSI to codeword.")
-        .def("__repr__", &describe<encoder>)
-        .def("name", &encoder::name)
-        .def("codec_id", &encoder::codec_id)
-        .def("model_id", &encoder::model_id)
-        .def("na", &encoder::na)
-        .def("nt", &encoder::nt)
-        .def("code_size", &encoder::code_size)
-        .def("mismatch",
-             &encoder::mismatch,
-             "Part of the last matrix's energy that the codec cannot represent, 0 and "
-             "up; NaN if the codec does not tell.")
-        .def("encode",
-             &encode,
-             py::arg("ha"),
-             "Encodes Ha, complex (na, nt) or (n, na, nt). Returns the codeword(s) s, "
-             "float32 "
-             "(M,) or (n, M), and the gain(s) in dB. Raises ValueError for another "
-             "shape, or "
-             "a matrix that is all zero or not finite.");
-
-    py::class_<decoder, decoder::sptr>(
-        m, "decoder", "The BS half of a codec: codeword to CSI.")
-        .def("__repr__", &describe<decoder>)
-        .def("name", &decoder::name)
-        .def("codec_id", &decoder::codec_id)
-        .def("model_id", &decoder::model_id)
-        .def("na", &decoder::na)
-        .def("nt", &decoder::nt)
-        .def("code_size", &decoder::code_size)
-        .def("decode",
-             &decode,
-             py::arg("s"),
-             py::arg("gain_db") = 0.0,
-             "Decodes s, float (m,) or (n, m) with 1 <= m <= M, with its gain(s) in dB. "
-             "Returns Ha^, complex64 (na, nt) or (n, na, nt).");
-
-    m.def(
-        "linear_encoder",
-        &linear_encoder::make,
-        py::arg("model"),
-        py::arg("code_size") = 0,
-        "s = W h with the matrix of a model file; code_size is M, 0 for all rows of W.");
-    m.def(
-        "linear_encoder_from_matrix",
-        [](const array_in<float>& w, int na, int nt, int model_id) {
-            if (w.ndim() != 2)
-                throw std::invalid_argument("w has " + std::to_string(w.ndim()) +
-                                            " dimensions, allowed is 2");
-            return linear_encoder::make_from_matrix(
-                std::vector<float>(w.data(), w.data() + w.size()), na, nt, model_id);
-        },
-        py::arg("w"),
-        py::arg("na"),
-        py::arg("nt"),
-        py::arg("model_id") = 0,
-        "s = W h with any matrix W, float (M, 2 na nt).");
-    m.def("linear_decoder",
-          &linear_decoder::make,
-          py::arg("model"),
-          py::arg("code_size") = 0,
-          py::arg("noise_variance") = 0.0f,
-          "The best linear reconstruction for the encoder of a model file.");
-    m.def("local_klt_encoder",
-          &local_klt_encoder::make,
-          py::arg("model"),
-          py::arg("code_size") = 0,
-          "Coordinates in the patch that fits best; code_size is M, 0 for the model's "
-          "largest.");
-    m.def("local_klt_decoder",
-          &local_klt_decoder::make,
-          py::arg("model"),
-          py::arg("code_size") = 0,
-          "The decoder of local_klt_encoder.");
-    m.def("l2o_decoder",
-          &l2o_decoder::make,
-          py::arg("model"),
-          py::arg("code_size") = 0,
-          py::arg("profile") = "realtime",
-          py::arg("iterations") = 0,
-          py::arg("tolerance") = 0.0f,
-          "The learned decoder of a Csi-L2O or MS4L2O model file: `profile` names one of "
-          "those in the file, iterations = 0 takes as many as were trained, and with a "
-          "tolerance decoding ends once an iteration changes the result by less, "
-          "relative.");
-    m.def("mlcf_encoder",
-          &mlcf_encoder::make,
-          py::arg("model"),
-          py::arg("code_size") = 0,
-          "Embeddings of the columns of whole matrices by their nearest landmarks; "
-          "code_size is a multiple of nt, 0 for all dimensions.");
-    m.def("mlcf_decoder",
-          &mlcf_decoder::make,
-          py::arg("model"),
-          py::arg("code_size") = 0,
-          "The decoder of an MLCF model file; code_size 0 for the longest codeword.");
-    m.def("ista_decoder",
-          &ista_decoder::make,
-          py::arg("model"),
-          py::arg("code_size") = 0,
-          py::arg("accelerate") = true,
-          py::arg("iterations") = 20,
-          py::arg("lambda_") = 0.02f,
-          py::arg("tolerance") = 0.0f,
-          py::arg("warm_start") = false,
-          "ISTA, or FISTA with accelerate = True, for the encoder of a model file.");
-    m.def(
-        "ista_decoder_from_matrix",
-        [](const array_in<float>& w,
-           int na,
-           int nt,
-           int model_id,
-           bool accelerate,
-           int iterations,
-           float lambda,
-           float tolerance,
-           bool warm_start) {
-            if (w.ndim() != 2)
-                throw std::invalid_argument("w has " + std::to_string(w.ndim()) +
-                                            " dimensions, allowed is 2");
-            return ista_decoder::make_from_matrix(
-                std::vector<float>(w.data(), w.data() + w.size()),
-                na,
-                nt,
-                model_id,
-                accelerate,
-                iterations,
-                lambda,
-                tolerance,
-                warm_start);
-        },
-        py::arg("w"),
-        py::arg("na"),
-        py::arg("nt"),
-        py::arg("model_id") = 0,
-        py::arg("accelerate") = true,
-        py::arg("iterations") = 20,
-        py::arg("lambda_") = 0.02f,
-        py::arg("tolerance") = 0.0f,
-        py::arg("warm_start") = false,
-        "ISTA or FISTA for any matrix W, float (M, 2 na nt).");
 
     py::class_<quantizer, quantizer::sptr>(
         m, "quantizer", "Codewords to level numbers and back.")
@@ -400,6 +186,15 @@ void bind_core(py::module& m)
             py::arg("bytes"),
             py::arg("m"),
             "The inverse of pack() for a codeword of m entries.");
+    m.def(
+        "make_quantizer",
+        &quantizer::from_model,
+        py::arg("model"),
+        py::arg("name"),
+        py::arg("code_size") = 0,
+        py::arg("bits") = 6,
+        "A quantizer by its name: uniform, lloyd-max, lloyd-max-per-entry, or allocated, "
+        "which shares out code_size times as many bits among the values.");
     m.def("uniform_quantizer",
           &scalar_quantizer::make_uniform,
           py::arg("model"),

@@ -9,6 +9,7 @@
 namespace py = pybind11;
 
 void bind_channels(py::module& m);
+void bind_codecs(py::module& m);
 void bind_core(py::module& m);
 void bind_blocks(py::module& m);
 void bind_mlcf_training(py::module& m);
@@ -20,6 +21,7 @@ PYBIND11_MODULE(csifeedback_python, m)
     py::module::import("gnuradio.gr");
     bind_channels(m);
     bind_core(m);
+    bind_codecs(m);
     bind_blocks(m);
     bind_mlcf_training(m);
     bind_ofdm(m);

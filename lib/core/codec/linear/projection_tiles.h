@@ -8,7 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_PROJECTION_TILES_H
 #define INCLUDED_CSIFEEDBACK_PROJECTION_TILES_H
 
-#include "codec/projection.h"
+#include "codec/linear/projection.h"
 #include <volk/volk_alloc.hh>
 #include <cstddef>
 

@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "codec/mmse.h"
+#include "codec/linear/mmse.h"
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <stdexcept>

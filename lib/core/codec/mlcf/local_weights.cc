@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "codec/local_weights.h"
+#include "codec/mlcf/local_weights.h"
 #include "kernels/kernels.h"
 #include <Eigen/Core>
 #include <algorithm>

@@ -6,7 +6,7 @@
  */
 
 #include "check.h"
-#include "codec/projection.h"
+#include "codec/linear/projection.h"
 #include "kernels/kernels.h"
 #include <gnuradio/csifeedback/ista_decoder.h>
 #include <volk/volk.h>
@@ -27,11 +27,7 @@ public:
                       float lambda,
                       float tolerance,
                       bool warm_start)
-        : d_na(p.na),
-          d_nt(p.nt),
-          d_codec_id(p.codec_id),
-          d_model_id(p.model_id),
-          d_code_size(p.rows),
+        : ista_decoder(p.info(accelerate ? "fista" : "ista")),
           d_accelerate(accelerate),
           d_iterations(iterations),
           d_lambda(lambda),
@@ -56,14 +52,9 @@ public:
             throw_bad("ista_decoder", "||W||^2", norm, "more than 0, finite");
     }
 
-    std::string name() const override { return d_accelerate ? "fista" : "ista"; }
-    uint8_t codec_id() const override { return d_codec_id; }
-    uint16_t model_id() const override { return d_model_id; }
-    int na() const override { return d_na; }
-    int nt() const override { return d_nt; }
-    int code_size() const override { return d_code_size; }
 
-    void decode(const float* s, int m, float* h_vec) override
+protected:
+    void do_decode(const float* s, int m, float* h_vec) override
     {
         const float norm = lipschitz(m);
         d_w.split(s, d_code.data(), m);
@@ -182,11 +173,6 @@ private:
         return squared_norm(d_y) <= d_tolerance * d_tolerance * squared_norm(d_h);
     }
 
-    const int d_na;
-    const int d_nt;
-    const uint8_t d_codec_id;
-    const uint16_t d_model_id;
-    const int d_code_size;
     const bool d_accelerate;
     const int d_iterations;
     const float d_lambda;

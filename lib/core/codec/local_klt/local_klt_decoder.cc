@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "codec/local_klt.h"
+#include "codec/local_klt/local_klt.h"
 #include <gnuradio/csifeedback/local_klt_decoder.h>
 #include <algorithm>
 #include <stdexcept>
@@ -18,8 +18,9 @@ namespace {
 class local_klt_decoder_impl : public local_klt_decoder
 {
 public:
-    local_klt_decoder_impl(const model_file& model, int code_size)
-        : d_p("local_klt_decoder", model, code_size, false),
+    explicit local_klt_decoder_impl(local_klt p)
+        : local_klt_decoder(p.info()),
+          d_p(std::move(p)),
           d_re(d_p.plane()),
           d_im(d_p.plane()),
           d_out_re(d_p.plane()),
@@ -27,14 +28,9 @@ public:
     {
     }
 
-    std::string name() const override { return d_p.codec; }
-    uint8_t codec_id() const override { return d_p.codec_id; }
-    uint16_t model_id() const override { return d_p.model_id; }
-    int na() const override { return d_p.na; }
-    int nt() const override { return d_p.nt; }
-    int code_size() const override { return d_p.code_size(); }
 
-    void decode(const float* s, int m, float* h_vec) override
+protected:
+    void do_decode(const float* s, int m, float* h_vec) override
     {
         const int na = d_p.na, nt = d_p.nt;
         int row_patch, column_patch;
@@ -69,7 +65,8 @@ decoder::sptr local_klt_decoder::make(model_file::sptr model, int code_size)
 {
     if (!model)
         throw std::invalid_argument("local_klt_decoder: model is null");
-    return std::make_shared<local_klt_decoder_impl>(*model, code_size);
+    return std::make_shared<local_klt_decoder_impl>(
+        local_klt("local_klt_decoder", *model, code_size, false));
 }
 
 } // namespace csifeedback

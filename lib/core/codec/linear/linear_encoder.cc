@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "codec/projection.h"
+#include "codec/linear/projection.h"
 #include <gnuradio/csifeedback/linear_encoder.h>
 #include <algorithm>
 
@@ -18,18 +18,17 @@ template <typename matrix> // projection or antenna_projection
 class linear_encoder_impl : public linear_encoder
 {
 public:
-    explicit linear_encoder_impl(matrix p) : d_p(std::move(p)) {}
+    explicit linear_encoder_impl(matrix p)
+        : linear_encoder(p.info(p.codec)), d_p(std::move(p))
+    {
+    }
 
-    std::string name() const override { return d_p.codec; }
-    uint8_t codec_id() const override { return d_p.codec_id; }
-    uint16_t model_id() const override { return d_p.model_id; }
-    int na() const override { return d_p.na; }
-    int nt() const override { return d_p.nt; }
-    int code_size() const override { return d_p.rows; }
-    void encode(const float* h_vec, float* s, int m) override
+protected:
+    float do_encode(const float* h_vec, float* s, int m) override
     {
         std::fill_n(s, m, 0.0f);
         d_p.multiply_add(h_vec, s, m);
+        return no_residual;
     }
 
 private:

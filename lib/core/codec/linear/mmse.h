@@ -8,7 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_MMSE_H
 #define INCLUDED_CSIFEEDBACK_MMSE_H
 
-#include "codec/projection.h"
+#include "codec/linear/projection.h"
 #include <gnuradio/csifeedback/model_file.h>
 #include <Eigen/Core>
 

@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "codec/local_klt.h"
+#include "codec/local_klt/local_klt.h"
 #include <gnuradio/csifeedback/local_klt_encoder.h>
 #include <algorithm>
 #include <stdexcept>
@@ -18,8 +18,9 @@ namespace {
 class local_klt_encoder_impl : public local_klt_encoder
 {
 public:
-    local_klt_encoder_impl(const model_file& model, int code_size)
-        : d_p("local_klt_encoder", model, code_size, true),
+    explicit local_klt_encoder_impl(local_klt p)
+        : local_klt_encoder(p.info()),
+          d_p(std::move(p)),
           d_re(d_p.plane(), 0.0f),
           d_im(d_p.plane(), 0.0f),
           d_out_re(d_p.plane()),
@@ -27,14 +28,9 @@ public:
     {
     }
 
-    std::string name() const override { return d_p.codec; }
-    uint8_t codec_id() const override { return d_p.codec_id; }
-    uint16_t model_id() const override { return d_p.model_id; }
-    int na() const override { return d_p.na; }
-    int nt() const override { return d_p.nt; }
-    int code_size() const override { return d_p.code_size(); }
 
-    void encode(const float* h_vec, float* s, int m) override
+protected:
+    float do_encode(const float* h_vec, float* s, int m) override
     {
         const int na = d_p.na, nt = d_p.nt;
         for (int a = 0; a < na; a++) {
@@ -45,7 +41,7 @@ public:
         d_p.choose(d_re.data(), d_im.data(), row_patch, column_patch);
         d_p.write_patches(row_patch, column_patch, s, m);
         if (m <= d_p.bits())
-            return;
+            return no_residual;
         d_p.transform(row_patch,
                       column_patch,
                       d_re.data(),
@@ -57,6 +53,7 @@ public:
         s += d_p.bits();
         for (int i = 0; i < count; i++)
             s[i] = (i % 2 ? d_out_im : d_out_re)[order[i / 2]];
+        return no_residual;
     }
 
 private:
@@ -70,7 +67,8 @@ encoder::sptr local_klt_encoder::make(model_file::sptr model, int code_size)
 {
     if (!model)
         throw std::invalid_argument("local_klt_encoder: model is null");
-    return std::make_shared<local_klt_encoder_impl>(*model, code_size);
+    return std::make_shared<local_klt_encoder_impl>(
+        local_klt("local_klt_encoder", *model, code_size, true));
 }
 
 } // namespace csifeedback

@@ -6,8 +6,8 @@
  */
 
 #include "check.h"
-#include "codec/local_map.h"
-#include "codec/local_weights.h"
+#include "codec/mlcf/local_map.h"
+#include "codec/mlcf/local_weights.h"
 #include "parallel.h"
 #include "random.h"
 #include <gnuradio/csifeedback/mlcf_learner.h>

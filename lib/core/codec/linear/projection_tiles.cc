@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "codec/projection_tiles.h"
+#include "codec/linear/projection_tiles.h"
 #include "kernels/kernels.h"
 #include <algorithm>
 

@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "codec/l2o_model.h"
+#include "codec/l2o/l2o_model.h"
 #include "kernels/kernels.h"
 #include <algorithm>
 #include <cmath>

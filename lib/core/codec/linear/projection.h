@@ -9,6 +9,7 @@
 #define INCLUDED_CSIFEEDBACK_PROJECTION_H
 
 #include "kernels/kernels.h"
+#include <gnuradio/csifeedback/codec_part.h>
 #include <gnuradio/csifeedback/model_file.h>
 #include <volk/volk_alloc.hh>
 #include <cstdint>
@@ -28,7 +29,13 @@ struct projection_info {
     uint8_t codec_id = 0;
     uint16_t model_id = 0;
     std::string codec;
+    std::string domain = "Ha";
 
+    //! What a codec object of it says of itself, with the name of the codec or decoder.
+    codec_info info(const std::string& name) const
+    {
+        return { name, codec_id, model_id, domain, na, nt, int(rows) };
+    }
     //! All but the rows.
     void describe(const char* where, const model_file& model);
     //! Takes code_size of the rows that there are, 0: all of them.
@@ -160,9 +167,6 @@ volk::vector<float> split_complex_rows(const float_array& u, size_t rows);
  */
 float largest_eigenvalue(size_t n,
                          const std::function<void(const float*, float*)>& apply);
-
-//! Codec number of a feedback frame by the codec's name; throws if there is none.
-uint8_t codec_number(const char* where, const std::string& codec);
 
 } // namespace csifeedback
 } // namespace gr

@@ -6,10 +6,10 @@
  */
 
 #include "check.h"
-#include "codec/l2o_model.h"
-#include "codec/mmse.h"
-#include "codec/projection.h"
-#include "codec/projection_tiles.h"
+#include "codec/l2o/l2o_model.h"
+#include "codec/linear/mmse.h"
+#include "codec/linear/projection.h"
+#include "codec/linear/projection_tiles.h"
 #include "kernels/kernels.h"
 #include <gnuradio/csifeedback/l2o_decoder.h>
 #include <volk/volk.h>
@@ -40,7 +40,22 @@ public:
                      const std::string& profile,
                      int iterations,
                      float tolerance)
-        : d_p(projection::load("l2o_decoder", model, code_size)),
+        : l2o_decoder_impl(projection::load("l2o_decoder", model, code_size),
+                           model,
+                           profile,
+                           iterations,
+                           tolerance)
+    {
+    }
+
+private:
+    l2o_decoder_impl(projection p,
+                     const model_file& model,
+                     const std::string& profile,
+                     int iterations,
+                     float tolerance)
+        : l2o_decoder(p.info("l2o")),
+          d_p(std::move(p)),
           d_model(model, profile),
           d_layout(d_p.na, d_p.nt),
           d_w(d_p, d_layout),
@@ -93,22 +108,14 @@ public:
             throw_bad("l2o_decoder", "||W||^2", norm, "more than 0, finite");
     }
 
-    std::string name() const override
-    {
-        return d_p.codec == "ms4l2o" ? "ms4l2o" : "csi-l2o";
-    }
-    uint8_t codec_id() const override { return d_p.codec_id; }
-    uint16_t model_id() const override { return d_p.model_id; }
-    int na() const override { return d_p.na; }
-    int nt() const override { return d_p.nt; }
-    int code_size() const override { return d_p.rows; }
 
-    void decode(const float* s, int m, float* h_vec) override
+protected:
+    void do_decode(const float* s, int m, float* h_vec) override
     {
-        decode_batch(s, m, h_vec, 1);
+        do_decode_batch(s, m, h_vec, 1);
     }
 
-    void decode_batch(const float* s, int m, float* h_vec, int count) override
+    void do_decode_batch(const float* s, int m, float* h_vec, int count) override
     {
         const length& l = prepare(m);
         for (size_t left = count; left > 0;) {

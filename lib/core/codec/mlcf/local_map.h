@@ -8,7 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_LOCAL_MAP_H
 #define INCLUDED_CSIFEEDBACK_LOCAL_MAP_H
 
-#include "codec/local_weights.h"
+#include "codec/mlcf/local_weights.h"
 #include <gnuradio/csifeedback/model_file.h>
 #include <volk/volk_alloc.hh>
 #include <string>

@@ -6,7 +6,8 @@
  */
 
 #include "check.h"
-#include "codec/projection.h"
+#include "codec/builtin_codecs.h"
+#include "codec/linear/projection.h"
 #include "random.h"
 #include <Eigen/Core>
 #include <Eigen/Eigenvalues>
@@ -18,26 +19,6 @@
 
 namespace gr {
 namespace csifeedback {
-
-uint8_t codec_number(const char* where, const std::string& codec)
-{
-    // The registry of the feedback frame's codec field; see the manual. Never renumber.
-    static const struct {
-        const char* name;
-        uint8_t number;
-    } registry[] = {
-        { "matrix", 0 },    { "klt", 1 },       { "gaussian", 2 }, { "orthonormal", 3 },
-        { "csi-l2o", 4 },   { "ms4l2o", 5 },    { "mlcf", 6 },     { "klt-columns", 7 },
-        { "klt-cells", 8 }, { "local-klt", 9 },
-    };
-    std::string known;
-    for (const auto& entry : registry) {
-        if (codec == entry.name)
-            return entry.number;
-        known += (known.empty() ? "" : ", ") + std::string(entry.name);
-    }
-    throw_bad(where, "codec of the model", codec, known);
-}
 
 volk::vector<float> split_complex_rows(const float_array& u, size_t rows)
 {
@@ -58,6 +39,7 @@ void projection_info::describe(const char* where, const model_file& model)
     codec = model.codec();
     codec_id = codec_number(where, codec);
     model_id = model.model_id();
+    domain = model.domain();
     cols = 2 * size_t(na) * nt;
 }
 
@@ -102,8 +84,7 @@ projection projection::from_matrix(
     projection p;
     p.na = na;
     p.nt = nt;
-    p.codec = "matrix";
-    p.codec_id = codec_number(where, p.codec);
+    p.codec = "matrix"; // number 0
     p.model_id = model_id;
     p.cols = 2 * size_t(na) * nt;
     p.rows = w.size() / p.cols;

@@ -6,8 +6,8 @@
  */
 
 #include "check.h"
-#include "codec/mmse.h"
-#include "codec/projection.h"
+#include "codec/linear/mmse.h"
+#include "codec/linear/projection.h"
 #include "kernels/kernels.h"
 #include <gnuradio/csifeedback/linear_decoder.h>
 #include <volk/volk.h>
@@ -29,17 +29,13 @@ class linear_decoder_impl : public linear_decoder
 {
 public:
     linear_decoder_impl(matrix p, float noise_variance)
-        : d_p(std::move(p)), d_noise_variance(noise_variance)
+        : linear_decoder(p.info("linear")),
+          d_p(std::move(p)),
+          d_noise_variance(noise_variance)
     {
         check_range(where, "noise_variance", noise_variance, 0.0f, 1e6f);
     }
 
-    std::string name() const override { return "linear"; }
-    uint8_t codec_id() const override { return d_p.codec_id; }
-    uint16_t model_id() const override { return d_p.model_id; }
-    int na() const override { return d_p.na; }
-    int nt() const override { return d_p.nt; }
-    int code_size() const override { return d_p.rows; }
 
 protected:
     const matrix d_p;
@@ -53,7 +49,8 @@ class klt_decoder : public linear_decoder_impl<matrix>
 public:
     using linear_decoder_impl<matrix>::linear_decoder_impl;
 
-    void decode(const float* s, int m, float* h_vec) override
+protected:
+    void do_decode(const float* s, int m, float* h_vec) override
     {
         this->d_p.multiply_transposed(s, h_vec, m);
         if (this->d_noise_variance > 0)
@@ -61,6 +58,9 @@ public:
                 h_vec, h_vec, 1 / (1 + this->d_noise_variance), this->d_p.cols);
     }
 };
+
+// Whether the rows of W are principal components.
+bool is_klt(const projection& p) { return p.codec == "klt" || p.codec == "klt-cells"; }
 
 class mmse_decoder : public linear_decoder_impl<projection>
 {
@@ -72,7 +72,8 @@ public:
         matrix(d_p.rows);
     }
 
-    void decode(const float* s, int m, float* h_vec) override
+protected:
+    void do_decode(const float* s, int m, float* h_vec) override
     {
         std::fill_n(h_vec, d_p.cols, 0.0f);
         kernels().add_rows(matrix(m).data(), d_p.cols, s, m, h_vec, d_p.cols);
@@ -104,7 +105,7 @@ linear_decoder::make(model_file::sptr model, int code_size, float noise_variance
         return std::make_shared<klt_decoder<antenna_projection>>(
             antenna_projection::load(where, *model, code_size), noise_variance);
     projection p = projection::load(where, *model, code_size);
-    if (p.codec == "klt" || p.codec == "klt-cells")
+    if (is_klt(p))
         return std::make_shared<klt_decoder<projection>>(std::move(p), noise_variance);
     return std::make_shared<mmse_decoder>(std::move(p), *model, noise_variance);
 }

@@ -8,6 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_LOCAL_KLT_H
 #define INCLUDED_CSIFEEDBACK_LOCAL_KLT_H
 
+#include <gnuradio/csifeedback/codec_part.h>
 #include <gnuradio/csifeedback/model_file.h>
 #include <volk/volk_alloc.hh>
 #include <cstdint>
@@ -30,9 +31,16 @@ public:
     //! forward: for coefficients of a matrix; else for the matrix of coefficients.
     local_klt(const char* where, const model_file& model, int code_size, bool forward);
 
+    //! What both objects say of themselves.
+    codec_info info() const
+    {
+        return { codec, codec_id, model_id, domain, na, nt, d_code_size };
+    }
+
     const std::string codec;
     const uint8_t codec_id;
     const uint16_t model_id;
+    const std::string domain;
     const int na;
     const int nt;
     int code_size() const { return d_code_size; }

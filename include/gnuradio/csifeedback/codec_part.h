@@ -1,0 +1,100 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_CODEC_PART_H
+#define INCLUDED_CSIFEEDBACK_CODEC_PART_H
+
+#include <gnuradio/csifeedback/api.h>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace gr {
+namespace csifeedback {
+
+//! What both halves of a codec say of themselves.
+struct CSIFEEDBACK_API codec_info {
+    //! Encoders: the codec, for example "klt". Decoders: the method, for example "fista".
+    std::string name;
+    //! Number of the codec in a feedback frame, 0 to 255. 128 to 255 are private: codecs
+    //! outside this module take theirs from them.
+    uint8_t codec_id = 0;
+    //! Number of the trained model in a feedback frame, 0 to 65535.
+    uint16_t model_id = 0;
+    //! Matrices that the codec takes: "Ha", truncated angular-delay matrices, or "H",
+    //! full-band ones.
+    std::string domain = "Ha";
+    //! Rows of these matrices: delay rows Na, or subcarriers Nc. 1 to 65536.
+    int rows = 0;
+    //! Antenna ports, their columns. 1 to 1024.
+    int nt = 0;
+    //! M, the length of the longest codeword, 1 to 65535.
+    int code_size = 0;
+};
+
+/*!
+ * \brief Base of encoders, decoders and reports: their identity and sizes.
+ *
+ * Calls of one object are serialized: an object may be used from several threads, one
+ * call at a time works, with the same results as from one thread. A block holds its
+ * object for its lifetime and refuses one that another block holds, since objects may
+ * keep state from one matrix to the next.
+ */
+class CSIFEEDBACK_API codec_part
+{
+public:
+    virtual ~codec_part();
+    codec_part(const codec_part&) = delete;
+    codec_part& operator=(const codec_part&) = delete;
+
+    const codec_info& info() const { return d_info; }
+    //! \copydoc codec_info::name
+    const std::string& name() const { return d_info.name; }
+    //! \copydoc codec_info::codec_id
+    uint8_t codec_id() const { return d_info.codec_id; }
+    //! \copydoc codec_info::model_id
+    uint16_t model_id() const { return d_info.model_id; }
+    //! \copydoc codec_info::domain
+    const std::string& domain() const { return d_info.domain; }
+    //! \copydoc codec_info::rows
+    int rows() const { return d_info.rows; }
+    //! The same as rows().
+    int na() const { return d_info.rows; }
+    //! \copydoc codec_info::nt
+    int nt() const { return d_info.nt; }
+    //! \copydoc codec_info::code_size
+    int code_size() const { return d_info.code_size; }
+    //! Length of h_vec: 2 rows() nt().
+    int h_size() const { return 2 * d_info.rows * d_info.nt; }
+
+    /*!
+     * \brief Marks an object as used by one block, until the result is destroyed.
+     * \param part  not null
+     * \param where name of the block, for the error
+     * \throws std::invalid_argument if another block holds it
+     */
+    static std::shared_ptr<void> hold(const std::shared_ptr<codec_part>& part,
+                                      const std::string& where);
+
+protected:
+    //! \throws std::invalid_argument if a size is out of range
+    explicit codec_part(codec_info info);
+    //! For the duration of a call.
+    std::unique_lock<std::mutex> lock() { return std::unique_lock<std::mutex>(d_mutex); }
+
+private:
+    const codec_info d_info;
+    std::mutex d_mutex;
+    std::atomic<bool> d_held{ false };
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_CODEC_PART_H */

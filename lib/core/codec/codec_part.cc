@@ -1,0 +1,100 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "check.h"
+#include <gnuradio/csifeedback/codec_part.h>
+#include <gnuradio/csifeedback/decoder.h>
+#include <gnuradio/csifeedback/encoder.h>
+#include <volk/volk.h>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace gr {
+namespace csifeedback {
+
+codec_part::codec_part(codec_info info) : d_info(std::move(info))
+{
+    const char* where = d_info.name.c_str();
+    check_range(where, "rows", d_info.rows, 1, 65536);
+    check_range(where, "nt", d_info.nt, 1, 1024);
+    // The frame's code_size field has 16 bits.
+    check_range(where, "code_size", d_info.code_size, 1, 65535);
+    if (d_info.domain != "Ha" && d_info.domain != "H")
+        throw_bad(where, "domain", d_info.domain, "Ha or H");
+}
+
+codec_part::~codec_part() = default;
+
+std::shared_ptr<void> codec_part::hold(const std::shared_ptr<codec_part>& part,
+                                       const std::string& where)
+{
+    if (part->d_held.exchange(true))
+        throw std::invalid_argument(where + ": the object " + part->name() +
+                                    " belongs to another block, which allows one object "
+                                    "for each block");
+    return std::shared_ptr<void>(part.get(), [part](void*) { part->d_held = false; });
+}
+
+void encoder::do_encode_batch(
+    const float* h_vec, float* s, int m, int count, float* residual_energy_db)
+{
+    for (int i = 0; i < count; i++) {
+        const float residual =
+            do_encode(h_vec + size_t(i) * input_size(), s + size_t(i) * m, m);
+        if (residual_energy_db)
+            residual_energy_db[i] = residual;
+    }
+}
+
+namespace {
+
+// False for a NaN too.
+bool is_bounded(const float* s, size_t n)
+{
+    return std::all_of(
+        s, s + n, [](float x) { return std::abs(x) <= decoder::max_value; });
+}
+
+} // namespace
+
+void decoder::decode_batch(const float* s, int m, float* h_vec, int count)
+{
+    const auto locked = lock();
+    const float* good = s;
+    if (!is_bounded(s, size_t(count) * m)) {
+        // Bad ones must not spoil their neighbours, nor the next ones of a decoder that
+        // keeps its state.
+        d_bounded.assign(s, s + size_t(count) * m);
+        for (int i = 0; i < count; i++)
+            if (!is_bounded(s + size_t(i) * m, m))
+                std::fill_n(d_bounded.begin() + size_t(i) * m, m, 0.0f);
+        good = d_bounded.data();
+    }
+    if (count == 1 && good == s)
+        do_decode(s, m, h_vec);
+    else if (count > 1)
+        do_decode_batch(good, m, h_vec, count);
+    for (int i = 0; i < count; i++, h_vec += output_size()) {
+        float power = 0;
+        if (good == s || is_bounded(s + size_t(i) * m, m))
+            volk_32f_x2_dot_prod_32f(&power, h_vec, h_vec, output_size());
+        else
+            power = std::numeric_limits<float>::infinity();
+        if (!std::isfinite(power))
+            std::fill_n(h_vec, output_size(), 0.0f);
+    }
+}
+
+void decoder::do_decode_batch(const float* s, int m, float* h_vec, int count)
+{
+    for (int i = 0; i < count; i++)
+        do_decode(s + size_t(i) * m, m, h_vec + size_t(i) * output_size());
+}
+
+} // namespace csifeedback
+} // namespace gr

@@ -1,0 +1,612 @@
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "arrays.h"
+#include "python_codecs.h"
+#include <gnuradio/csifeedback/codec_registry.h>
+#include <gnuradio/csifeedback/ista_decoder.h>
+#include <gnuradio/csifeedback/l2o_decoder.h>
+#include <gnuradio/csifeedback/linear_decoder.h>
+#include <gnuradio/csifeedback/linear_encoder.h>
+#include <gnuradio/csifeedback/local_klt_decoder.h>
+#include <gnuradio/csifeedback/local_klt_encoder.h>
+#include <gnuradio/csifeedback/mlcf_decoder.h>
+#include <gnuradio/csifeedback/mlcf_encoder.h>
+#include <gnuradio/csifeedback/normalize.h>
+#include <gnuradio/csifeedback/report.h>
+#include <pybind11/functional.h>
+#include <pybind11/stl.h>
+#include <algorithm>
+#include <cmath>
+
+using namespace gr::csifeedback;
+using namespace csifeedback_python;
+using cf = std::complex<float>;
+
+namespace {
+
+// Matrices that are normalized or decoded together.
+constexpr py::ssize_t at_once = 16;
+
+// h_vec and gain of matrices [first, first + count), or an error that names one.
+void normalize(const cf* in,
+               size_t n,
+               py::ssize_t first,
+               py::ssize_t count,
+               float* h_vec,
+               float* gain)
+{
+    for (py::ssize_t k = 0; k < count; k++) {
+        gain[first + k] = normalize_csi(in + (first + k) * n, n, h_vec + k * 2 * n);
+        if (std::isnan(gain[first + k]))
+            throw std::invalid_argument("Ha: matrix " + std::to_string(first + k) +
+                                        " is all zero or not finite");
+    }
+}
+
+py::tuple encode(encoder& self, const array_in<cf>& ha, bool with_residual_energy)
+{
+    const batch b = as_batch(ha, "Ha", { self.rows(), self.nt() });
+    const size_t n = size_t(self.rows()) * self.nt();
+    const int m = self.code_size();
+    auto s = results<float>(b, { m });
+    auto gain = results<float>(b, {}), residual = results<float>(b, {});
+    const cf* in = ha.data();
+    float *s_out = s.mutable_data(), *gain_out = gain.mutable_data(),
+          *residual_out = residual.mutable_data();
+    {
+        py::gil_scoped_release release;
+        std::vector<float> h_vec(std::min(b.count, at_once) * 2 * n);
+        for (py::ssize_t i = 0; i < b.count; i += at_once) {
+            const py::ssize_t count = std::min(b.count - i, at_once);
+            normalize(in, n, i, count, h_vec.data(), gain_out);
+            self.encode_batch(h_vec.data(), s_out + i * m, m, count, residual_out + i);
+        }
+    }
+    return with_residual_energy ? py::make_tuple(s, gain, residual)
+                                : py::make_tuple(s, gain);
+}
+
+array_in<float> gains_of(const py::object& gain_db, py::ssize_t count)
+{
+    array_in<float> gain = array_in<float>::ensure(gain_db);
+    if (!gain || (gain.size() != 1 && gain.size() != count))
+        throw std::invalid_argument("gain_db is not one number or one for each matrix");
+    return gain;
+}
+
+py::array_t<cf> decode(decoder& self, const array_in<float>& s, py::object gain_db)
+{
+    const py::ssize_t m = s.ndim() ? s.shape(s.ndim() - 1) : 0;
+    if (m < 1 || m > self.code_size())
+        throw std::invalid_argument("s has codewords of length " + std::to_string(m) +
+                                    ", allowed is 1 to " +
+                                    std::to_string(self.code_size()));
+    const batch b = as_batch(s, "s", { m });
+    const array_in<float> gain = gains_of(gain_db, b.count);
+    const size_t n = size_t(self.rows()) * self.nt();
+    auto ha = results<cf>(b, { self.rows(), self.nt() });
+    const float *in = s.data(), *gain_in = gain.data();
+    const bool one_gain = gain.size() == 1;
+    cf* out = ha.mutable_data();
+    {
+        py::gil_scoped_release release;
+        std::vector<float> h_vec(std::min(b.count, at_once) * 2 * n);
+        for (py::ssize_t i = 0; i < b.count; i += at_once) {
+            const py::ssize_t count = std::min(b.count - i, at_once);
+            self.decode_batch(in + i * m, m, h_vec.data(), count);
+            for (py::ssize_t k = i; k < i + count; k++)
+                denormalize_csi(h_vec.data() + (k - i) * 2 * n,
+                                n,
+                                gain_in[one_gain ? 0 : k],
+                                out + k * n);
+        }
+    }
+    return ha;
+}
+
+py::tuple encode_report(report_encoder& self, const array_in<cf>& h, int budget)
+{
+    const batch b = as_batch(h, "h", { self.rows(), self.nt() });
+    const size_t n = size_t(self.rows()) * self.nt();
+    if (budget == 0)
+        budget = self.max_bits();
+    if (budget < self.min_bits() || budget > report_encoder::max_report_bits)
+        throw std::invalid_argument("budget is " + std::to_string(budget) +
+                                    ", allowed is " + std::to_string(self.min_bits()) +
+                                    " to " +
+                                    std::to_string(report_encoder::max_report_bits));
+    const py::ssize_t bytes = (budget + 7) / 8;
+    auto bits = results<uint8_t>(b, { bytes });
+    auto count = results<int>(b, {});
+    auto gain = results<float>(b, {});
+    const cf* in = h.data();
+    uint8_t* bits_out = bits.mutable_data();
+    int* count_out = count.mutable_data();
+    float* gain_out = gain.mutable_data();
+    {
+        py::gil_scoped_release release;
+        std::vector<float> h_vec(2 * n);
+        for (py::ssize_t i = 0; i < b.count; i++) {
+            normalize(in, n, i, 1, h_vec.data(), gain_out);
+            count_out[i] = self.encode(h_vec.data(), bits_out + i * bytes, budget).bits;
+        }
+    }
+    return py::make_tuple(bits, count, gain);
+}
+
+py::array_t<cf> decode_report(report_decoder& self,
+                              const array_in<uint8_t>& bits,
+                              py::object counts,
+                              py::object gain_db)
+{
+    const py::ssize_t bytes = bits.ndim() ? bits.shape(bits.ndim() - 1) : 0;
+    if (bytes < 1)
+        throw std::invalid_argument("bits are 0 bytes, allowed is 1 and more");
+    const batch b = as_batch(bits, "bits", { bytes });
+    const array_in<int> count = array_in<int>::ensure(counts);
+    if (!count || (count.size() != 1 && count.size() != b.count))
+        throw std::invalid_argument("count is not one number or one for each report");
+    for (py::ssize_t i = 0; i < count.size(); i++)
+        if (count.data()[i] < 0 || count.data()[i] > 8 * bytes)
+            throw std::invalid_argument("count is " + std::to_string(count.data()[i]) +
+                                        ", allowed is 0 to " + std::to_string(8 * bytes));
+    const array_in<float> gain = gains_of(gain_db, b.count);
+    const size_t n = size_t(self.rows()) * self.nt();
+    auto h = results<cf>(b, { self.rows(), self.nt() });
+    const uint8_t* in = bits.data();
+    const int* count_in = count.data();
+    const float* gain_in = gain.data();
+    const bool one_count = count.size() == 1, one_gain = gain.size() == 1;
+    cf* out = h.mutable_data();
+    {
+        py::gil_scoped_release release;
+        std::vector<float> h_vec(2 * n);
+        for (py::ssize_t i = 0; i < b.count; i++) {
+            self.decode(in + i * bytes, count_in[one_count ? 0 : i], h_vec.data());
+            denormalize_csi(h_vec.data(), n, gain_in[one_gain ? 0 : i], out + i * n);
+        }
+    }
+    return h;
+}
+
+// Short, as GRC shows it in a block.
+template <typename codec>
+std::string describe(const codec& self)
+{
+    return "<" + self.name() + ", M " + std::to_string(self.code_size()) + ">";
+}
+
+// What encoders, decoders and reports have in common.
+template <typename part>
+py::class_<part, std::shared_ptr<part>>
+codec_class(py::module& m, const char* name, const char* doc)
+{
+    return py::class_<part, std::shared_ptr<part>>(m, name, doc)
+        .def("__repr__", &describe<part>)
+        .def("name", [](const part& self) { return self.name(); })
+        .def("codec_id", [](const part& self) { return self.codec_id(); })
+        .def("model_id", [](const part& self) { return self.model_id(); })
+        .def("domain", [](const part& self) { return self.domain(); })
+        .def("rows", [](const part& self) { return self.rows(); })
+        .def("na", [](const part& self) { return self.na(); })
+        .def("nt", [](const part& self) { return self.nt(); })
+        .def("code_size", [](const part& self) { return self.code_size(); });
+}
+
+// A function in Python, which may be copied, called and let go by any thread.
+std::shared_ptr<py::object> keep(py::object function)
+{
+    return std::shared_ptr<py::object>(new py::object(std::move(function)),
+                                       [](py::object* object) {
+                                           if (!Py_IsInitialized())
+                                               return;
+                                           py::gil_scoped_acquire acquire;
+                                           delete object;
+                                       });
+}
+
+py::list describe_options(const std::vector<codec_option>& options)
+{
+    py::list list;
+    for (const codec_option& o : options) {
+        py::dict d;
+        d["name"] = o.name;
+        d["type"] = o.kind == codec_option::type::text      ? "text"
+                    : o.kind == codec_option::type::flag    ? "flag"
+                    : o.kind == codec_option::type::integer ? "integer"
+                                                            : "real";
+        d["fallback"] = o.fallback;
+        d["min"] = o.min;
+        d["max"] = o.max;
+        d["help"] = o.help;
+        list.append(d);
+    }
+    return list;
+}
+
+py::dict counts(const operation_counts& parts)
+{
+    py::dict d;
+    for (const auto& part : parts)
+        d[part.first.c_str()] = part.second;
+    return d;
+}
+
+// Registers a codec whose objects Python makes: make_encoder(model, code_size) and
+// make_decoder(model, code_size), with decoders of one method of the codec's name, and
+// likewise make_report_encoder(model) and make_report_decoder(model).
+void register_codec(const std::string& name,
+                    int number,
+                    const std::string& title,
+                    const std::string& domain,
+                    const std::string& help,
+                    py::object make_encoder,
+                    py::object make_decoder,
+                    py::object make_report_encoder,
+                    py::object make_report_decoder)
+{
+    codec_descriptor codec;
+    codec.name = name;
+    codec.number = number;
+    codec.title = title;
+    codec.domain = domain;
+    codec.help = help;
+    codec_registry& registry = codec_registry::instance();
+    if (!make_encoder.is_none()) {
+        const auto encoder_function = keep(make_encoder),
+                   decoder_function = keep(make_decoder);
+        codec.make_encoder = [encoder_function](model_file::sptr model, int m) {
+            py::gil_scoped_acquire acquire;
+            return make_python_encoder((*encoder_function)(model, m));
+        };
+        decoder_descriptor decoder;
+        decoder.name = name;
+        decoder.help = help;
+        decoder.make =
+            [decoder_function](model_file::sptr model, int m, const option_values&) {
+                py::gil_scoped_acquire acquire;
+                return make_python_decoder((*decoder_function)(model, m));
+            };
+        codec.decoders = { { name, "" } };
+        registry.add(decoder);
+    }
+    if (!make_report_encoder.is_none()) {
+        const auto encoder_function = keep(make_report_encoder),
+                   decoder_function = keep(make_report_decoder);
+        codec.make_report_encoder = [encoder_function](model_file::sptr model,
+                                                       const option_values&) {
+            py::gil_scoped_acquire acquire;
+            return make_python_report_encoder((*encoder_function)(model));
+        };
+        codec.make_report_decoder = [decoder_function](model_file::sptr model,
+                                                       const option_values&) {
+            py::gil_scoped_acquire acquire;
+            return make_python_report_decoder((*decoder_function)(model));
+        };
+    }
+    registry.add(codec);
+}
+
+void bind_registry(py::module& m)
+{
+    m.def(
+        "codec_names",
+        [] { return codec_registry::instance().codecs(); },
+        "Names of all codecs that are registered in C++.");
+    m.def(
+        "load_codecs",
+        [](const std::string& path) { codec_registry::instance().load(path); },
+        py::arg("path"),
+        "Loads a plug-in, a shared library with codecs. Raises ValueError with one line "
+        "if it is none, is for another version, or its codecs clash.");
+    m.def(
+        "describe_codec",
+        [](const std::string& name) {
+            const codec_descriptor& c = codec_registry::instance().codec(name);
+            py::dict d;
+            d["name"] = c.name;
+            d["number"] = c.number;
+            d["title"] = c.title;
+            d["domain"] = c.domain;
+            d["learned"] = c.learned;
+            d["help"] = c.help;
+            py::dict decoders;
+            for (const auto& use : c.decoders) {
+                const decoder_descriptor& method =
+                    codec_registry::instance().decoder(use.decoder);
+                py::dict one;
+                one["help"] = method.help;
+                one["options"] = describe_options(method.options);
+                decoders[use.decoder.c_str()] = one;
+            }
+            d["decoders"] = decoders;
+            d["has_codewords"] = bool(c.make_encoder);
+            d["has_reports"] = bool(c.make_report_encoder);
+            d["report_options"] = describe_options(c.report_options);
+            return d;
+        },
+        py::arg("name"),
+        "What the registry knows of a codec, as a dictionary.");
+    m.def(
+        "parse_decoder",
+        [](const std::string& codec, const std::string& text) {
+            const auto method = codec_registry::instance().parse(codec, text);
+            py::dict d, options;
+            d["decoder"] = method.decoder->name;
+            d["label"] = method.label();
+            for (const codec_option& o : method.options.options())
+                if (method.options.given(o.name))
+                    options[o.name.c_str()] = method.options.text(o.name);
+            d["options"] = options;
+            d["all_options"] = describe_options(method.options.options());
+            return d;
+        },
+        py::arg("codec"),
+        py::arg("text") = "",
+        "Reads DECODER,name=value,.. of a codec: the decoder, its label for tables, and "
+        "the "
+        "options that were given. Raises ValueError if there is no such decoder or "
+        "option.");
+    m.def(
+        "can_send",
+        [](model_file::sptr model, int m) {
+            const codec_descriptor& c = codec_registry::instance().codec(model->codec());
+            return !c.can_send || c.can_send(*model, m);
+        },
+        py::arg("model"),
+        py::arg("code_size"),
+        "Whether the encoder of a model makes codewords of this length, up to the "
+        "longest.");
+    m.def(
+        "decoder_variants",
+        [](model_file::sptr model) {
+            const codec_descriptor& c = codec_registry::instance().codec(model->codec());
+            std::vector<std::string> all;
+            if (c.variants)
+                all = c.variants(*model);
+            if (all.empty() && !c.decoders.empty())
+                all.push_back(c.decoders.front().decoder);
+            return all;
+        },
+        py::arg("model"),
+        "The decoders with options that are worth measuring for a model.");
+    m.def(
+        "operation_counts",
+        [](model_file::sptr model, int m, const std::string& text) {
+            const auto method = codec_registry::instance().parse(model->codec(), text);
+            return py::make_tuple(
+                method.codec->operations ? counts(method.codec->operations(*model, m))
+                                         : py::dict(),
+                method.decoder->operations
+                    ? counts(method.decoder->operations(*model, m, method.options))
+                    : py::dict());
+        },
+        py::arg("model"),
+        py::arg("code_size"),
+        py::arg("decoder") = "",
+        "Multiply-adds for one matrix by part: those of the encoder, those of the "
+        "decoder.");
+    m.def("register_codec",
+          &register_codec,
+          py::arg("name"),
+          py::arg("number"),
+          py::arg("title"),
+          py::arg("domain"),
+          py::arg("help") = "",
+          py::arg("make_encoder") = py::none(),
+          py::arg("make_decoder") = py::none(),
+          py::arg("make_report_encoder") = py::none(),
+          py::arg("make_report_decoder") = py::none());
+}
+
+void bind_reports(py::module& m)
+{
+    codec_class<report_encoder>(m, "report_encoder", "CSI to a string of bits (UE).")
+        .def(py::init(&make_python_report_encoder), py::arg("codec"))
+        .def("min_bits", &report_encoder::min_bits)
+        .def("max_bits", &report_encoder::max_bits)
+        .def("encode",
+             &encode_report,
+             py::arg("h"),
+             py::arg("budget") = 0,
+             "Encodes matrices, complex (rows, nt) or (n, rows, nt), in at most `budget` "
+             "bits each, 0 for as many as a report can have. Returns the bits, uint8 "
+             "(bytes,) or (n, bytes), most significant first, their number(s), and the "
+             "gain(s) in dB. Raises ValueError for another shape, a budget below "
+             "min_bits() "
+             "or a matrix that is all zero or not finite.");
+    py::implicitly_convertible<python_codec_part, report_encoder>();
+    codec_class<report_decoder>(m, "report_decoder", "A string of bits to CSI (BS).")
+        .def(py::init(&make_python_report_decoder), py::arg("codec"))
+        .def("max_bits", &report_decoder::max_bits)
+        .def("decode",
+             &decode_report,
+             py::arg("bits"),
+             py::arg("count"),
+             py::arg("gain_db") = 0.0,
+             "Decodes reports: bits, uint8 (bytes,) or (n, bytes), the number(s) of bits "
+             "that count, and gain(s) in dB. Returns H^, complex64 (rows, nt) or (n, "
+             "rows, "
+             "nt), which is finite whatever the bits.");
+    py::implicitly_convertible<python_codec_part, report_decoder>();
+    m.def("report_encoder_from_model",
+          &report_encoder::from_model,
+          py::arg("model"),
+          py::arg("options") = "",
+          "The report encoder of a model, whatever its codec. Options of codecs with "
+          "codewords: code_size, quantizer and bits (per value); others have their own.");
+    m.def("report_decoder_from_model",
+          &report_decoder::from_model,
+          py::arg("model"),
+          py::arg("options") = "",
+          py::arg("decoder") = "",
+          "The report decoder of a model, with the same options; decoder as in "
+          "decoder_from_model.");
+    m.def("quantized_report_encoder",
+          &quantized_report::make_encoder,
+          py::arg("encoder"),
+          py::arg("quantizer"),
+          "Reports that are quantized codewords, with the bits of quantizer.pack().");
+    m.def("quantized_report_decoder",
+          &quantized_report::make_decoder,
+          py::arg("decoder"),
+          py::arg("quantizer"),
+          "The decoder of quantized_report_encoder.");
+}
+
+} // namespace
+
+void bind_codecs(py::module& m)
+{
+    py::class_<python_codec_part>(
+        m,
+        "codec_part",
+        "Base class of codecs in Python; see Encoder, Decoder and others.")
+        .def(py::init<>());
+    codec_class<encoder>(m, "encoder", "The UE half of a codec: CSI to codeword.")
+        .def(py::init(&make_python_encoder), py::arg("codec"))
+        .def("encode",
+             &encode,
+             py::arg("ha"),
+             py::arg("with_residual_energy") = false,
+             "Encodes Ha, complex (na, nt) or (n, na, nt). Returns the codeword(s) s, "
+             "float32 (M,) or (n, M), and the gain(s) in dB; if asked for also the "
+             "residual "
+             "energy in dB, NaN where the codec does not tell. Raises ValueError for "
+             "another "
+             "shape, or a matrix that is all zero or not finite.");
+    py::implicitly_convertible<python_codec_part, encoder>();
+    codec_class<decoder>(m, "decoder", "The BS half of a codec: codeword to CSI.")
+        .def(py::init(&make_python_decoder), py::arg("codec"))
+        .def("decode",
+             &decode,
+             py::arg("s"),
+             py::arg("gain_db") = 0.0,
+             "Decodes s, float (m,) or (n, m) with 1 <= m <= M, with its gain(s) in dB. "
+             "Returns Ha^, complex64 (na, nt) or (n, na, nt).");
+    py::implicitly_convertible<python_codec_part, decoder>();
+    m.def(
+        "encoder_from_model",
+        &encoder::from_model,
+        py::arg("model"),
+        py::arg("code_size") = 0,
+        "The encoder of a model, whatever its codec; code_size is M, 0 for the longest.");
+    m.def(
+        "decoder_from_model",
+        &decoder::from_model,
+        py::arg("model"),
+        py::arg("code_size") = 0,
+        py::arg("decoder") = "",
+        "The decoder of a model, whatever its codec: `decoder` names one of the codec's "
+        "with its options, for example 'fista,iterations=100'; empty: the usual one.");
+    m.def(
+        "linear_encoder",
+        &linear_encoder::make,
+        py::arg("model"),
+        py::arg("code_size") = 0,
+        "s = W h with the matrix of a model file; code_size is M, 0 for all rows of W.");
+    m.def(
+        "linear_encoder_from_matrix",
+        [](const array_in<float>& w, int na, int nt, int model_id) {
+            if (w.ndim() != 2)
+                throw std::invalid_argument("w has " + std::to_string(w.ndim()) +
+                                            " dimensions, allowed is 2");
+            return linear_encoder::make_from_matrix(
+                std::vector<float>(w.data(), w.data() + w.size()), na, nt, model_id);
+        },
+        py::arg("w"),
+        py::arg("na"),
+        py::arg("nt"),
+        py::arg("model_id") = 0,
+        "s = W h with any matrix W, float (M, 2 na nt).");
+    m.def("linear_decoder",
+          &linear_decoder::make,
+          py::arg("model"),
+          py::arg("code_size") = 0,
+          py::arg("noise_variance") = 0.0f,
+          "The best linear reconstruction for the encoder of a model file.");
+    m.def("local_klt_encoder",
+          &local_klt_encoder::make,
+          py::arg("model"),
+          py::arg("code_size") = 0,
+          "Coordinates in the patch that fits best; code_size is M, 0 for the model's "
+          "largest.");
+    m.def("local_klt_decoder",
+          &local_klt_decoder::make,
+          py::arg("model"),
+          py::arg("code_size") = 0,
+          "The decoder of local_klt_encoder.");
+    m.def("l2o_decoder",
+          &l2o_decoder::make,
+          py::arg("model"),
+          py::arg("code_size") = 0,
+          py::arg("profile") = "realtime",
+          py::arg("iterations") = 0,
+          py::arg("tolerance") = 0.0f,
+          "The learned decoder of a Csi-L2O or MS4L2O model file: `profile` names one of "
+          "those in the file, iterations = 0 takes as many as were trained, and with a "
+          "tolerance decoding ends once an iteration changes the result by less, "
+          "relative.");
+    m.def("mlcf_encoder",
+          &mlcf_encoder::make,
+          py::arg("model"),
+          py::arg("code_size") = 0,
+          "Embeddings of the columns of whole matrices by their nearest landmarks; "
+          "code_size is a multiple of nt, 0 for all dimensions.");
+    m.def("mlcf_decoder",
+          &mlcf_decoder::make,
+          py::arg("model"),
+          py::arg("code_size") = 0,
+          "The decoder of an MLCF model file; code_size 0 for the longest codeword.");
+    m.def("ista_decoder",
+          &ista_decoder::make,
+          py::arg("model"),
+          py::arg("code_size") = 0,
+          py::arg("accelerate") = true,
+          py::arg("iterations") = 20,
+          py::arg("lambda_") = 0.02f,
+          py::arg("tolerance") = 0.0f,
+          py::arg("warm_start") = false,
+          "ISTA, or FISTA with accelerate = True, for the encoder of a model file.");
+    m.def(
+        "ista_decoder_from_matrix",
+        [](const array_in<float>& w,
+           int na,
+           int nt,
+           int model_id,
+           bool accelerate,
+           int iterations,
+           float lambda,
+           float tolerance,
+           bool warm_start) {
+            if (w.ndim() != 2)
+                throw std::invalid_argument("w has " + std::to_string(w.ndim()) +
+                                            " dimensions, allowed is 2");
+            return ista_decoder::make_from_matrix(
+                std::vector<float>(w.data(), w.data() + w.size()),
+                na,
+                nt,
+                model_id,
+                accelerate,
+                iterations,
+                lambda,
+                tolerance,
+                warm_start);
+        },
+        py::arg("w"),
+        py::arg("na"),
+        py::arg("nt"),
+        py::arg("model_id") = 0,
+        py::arg("accelerate") = true,
+        py::arg("iterations") = 20,
+        py::arg("lambda_") = 0.02f,
+        py::arg("tolerance") = 0.0f,
+        py::arg("warm_start") = false,
+        "ISTA or FISTA for any matrix W, float (M, 2 na nt).");
+    bind_registry(m);
+    bind_reports(m);
+}
