@@ -11,4 +11,6 @@ import os as _os
 from gnuradio import gr as _gr  # noqa: F401
 
 from .csifeedback_python import *  # noqa: F401,F403
+from .codecs import (  # noqa: F401
+    Codec, Decoder, Encoder, ReportDecoder, ReportEncoder, open_codec)
 from .ofdm import load_taps  # noqa: F401

@@ -7,6 +7,8 @@
 the format."""
 
 import json
+import os
+import tempfile
 import zlib
 
 import h5py
@@ -40,9 +42,16 @@ class Model:
             return self._model_id
         crc = 0
         for name in sorted(self.arrays):
-            if name.startswith(("encoder/", "quantizer/")):
+            if name.startswith(("encoder/", "quantizer/", "network/")):
                 crc = zlib.crc32(np.ascontiguousarray(self.arrays[name]).tobytes(), crc)
         return (crc ^ crc >> 16) & 0xffff
+
+    def opened(self, attributes):
+        """This model with more attributes as a core.model_file, though it is in no file yet."""
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "model.h5")
+            Model({**attributes, **self.attributes}, self.arrays, self._model_id).write(path)
+            return core.model_file(path)
 
     def write(self, path):
         """Writes the file under a temporary name and renames it."""

@@ -280,7 +280,7 @@ class Domain(unittest.TestCase):
                     "klt-columns", "--dataset", self.path("train"), "--test", self.path("other"),
                     "-o", self.path("none"))
         self.refuse("--truncated", "sim", "--codec", columns, "--truncated")
-        self.refuse("codec of the model is klt-columns", "eval", "--codec", columns + ":fista",
+        self.refuse("decoder is fista, codec klt-columns has linear", "eval", "--codec", columns + ":fista",
                     "--dataset", self.path("test"))
         self.refuse("--code-size is 7, allowed is 8 to 384", "train", "--codec", "klt-columns",
                     "--dataset", self.path("train"), "-o", self.path("none"), "--code-size", 7)
@@ -396,7 +396,7 @@ class Mlcf(unittest.TestCase):
         self.assertIn("multiple of nt", done.stderr)
         done = call("eval", "--codec", self.path + ":mlcf,iterations=3", "--samples", 3,
                     "--ratios", "1/12")
-        self.assertIn("mlcf has no such option", done.stderr)
+        self.assertIn("mlcf has no option iterations", done.stderr)
 
     def test_complexity(self):
         k, length, values = self.K, self.L, 2 * NC

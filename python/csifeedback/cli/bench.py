@@ -227,6 +227,12 @@ class TorchProducts:
         return h
 
 
+def l2o_profile(codec):
+    """The profile in the model file that the decoder uses."""
+    usual = "realtime" if codec.model.has("l2o/realtime/p") else codec.model.codec
+    return codec.options.get("profile", usual)
+
+
 class TorchL2o:
     """The decoder of Csi-L2O as it is trained."""
 
@@ -234,7 +240,7 @@ class TorchL2o:
         from ..training import l2o_network as network
         model = codec.model
         arrays = read_model(model.path).arrays
-        self._decoder = network.Decoder.of_model(arrays, codec.profile, model.na, model.nt)
+        self._decoder = network.Decoder.of_model(arrays, l2o_profile(codec), model.na, model.nt)
         if size not in self._decoder.rates:
             raise ValueError(f"codec {codec.spec}: is trained for codewords of "
                              f"{', '.join(map(str, self._decoder.rates))} values, not {size}")
@@ -331,16 +337,17 @@ def operations(codec, size, batch):
     gain[:] = 0
     h_hat = to_real(decoder.decode(s, gain).reshape(batch, -1))
 
-    iterations = codec.options.get("iterations", 20)
-    weight = codec.options.get("lambda_", 0.02)
+    iterations = int(codec.options.get("iterations", 20))
+    weight = float(codec.options.get("lambda", 0.02))
     # (alternative, its inputs to the encoder and to the decoder)
     others = []
+    invertible = not model.has("decoder/basis")  # of a KLT, whose rows are principal components
     if model.has("encoder/W_columns"):
         columns = NumpyColumns(model.read("encoder/W_columns"), nt, size)
         others = [(columns.name, columns, to_real(ha), s)]
-    elif model.codec == "local-klt":
+    elif model.has("encoder/rows_basis"):
         others = [(NumpyPatches.name, NumpyPatches(model, size), ha, s)]
-    elif model.codec != "mlcf":
+    elif model.has("encoder/W") or model.has("encoder/W_complex"):
         w = real_rows(model, size)
         norm = float(np.linalg.norm(w.astype(float), 2) ** 2)
         others = [("NumPy (real)", NumpyProducts(w), to_real(ha), s)]
@@ -371,8 +378,7 @@ def operations(codec, size, batch):
             calls = [(name, lambda p=products, x=products.array(code[0]): p.fista(
                 x, iterations, weight, norm)) for name, products, _, code in others
                 if not isinstance(products, TorchLinear)]
-        elif codec.decoder_name == "local-klt" or (
-                codec.decoder_name == "linear" and model.codec.startswith("klt")):
+        elif model.has("encoder/rows_basis") or codec.decoder_name == "linear" and invertible:
             calls = [(name, lambda p=products, x=products.array(code[part]): p.decode(x))
                      for name, products, _, code in others]
         elif codec.decoder_name == "l2o" and torch:
@@ -421,7 +427,7 @@ def flowgraph(codec, size, count):
                           *["--whole"] * (model.domain == "H"),
                           "--first", "1000000", "-o", path])
         channel = core.dataset_channel(path)
-        quantizer = evaluation.make_quantizer(model, "lloyd-max", size, 6)
+        quantizer = codec.quantizer("lloyd-max", size, 6)
         times = []
         for matrices in (100, 100 + count):
             chain = Loopback(channel, codec.encoder(size), codec.decoder(size), quantizer,

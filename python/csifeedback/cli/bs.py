@@ -495,7 +495,7 @@ def main(argv):
     frame = core.csirs_frame(**parameters)
     ends.check_codec(codec, frame)
     size = codec.code_size(args.ratio)
-    quantizer = evaluation.make_quantizer(codec.model, args.quantizer, size, args.bits)
+    quantizer = codec.quantizer(args.quantizer, size, args.bits)
     key = ends.read_key(args.key)
     period = ends.period_s(frame)
     # The same numbers never come twice, whenever a BS begins anew.

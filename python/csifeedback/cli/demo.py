@@ -31,7 +31,7 @@ FIRST = 1_000_000
 def simulate(codec, ratio, quantizer_kind, count, link=None, window=64):
     """One run of the flowgraph; its figures."""
     size = codec.code_size(ratio)
-    quantizer = evaluation.make_quantizer(codec.model, quantizer_kind, size, BITS)
+    quantizer = codec.quantizer(quantizer_kind, size, BITS)
     flowgraph = Loopback(model_channel(codec.model), codec.encoder(size), codec.decoder(size),
                          quantizer, count, codec.model.na, codec.model.precursor, FIRST, link,
                          window=window)
@@ -54,7 +54,7 @@ def draw_matrices(path, codec, quantizer_kind, indices):
     columns = [("true", true)]
     for ratio in ("1/4", "1/16", "1/64"):
         size = codec.code_size(ratio)
-        quantizer = evaluation.make_quantizer(codec.model, quantizer_kind, size, BITS)
+        quantizer = codec.quantizer(quantizer_kind, size, BITS)
         s, gain = codec.encoder(size).encode(true)
         estimate = codec.decoder(size).decode(quantizer.dequantize(quantizer.quantize(s)), gain)
         errors = evaluation.core.squared_error_ratio(true, estimate)

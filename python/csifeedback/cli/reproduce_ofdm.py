@@ -425,7 +425,7 @@ def end_to_end(samples, progress):
                 seen_as.append(("estimated, true delay", None, aligned, given))
             for size in CODE_SIZES:
                 encoder, decoder = codec.encoder(size), codec.decoder(size)
-                quantizer = evaluation.make_quantizer(codec.model, "allocated", size, 4)
+                quantizer = codec.quantizer("allocated", size, 4)
                 bits = quantizer.total_bits()
                 for csi, snr_db, seen, transform in seen_as:
                     numbers = list(seen)

@@ -52,7 +52,7 @@ def main(argv):
     if args.truncated and domain == "H":
         raise ValueError(f"--truncated: codec {codec.spec} takes whole matrices")
     size = codec.code_size(args.ratio)
-    quantizer = evaluation.make_quantizer(codec.model, args.quantizer, size, args.bits)
+    quantizer = codec.quantizer(args.quantizer, size, args.bits)
     flowgraph = Loopback(
         channel, codec.encoder(size), codec.decoder(size), quantizer, count, codec.model.na,
         codec.model.precursor, first,

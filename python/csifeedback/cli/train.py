@@ -6,14 +6,14 @@
 """csifeedback_train: trains a codec on a data set and writes a model file."""
 
 import argparse
-import importlib
 import os
 import shlex
 
 from .. import csifeedback_python as core
 from ..dataset import Dataset
-from ..evaluation import Codec, Evaluator
-from ..training import CODECS, WHOLE
+from ..codecs import open_codec
+from ..evaluation import Evaluator
+from ..training import find_trainer, takes_whole, trainers
 from ..files import check_place
 from .common import check_seed, format_table, print_json
 
@@ -26,7 +26,12 @@ def parse(argv):
     # The options depend on the codec, so that one is looked for first.
     first = argparse.ArgumentParser(add_help=False)
     for one in (first, parser):
-        one.add_argument("--codec", required=one is parser, choices=sorted(CODECS))
+        one.add_argument("--codec", required=one is parser, metavar="CODEC",
+                         help=", ".join(sorted(trainers())) + ", or a codec in Python, "
+                              "MODULE:CLASS or FILE.py:CLASS")
+        one.add_argument("--trainer", metavar="FILE.py",
+                         help="trains the codec in place of this package's trainer: a module "
+                              "with functions add_arguments(parser) and train(args, data)")
     parser.add_argument("--dataset", required=True, metavar="FILE",
                         help="training set, from csifeedback_dataset")
     parser.add_argument("--test", metavar="FILE",
@@ -34,35 +39,23 @@ def parse(argv):
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="model file")
     parser.add_argument("--seed", type=int, default=1, help="of all random numbers (default: 1)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON alone")
-    codec = first.parse_known_args(argv)[0].codec
+    early = first.parse_known_args(argv)[0]
     trainer = None
-    if codec:
-        trainer = importlib.import_module(f"..training.{CODECS[codec]}", __package__)
-        trainer.add_arguments(parser.add_argument_group(f"options of {codec}"))
+    if early.codec:
+        trainer = find_trainer(early.codec, early.trainer)
+        trainer.add_arguments(parser.add_argument_group(f"options of {early.codec}"))
     return parser.parse_args(argv), trainer
 
 
-def decoders(model):
-    """The decoders that a trained Model has, as for evaluation.Codec."""
-    profiles = sorted({name.split("/")[1] for name in model.arrays if name.startswith("l2o/")})
-    if profiles:
-        return [f"l2o,profile={profile}" for profile in profiles]
-    codec = model.attributes["codec"]
-    if codec in ("mlcf", "local-klt"):
-        return [codec]
-    linear = codec.startswith("klt") or "decoder/basis" in model.arrays
-    return ["linear" if linear else "fista,iterations=100"]
-
-
-def measure(path, names, test):
+def measure(path, test):
     """NMSE of the model's own decoders at each ratio, without quantization."""
     if core.model_file(path).domain == "H":
         evaluator = Evaluator(None, None, test.nc, 0, h=test.whole_matrices())
     else:
         evaluator = Evaluator(test.angular_delay(), test.energy_lost, test.nc, test.precursor)
     figures = []
-    for name in names:
-        codec = Codec(f"{path}:{name}")
+    for name in core.decoder_variants(core.model_file(path)):
+        codec = open_codec(f"{path}:{name}")
         longest = codec.encoder(0).code_size()
         sizes = [m for m in (codec.code_size(r) for r in RATIOS)
                  if m <= longest and codec.sends(m)]
@@ -75,7 +68,7 @@ def main(argv):
     # Before hours of training, not after.
     check_place(args.output)
     check_seed("--seed", args.seed)
-    whole = args.codec in WHOLE
+    whole = takes_whole(args.codec)
 
     def checked(path):
         """A data set that the codec can be trained and measured on, and the rows that count."""
@@ -105,7 +98,7 @@ def main(argv):
     model.write(args.output)
     if args.test:
         with Dataset(args.test) as test:
-            figures = measure(args.output, decoders(model), test)
+            figures = measure(args.output, test)
             model.attributes["nmse"] = [
                 {k: f[k] for k in ("ratio", "decoder", "nmse_db", "nmse_db_low", "nmse_db_high",
                                    "nmse_whole_db", "rho", "samples")} for f in figures]

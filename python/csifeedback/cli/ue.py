@@ -291,7 +291,7 @@ def main(argv):
     if codec:
         ends.check_codec(codec, frame)
         size = codec.code_size(args.ratio)
-        quantizer = evaluation.make_quantizer(codec.model, args.quantizer, size, args.bits)
+        quantizer = codec.quantizer(args.quantizer, size, args.bits)
     key = ends.read_key(args.key)
     if args.profile:
         os.environ["GR_CONF_PERFCOUNTERS_ON"] = "True"

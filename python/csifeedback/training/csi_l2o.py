@@ -38,6 +38,8 @@ from . import linear, quantizers
 from .l2o_network import (ACTIVATIONS, STARTS, Decoder, Encoder, MmseStart, relative_errors,
                           rows_of)
 
+#: the codecs that it trains
+CODECS = ("csi-l2o", "ms4l2o")
 #: steps between two times that what depends on W follows it; runs are cut only there
 FOLLOW = 20
 

@@ -20,7 +20,10 @@ import numpy as np
 
 from ..progress import Progress
 from ..model import Model
-from . import WHOLE, quantizers
+from . import quantizers, takes_whole
+
+#: the codecs that it trains
+CODECS = ("klt", "gaussian", "orthonormal", "klt-columns", "klt-cells")
 
 
 def add_arguments(parser):
@@ -153,7 +156,7 @@ def column_codewords(chunks, w, total):
 
 def train(args, data):
     """Trains args.codec on a Dataset; returns a Model without its measured NMSE."""
-    whole = args.codec in WHOLE
+    whole = takes_whole(args.codec)
     n = (data.nc if whole else data.na) * data.nt
     size = args.code_size or max(2, 2 * n // 4)
     if args.codec == "klt-columns":

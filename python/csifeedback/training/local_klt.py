@@ -21,7 +21,8 @@ from ..progress import Progress
 from ..model import Model
 from . import linear, quantizers
 
-
+#: the codecs that it trains
+CODECS = ("local-klt",)
 #: noise with which an encoder may choose its patch; for each length of codewords the best
 NOISES = (1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 

@@ -28,6 +28,8 @@ from ..progress import Progress, held_interrupts
 from ..model import Model
 from . import linear, quantizers
 
+#: the codecs that it trains
+CODECS = ("mlcf",)
 #: matrices at most that the quantizers are fitted to
 QUANTIZER_MATRICES = 2000
 #: a history should have this many independent matrices for every independent column

@@ -1,0 +1,538 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Codecs by name, and codecs in Python.
+
+`open_codec()` finds the codec that a command line names. A codec in Python is a class derived
+from `Codec`, or from `Encoder`, `Decoder`, `ReportEncoder`, `ReportDecoder`, whose objects go
+into the blocks wherever those of C++ do.
+"""
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from fractions import Fraction
+
+import numpy as np
+
+from . import csifeedback_python as core
+
+#: Entry points of installed packages: codec name -> class derived from Codec.
+ENTRY_POINTS = "gr_csifeedback.codecs"
+#: Codec numbers of feedback frames that are free for everybody's use.
+PRIVATE_NUMBERS = (128, 255)
+#: Quantizers of codewords, by name.
+QUANTIZERS = ("uniform", "lloyd-max", "lloyd-max-per-entry", "allocated")
+
+
+class _Part(core.codec_part):
+    """What all halves of a codec say of themselves."""
+
+    #: short name, for messages
+    name = ""
+    #: number of the codec in a feedback frame, 128 to 255
+    codec_id = 255
+    #: number of the trained model in a feedback frame, 0 to 65535
+    model_id = 0
+    #: matrices that it takes: "Ha" (truncated angular-delay matrices) or "H" (full-band ones)
+    domain = "Ha"
+    #: their rows: delay rows, or subcarriers
+    rows = 0
+    #: antenna ports, their columns
+    nt = 0
+    #: M, values of the longest codeword; 0 for reports
+    code_size = 0
+
+    def __init__(self, **attributes):
+        """attributes: those above, where the class has not set them."""
+        core.codec_part.__init__(self)
+        for key, value in attributes.items():
+            if key.startswith("_") or not hasattr(type(self), key):
+                raise TypeError(f"{type(self).__name__} has no attribute {key}")
+            setattr(self, key, value)
+
+
+class Encoder(_Part):
+    """The UE half of a codec with codewords. Derive, set the attributes, override encode_array."""
+
+    def encode_array(self, h):
+        """Encodes matrices.
+
+        h: complex64 (n, rows, nt), each with mean |h|^2 = 1 (the gain is sent beside it).
+        Returns float (n, code_size), of which shorter codewords take the first values; or a tuple
+        of that and of the residual energies in dB, float (n,).
+        """
+        raise NotImplementedError
+
+
+class Decoder(_Part):
+    """The BS half of a codec with codewords. Derive, set the attributes, override decode_array."""
+
+    def decode_array(self, s):
+        """Decodes codewords.
+
+        s: float32 (n, code_size); shorter codewords are filled with zeros.
+        Returns complex (n, rows, nt), in the scale of the encoder's input.
+        """
+        raise NotImplementedError
+
+
+class ReportEncoder(_Part):
+    """The UE half of a codec with reports in bits. Override encode_bits."""
+
+    #: fewest and most bits of a report
+    min_bits, max_bits = 1, 65535
+
+    def encode_bits(self, h, budget):
+        """Encodes one matrix.
+
+        h: complex64 (rows, nt) with mean |h|^2 = 1. budget: min_bits to max_bits.
+        Returns at least 1 and at most `budget` bits, an array of 0 and 1.
+        """
+        raise NotImplementedError
+
+
+class ReportDecoder(_Part):
+    """The BS half of a codec with reports in bits. Override decode_bits."""
+
+    max_bits = 65535
+
+    def decode_bits(self, bits):
+        """Decodes one report.
+
+        bits: uint8 (n,) of 0 and 1, any n from 1 to max_bits and any values: links make errors.
+        Returns complex (rows, nt), finite.
+        """
+        raise NotImplementedError
+
+
+class Codec:
+    """A codec in Python, both halves in one class.
+
+    Derive, set the attributes, and override encode_array and decode_array, or encode_bits and
+    decode_bits (as in Encoder, Decoder, ReportEncoder and ReportDecoder), or the methods that
+    make such objects. Programs find it by "MODULE:CLASS", by "FILE.py:CLASS", or by the name of
+    an entry point of the group "gr_csifeedback.codecs", each with ",option=value" behind it.
+
+    model: a model file that belongs to it, as core.model_file; None: none. options: those of the
+    command line, as text.
+    """
+
+    #: short name: lower-case letters, digits and hyphens
+    name = ""
+    #: number in a feedback frame, 128 to 255
+    number = 255
+    #: name for tables and legends
+    title = ""
+    #: one sentence
+    help = ""
+    #: "Ha" or "H"
+    domain = "Ha"
+    #: delay rows (domain "Ha") or subcarriers ("H")
+    rows = 32
+    #: antenna ports
+    nt = 32
+    #: subcarriers, 0: any (domain "Ha")
+    nc = 0
+    #: rows that are kept before delay zero (domain "Ha")
+    precursor = 4
+    #: M of the longest codeword; 0: only reports
+    code_size = 0
+    #: fewest and most bits of a report; (0, 0): only codewords
+    report_bits = (0, 0)
+    #: number of the trained model in a feedback frame, 0 to 65535
+    model_id = 0
+
+    def __init__(self, model=None, **options):
+        if options:
+            raise ValueError(f"codec {self.name} has no option {next(iter(options))}")
+        self.model = model
+        if model is not None:
+            self.rows, self.nt, self.nc = model.na, model.nt, model.nc
+            self.precursor, self.model_id = model.precursor, model.model_id
+
+    def encoder(self, code_size=0):
+        """The UE half for codewords of code_size values, 0: the longest."""
+        return _Half(Encoder, self, self._checked(code_size))
+
+    def decoder(self, code_size=0):
+        """The BS half."""
+        return _Half(Decoder, self, self._checked(code_size))
+
+    def report_encoder(self):
+        """The UE half in bits."""
+        return _Half(ReportEncoder, self, 0)
+
+    def report_decoder(self):
+        """The BS half in bits."""
+        return _Half(ReportDecoder, self, 0)
+
+    def can_send(self, code_size):
+        """Whether codewords of this length, up to the longest, are any that the encoder makes."""
+        return True
+
+    def operations(self, code_size):
+        """(multiply-adds of the encoder, of the decoder) by part, two dictionaries."""
+        return {}, {}
+
+    def quantizer(self, kind, code_size, bits):
+        """A quantizer object for codewords; the model's, where it has one."""
+        if self.model is None or not self.model.has("quantizer/std"):
+            raise ValueError(f"codec {self.name} has no quantizers: let csifeedback_train measure "
+                             "its codewords, and name the model file that it writes")
+        return core.make_quantizer(self.model, kind, code_size, bits)
+
+    @classmethod
+    def add_arguments(cls, parser):
+        """Adds what train() takes to csifeedback_train's options."""
+
+    @classmethod
+    def train(cls, args, data):
+        """Trains it on a dataset.Dataset; returns a model.Model with what the codec reads from its
+        model file, without the quantizers, which csifeedback_train measures. Unless overridden:
+        an empty one, for codecs that need no training here."""
+        from .model import Model
+        return Model({}, {})
+
+    def _checked(self, code_size):
+        if not self.code_size:
+            raise ValueError(f"codec {self.name} has no codewords, only reports")
+        if not 0 <= code_size <= self.code_size:
+            raise ValueError(f"code_size is {code_size}, codec {self.name} has codewords of up to "
+                             f"{self.code_size} values")
+        return code_size or self.code_size
+
+
+def _Half(kind, codec, code_size):
+    """An object of the class `kind` whose work a Codec does."""
+    name = {Encoder: "encode_array", Decoder: "decode_array", ReportEncoder: "encode_bits",
+            ReportDecoder: "decode_bits"}[kind]
+    work = getattr(codec, name, None)
+    if work is None:
+        raise ValueError(f"codec {codec.name} has no method {name}")
+    whole = codec.code_size
+
+    def encode_array(self, h):
+        result = work(h)
+        if isinstance(result, tuple):
+            return result[0][:, :code_size], result[1]
+        return result[:, :code_size]
+
+    def decode_array(self, s):
+        padded = np.zeros((len(s), whole), np.float32)
+        padded[:, :code_size] = s
+        return work(padded)
+
+    methods = {}
+    if kind is Encoder and code_size < whole:
+        methods = {name: encode_array}
+    elif kind is Decoder and code_size < whole:
+        methods = {name: decode_array}
+    else:
+        methods = {name: lambda self, *a: work(*a)}
+    attributes = {"name": codec.name, "codec_id": codec.number, "model_id": codec.model_id,
+                  "domain": codec.domain, "rows": codec.rows, "nt": codec.nt,
+                  "code_size": code_size}
+    if not code_size:
+        if not codec.report_bits[1]:
+            raise ValueError(f"codec {codec.name} has no reports")
+        attributes["max_bits"] = codec.report_bits[1]
+        if kind is ReportEncoder:
+            attributes["min_bits"] = codec.report_bits[0]
+    return type(type(codec).__name__ + kind.__name__, (kind,), methods)(**attributes)
+
+
+#: name -> class, of codecs in Python that were found
+_classes = {}
+
+
+def register(cls):
+    """Makes a class derived from Codec known by its name, also to C++ (`encoder_from_model`, the
+    blocks "CSI Encoder from Model" and "CSI Decoder from Model"). A class decorator.
+
+    Raises ValueError if the name or number is taken or not allowed.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, Codec)):
+        raise TypeError(f"{cls!r} is not derived from csifeedback.Codec")
+    known = _classes.get(cls.name)
+    if known is not None and _place(known) == _place(cls):
+        _classes[cls.name] = cls  # the same class, loaded once more
+        return cls
+
+    def make(method):
+        return lambda model, *size: getattr(_classes[cls.name](model), method)(*size)
+
+    words, bits = cls.code_size or _overrides(cls, "encoder"), \
+        cls.report_bits[1] or _overrides(cls, "report_encoder")
+    core.register_codec(
+        cls.name, cls.number, cls.title or cls.name, cls.domain, cls.help,
+        *([make("encoder"), make("decoder")] if words else [None, None]),
+        *([make("report_encoder"), make("report_decoder")] if bits else [None, None]))
+    _classes[cls.name] = cls
+    return cls
+
+
+def _overrides(cls, method):
+    return getattr(cls, method) is not getattr(Codec, method)
+
+
+def _place(cls):
+    """Where a class comes from: the same file and name is the same class."""
+    module = sys.modules.get(cls.__module__)
+    return getattr(module, "__file__", cls.__module__), cls.__qualname__
+
+
+def find_class(name):
+    """The class of "MODULE:CLASS", "FILE.py:CLASS" or of an entry point, registered; None if the
+    name is none of these."""
+    module, colon, cls = name.rpartition(":")
+    if not colon:
+        return _classes.get(name) or _entry_point(name)
+    if module.endswith(".py"):
+        if not os.path.isfile(module):
+            raise ValueError(f"codec {name}: there is no file {module}")
+        loaded = load_file(module)
+    else:
+        try:
+            if importlib.util.find_spec(module) is None:
+                return None
+        except (ImportError, ValueError):
+            return None
+        loaded = importlib.import_module(module)
+    try:
+        found = getattr(loaded, cls)
+    except AttributeError:
+        raise ValueError(f"codec {name}: {module} has no class {cls}") from None
+    if not (isinstance(found, type) and issubclass(found, Codec)):
+        raise ValueError(f"codec {name}: {cls} is not derived from csifeedback.Codec")
+    return register(found)
+
+
+def load_file(path):
+    """The module in a Python file, which need not be on the path; the same one each time."""
+    path = os.path.realpath(path)
+    stem = os.path.splitext(os.path.basename(path))[0]
+    name = f"_csifeedback_{stem}_{hashlib.sha256(path.encode()).hexdigest()[:8]}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
+
+
+def _entry_point(name):
+    for point in importlib.metadata.entry_points().get(ENTRY_POINTS, ()) \
+            if sys.version_info < (3, 12) else importlib.metadata.entry_points(group=ENTRY_POINTS):
+        if point.name == name:
+            try:
+                return register(point.load())
+            except Exception as error:
+                raise ValueError(f"codec {name}, entry point {point.value}: "
+                                 f"{type(error).__name__}: {error}") from None
+    return None
+
+
+class OpenCodec:
+    """A codec with a model and a decoder, as a command line names it.
+
+    spec: its text. model: the model_file, or what a codec in Python says in place of one.
+    label: name for tables and legends. decoder_name, options: of the decoder, options that were
+    given. iterative: whether the decoder has iterations, whose number is free. has_codewords,
+    has_reports: what it can send.
+    """
+
+    spec = label = decoder_name = ""
+    model = None
+    iterative = False
+    has_codewords = True
+    has_reports = False
+
+    def code_size(self, ratio):
+        """M for a compression ratio M / (2 na nt), a Fraction or text such as 1/16."""
+        try:
+            size = Fraction(ratio) * 2 * self.model.na * self.model.nt
+        except (ValueError, ZeroDivisionError):
+            raise ValueError(f"ratio is {ratio}, allowed is a fraction such as 1/16") from None
+        if size < 1 or size.denominator != 1:
+            raise ValueError(f"ratio is {ratio}, which gives a codeword of {float(size):g} values "
+                             f"for {self.model.na} x {self.model.nt} matrices")
+        return int(size)
+
+    def report_pair(self, quantizer_kind="lloyd-max", code_size=0, bits=4):
+        """(report encoder, report decoder): its own, or of codewords of code_size values (0: the
+        longest) and a quantizer of so many bits per value."""
+        if self.has_reports:
+            return self.own_reports()
+        size = code_size or self.encoder(0).code_size()
+        quantizer = self.quantizer(quantizer_kind, size, bits)
+        return (core.quantized_report_encoder(self.encoder(size), quantizer),
+                core.quantized_report_decoder(self.decoder(size), quantizer))
+
+
+class RegisteredCodec(OpenCodec):
+    """A model file whose codec is in the registry: "MODEL[:DECODER[,name=value]..]"."""
+
+    def __init__(self, spec, model, text):
+        self.spec, self.model = spec, model
+        self._codec = core.describe_codec(model.codec)
+        self.has_codewords, self.has_reports = (
+            self._codec["has_codewords"], self._codec["has_reports"])
+        if not self.has_codewords:
+            self.label, self.decoder_name, self.options = self._codec["title"], "", {}
+            self._report_options = text.lstrip(",")
+            return
+        try:
+            parsed = core.parse_decoder(model.codec, text)
+        except ValueError as error:
+            raise ValueError(f"codec {spec}: {error}") from None
+        self.label, self.decoder_name = parsed["label"], parsed["decoder"]
+        self.options = parsed["options"]
+        self.iterative = any(o["name"] == "iterations" for o in parsed["all_options"])
+        self._report_options = ""
+
+    def _text(self, iterations=None):
+        options = dict(self.options)
+        if iterations is not None:
+            options["iterations"] = iterations
+        return ",".join([self.decoder_name, *(f"{k}={v}" for k, v in options.items())])
+
+    def encoder(self, code_size):
+        """The encoder for codewords of code_size values, 0: the longest."""
+        return core.encoder_from_model(self.model, code_size)
+
+    def decoder(self, code_size, iterations=None):
+        """The decoder object; iterations: in place of those of the specification."""
+        return core.decoder_from_model(self.model, code_size, self._text(iterations))
+
+    def own_reports(self):
+        """Report encoder and decoder of a codec that has its own."""
+        return (core.report_encoder_from_model(self.model, self._report_options),
+                core.report_decoder_from_model(self.model, self._report_options))
+
+    def sends(self, code_size):
+        """Whether codewords of this length, up to the longest, are any that the encoder makes."""
+        return core.can_send(self.model, code_size)
+
+    def quantizer(self, kind, code_size, bits):
+        """A quantizer object for its codewords."""
+        return core.make_quantizer(self.model, kind, code_size, bits)
+
+    def operations(self, code_size, iterations=None):
+        """(multiply-adds of the encoder, of the decoder) by part, two dictionaries."""
+        return core.operation_counts(self.model, code_size, self._text(iterations))
+
+
+class PythonCodec(OpenCodec):
+    """A codec in Python: "MODULE:CLASS", "FILE.py:CLASS" or an entry point, with options."""
+
+    decoder_name = ""
+
+    def __init__(self, spec, cls, options):
+        self.spec, self.options = spec, dict(options)
+        path = options.pop("model", None)
+        self.codec = cls(core.model_file(path) if path else None, **options)
+        self.model = self.codec.model or _Sizes(self.codec)
+        self.label = self.codec.title or self.codec.name
+        self.has_codewords = bool(self.codec.code_size)
+        self.has_reports = bool(self.codec.report_bits[1])
+        for name in ("rows", "nt"):
+            if getattr(self.codec, name) < 1:
+                raise ValueError(f"codec {spec}: {name} is {getattr(self.codec, name)}, allowed "
+                                 "is 1 or more")
+
+    def encoder(self, code_size):
+        """The encoder for codewords of code_size values, 0: the longest."""
+        return core.encoder(self.codec.encoder(code_size))
+
+    def decoder(self, code_size, iterations=None):
+        """The decoder object."""
+        return core.decoder(self.codec.decoder(code_size))
+
+    def own_reports(self):
+        """Report encoder and decoder of a codec that has its own."""
+        return (core.report_encoder(self.codec.report_encoder()),
+                core.report_decoder(self.codec.report_decoder()))
+
+    def sends(self, code_size):
+        """Whether codewords of this length, up to the longest, are any that the encoder makes."""
+        return self.codec.can_send(code_size)
+
+    def quantizer(self, kind, code_size, bits):
+        """A quantizer object for its codewords."""
+        if kind not in QUANTIZERS:
+            raise ValueError(f"quantizer is {kind}, allowed is " + ", ".join(QUANTIZERS))
+        return self.codec.quantizer(kind, code_size, bits)
+
+    def operations(self, code_size, iterations=None):
+        """(multiply-adds of the encoder, of the decoder) by part, two dictionaries."""
+        return self.codec.operations(code_size)
+
+
+class _Sizes:
+    """What a codec in Python without model file says of itself, as a model_file does."""
+
+    def __init__(self, codec):
+        self.codec, self.domain, self.model_id = codec.name, codec.domain, codec.model_id
+        self.nc, self.na, self.nt, self.precursor = (
+            codec.nc or (codec.rows if codec.domain == "H" else 0), codec.rows, codec.nt,
+            codec.precursor if codec.domain == "Ha" else 0)
+        self.path = None
+
+    def text(self, name):
+        return ""
+
+    def has(self, name):
+        return False
+
+    def read(self, name):
+        raise ValueError(f"codec {self.codec} has no model file, and no array {name}")
+
+
+def _options(spec, text):
+    """{name: value} of "name=value,name=value"."""
+    options = {}
+    for part in filter(None, text.split(",")):
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise ValueError(f"codec {spec}: {part} is no option, expected name=value")
+        options[name] = value
+    return options
+
+
+def open_codec(spec):
+    """The OpenCodec that a text names.
+
+    "MODEL[:DECODER[,name=value]..]": a model file or the name of a shipped model, with a decoder
+    of its codec; "MODULE:CLASS[,name=value]..", "FILE.py:CLASS[,..]" or "NAME[,..]" of an entry
+    point: a codec in Python. Raises ValueError that says what is wrong.
+    """
+    head, _, rest = spec.partition(",")
+    name, colon, decoder = head.rpartition(":")
+    # A model, with or without decoder, unless it is clearly something in Python.
+    if not name.endswith(".py"):
+        try:
+            model = core.model_file(name if colon else head)
+        except ValueError as error:
+            cls = find_class(head)
+            if cls is None:
+                raise error from None
+            return PythonCodec(spec, cls, _options(spec, rest))
+        known = _classes.get(model.codec) or (
+            None if model.codec in core.codec_names() else _entry_point(model.codec))
+        text = (decoder if colon else "") + ("," + rest if rest else "")
+        if known is not None:
+            # The only decoder of a codec in Python has the codec's name.
+            options = _options(spec, rest if colon and decoder == model.codec else text)
+            return PythonCodec(spec, known, {**options, "model": model.path})
+        return RegisteredCodec(spec, model, text)
+    return PythonCodec(spec, find_class(head), _options(spec, rest))
