@@ -12,5 +12,6 @@ from gnuradio import gr as _gr  # noqa: F401
 
 from .csifeedback_python import *  # noqa: F401,F403
 from .codecs import (  # noqa: F401
-    Codec, Decoder, Encoder, ReportDecoder, ReportEncoder, open_codec)
+    Codec, Decoder, Encoder, ReportDecoder, ReportEncoder, decoder_from_model,
+    encoder_from_model, open_codec, report_decoder_from_model, report_encoder_from_model)
 from .ofdm import load_taps  # noqa: F401

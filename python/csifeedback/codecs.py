@@ -536,3 +536,41 @@ def open_codec(spec):
             return PythonCodec(spec, known, {**options, "model": model.path})
         return RegisteredCodec(spec, model, text)
     return PythonCodec(spec, find_class(head), _options(spec, rest))
+
+
+def _opened(codec, decoder=""):
+    """An OpenCodec of a text, or of a model_file object."""
+    if isinstance(codec, core.model_file):
+        return RegisteredCodec(codec.path, codec, decoder)
+    return open_codec(f"{codec}:{decoder}" if decoder else codec)
+
+
+def encoder_from_model(codec, code_size=0):
+    """The encoder object of any codec.
+
+    codec: a text as in open_codec, or a model_file. code_size: M, 0 for the longest codewords.
+    """
+    return _opened(codec).encoder(code_size)
+
+
+def decoder_from_model(codec, code_size=0, decoder=""):
+    """The decoder object of any codec.
+
+    codec, code_size: as in encoder_from_model. decoder: one of the codec's decoders with its
+    options, for example "fista,iterations=100"; empty: the usual one.
+    """
+    return _opened(codec, decoder).decoder(code_size)
+
+
+def report_encoder_from_model(codec, quantizer="lloyd-max", code_size=0, bits=4):
+    """The report encoder of any codec: its own, or that of its codewords with a quantizer of so
+    many bits per value.
+
+    codec, code_size: as in encoder_from_model. quantizer: one of QUANTIZERS.
+    """
+    return _opened(codec).report_pair(quantizer, code_size, bits)[0]
+
+
+def report_decoder_from_model(codec, quantizer="lloyd-max", code_size=0, bits=4):
+    """The report decoder likewise."""
+    return _opened(codec).report_pair(quantizer, code_size, bits)[1]

@@ -9,7 +9,9 @@ The same objects and the same rounding as in the blocks: a flowgraph on the same
 gives the same figures.
 """
 
+import os
 import time
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -117,14 +119,9 @@ class Evaluator:
                     ("perfect CSI", None, lambda index: self.h[index]),
                     ("DFT beam", bits, lambda index: strongest_beam(self.h[index])))]
 
-    def run(self, codec, code_size, quantizer_kind=None, bits=0, noise_snr_db=None, seed=1,
-            iterations=None, se=None):
-        """Figures of one codec at one ratio and number of bits, 0 for unquantized values.
-
-        noise_snr_db: complex Gaussian noise on the UE's matrices; errors are still against
-        the true ones. iterations: of the decoder, in place of those that the codec names.
-        se: core.spectral_efficiency, whose figures come beside.
-        """
+    def matrices(self, codec):
+        """(domain, true matrices, energy lost by truncation) that a codec takes; ValueError if the
+        data are not for it."""
         domain = codec.model.domain
         truth, lost = (self.h, 0) if domain == "H" else (self.ha, self.energy_lost)
         if truth is None:
@@ -133,46 +130,192 @@ class Evaluator:
             raise ValueError(f"codec {codec.spec} is for {codec.model.na} x {codec.model.nt} "
                              f"matrices ({trained_on(codec.model)}), the data are "
                              f"{truth.shape[1]} x {truth.shape[2]}")
+        return domain, truth, lost
+
+    def run(self, codec, code_size, quantizer_kind=None, bits=0, noise_snr_db=None, seed=1,
+            iterations=None, se=None):
+        """Figures of one codec at one ratio and number of bits, 0 for unquantized values.
+
+        noise_snr_db: complex Gaussian noise on the UE's matrices; errors are still against
+        the true ones. iterations: of the decoder, in place of those that the codec names.
+        se: core.spectral_efficiency, whose figures come beside.
+        """
+        domain, truth, lost = self.matrices(codec)
         encoder, decoder = codec.encoder(code_size), codec.decoder(code_size, iterations)
-        seen = truth
-        if noise_snr_db is not None:
-            rng = np.random.default_rng(seed)
-            power = np.mean(np.abs(truth) ** 2, axis=(1, 2), keepdims=True)
-            scale = np.sqrt(power / 2 * 10 ** (-noise_snr_db / 10))
-            seen = (truth + scale * (rng.standard_normal(truth.shape)
-                                     + 1j * rng.standard_normal(truth.shape))
-                    ).astype(np.complex64)
+        seen = noisy(truth, noise_snr_db, seed)
         start = time.perf_counter()
         s, gain_db, residual = encoder.encode(seen, with_residual_energy=True)
-        encode_time = (time.perf_counter() - start) / len(seen)
+        encode_time = time.perf_counter() - start
         payload = 32 * code_size
-        overhead = FRAME_OVERHEAD_BITS + 8 * bool(np.isfinite(residual).any())
         if bits:
             quantizer = codec.quantizer(quantizer_kind, code_size, bits)
             s = quantizer.dequantize(quantizer.quantize(s))
-            gain_db = np.array([core.gain_from_code(core.gain_to_code(g)) for g in gain_db])
+            gain_db = sent_gain(gain_db)
             payload = quantizer.total_bits()
         start = time.perf_counter()
         estimate = decoder.decode(s, gain_db)
-        decode_time = (time.perf_counter() - start) / len(seen)
-        ratios = core.squared_error_ratio(truth, estimate)
-        whole = ratios * (1 - lost) + lost
+        decode_time = time.perf_counter() - start
         return {
-            "codec": codec.label, "decoder": codec.decoder_name,
+            **self._names(codec),
             "ratio": str(Fraction(code_size, 2 * codec.model.na * codec.model.nt)),
             "code_size": code_size,
             "iterations": iterations,
             "quantizer": quantizer_kind if bits else "none", "bits": bits,
             "payload_bits": payload,
-            "frame_bits": 8 * -(-payload // 8) + overhead if bits else None,
+            "frame_bits": frame_bits(payload, np.isfinite(residual).any()) if bits else None,
+            **self._errors(domain, truth, lost, estimate, se),
+            "encode_us": 1e6 * encode_time / len(seen),
+            "decode_us": 1e6 * decode_time / len(seen),
+        }
+
+    def run_budget(self, codec, budget, choice=None, noise_snr_db=None, seed=1, se=None):
+        """Figures of one codec with reports of at most `budget` bits.
+
+        choice: for codecs with codewords, a ReportChoice (see choose_report); None: the codec's
+        own reports. Others as in run().
+        """
+        domain, truth, lost = self.matrices(codec)
+        encoder, decoder = choice.report_pair(codec) if choice else codec.own_reports()
+        seen = noisy(truth, noise_snr_db, seed)
+        start = time.perf_counter()
+        bits, counts, gain_db = encoder.encode(seen, budget)
+        encode_time = time.perf_counter() - start
+        start = time.perf_counter()
+        estimate = decoder.decode(bits, counts, sent_gain(gain_db))
+        decode_time = time.perf_counter() - start
+        payload = float(np.mean(counts))
+        size = choice.code_size if choice else None
+        return {
+            **self._names(codec),
+            "ratio": str(Fraction(size, 2 * codec.model.na * codec.model.nt)) if size else None,
+            "code_size": size,
+            "iterations": None,
+            "quantizer": choice.quantizer if choice else "own",
+            "bits": choice.bits if choice else None,
+            "budget": budget,
+            "payload_bits": int(payload) if payload == int(payload) else payload,
+            "frame_bits": frame_bits(int(np.max(counts))),
+            **self._errors(domain, truth, lost, estimate, se),
+            "encode_us": 1e6 * encode_time / len(seen),
+            "decode_us": 1e6 * decode_time / len(seen),
+        }
+
+    @staticmethod
+    def _names(codec):
+        path = codec.model.path
+        return {"codec": codec.label, "decoder": codec.decoder_name,
+                "model": os.path.basename(path).removesuffix(".h5") if path else codec.spec}
+
+    def _errors(self, domain, truth, lost, estimate, se):
+        ratios = core.squared_error_ratio(truth, estimate)
+        whole = ratios * (1 - lost) + lost
+        return {
             **summary(ratios),
             "nmse_whole_db": summary(whole)["nmse_db"],
             "rho": self.rho(domain, estimate),
             "samples": len(ratios),
-            "encode_us": 1e6 * encode_time, "decode_us": 1e6 * decode_time,
             **(self.efficiency_figures(
                 se, lambda index: self._spectra(domain, estimate[index])) if se else {}),
         }
+
+
+def noisy(truth, snr_db, seed):
+    """Matrices (n, rows, nt) with complex Gaussian noise; None: as they are."""
+    if snr_db is None:
+        return truth
+    rng = np.random.default_rng(seed)
+    power = np.mean(np.abs(truth) ** 2, axis=(1, 2), keepdims=True)
+    scale = np.sqrt(power / 2 * 10 ** (-snr_db / 10))
+    return (truth + scale * (rng.standard_normal(truth.shape)
+                             + 1j * rng.standard_normal(truth.shape))).astype(np.complex64)
+
+
+def sent_gain(gain_db):
+    """Gains in dB as they come out of a feedback frame."""
+    return np.array([core.gain_from_code(core.gain_to_code(g)) for g in gain_db])
+
+
+def frame_bits(payload_bits, with_residual_energy=False):
+    """Bits of a feedback frame (version 1 or 2) with a payload of so many bits."""
+    return 8 * -(-payload_bits // 8) + FRAME_OVERHEAD_BITS + 8 * bool(with_residual_energy)
+
+
+@dataclass(frozen=True)
+class ReportChoice:
+    """How a codec with codewords makes a report: code_size values, and a quantizer of so many bits
+    per value, or with quantizer = "allocated" of so many for the codeword."""
+
+    code_size: int
+    quantizer: str
+    bits: int
+
+    def quantizer_object(self, codec):
+        """The quantizer."""
+        if self.quantizer == "allocated":
+            return core.allocated_quantizer(codec.model, self.code_size, self.bits)
+        return codec.quantizer(self.quantizer, self.code_size, self.bits)
+
+    def report_pair(self, codec):
+        """(report encoder, report decoder)."""
+        quantizer = self.quantizer_object(codec)
+        return (core.quantized_report_encoder(codec.encoder(self.code_size), quantizer),
+                core.quantized_report_decoder(codec.decoder(self.code_size), quantizer))
+
+
+def report_choices(codec, budget, kinds=QUANTIZERS):
+    """All ReportChoices worth trying for a budget in bits: for each quantizer and number of bits
+    the longest codeword that fits, and of "allocated" several lengths."""
+    longest = codec.encoder(0).code_size()
+
+    def sendable(size):
+        size = min(size, longest)
+        while size > 0 and not codec.sends(size):
+            size -= 1
+        return size
+
+    choices = set()
+    for kind in kinds:
+        if kind == "allocated":
+            if not codec.model.has("quantizer/std"):
+                continue
+            for share in (0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 4):
+                size = sendable(round(share * budget))
+                if size and budget <= 10 * size:
+                    choices.add(ReportChoice(size, kind, budget))
+            continue
+        for bits in range(1, 11):
+            size = sendable(budget // bits)
+            if size:
+                choices.add(ReportChoice(size, kind, bits))
+    return sorted(choices, key=lambda c: (c.quantizer, c.bits, c.code_size))
+
+
+def choose_report(codec, validation, budget, kinds=QUANTIZERS, finalists=4):
+    """The ReportChoice of least NMSE for a budget in bits, and its NMSE in dB.
+
+    validation: an Evaluator with matrices that are not those of the test. A sixth of them
+    picks `finalists`, all of them the best one. Raises ValueError if nothing fits.
+    """
+    _, truth, _ = validation.matrices(codec)
+
+    def error(choice, some):
+        try:
+            encoder, decoder = choice.report_pair(codec)
+        except ValueError:  # the model has no tables for it
+            return float("inf")
+        bits, counts, gain_db = encoder.encode(some, budget)
+        return float(np.mean(core.squared_error_ratio(
+            some, decoder.decode(bits, counts, sent_gain(gain_db)))))
+
+    few = truth[:max(1, len(truth) // 6)]
+    errors = {c: error(c, few) for c in report_choices(codec, budget, kinds)}
+    best = [c for c in sorted(errors, key=errors.get) if np.isfinite(errors[c])][:finalists]
+    if not best:
+        raise ValueError(f"codec {codec.spec} has no codeword and quantizer of at most {budget} "
+                         "bits")
+    errors = {c: error(c, truth) for c in best}
+    choice = min(errors, key=errors.get)
+    return choice, to_db(errors[choice])
 
 
 def complexity(codec, code_size, iterations=None):

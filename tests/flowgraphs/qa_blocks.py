@@ -6,6 +6,7 @@
 """The blocks as GRC sees them: complete, valid as dragged in, with errors that name the mistake."""
 
 import importlib.util
+import inspect
 import logging
 import os
 import re
@@ -28,7 +29,8 @@ MLCF = f'csifeedback.model_file("{SOURCE}/tests/core/data/mlcf_small.h5")'
 OBJECTS = {"model_file", "linear_encoder", "linear_decoder", "ista_decoder", "l2o_decoder",
            "mlcf_encoder", "mlcf_decoder", "local_klt_encoder", "local_klt_decoder",
            "uniform_quantizer", "lloyd_max_quantizer", "allocated_quantizer", "cost2100_channel",
-           "cdl_channel", "dataset_channel", "csirs_frame"}
+           "cdl_channel", "dataset_channel", "csirs_frame", "encoder_from_model",
+           "decoder_from_model", "report_encoder_from_model", "report_decoder_from_model"}
 
 
 def write_dataset(path):
@@ -92,9 +94,12 @@ class TestBlocks(unittest.TestCase):
             text = templates.get("var_make" if key.startswith("variable_") else "make")
             given = re.findall(r"\$\{ ?(\w+) ?\}", text[text.index("csifeedback." + name):])
             member = getattr(csifeedback, name)
-            doc = member.__init__.__doc__ if isinstance(member, type) else member.__doc__
-            wanted = re.findall(r"(\w+): ", doc.split(") ->")[0])
-            wanted = [w for w in wanted if w != "self"]
+            if inspect.isfunction(member):
+                wanted = list(inspect.signature(member).parameters)
+            else:
+                doc = member.__init__.__doc__ if isinstance(member, type) else member.__doc__
+                wanted = re.findall(r"(\w+): ", doc.split(") ->")[0])
+                wanted = [w for w in wanted if w != "self"]
             self.assertEqual([renamed.get(g, g) if name == "channel_source" else g for g in given],
                              wanted, key)
 

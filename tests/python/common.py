@@ -5,6 +5,9 @@
 #
 """What the tests of blocks and programs share."""
 
+import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -15,6 +18,13 @@ VECTORS = {np.float32: (pmt.init_f32vector, pmt.f32vector_elements),
            np.int16: (pmt.init_s16vector, pmt.s16vector_elements),
            np.uint8: (pmt.init_u8vector, pmt.u8vector_elements),
            np.complex64: (pmt.init_c32vector, pmt.c32vector_elements)}
+
+
+def run_program(name, *arguments, **options):
+    """Runs csifeedback_NAME; gives what subprocess.run does, with the output as text."""
+    program = os.path.join(os.environ["CSIFEEDBACK_APPS"], "csifeedback_" + name)
+    return subprocess.run([sys.executable, program, *map(str, arguments)], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
 
 
 def pdu(values, **metadata):

@@ -34,7 +34,8 @@ struct CSIFEEDBACK_API codec_info {
     int rows = 0;
     //! Antenna ports, their columns. 1 to 1024.
     int nt = 0;
-    //! M, the length of the longest codeword, 1 to 65535.
+    //! M, the length of the longest codeword, 1 to 65535; 0 if there are none, only
+    //! reports.
     int code_size = 0;
 };
 

@@ -69,7 +69,8 @@ public:
     void decode_batch(const float* s, int m, float* h_vec, int count);
 
 protected:
-    explicit decoder(codec_info info) : codec_part(std::move(info)) {}
+    //! \throws std::invalid_argument if a size is out of range
+    explicit decoder(codec_info info);
 
     //! As decode(), of values up to max_value. Calls do not overlap.
     virtual void do_decode(const float* s, int m, float* h_vec) = 0;

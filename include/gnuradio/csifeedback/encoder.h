@@ -80,7 +80,8 @@ public:
     }
 
 protected:
-    explicit encoder(codec_info info) : codec_part(std::move(info)) {}
+    //! \throws std::invalid_argument if a size is out of range
+    explicit encoder(codec_info info);
 
     //! As encode(). Calls do not overlap.
     virtual float do_encode(const float* h_vec, float* s, int m) = 0;

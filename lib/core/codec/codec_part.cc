@@ -22,8 +22,8 @@ codec_part::codec_part(codec_info info) : d_info(std::move(info))
     const char* where = d_info.name.c_str();
     check_range(where, "rows", d_info.rows, 1, 65536);
     check_range(where, "nt", d_info.nt, 1, 1024);
-    // The frame's code_size field has 16 bits.
-    check_range(where, "code_size", d_info.code_size, 1, 65535);
+    // The frame's code_size field has 16 bits. Reports have no codewords.
+    check_range(where, "code_size", d_info.code_size, 0, 65535);
     if (d_info.domain != "Ha" && d_info.domain != "H")
         throw_bad(where, "domain", d_info.domain, "Ha or H");
 }
@@ -39,6 +39,19 @@ std::shared_ptr<void> codec_part::hold(const std::shared_ptr<codec_part>& part,
                                     "for each block");
     return std::shared_ptr<void>(part.get(), [part](void*) { part->d_held = false; });
 }
+
+namespace {
+
+codec_info with_codewords(codec_info info)
+{
+    check_range(info.name.c_str(), "code_size", info.code_size, 1, 65535);
+    return info;
+}
+
+} // namespace
+
+encoder::encoder(codec_info info) : codec_part(with_codewords(std::move(info))) {}
+decoder::decoder(codec_info info) : codec_part(with_codewords(std::move(info))) {}
 
 void encoder::do_encode_batch(
     const float* h_vec, float* s, int m, int count, float* residual_energy_db)

@@ -105,7 +105,9 @@ array_in<T> checked(const std::string& name,
 {
     const array_in<T> array = array_in<T>::ensure(result);
     if (!array)
-        throw py::error_already_set();
+        throw std::runtime_error(name + ", " + method + "() gave " +
+                                 std::string(py::repr(py::type::of(result))) +
+                                 ", allowed is an array of numbers");
     bool fits = array.ndim() == py::ssize_t(shape.size());
     std::string allowed;
     for (size_t i = 0; i < shape.size(); i++) {
@@ -237,7 +239,8 @@ protected:
             const auto array = array_in<uint8_t>::ensure(
                 encode(to_matrices(h_vec, 1, rows(), nt())[py::int_(0)], budget));
             if (!array)
-                throw py::error_already_set();
+                throw std::runtime_error(name() +
+                                         ", encode_bits() gave no array of bits");
             if (array.ndim() != 1 || array.size() < 1 || array.size() > budget)
                 throw std::runtime_error(name() + ", encode_bits() gave shape " +
                                          shape_of(array) + ", allowed is (n) with 1 to " +

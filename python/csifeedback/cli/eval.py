@@ -16,9 +16,9 @@ from .. import evaluation
 from ..files import check_place, whole_file, write_csv
 from ..progress import Progress
 from .common import format_table, print_json
-from .sources import add_source_arguments, test_matrices
+from .sources import add_source_arguments, test_matrices, validation_matrices
 
-COLUMNS = ("codec", "ratio", "code_size", "quantizer", "bits", "payload_bits", "frame_bits",
+COLUMNS = ("codec", "model", "budget", "ratio", "code_size", "quantizer", "bits", "payload_bits", "frame_bits",
            "noise_snr_db", "iterations", "nmse_db", "nmse_db_low", "nmse_db_high", "nmse_whole_db",
            "rho", "samples", "encode_us", "decode_us")
 
@@ -41,8 +41,18 @@ def parse(argv):
                         metavar="R", help="compression ratios M / (2 Na Nt)")
     parser.add_argument("--bits", nargs="+", type=int, default=[0], metavar="B",
                         help="bits for each value of the codeword, 0: unquantized (default: 0)")
-    parser.add_argument("--quantizer", nargs="+", default=["lloyd-max"],
-                        choices=evaluation.QUANTIZERS, help="default: lloyd-max")
+    parser.add_argument("--quantizer", nargs="+", choices=evaluation.QUANTIZERS,
+                        help="default: lloyd-max; with --budget: all of them")
+    parser.add_argument("--budget", nargs="+", type=int, metavar="BITS",
+                        help="instead of ratios and bits for each value: reports of at most so "
+                             "many bits. For a codec with codewords the best pair of code size and "
+                             "quantizer is found on other matrices (validation)")
+    parser.add_argument("--validation-samples", type=int, default=600, metavar="N",
+                        help="matrices on which --budget chooses (default: 600; of a data set its "
+                             "first ones, at most a fifth)")
+    parser.add_argument("--count", choices=("report", "frame"), default="report",
+                        help="bits on the x axis of --plot: of the report, or of the whole "
+                             "feedback frame (default: report)")
     parser.add_argument("--snr", nargs="+", type=float, metavar="DB",
                         help="SNR of the CSI that the UE sees, in dB (default: no noise)")
     parser.add_argument("--iterations", nargs="+", type=int, metavar="T",
@@ -68,7 +78,10 @@ def parse(argv):
     parser.add_argument("--plot", metavar="FILE",
                         help="draw NMSE against ratio and against bits (PNG, PDF or SVG)")
     parser.add_argument("--json", action="store_true", help="print the table as JSON alone")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.quantizer is None:
+        args.quantizer = list(evaluation.QUANTIZERS) if args.budget else ["lloyd-max"]
+    return args
 
 
 def evaluate(args):
@@ -76,14 +89,23 @@ def evaluate(args):
     codecs = [evaluation.Codec(spec) for spec in args.codec]
     if args.iterations and min(args.iterations) < 1:
         raise ValueError(f"--iterations has {min(args.iterations)}, allowed is 1 or more")
-    evaluator = test_matrices(args, [codec.model for codec in codecs],
-                              whole=bool(args.spectral_efficiency), rho_samples=args.rho_samples)
+    models = [codec.model for codec in codecs]
+    validation, skip = None, 0
+    if args.budget and not all(codec.has_reports for codec in codecs):
+        validation, skip = validation_matrices(args, models, args.validation_samples)
+    evaluator = test_matrices(args, models, whole=bool(args.spectral_efficiency),
+                              rho_samples=args.rho_samples, skip=skip)
     se = None
     if args.spectral_efficiency:
         se = core.spectral_efficiency(args.spectral_efficiency, *evaluator.h.shape[1:],
                                       snr_values(*args.se_snr), args.precoding)
+    if args.budget:
+        rows = evaluate_budgets(args, codecs, validation, evaluator, se)
+        return rows + (evaluator.baselines(se) if se else [])
     cases = []
     for codec in codecs:
+        if not codec.has_codewords:
+            raise ValueError(f"codec {codec.spec} has no codewords, only reports: give --budget")
         longest = codec.encoder(0).code_size()
         for ratio in args.ratios:
             size = codec.code_size(ratio)
@@ -103,6 +125,23 @@ def evaluate(args):
         rows.append(row)
         progress.update(len(rows))
     return rows + (evaluator.baselines(se) if se else [])
+
+
+def evaluate_budgets(args, codecs, validation, evaluator, se):
+    """Rows of the table for --budget."""
+    snrs = args.snr or [None]
+    progress = Progress("evaluation", len(codecs) * len(args.budget) * (1 + len(snrs)))
+    rows = []
+    for done, (codec, budget) in enumerate(itertools.product(codecs, args.budget)):
+        choice = None
+        if not codec.has_reports:
+            choice, _ = evaluation.choose_report(codec, validation, budget, args.quantizer)
+        for number, snr in enumerate(snrs):
+            row = evaluator.run_budget(codec, budget, choice, snr, args.seed, se)
+            row["noise_snr_db"] = snr
+            rows.append(row)
+            progress.update(done * (1 + len(snrs)) + number + 2)
+    return rows
 
 
 def snr_values(low, high, step):
@@ -132,14 +171,15 @@ def table(rows):
     """The rows of codecs as text."""
     rows = [r for r in rows if "nmse_db" in r]
     noisy = any(r["noise_snr_db"] is not None for r in rows)
-    header = ["codec", "ratio", "M", "quantizer", "B", "codeword bits", "frame bits"]
+    header = ["codec", "model", "ratio", "M", "quantizer", "B", "report bits", "frame bits"]
     header += ["SNR dB"] * noisy
     counted = any(r["iterations"] is not None for r in rows)
     header += ["iterations"] * counted
     header += ["NMSE dB", "95 % interval", "whole dB", "rho", "encode us", "decode us"]
     lines = []
     for r in rows:
-        line = [r["codec"], r["ratio"], r["code_size"], r["quantizer"], r["bits"] or "-",
+        line = [r["codec"], r["model"], r["ratio"] or "-", r["code_size"] or "-", r["quantizer"],
+                "-" if not r["bits"] or r.get("budget") == r["bits"] else r["bits"],
                 r["payload_bits"], r["frame_bits"] or "-"]
         line += [r["noise_snr_db"]] * noisy
         line += [r["iterations"] or "-"] * counted
@@ -158,7 +198,7 @@ def write_table(path, rows):
               [*COLUMNS, *["users"] * bool(snrs), *at])
 
 
-def draw(path, rows, title=""):
+def draw(path, rows, title="", count="report"):
     """NMSE against iterations where they vary, else against the compression ratio
     (unquantized) and against the bits of a codeword; and spectral efficiency against SNR."""
     import matplotlib
@@ -167,20 +207,22 @@ def draw(path, rows, title=""):
 
     efficiency_rows = [r for r in rows if "se" in r]
     rows = [r for r in rows if "nmse_db" in r]
-    float_rows = [r for r in rows if not r["bits"]]
-    bit_rows = [r for r in rows if r["bits"]]
+    float_rows = [r for r in rows if not r["bits"] and not r.get("budget")]
+    bit_rows = [r for r in rows if r["bits"] or r.get("budget")]
     panels = [p for p in ((float_rows, "ratio"), (bit_rows, "bits")) if p[0]]
     if len({r["iterations"] for r in rows} - {None}) > 1:
         panels = [(rows, "iterations")]
-    count = len(panels) + bool(efficiency_rows)
-    figure, axes = plt.subplots(1, count, figsize=(6.2 * count, 4.4), squeeze=False,
+    width = len(panels) + bool(efficiency_rows)
+    figure, axes = plt.subplots(1, width, figsize=(6.2 * width, 4.4), squeeze=False,
                                 constrained_layout=True)
     markers = "os^Dvx*P"
     for axis, (some, kind) in zip(axes[0], panels):
         groups = {}
         for r in some:
             name = [r["codec"]]
-            if kind == "bits" or r["bits"]:
+            if r.get("budget"):
+                pass
+            elif kind == "bits" or r["bits"]:
                 name.append(f"{r['quantizer']}, {r['ratio']}")
             elif kind == "iterations":
                 name.append(r["ratio"])
@@ -188,7 +230,8 @@ def draw(path, rows, title=""):
                 name.append(f"{r['noise_snr_db']:g} dB SNR")
             groups.setdefault(", ".join(name), []).append(r)
         for number, (name, group) in enumerate(groups.items()):
-            x = [r[{"ratio": "code_size", "bits": "payload_bits"}.get(kind, kind)]
+            x = [r[{"ratio": "code_size",
+                   "bits": "frame_bits" if count == "frame" else "payload_bits"}.get(kind, kind)]
                  for r in group]
             if None in x:  # a decoder without iterations: a level
                 axis.axhline(group[0]["nmse_db"], label=name, color=f"C{number}", linestyle=":")
@@ -208,7 +251,8 @@ def draw(path, rows, title=""):
         elif kind == "iterations":
             axis.set_xlabel("iterations")
         else:
-            axis.set_xlabel("bits of a codeword")
+            axis.set_xlabel("bits of a feedback frame" if count == "frame"
+                            else "bits of a report")
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)
     if efficiency_rows:
@@ -272,6 +316,11 @@ def main(argv):
     for snr in args.snr or ():
         if not math.isfinite(snr):
             raise ValueError(f"--snr is {snr}, allowed is any finite number")
+    for budget in args.budget or ():
+        if not 1 <= budget <= 65535:
+            raise ValueError(f"--budget has {budget}, allowed is 1 to 65535")
+    if args.validation_samples < 1:
+        raise ValueError(f"--validation-samples is {args.validation_samples}, allowed is 1 or more")
     if args.rho_samples < 0:
         raise ValueError(f"--rho-samples is {args.rho_samples}, allowed is 0 or more")
     if args.spectral_efficiency is not None:
@@ -292,6 +341,6 @@ def main(argv):
         write_table(args.csv, rows)
         print(f"written: {args.csv}", file=sys.stderr)
     if args.plot:
-        draw(args.plot, rows, args.dataset or args.channel)
+        draw(args.plot, rows, args.dataset or args.channel, args.count)
         print(f"written: {args.plot}", file=sys.stderr)
     return 0

@@ -5,6 +5,8 @@
 #
 """Where the test channels of csifeedback_eval and csifeedback_sim come from."""
 
+import argparse
+
 import numpy as np
 
 from .. import csifeedback_python as core
@@ -32,6 +34,11 @@ def add_source_arguments(parser):
                        help=f"number of the first one (default: {FIRST} of a channel model, "
                             "0 of a data set)")
     group.add_argument("--seed", type=int, default=1, help="of the channel model (default: 1)")
+
+
+#: First sample that validation takes, of the same channel model: neither of the training nor of
+#: the test.
+VALIDATION_FIRST = 900_000
 
 
 def channel_of(args, model, whole=False):
@@ -67,15 +74,36 @@ def channel_of(args, model, whole=False):
     return channel, args.samples or 2000, FIRST if args.first is None else args.first
 
 
-def test_matrices(args, models, whole=False, rho_samples=500):
+def validation_matrices(args, models, count):
+    """(Evaluator of `count` validation matrices, number of matrices of a data set that they take
+    from its begin). Of a channel model they are others than those of training and test."""
+    args = argparse.Namespace(**vars(args))
+    if args.dataset:
+        channel, available, first = channel_of(args, models[0])
+        count = min(count, available // 5)
+        if count < 1:
+            raise ValueError(f"{args.dataset}: has {available} matrices, of which a fifth is for "
+                             "validation: at least 5 are needed")
+        args.samples, args.first = count, first
+        return test_matrices(args, models, rho_samples=0), count
+    args.samples, args.first = count, VALIDATION_FIRST
+    return test_matrices(args, models, rho_samples=0), 0
+
+
+def test_matrices(args, models, whole=False, rho_samples=500, skip=0):
     """An Evaluator with the matrices that the options name, in each domain that a model takes.
 
     models: of all codecs; whole: H is needed in any case. The first model fixes the channel,
-    the first one of domain Ha the rows that are kept.
+    the first one of domain Ha the rows that are kept. skip: matrices of a data set to leave out
+    at its begin, since validation has them.
     """
     whole = whole or any(m.domain == "H" for m in models)
     cut = next((m for m in models if m.domain == "Ha"), None)
     channel, count, first = channel_of(args, models[0], whole)
+    first, count = first + skip, count - (skip if args.samples is None else 0)
+    if args.dataset and first + count > channel.samples():
+        raise ValueError(f"{args.dataset}: has {channel.samples()} matrices, of which {skip} are "
+                         f"for validation: --samples {count} are too many")
     transform = core.angular_delay_transform(channel.nc(), channel.nt(), cut.na, cut.precursor) \
         if cut and whole else None
     progress = Progress("channels", count)
