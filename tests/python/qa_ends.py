@@ -25,23 +25,11 @@ from gnuradio.csifeedback import evaluation, ofdm
 from gnuradio.csifeedback.channels import model_channel
 from gnuradio.csifeedback.cli import bs, ends
 from gnuradio.csifeedback.dataset import Dataset
+from gnuradio.csifeedback.link import transport
 from gnuradio.csifeedback.precoded import MeasurePrecoded, SendPrecoded
+from programs import CODEC, EndsTest, call, free_port, wait_for
 
-APPS = os.environ["CSIFEEDBACK_APPS"]
-CODEC = "cdl-c-300x2-klt"
 NOW = 1_000_000
-
-
-def call(program, *arguments):
-    """Runs a program to its end; its completed process."""
-    return subprocess.run([os.path.join(APPS, "csifeedback_" + program), *map(str, arguments)],
-                          capture_output=True, text=True, timeout=120)
-
-
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class CellTest(unittest.TestCase):
@@ -280,7 +268,7 @@ class SampleSourceTest(unittest.TestCase):
         x = (rng.standard_normal(50000) + 1j * rng.standard_normal(50000)).astype(np.complex64)
         with zmq.Context() as context, context.socket(zmq.PUB) as publisher:
             port = publisher.bind_to_random_port("tcp://127.0.0.1")
-            source = ends.SampleSource("", "127.0.0.1", port)
+            source = ends.SampleSource(transport.SampleReceiver("", "127.0.0.1", port))
             sink = blocks.vector_sink_c()
             head = blocks.head(gr.sizeof_gr_complex, x.size)
             flowgraph = gr.top_block()
@@ -306,7 +294,7 @@ class SampleSourceTest(unittest.TestCase):
         """A UE that is too slow leaves samples out, and does not fall behind ever more."""
         with zmq.Context() as context, context.socket(zmq.PUB) as publisher:
             port = publisher.bind_to_random_port("tcp://127.0.0.1")
-            source = ends.SampleSource("", "127.0.0.1", port)
+            source = ends.SampleSource(transport.SampleReceiver("", "127.0.0.1", port))
             sink = blocks.vector_sink_c()
             throttle = blocks.throttle(gr.sizeof_gr_complex, 100e3)
             flowgraph = gr.top_block()
@@ -366,19 +354,6 @@ class RunnerTest(unittest.TestCase):
                 self.assertGreater(shown[-1][0], 5.9)
             self.assertTrue(shown[-1][1])
             self.assertFalse(runner.ended)
-
-
-class EndsTest(unittest.TestCase):
-    """Ends that run at most as long as the test."""
-
-    def setUp(self):
-        self.running = []
-        self.addCleanup(lambda: [end.kill() for end in self.running
-                                 if end.process.poll() is None])
-
-    def start(self, program, *arguments, prefix=()):
-        self.running.append(End(program, *arguments, prefix=prefix))
-        return self.running[-1]
 
 
 class SilenceTest(EndsTest):
@@ -567,46 +542,6 @@ class RecordingTest(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
 
 
-class End:
-    """A program that runs, and the lines of JSON that it writes.
-
-    prefix: command that begins it, for example `ip netns exec NAME`.
-    """
-
-    def __init__(self, program, *arguments, prefix=()):
-        self.lines = []
-        self.begin = time.monotonic()
-        self.process = subprocess.Popen(
-            [*prefix, os.path.join(APPS, "csifeedback_" + program), *map(str, arguments), "--json"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.append(json.loads(line))
-
-    def memory_mb(self):
-        with open(f"/proc/{self.process.pid}/status") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) / 1024
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.end()
-
-    def interrupt(self):
-        self.process.send_signal(signal.SIGINT)
-        return self.end()
-
-    def end(self):
-        self.process.wait(15)
-        self._thread.join(5)
-        error = self.process.stderr.read()
-        self.process.stderr.close()
-        self.process.stdout.close()
-        return self.process.returncode, error
-
-
 def attack(scheme, host, port):
     """Packets of random bytes, of all sizes, in the middle of a run."""
     rng = np.random.default_rng(1)
@@ -763,19 +698,6 @@ class NamespaceLink:
                 self._ip("netns", "delete", space)
             except OSError:
                 pass
-
-
-def wait_for(end, condition, seconds=20):
-    """Waits for a line of an end, from now on, that meets a condition; the time it took. Raises
-    AssertionError if none comes, or the program ends."""
-    begin, seen = time.monotonic(), len(end.lines)
-    while time.monotonic() < begin + seconds:
-        if any(condition(line) for line in end.lines[seen:]):
-            return time.monotonic() - begin
-        if end.process.poll() is not None:
-            raise AssertionError("the program ended")
-        time.sleep(0.02)
-    raise AssertionError(f"not within {seconds} s; last: {end.lines[-1:]}")
 
 
 class TwoUesTest(EndsTest):

@@ -13,11 +13,12 @@ import time
 
 import numpy as np
 import pmt
-from gnuradio import blocks, channels, gr, zeromq
+from gnuradio import blocks, channels, gr
 
 from .. import csifeedback_python as core
 from .. import evaluation, ofdm, sigmf
 from ..channels import NAMES, make_channel, model_channel
+from ..link import transport
 from ..precoded import SendPrecoded
 from . import ends
 from ..files import check_place
@@ -32,11 +33,11 @@ REASONS = STATUS + ("bad_signature", "unknown_ue", "stale", "replayed", "not_fin
 
 def parse(argv):
     parser = argparse.ArgumentParser(prog="csifeedback_bs", description=__doc__)
-    parser.add_argument("--air", default="zmq://*:5550", metavar="ADDRESS",
+    parser.add_argument("--air", default="zmq://127.0.0.1:5550", metavar="ADDRESS",
                         help="where samples go: zmq://HOST:PORT of this machine (a second UE has "
                              "the next port), file:PATH for a SigMF recording of what the UE "
                              "receives, uhd:ARGS, soapy:ARGS (default: %(default)s)")
-    parser.add_argument("--feedback", default="zmq://*:5560", metavar="ADDRESS",
+    parser.add_argument("--feedback", default="zmq://127.0.0.1:5560", metavar="ADDRESS",
                         help="where feedback comes: zmq://HOST:PORT or udp://HOST:PORT of this "
                              "machine (default: %(default)s)")
     parser.add_argument("--ue-id", default="1", metavar="N[,N..]",
@@ -449,7 +450,7 @@ class Bs(gr.top_block):
 
 def make_sinks(args, frame, parameters, count):
     """Where each UE's samples go, or the radio as the only entry."""
-    scheme, rest = ends.parse_address("--air", args.air, ("zmq", "file", "uhd", "soapy"))
+    scheme, rest = transport.parse_address("--air", args.air, ("zmq", "file", "uhd", "soapy"))
     if scheme == "file":
         if count > 1:
             raise ValueError(f"--air {args.air}: records one UE, --ue-id has {count}")
@@ -458,15 +459,11 @@ def make_sinks(args, frame, parameters, count):
         return [blocks.file_sink(gr.sizeof_gr_complex, sigmf.base(rest) + ".sigmf-data")]
     if scheme == "zmq":
         host, port = rest
-        sinks = []
-        for k in range(count):
-            address = f"{host}:{port + k}"
-            try:
-                sinks.append(zeromq.pub_sink(gr.sizeof_gr_complex, 1, "tcp://" + address, 100,
-                                             False, ends.AIR_QUEUE))
-            except RuntimeError as error:
-                raise ends.in_use("--air", f"zmq://{address}", error) from None
-        return sinks
+        if port + count - 1 > 65535:
+            raise ValueError(f"--air {args.air}: {count} UEs need ports up to {port + count - 1}, "
+                             "allowed is 65535")
+        return [ends.SampleSink(transport.SamplePublisher(f"--air zmq://{host}:{port + k}", host,
+                                                          port + k)) for k in range(count)]
     return [ends.make_radio("--air", args.air, args, frame.sample_rate(), frame.nt(), True)]
 
 
@@ -516,7 +513,7 @@ def main(argv):
                     frequency_offset=args.offset_hz / frame.sample_rate(),
                     epsilon=1 + 1e-6 * args.offset_ppm)
     precoded = SendPrecoded(frame, len(ues)) if args.precoded else None
-    receiver = ends.FeedbackReceiver(args.feedback)
+    receiver = transport.FeedbackReceiver(args.feedback)
     sinks = make_sinks(args, frame, parameters, len(ues))
     flowgraph = Bs(frame, first, args.count or 0, sinks, channel, truths, impair,
                    args.rate * frame.sample_rate(), precoded)
@@ -547,6 +544,8 @@ def main(argv):
         while not runner.stopped.is_set():
             message = receiver.receive(0.2)
             ue = None if message is None else cell.receive(message)
+            if ue is not None:
+                receiver.accept()
             if not precoded:
                 continue
             for index, number in enumerate(ues):

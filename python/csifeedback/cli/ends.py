@@ -10,32 +10,20 @@ import hashlib
 import hmac
 import json
 import os
-import re
 import signal
-import socket
 import struct
 import threading
 import time
 import zlib
 
 import numpy as np
-import zmq
 from gnuradio import gr
 
 from .. import csifeedback_python as core
 from .. import evaluation
+from ..link.transport import MESSAGE_SAMPLES, parse_address
 from .common import print_json
 
-#: Largest message that is looked at, in bytes: no feedback frame comes near it.
-LARGEST_MESSAGE = 1 << 16
-#: Message of samples, likewise.
-LARGEST_SAMPLES = 1 << 24
-#: Messages that wait in a feedback socket at most.
-QUEUE = 64
-#: Samples that wait for a slow UE at most, in messages of some thousand.
-AIR_QUEUE = 256
-#: A queue of samples that has not been empty for so long is thrown away.
-LONGEST_BACKLOG_S = 1
 #: A block whose thread has ended is taken to have failed when nothing has flowed for so long.
 FAILURE_S = 3
 #: Bytes that --key adds to a feedback frame.
@@ -189,166 +177,54 @@ def add_radio_arguments(parser):
                        help="channels of the device (default: 0, 1, ..)")
 
 
-def parse_address(option, text, schemes):
-    """(scheme, rest), or (scheme, (host, port)) of zmq and udp."""
-    scheme, colon, rest = text.partition(":")
-    if not colon or scheme not in schemes:
-        raise ValueError(f"{option} is {text}, allowed is " + ", ".join(
-            f"{s}://HOST:PORT" if s in ("zmq", "udp") else f"{s}:PATH" if s == "file"
-            else f"{s}:ARGS" for s in schemes))
-    if scheme not in ("zmq", "udp"):
-        if scheme == "file" and not rest:
-            raise ValueError(f"{option} is {text}, expected a path behind file:")
-        return scheme, rest
-    match = re.fullmatch(r"//(\[[0-9a-fA-F:]+\]|[\w.*-]+):(\d{1,5})", rest)
-    if not match or not 1 <= int(match[2]) <= 65535:
-        raise ValueError(f"{option} is {text}, allowed is {scheme}://HOST:PORT with a port of 1 to "
-                         "65535")
-    return scheme, (match[1], int(match[2]))
-
-
-def in_use(option, text, error):
-    """The ValueError for an address that cannot be had."""
-    return ValueError(f"{option} {text}: {str(error).lower()}; is another csifeedback_bs running?")
-
-
-def connected_socket(kind, where, host, port, options):
-    """A ZMQ socket to another program, which it finds again whenever that comes back."""
-    made = zmq.Context.instance().socket(kind)
-    for option, value in (*options, (zmq.LINGER, 0), (zmq.RECONNECT_IVL, 100),
-                          (zmq.RECONNECT_IVL_MAX, 1000),
-                          # Ends a connection over a link that is cut.
-                          (zmq.HEARTBEAT_IVL, 1000), (zmq.HEARTBEAT_TIMEOUT, 3000)):
-        made.setsockopt(option, value)
-    try:
-        made.connect(f"tcp://{host}:{port}")
-    except zmq.ZMQError as error:
-        raise ValueError(f"{where}: {error}") from None
-    return made
-
-
-class FeedbackSender:
-    """Sends feedback frames over zmq://HOST:PORT or udp://HOST:PORT. Never waits: what cannot be
-    sent now is dropped, since CSI does not get better by waiting."""
-
-    def __init__(self, text):
-        scheme, (host, port) = parse_address("--feedback", text, ("zmq", "udp"))
-        self.sent = self.dropped = 0
-        self._zmq = scheme == "zmq"
-        if self._zmq:
-            self._socket = connected_socket(zmq.PUSH, f"--feedback {text}", host, port,
-                                            ((zmq.SNDHWM, QUEUE), (zmq.IMMEDIATE, 1)))
-        else:
-            try:
-                family, _, _, _, address = socket.getaddrinfo(
-                    host.strip("[]"), port, type=socket.SOCK_DGRAM)[0]
-                self._socket = socket.socket(family, socket.SOCK_DGRAM)
-                self._socket.setblocking(False)
-                self._socket.connect(address)
-            except OSError as error:
-                raise ValueError(f"--feedback {text}: {error.strerror}") from None
-
-    def send(self, message):
-        try:
-            if self._zmq:
-                self._socket.send(message, zmq.NOBLOCK)
-            else:
-                self._socket.send(message)
-            self.sent += 1
-        except (zmq.Again, OSError):  # nobody there, or a full queue
-            self.dropped += 1
-
-    def close(self):
-        self._socket.close()
-
-
-class FeedbackReceiver:
-    """Receives what FeedbackSender sends: zmq://HOST:PORT or udp://HOST:PORT of this machine, *
-    for all of its addresses."""
-
-    def __init__(self, text):
-        scheme, (host, port) = parse_address("--feedback", text, ("zmq", "udp"))
-        self._zmq = scheme == "zmq"
-        try:
-            if self._zmq:
-                self._socket = zmq.Context.instance().socket(zmq.PULL)
-                self._socket.setsockopt(zmq.LINGER, 0)
-                self._socket.setsockopt(zmq.RCVHWM, QUEUE)
-                self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)
-                self._socket.setsockopt(zmq.HEARTBEAT_IVL, 1000)
-                self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3000)
-                self._socket.bind(f"tcp://{host}:{port}")
-            else:
-                family, _, _, _, address = socket.getaddrinfo(
-                    "0.0.0.0" if host == "*" else host.strip("[]"), port,
-                    type=socket.SOCK_DGRAM)[0]
-                self._socket = socket.socket(family, socket.SOCK_DGRAM)
-                self._socket.bind(address)
-        except (zmq.ZMQError, OSError) as error:
-            raise in_use("--feedback", text, error.strerror) from None
-
-    def receive(self, seconds):
-        """One message, or None if none came in this time."""
-        if self._zmq:
-            return self._socket.recv() if self._socket.poll(1000 * seconds) else None
-        self._socket.settimeout(seconds)
-        try:
-            return self._socket.recv(LARGEST_MESSAGE)
-        except (TimeoutError, BlockingIOError, ConnectionError):
-            return None
-
-    def close(self):
-        self._socket.close()
-
-
 class SampleSource(gr.sync_block):
-    """Samples of a ZMQ PUB Sink. ZMQ SUB Source ends for good with the first message of a wrong
-    length; here such a message is refused and counted."""
+    """Samples of a SamplePublisher or a ZMQ PUB Sink. ZMQ SUB Source ends for good with the first
+    message of a wrong length; here such a message is refused and counted.
 
-    def __init__(self, text, host, port):
+    receiver: SampleReceiver, which ends with the block.
+    """
+
+    def __init__(self, receiver):
         gr.sync_block.__init__(self, "samples", None, [np.complex64])
-        self._socket = connected_socket(zmq.SUB, f"--air {text}", host, port,
-                                        ((zmq.RCVHWM, AIR_QUEUE),
-                                         (zmq.MAXMSGSIZE, LARGEST_SAMPLES), (zmq.SUBSCRIBE, b"")))
-        self._rest = np.empty(0, np.complex64)
-        self._empty_at = time.monotonic()
-        #: messages that were no samples, and those that were left out to catch up
-        self.refused = self.skipped = 0
+        self._receiver = receiver
+
+    @property
+    def refused(self):
+        """Messages that were no samples."""
+        return self._receiver.refused
+
+    @property
+    def skipped(self):
+        """Messages that were left out to catch up."""
+        return self._receiver.skipped
 
     def work(self, _, output_items):
-        out = output_items[0]
-        while not self._rest.size:
-            if not self._socket.poll(0):
-                self._empty_at = time.monotonic()
-                # The scheduler waits for a moment after a call without output.
-                if not self._socket.poll(250):
-                    return 0
-            elif time.monotonic() > self._empty_at + LONGEST_BACKLOG_S:
-                self._skip()
-            message = self._socket.recv_multipart()
-            if len(message) > 1 or len(message[0]) % 8:
-                self.refused += 1
-                if self.refused % 100 == 0:  # lets the flowgraph stop
-                    return 0
-            else:
-                self._rest = np.frombuffer(message[0], np.complex64)
-        n = min(len(out), self._rest.size)
-        out[:n] = self._rest[:n]
-        self._rest = self._rest[n:]
-        return n
-
-    def _skip(self):
-        """Leaves out what waits: samples that are late give CSI that is old, for ever if this end
-        is no faster than the other."""
-        while self._socket.poll(0):
-            self._socket.recv_multipart()
-            self.skipped += 1
-            if self.skipped % (4 * AIR_QUEUE) == 0:
-                break
-        self._empty_at = time.monotonic()
+        # The scheduler waits for a moment after a call without output.
+        return self._receiver.read(output_items[0], 0.25)
 
     def stop(self):
-        self._socket.close()
+        self._receiver.close()
+        return True
+
+
+class SampleSink(gr.sync_block):
+    """Sends samples to all who connect.
+
+    publisher: SamplePublisher, which ends with the block.
+    """
+
+    def __init__(self, publisher):
+        gr.sync_block.__init__(self, "publisher", [np.complex64], None)
+        # A call costs as much as some thousand samples.
+        self.set_output_multiple(MESSAGE_SAMPLES)
+        self._publisher = publisher
+
+    def work(self, input_items, _):
+        self._publisher.publish(input_items[0])
+        return len(input_items[0])
+
+    def stop(self):
+        self._publisher.close()
         return True
 
 

@@ -16,6 +16,7 @@ from gnuradio import blocks, gr
 
 from .. import csifeedback_python as core
 from .. import evaluation, sigmf
+from ..link import transport
 from ..precoded import MeasurePrecoded
 from ..dataset import DatasetWriter
 from . import ends
@@ -238,7 +239,7 @@ class Ue(gr.top_block):
 
 def make_source(args, nt):
     """(blocks of the samples in their order, csirs_frame, its parameters)."""
-    scheme, rest = ends.parse_address("--air", args.air, ("zmq", "file", "uhd", "soapy"))
+    scheme, rest = transport.parse_address("--air", args.air, ("zmq", "file", "uhd", "soapy"))
     parameters = ends.frame_parameters(args, nt)
     if scheme == "file":
         recording = sigmf.Recording(rest)
@@ -254,7 +255,7 @@ def make_source(args, nt):
                 blocks.interleaved_short_to_complex(False, False, 32768.0)], frame, parameters
     frame = core.csirs_frame(**parameters)
     if scheme == "zmq":
-        source = ends.SampleSource(args.air, *rest)
+        source = ends.SampleSource(transport.SampleReceiver(f"--air {args.air}", *rest))
         return [source], frame, parameters
     return [ends.make_radio("--air", args.air, args, frame.sample_rate(), 1, False)], frame, \
         parameters
@@ -301,7 +302,7 @@ def main(argv):
         if args.air.startswith("file:") and os.path.exists(data) and \
                 os.path.samefile(data, sigmf.base(args.air[5:]) + ".sigmf-data"):
             raise ValueError(f"--record-air {args.record_air}: is what --air replays")
-    sender = ends.FeedbackSender(args.feedback) if codec and args.feedback != "none" else None
+    sender = transport.FeedbackSender(args.feedback) if codec and args.feedback != "none" else None
     writer = make_writer(args, frame)
     monitor = Monitor(frame, writer)
     feedback = Feedback(sender, monitor, key) if sender else None

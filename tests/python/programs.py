@@ -1,0 +1,96 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""What the tests of csifeedback_ue and csifeedback_bs share: programs that run."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+APPS = os.environ["CSIFEEDBACK_APPS"]
+CODEC = "cdl-c-300x2-klt"
+
+
+def call(program, *arguments):
+    """Runs a program to its end; its completed process."""
+    return subprocess.run([os.path.join(APPS, "csifeedback_" + program), *map(str, arguments)],
+                          capture_output=True, text=True, timeout=120)
+
+
+def free_port(kind=socket.SOCK_STREAM):
+    with socket.socket(socket.AF_INET, kind) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class End:
+    """A program that runs, and the lines of JSON that it writes.
+
+    prefix: command that begins it, for example `ip netns exec NAME`.
+    """
+
+    def __init__(self, program, *arguments, prefix=()):
+        self.lines = []
+        self.begin = time.monotonic()
+        self.process = subprocess.Popen(
+            [*prefix, os.path.join(APPS, "csifeedback_" + program), *map(str, arguments), "--json"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(json.loads(line))
+
+    def memory_mb(self):
+        with open(f"/proc/{self.process.pid}/status") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) / 1024
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.end()
+
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
+        return self.end()
+
+    def end(self):
+        self.process.wait(15)
+        self._thread.join(5)
+        error = self.process.stderr.read()
+        self.process.stderr.close()
+        self.process.stdout.close()
+        return self.process.returncode, error
+
+
+class EndsTest(unittest.TestCase):
+    """Ends that run at most as long as the test."""
+
+    def setUp(self):
+        self.running = []
+        self.addCleanup(lambda: [end.kill() for end in self.running
+                                 if end.process.poll() is None])
+
+    def start(self, program, *arguments, prefix=()):
+        self.running.append(End(program, *arguments, prefix=prefix))
+        return self.running[-1]
+
+
+def wait_for(end, condition, seconds=20):
+    """Waits for a line of an end, from now on, that meets a condition; the time it took. Raises
+    AssertionError if none comes, or the program ends."""
+    begin, seen = time.monotonic(), len(end.lines)
+    while time.monotonic() < begin + seconds:
+        if any(condition(line) for line in end.lines[seen:]):
+            return time.monotonic() - begin
+        if end.process.poll() is not None:
+            raise AssertionError("the program ended")
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s; last: {end.lines[-1:]}")
