@@ -40,6 +40,9 @@ class Manual(unittest.TestCase):
     def test_tutorial(self):
         self.assertLess(self.run_block("docs/tutorial.md"), -4)
 
+    def test_reports(self):
+        self.assertLess(self.run_block("docs/reports.md"), -11)
+
     def test_ofdm(self):
         self.assertLess(self.run_block("docs/ofdm.md"), -30)
 
