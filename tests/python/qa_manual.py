@@ -41,7 +41,7 @@ class Manual(unittest.TestCase):
         self.assertLess(self.run_block("docs/tutorial.md"), -4)
 
     def test_reports(self):
-        self.assertLess(self.run_block("docs/reports.md"), -11)
+        self.assertLess(self.run_block("docs/reports.md"), -10.5)
 
     def test_ofdm(self):
         self.assertLess(self.run_block("docs/ofdm.md"), -30)
