@@ -34,7 +34,7 @@ public:
         set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
     }
 
-    uint64_t dropped() const override { return d_dropped.count(); }
+    uint64_t discarded() const override { return d_discarded.count(); }
 
     int work(int noutput_items,
              gr_vector_const_void_star& input_items,
@@ -53,12 +53,12 @@ private:
         size_t n;
         const gr_complex* in = pdu_elements<gr_complex>(message, n);
         if (!in || n != d_in_size) {
-            if (d_dropped.bad())
-                d_logger->warn("dropping a PDU that is not {:d} complex values",
+            if (d_discarded.bad())
+                d_logger->warn("discarding a PDU that is not {:d} complex values",
                                d_in_size);
             return;
         }
-        d_dropped.good();
+        d_discarded.good();
         const pmt::pmt_t result = pmt::make_c32vector(d_out_size, 0);
         d_transform->inverse(in, pmt::c32vector_writable_elements(result, n));
         message_port_pub(key::pdus(), pmt::cons(pdu_metadata(message), result));
@@ -67,7 +67,7 @@ private:
     const angular_delay_transform::sptr d_transform;
     const size_t d_in_size;
     const size_t d_out_size;
-    burst_counter d_dropped;
+    burst_counter d_discarded;
 };
 
 } // namespace

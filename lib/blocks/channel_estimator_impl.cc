@@ -33,7 +33,7 @@ public:
     }
 
     uint64_t estimated() const override { return d_estimated; }
-    uint64_t dropped() const override { return d_dropped.count(); }
+    uint64_t discarded() const override { return d_discarded.count(); }
 
     void forecast(int, gr_vector_int& required) override
     {
@@ -69,11 +69,11 @@ public:
             csi_estimate info;
             if (!d_estimator->estimate(
                     in, get_real(metadata, d_noise, -1), d_h.data(), &info)) {
-                if (d_dropped.bad())
-                    d_logger->warn("dropping pilots that are all zero or not finite");
+                if (d_discarded.bad())
+                    d_logger->warn("discarding pilots that are all zero or not finite");
                 continue;
             }
-            d_dropped.good();
+            d_discarded.good();
             d_estimated++;
             if (streams) {
                 std::copy_n(d_h.data(),
@@ -125,7 +125,7 @@ private:
     const pmt::pmt_t d_error_variance = pmt::mp("error_variance");
     const pmt::pmt_t d_shift = pmt::mp("shift");
     std::atomic<uint64_t> d_estimated{ 0 };
-    burst_counter d_dropped;
+    burst_counter d_discarded;
 };
 
 } // namespace

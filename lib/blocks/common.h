@@ -41,9 +41,9 @@ inline const pmt::pmt_t& gain_db()
     static const pmt::pmt_t symbol = pmt::mp("gain_db");
     return symbol;
 }
-inline const pmt::pmt_t& mismatch()
+inline const pmt::pmt_t& residual_energy_db()
 {
-    static const pmt::pmt_t symbol = pmt::mp("mismatch");
+    static const pmt::pmt_t symbol = pmt::mp("residual_energy_db");
     return symbol;
 }
 inline const pmt::pmt_t& age()

@@ -40,7 +40,7 @@ public:
         set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
     }
 
-    uint64_t dropped() const override { return d_dropped.count(); }
+    uint64_t discarded() const override { return d_discarded.count(); }
     uint64_t decoded() const override { return d_decoded; }
     double mean_time() const override
     {
@@ -84,11 +84,11 @@ private:
     bool is_good(const float* s, size_t m, float gain_db)
     {
         if (!all_finite(s, m) || !all_finite(&gain_db, 1)) {
-            if (d_dropped.bad())
-                d_logger->warn("dropping a codeword that is not finite");
+            if (d_discarded.bad())
+                d_logger->warn("discarding a codeword that is not finite");
             return false;
         }
-        d_dropped.good();
+        d_discarded.good();
         return true;
     }
 
@@ -107,10 +107,11 @@ private:
         try {
             d_decoder->decode_batch(s, m, d_h_vec.data(), count);
         } catch (const std::exception& error) {
-            if (count == 1 && d_dropped.bad())
-                d_logger->warn("dropping a codeword that the decoder {:s} failed on: {:s}",
-                               d_decoder->name(),
-                               error.what());
+            if (count == 1 && d_discarded.bad())
+                d_logger->warn(
+                    "discarding a codeword that the decoder {:s} failed on: {:s}",
+                    d_decoder->name(),
+                    error.what());
             return false;
         }
         for (int i = 0; i < count; i++)
@@ -129,8 +130,8 @@ private:
         size_t n;
         const float* s = pdu_elements<float>(message, n);
         if (!s || n < 1 || n > d_code_size) {
-            if (d_dropped.bad())
-                d_logger->warn("dropping a PDU that is not 1 to {:d} floats",
+            if (d_discarded.bad())
+                d_logger->warn("discarding a PDU that is not 1 to {:d} floats",
                                d_code_size);
             return;
         }
@@ -152,7 +153,7 @@ private:
     volk::vector<float> d_h_vec;
     std::atomic<uint64_t> d_decoded{ 0 };
     std::atomic<uint64_t> d_nanoseconds{ 0 };
-    burst_counter d_dropped;
+    burst_counter d_discarded;
 };
 
 } // namespace

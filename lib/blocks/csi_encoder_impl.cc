@@ -33,14 +33,14 @@ public:
           d_h_vec(2 * d_size)
     {
         enlarge_output_buffers(*this);
-        // Items may be dropped, so tags are moved here.
+        // Items may be discarded, so tags are moved here.
         set_tag_propagation_policy(TPP_DONT);
         message_port_register_in(key::pdus());
         message_port_register_out(key::pdus());
         set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
     }
 
-    uint64_t dropped() const override { return d_dropped.count(); }
+    uint64_t discarded() const override { return d_discarded.count(); }
 
     int general_work(int noutput_items,
                      gr_vector_int& ninput_items,
@@ -67,9 +67,9 @@ public:
                  next_tag++)
                 if (!pmt::eq(d_tags[next_tag].key, key::frame()))
                     add_tag(written + produced, d_tags[next_tag]);
-            float mismatch_db;
-            const float gain_db =
-                encode(in + consumed * d_size, s + produced * d_code_size, mismatch_db);
+            float residual_energy_db;
+            const float gain_db = encode(
+                in + consumed * d_size, s + produced * d_code_size, residual_energy_db);
             if (std::isnan(gain_db))
                 continue;
             if (frame != d_next_frame || written + produced == 0) {
@@ -78,11 +78,11 @@ public:
                     add_item_tag(port, written + produced, key::frame(), number);
             }
             d_next_frame = frame + 1;
-            if (!std::isnan(mismatch_db))
+            if (!std::isnan(residual_energy_db))
                 add_item_tag(0,
                              written + produced,
-                             key::mismatch(),
-                             pmt::from_double(mismatch_db));
+                             key::residual_energy_db(),
+                             pmt::from_double(residual_energy_db));
             if (gain)
                 gain[produced] = gain_db;
             produced++;
@@ -99,24 +99,25 @@ private:
     }
 
     // Returns the gain in dB, or NaN for a matrix that cannot be encoded.
-    float encode(const gr_complex* ha, float* s, float& mismatch_db)
+    float encode(const gr_complex* ha, float* s, float& residual_energy_db)
     {
         const float gain_db = normalize_csi(ha, d_size, d_h_vec.data());
         if (std::isnan(gain_db)) {
-            if (d_dropped.bad())
-                d_logger->warn("dropping a matrix that is all zero or not finite");
+            if (d_discarded.bad())
+                d_logger->warn("discarding a matrix that is all zero or not finite");
             return gain_db;
         }
         try {
-            mismatch_db = d_encoder->encode(d_h_vec.data(), s, d_code_size);
+            residual_energy_db = d_encoder->encode(d_h_vec.data(), s, d_code_size);
         } catch (const std::exception& error) {
-            if (d_dropped.bad())
-                d_logger->warn("dropping a matrix that the encoder {:s} failed on: {:s}",
-                               d_encoder->name(),
-                               error.what());
+            if (d_discarded.bad())
+                d_logger->warn(
+                    "discarding a matrix that the encoder {:s} failed on: {:s}",
+                    d_encoder->name(),
+                    error.what());
             return encoder::no_residual;
         }
-        d_dropped.good();
+        d_discarded.good();
         return gain_db;
     }
 
@@ -125,21 +126,23 @@ private:
         size_t n;
         const gr_complex* ha = pdu_elements<gr_complex>(message, n);
         if (!ha || n != d_size) {
-            if (d_dropped.bad())
-                d_logger->warn("dropping a PDU that is not {:d} complex values", d_size);
+            if (d_discarded.bad())
+                d_logger->warn("discarding a PDU that is not {:d} complex values",
+                               d_size);
             return;
         }
         const pmt::pmt_t s = pmt::make_f32vector(d_code_size, 0);
-        float mismatch_db;
+        float residual_energy_db;
         const float gain_db =
-            encode(ha, pmt::f32vector_writable_elements(s, n), mismatch_db);
+            encode(ha, pmt::f32vector_writable_elements(s, n), residual_energy_db);
         if (std::isnan(gain_db))
             return;
         pmt::pmt_t metadata = pmt::dict_add(
             pdu_metadata(message), key::gain_db(), pmt::from_double(gain_db));
-        if (!std::isnan(mismatch_db))
-            metadata =
-                pmt::dict_add(metadata, key::mismatch(), pmt::from_double(mismatch_db));
+        if (!std::isnan(residual_energy_db))
+            metadata = pmt::dict_add(metadata,
+                                     key::residual_energy_db(),
+                                     pmt::from_double(residual_energy_db));
         message_port_pub(key::pdus(), pmt::cons(metadata, s));
     }
 
@@ -151,7 +154,7 @@ private:
     std::vector<tag_t> d_tags;
     frame_numbering d_numbering;
     uint64_t d_next_frame = 0; // frame number that needs no tag
-    burst_counter d_dropped;
+    burst_counter d_discarded;
 };
 
 } // namespace

@@ -33,7 +33,7 @@ public:
 
     uint64_t received() const override { return d_received; }
     uint64_t held() const override { return d_held; }
-    uint64_t dropped() const override { return d_dropped.count(); }
+    uint64_t discarded() const override { return d_discarded.count(); }
     double mean_age() const override
     {
         const uint64_t sent = d_received + d_held;
@@ -47,16 +47,16 @@ private:
         uint64_t frame = 0;
         if (!pdu_elements<gr_complex>(message, n) ||
             !get_number(pdu_metadata(message), key::frame(), frame)) {
-            if (d_dropped.bad())
-                d_logger->warn("dropping a PDU that is not complex with a key frame");
+            if (d_discarded.bad())
+                d_logger->warn("discarding a PDU that is not complex with a key frame");
             return;
         }
         if (d_data && frame < d_next) {
-            if (d_dropped.bad())
-                d_logger->warn("dropping CSI of frame {:d}, which comes late", frame);
+            if (d_discarded.bad())
+                d_logger->warn("discarding CSI of frame {:d}, which comes late", frame);
             return;
         }
-        d_dropped.good();
+        d_discarded.good();
         hold_until(frame);
         d_metadata = pdu_metadata(message);
         d_data = pmt::cdr(message);
@@ -105,7 +105,7 @@ private:
     std::atomic<uint64_t> d_received{ 0 };
     std::atomic<uint64_t> d_held{ 0 };
     std::atomic<uint64_t> d_age_sum{ 0 };
-    burst_counter d_dropped;
+    burst_counter d_discarded;
 };
 
 } // namespace

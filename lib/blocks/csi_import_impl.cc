@@ -28,7 +28,7 @@ public:
     }
 
     uint64_t imported() const override { return d_imported; }
-    uint64_t dropped() const override { return d_dropped.count(); }
+    uint64_t discarded() const override { return d_discarded.count(); }
 
     int general_work(int,
                      gr_vector_int& ninput_items,
@@ -64,8 +64,8 @@ private:
         size_t n = 0;
         const gr_complex* csi = elements(vector, n, static_cast<gr_complex*>(nullptr));
         if (!csi || n < d_nc || !all_finite(reinterpret_cast<const float*>(csi), 2 * n)) {
-            if (d_dropped.bad())
-                d_logger->warn("dropping CSI that is not {:d} finite complex values",
+            if (d_discarded.bad())
+                d_logger->warn("discarding CSI that is not {:d} finite complex values",
                                d_nc);
             return;
         }
@@ -81,11 +81,11 @@ private:
                 row[k] = 0.5f * (csi[k - 1] + csi[k + 1]);
         }
         if (all_zero) {
-            if (d_dropped.bad())
-                d_logger->warn("dropping CSI that is all zero");
+            if (d_discarded.bad())
+                d_logger->warn("discarding CSI that is all zero");
             return;
         }
-        d_dropped.good();
+        d_discarded.good();
         uint64_t frame;
         if (!get_number(metadata, key::frame(), frame))
             metadata = pmt::dict_add(metadata, key::frame(), pmt::from_uint64(d_next));
@@ -100,7 +100,7 @@ private:
     std::vector<tag_t> d_tags;
     uint64_t d_next = 0;
     std::atomic<uint64_t> d_imported{ 0 };
-    burst_counter d_dropped;
+    burst_counter d_discarded;
 };
 
 } // namespace

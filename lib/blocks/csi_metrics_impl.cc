@@ -134,7 +134,7 @@ private:
     {
         if (d_malformed.bad())
             d_logger->warn(
-                "dropping a message that is no PDU of {:d} complex values with a "
+                "discarding a message that is no PDU of {:d} complex values with a "
                 "key frame",
                 d_size);
         gr::thread::scoped_lock lock(d_mutex);

@@ -74,7 +74,7 @@ public:
     }
 
     void set_quantizer(quantizer::sptr quantizer) override { d_quantizer.set(quantizer); }
-    uint64_t dropped() const override { return d_dropped.count(); }
+    uint64_t discarded() const override { return d_discarded.count(); }
 
     int work(int noutput_items,
              gr_vector_const_void_star& input_items,
@@ -101,8 +101,8 @@ private:
         size_t n;
         const input* in = pdu_elements<input>(message, n);
         if (!in || n < 1 || n > size_t(d_code_size)) {
-            if (d_dropped.bad())
-                this->d_logger->warn("dropping a PDU that is not 1 to {:d} {:s}",
+            if (d_discarded.bad())
+                this->d_logger->warn("discarding a PDU that is not 1 to {:d} {:s}",
                                      d_code_size,
                                      std::is_same<input, float>::value ? "floats"
                                                                        : "shorts");
@@ -115,11 +115,11 @@ private:
         if (direction::labels) {
             metadata = pmt::dict_add(metadata, key::quantizer(), pmt::from_uint64(label));
         } else if (get_number(metadata, key::quantizer(), found) && found != label) {
-            if (d_dropped.bad())
-                this->d_logger->warn("dropping level numbers of another quantizer");
+            if (d_discarded.bad())
+                this->d_logger->warn("discarding level numbers of another quantizer");
             return;
         }
-        d_dropped.good();
+        d_discarded.good();
         output* out;
         const pmt::pmt_t vector = direction::make(n, out);
         direction::map(*q, in, n, out);
@@ -129,7 +129,7 @@ private:
     quantizer_slot d_quantizer;
     quantizer::sptr d_labelled; // the one that the stream was last tagged with
     const int d_code_size;
-    burst_counter d_dropped;
+    burst_counter d_discarded;
 };
 
 } // namespace

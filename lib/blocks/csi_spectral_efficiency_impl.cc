@@ -156,9 +156,10 @@ private:
         if (!h || n != d_size ||
             !get_number(pdu_metadata(message), key::frame(), frame)) {
             if (d_malformed.bad())
-                d_logger->warn("dropping a message that is no PDU of {:d} complex values "
-                               "with a key frame",
-                               d_size);
+                d_logger->warn(
+                    "discarding a message that is no PDU of {:d} complex values "
+                    "with a key frame",
+                    d_size);
             gr::thread::scoped_lock lock(d_mutex);
             d_report.malformed++;
             return false;
@@ -256,10 +257,11 @@ private:
         if (!d_se->compute(d_h.data(), d_h_hat.data(), d_values.data()) ||
             !d_se->compute(d_h.data(), d_h.data(), d_perfect_values.data())) {
             if (d_bad.bad())
-                d_logger->warn("dropping a group of users with a matrix that is zero or "
-                               "not finite");
+                d_logger->warn(
+                    "discarding a group of users with a matrix that is zero or "
+                    "not finite");
             gr::thread::scoped_lock lock(d_mutex);
-            d_report.dropped++;
+            d_report.discarded++;
             return;
         }
         d_bad.good();

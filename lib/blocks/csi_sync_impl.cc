@@ -102,10 +102,11 @@ private:
         if (refused != d_reported) {
             d_reported = refused;
             if (d_refused.bad())
-                d_logger->warn("dropping a frame: {:d} with a wrong checksum or another "
-                               "configuration, {:d} with lost samples so far",
-                               d_sync.bad_headers(),
-                               d_sync.broken());
+                d_logger->warn(
+                    "discarding a frame: {:d} with a wrong checksum or another "
+                    "configuration, {:d} with lost samples so far",
+                    d_sync.bad_headers(),
+                    d_sync.broken());
         }
         const uint64_t bad = d_sync.bad_samples();
         if (bad != d_reported_samples && d_reported_samples == 0)

@@ -50,7 +50,7 @@ private:
         const uint8_t* frame = pdu_elements<uint8_t>(message, n);
         if (!frame) {
             if (d_malformed.bad())
-                d_logger->warn("dropping a message that is no PDU of bytes");
+                d_logger->warn("discarding a message that is no PDU of bytes");
             return;
         }
         d_malformed.good();
@@ -67,7 +67,7 @@ private:
         d_count[int(status)]++;
         if (status != frame_status::ok) {
             if (d_rejected.bad())
-                d_logger->warn("dropping a feedback frame: {:s}",
+                d_logger->warn("discarding a feedback frame: {:s}",
                                frame_status_name(status));
             return;
         }
@@ -91,7 +91,8 @@ private:
         add(key::frame_bits(), pmt::from_long(8 * n));
         add(key::quantizer(), pmt::from_uint64(quantizer_label(*q)));
         if (header.version == 2)
-            add(key::mismatch(), pmt::from_double(mismatch_from_code(header.mismatch)));
+            add(key::residual_energy_db(),
+                pmt::from_double(residual_energy_from_code(header.residual_energy)));
         message_port_pub(key::pdus(), pmt::cons(metadata, level));
     }
 

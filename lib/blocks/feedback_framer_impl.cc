@@ -18,7 +18,7 @@ namespace csifeedback {
 
 namespace {
 
-constexpr double no_mismatch = std::numeric_limits<double>::quiet_NaN();
+constexpr double no_residual_energy = std::numeric_limits<double>::quiet_NaN();
 
 class feedback_framer_impl : public feedback_framer
 {
@@ -45,7 +45,7 @@ public:
     void set_quantizer(quantizer::sptr quantizer) override { d_quantizer.set(quantizer); }
     uint64_t frames() const override { return d_frames; }
     uint64_t bits_sent() const override { return d_bits; }
-    uint64_t dropped() const override { return d_dropped.count(); }
+    uint64_t discarded() const override { return d_discarded.count(); }
 
     int work(int noutput_items,
              gr_vector_const_void_star& input_items,
@@ -60,18 +60,24 @@ public:
         });
         d_tags.clear();
         get_tags_in_range(d_tags, 0, first, first + noutput_items, key::quantizer());
-        d_mismatches.clear();
-        get_tags_in_range(d_mismatches, 0, first, first + noutput_items, key::mismatch());
-        std::sort(d_mismatches.begin(), d_mismatches.end(), tag_t::offset_compare);
+        d_residual_energies.clear();
+        get_tags_in_range(d_residual_energies,
+                          0,
+                          first,
+                          first + noutput_items,
+                          key::residual_energy_db());
+        std::sort(d_residual_energies.begin(),
+                  d_residual_energies.end(),
+                  tag_t::offset_compare);
         const quantizer::sptr q = d_quantizer.get();
         auto tag = d_tags.begin();
-        auto mismatch = d_mismatches.begin();
+        auto found = d_residual_energies.begin();
         for (int i = 0; i < noutput_items; i++, level += d_code_size) {
             // That of this item alone, if it has one.
-            double mismatch_db = no_mismatch;
-            for (; mismatch != d_mismatches.end() && mismatch->offset <= first + i;
-                 ++mismatch)
-                mismatch_db = to_real(mismatch->value, no_mismatch);
+            double residual_energy_db = no_residual_energy;
+            for (; found != d_residual_energies.end() && found->offset <= first + i;
+                 ++found)
+                residual_energy_db = to_real(found->value, no_residual_energy);
             for (; tag != d_tags.end() && tag->offset <= first + i; ++tag)
                 d_labelled = to_number(tag->value, d_label);
             if (!d_labelled || is_of(*q, d_label))
@@ -80,35 +86,36 @@ public:
                      d_code_size,
                      gain ? gain[i] : 0,
                      d_numbering.at(first + i),
-                     mismatch_db);
+                     residual_energy_db);
         }
         return noutput_items;
     }
 
 private:
-    // Whether level numbers with this label are the quantizer's; else they are dropped.
+    // Whether level numbers with this label are the quantizer's; else they are discarded.
     bool is_of(const quantizer& q, uint64_t label)
     {
         if (label == quantizer_label(q)) {
-            d_dropped.good();
+            d_discarded.good();
             return true;
         }
-        if (d_dropped.bad())
-            d_logger->warn("dropping level numbers of another quantizer");
+        if (d_discarded.bad())
+            d_logger->warn("discarding level numbers of another quantizer");
         return false;
     }
 
-    // mismatch_db: NaN where there is none
+    // residual_energy_db: NaN where there is none
     void send(const quantizer& q,
               const int16_t* level,
               int m,
               float gain_db,
               uint64_t frame,
-              double mismatch_db)
+              double residual_energy_db)
     {
-        const bool has_mismatch = !std::isnan(mismatch_db);
-        d_header.version = has_mismatch ? 2 : 1;
-        d_header.mismatch = has_mismatch ? mismatch_to_code(mismatch_db) : 0;
+        const bool has_residual_energy = !std::isnan(residual_energy_db);
+        d_header.version = has_residual_energy ? 2 : 1;
+        d_header.residual_energy =
+            has_residual_energy ? residual_energy_to_code(residual_energy_db) : 0;
         d_header.quantizer_type = q.type_id();
         d_header.bits = q.bits();
         d_header.frame_number = frame & 0xffff;
@@ -135,9 +142,9 @@ private:
         uint64_t frame = 0;
         if (!level || n < 1 || n > size_t(d_code_size) ||
             !get_number(pdu_metadata(message), key::frame(), frame)) {
-            if (d_dropped.bad())
+            if (d_discarded.bad())
                 d_logger->warn(
-                    "dropping a PDU that is not 1 to {:d} shorts with a key frame",
+                    "discarding a PDU that is not 1 to {:d} shorts with a key frame",
                     d_code_size);
             return;
         }
@@ -152,7 +159,7 @@ private:
              n,
              get_real(metadata, key::gain_db(), 0),
              frame,
-             get_real(metadata, key::mismatch(), no_mismatch));
+             get_real(metadata, key::residual_energy_db(), no_residual_energy));
     }
 
     quantizer_slot d_quantizer;
@@ -160,12 +167,12 @@ private:
     std::vector<uint8_t> d_payload;
     feedback_header d_header;
     frame_numbering d_numbering;
-    std::vector<tag_t> d_tags, d_mismatches;
+    std::vector<tag_t> d_tags, d_residual_energies;
     bool d_labelled = false; // whether the stream says which quantizer it comes from
     uint64_t d_label = 0;    // and which it is
     std::atomic<uint64_t> d_frames{ 0 };
     std::atomic<uint64_t> d_bits{ 0 };
-    burst_counter d_dropped;
+    burst_counter d_discarded;
 };
 
 } // namespace

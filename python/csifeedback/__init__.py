@@ -15,3 +15,6 @@ from .codecs import (  # noqa: F401
     Codec, Decoder, Encoder, ReportDecoder, ReportEncoder, decoder_from_model,
     encoder_from_model, open_codec, report_decoder_from_model, report_encoder_from_model)
 from .ofdm import load_taps  # noqa: F401
+from .renamed import install as _install
+
+_install(globals())

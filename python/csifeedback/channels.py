@@ -8,6 +8,7 @@
 import json
 
 from . import csifeedback_python as core
+from .renamed import CHANNEL_PARAMETERS, renamed_parameters
 
 NAMES = ("cost2100-indoor", "cost2100-outdoor", "cost2100-outdoor-nlos",
          "cdl-a", "cdl-b", "cdl-c", "cdl-d", "cdl-e")
@@ -17,10 +18,10 @@ def make_channel(name, **parameters):
     """The channel model of this name. Raises ValueError for an unknown name or parameter."""
     if name not in NAMES:
         raise ValueError(f"channel is {name}, allowed is " + ", ".join(NAMES))
+    make, kind = (core.cdl_channel, name[-1].upper()) if name.startswith("cdl-") else \
+        (core.cost2100_channel, name[len("cost2100-"):])
     try:
-        if name.startswith("cdl-"):
-            return core.cdl_channel(name[-1].upper(), **parameters)
-        return core.cost2100_channel(name[len("cost2100-"):], **parameters)
+        return renamed_parameters(make, CHANNEL_PARAMETERS)(kind, **parameters)
     except TypeError:
         raise ValueError(f"channel {name} does not take all of the parameters "
                          + ", ".join(parameters)) from None
@@ -35,7 +36,8 @@ def from_json(name, text, **changes):
     if not isinstance(parameters, dict):
         raise ValueError(f"the parameters of channel {name} are no JSON object: {text!r}")
     fixed = {"model", "scenario"} | ({"carrier_hz"} if name.startswith("cost2100") else set())
-    parameters = {k: v for k, v in parameters.items() if k not in fixed}
+    # Files of earlier releases have earlier names.
+    parameters = {CHANNEL_PARAMETERS.get(k, k): v for k, v in parameters.items() if k not in fixed}
     return make_channel(name, **{**parameters, **changes})
 
 

@@ -20,7 +20,7 @@ from . import csifeedback_python as core
 from .codecs import QUANTIZERS, open_codec  # noqa: F401
 
 #: header, gain and checksum of a feedback frame, in bits; one byte more where the encoder tells
-#: its mismatch
+#: its residual energy
 FRAME_OVERHEAD_BITS = 8 * core.feedback_overhead_bytes
 
 #: what a command line names, see codecs.open_codec

@@ -17,11 +17,11 @@ class Loopback(gr.top_block):
     """UE, feedback link and BS in one flowgraph.
 
     channel_source -> angular_delay -> csi_encoder -> csi_quantizer -> feedback_framer ->
-    feedback_channel -> feedback_deframer -> csi_dequantizer -> csi_decoder -> csi_hold ->
+    feedback_link -> feedback_deframer -> csi_dequantizer -> csi_decoder -> csi_hold ->
     csi_metrics
 
     channel: channel model. encoder, decoder, quantizer: codec objects. count: matrices.
-    nc, na, nt, precursor: sizes of H and Ha. link: keyword arguments of feedback_channel.
+    nc, na, nt, precursor: sizes of H and Ha. link: keyword arguments of feedback_link.
     whole: True: the source gives H (nc x nt), which angular_delay transforms, and a second
     csi_metrics compares H^ with H over all subcarriers; False: it gives Ha at once.
     domain: "H": a codec of whole matrices; the source gives H, and angular_delay, its inverse
@@ -42,7 +42,7 @@ class Loopback(gr.top_block):
         self.quantizer = core.csi_quantizer(quantizer)
         self.framer = core.feedback_framer(quantizer, encoder.codec_id(), encoder.model_id(),
                                            ue_id)
-        self.link = core.feedback_channel(**(link or {}))
+        self.link = core.feedback_link(**(link or {}))
         self.deframer = core.feedback_deframer(quantizer, decoder.codec_id(),
                                                decoder.model_id(), ue_id)
         self.dequantizer = core.csi_dequantizer(quantizer)
@@ -91,7 +91,7 @@ class Loopback(gr.top_block):
             frames_sent=self.framer.frames(), bits_sent=self.framer.bits_sent(),
             frames_erased=self.link.erased(), bit_errors=self.link.bit_errors(),
             frames=self.deframer.counts(), frames_held=self.hold.held(),
-            encoder_dropped=self.encoder.dropped(), decoder_dropped=self.decoder.dropped(),
+            encoder_discarded=self.encoder.discarded(), decoder_discarded=self.decoder.discarded(),
             decode_us=1e6 * self.decoder.mean_time())
         return report
 

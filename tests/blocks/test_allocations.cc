@@ -36,10 +36,10 @@
 #include <gnuradio/csifeedback/csi_sync.h>
 #include <gnuradio/csifeedback/csirs_source.h>
 #include <gnuradio/csifeedback/dataset_channel.h>
-#include <gnuradio/csifeedback/feedback_channel.h>
 #include <gnuradio/csifeedback/feedback_deframer.h>
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <gnuradio/csifeedback/feedback_framer.h>
+#include <gnuradio/csifeedback/feedback_link.h>
 #include <gnuradio/csifeedback/ista_decoder.h>
 #include <gnuradio/csifeedback/l2o_decoder.h>
 #include <gnuradio/csifeedback/linear_decoder.h>
@@ -279,7 +279,7 @@ model_file::sptr mlcf(const char* name)
     return model_file::open(std::string(CSIFEEDBACK_TEST_DATA "/mlcf_") + name + ".h5");
 }
 
-// Beside the tag `mismatch` of every item nothing is allocated.
+// Beside the tag `residual_energy_db` of every item nothing is allocated.
 TEST(stream, csi_encoder_mlcf)
 {
     for (const char* name : { "small", "wide", "free" }) {
@@ -590,12 +590,12 @@ TEST(handler, feedback_framer)
         [=](uint64_t) { return pmt::cons(pmt::PMT_NIL, pmt::make_u8vector(size, 0)); });
 }
 
-TEST(handler, feedback_channel)
+TEST(handler, feedback_link)
 {
     const size_t size = feedback_frame(0).size();
     for (const int delay : { 0, 1, 5 })
         expect_only_the_message(
-            feedback_channel::make(1e-3, 0, 0, delay), frame_pdu, [=](uint64_t) {
+            feedback_link::make(1e-3, 0, 0, delay), frame_pdu, [=](uint64_t) {
                 return pmt::cons(pmt::PMT_NIL, pmt::make_u8vector(size, 0));
             });
 }

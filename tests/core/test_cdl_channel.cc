@@ -450,12 +450,12 @@ TEST(cdl_channel, delay_spread_is_log_uniform)
 {
     cdl_parameters p = parameters('C');
     p.delay_spread_s = 20e-9;
-    p.delay_spread_max_s = 700e-9;
+    p.max_delay_spread_s = 700e-9;
     const auto model = cdl_channel::make(p);
     std::vector<double> where;
     for (int drop = 0; drop < 3000; drop++)
         where.push_back(std::log(delay_spread(model->paths(drop)) / p.delay_spread_s) /
-                        std::log(p.delay_spread_max_s / p.delay_spread_s));
+                        std::log(p.max_delay_spread_s / p.delay_spread_s));
     // The table's own spread is 1 but for 4e-6.
     EXPECT_LT(kolmogorov(where), kolmogorov_limit);
 }
@@ -493,13 +493,13 @@ TEST(cdl_channel, mean_angles_are_turned)
 
 // Table 7.3-1: 65 degrees half-power beam width, 30 dB side lobe limit each way and in
 // all.
-TEST(cdl_channel, directive_element)
+TEST(cdl_channel, sector_element)
 {
     for (const char profile : profiles) {
         const table& t = standard().profile.at(profile);
         cdl_parameters p = parameters(profile);
         const auto isotropic = cdl_channel::make(p)->paths(4);
-        p.directive_element = true;
+        p.sector_element = true;
         const auto directive = cdl_channel::make(p)->paths(4);
         p.normalize = true;
         EXPECT_NEAR(power_of(cdl_channel::make(p)->paths(4)), 1, 1e-12);
@@ -559,12 +559,12 @@ TEST(cdl_channel, bad_parameters_are_named)
     bad([](P& p) { p.delay_spread_s = -1e-9; }, { "delay_spread_s is -1e-09", "0 to " });
     bad([=](P& p) { p.delay_spread_s = nan; }, { "delay_spread_s is nan" });
     bad([](P& p) { p.delay_spread_s = 1; }, { "delay_spread_s is 1" });
-    bad([](P& p) { p.delay_spread_max_s = -1; }, { "delay_spread_max_s is -1" });
-    bad([=](P& p) { p.delay_spread_max_s = nan; }, { "delay_spread_max_s is nan" });
+    bad([](P& p) { p.max_delay_spread_s = -1; }, { "max_delay_spread_s is -1" });
+    bad([=](P& p) { p.max_delay_spread_s = nan; }, { "max_delay_spread_s is nan" });
     bad(
         [](P& p) {
             p.delay_spread_s = 0;
-            p.delay_spread_max_s = 1e-7;
+            p.max_delay_spread_s = 1e-7;
         },
         { "delay_spread_s is 0", "above 0" });
     bad([](P& p) { p.speed_mps = -1; }, { "speed_mps is -1", "0 to 10000" });

@@ -57,7 +57,7 @@ feedback_header random_header(random_engine& engine)
     h.code_size = engine();
     h.bits = engine();
     h.gain = engine();
-    h.mismatch = h.version == 2 ? engine() : 0;
+    h.residual_energy = h.version == 2 ? engine() : 0;
     return h;
 }
 
@@ -121,7 +121,7 @@ TEST(frame, golden_bytes_of_version_2)
     h.version = 2;
     h.codec_id = 6;
     h.code_size = 192;
-    h.mismatch = 0x9c;
+    h.residual_energy = 0x9c;
     const bytes frame = pack(h, { 0x77 });
     bytes expected{ 0x20, 0, 0, 0, 0, 6, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0x9c, 0x77 };
     const uint32_t crc = bitwise_crc24a(expected.data(), expected.size());
@@ -130,18 +130,18 @@ TEST(frame, golden_bytes_of_version_2)
     EXPECT_EQ(frame, expected);
 }
 
-TEST(frame, mismatch_codes)
+TEST(frame, residual_energy_codes)
 {
     for (int code = 0; code < 256; code++)
-        EXPECT_EQ(mismatch_to_code(mismatch_from_code(code)), code);
-    EXPECT_EQ(mismatch_from_code(0), -60);
-    EXPECT_EQ(mismatch_from_code(255), 3.75f);
+        EXPECT_EQ(residual_energy_to_code(residual_energy_from_code(code)), code);
+    EXPECT_EQ(residual_energy_from_code(0), -60);
+    EXPECT_EQ(residual_energy_from_code(255), 3.75f);
     for (float db = -60; db <= 3.75f; db += 0.01f)
-        EXPECT_NEAR(mismatch_from_code(mismatch_to_code(db)), db, 0.1251);
+        EXPECT_NEAR(residual_energy_from_code(residual_energy_to_code(db)), db, 0.1251);
     const float infinity = std::numeric_limits<float>::infinity();
-    EXPECT_EQ(mismatch_to_code(-infinity), 0);
-    EXPECT_EQ(mismatch_to_code(infinity), 255);
-    EXPECT_EQ(mismatch_to_code(std::numeric_limits<float>::quiet_NaN()), 0);
+    EXPECT_EQ(residual_energy_to_code(-infinity), 0);
+    EXPECT_EQ(residual_energy_to_code(infinity), 255);
+    EXPECT_EQ(residual_energy_to_code(std::numeric_limits<float>::quiet_NaN()), 0);
 }
 
 TEST(frame, round_trip)
@@ -166,7 +166,7 @@ TEST(frame, round_trip)
         ASSERT_EQ(found.code_size, h.code_size);
         ASSERT_EQ(found.bits, h.bits);
         ASSERT_EQ(found.gain, h.gain);
-        ASSERT_EQ(found.mismatch, h.mismatch);
+        ASSERT_EQ(found.residual_energy, h.residual_energy);
         // Packing what was found gives the same bytes.
         ASSERT_EQ(pack(found, payload), frame);
     }

@@ -674,7 +674,7 @@ TEST_P(kernels_test, selection_among_huge_values_nan_and_infinities)
         for (const float value : before)
             room += value != 0;
         ASSERT_EQ(kept, std::min(room, keep));
-        double least = 1e302, dropped = 0;
+        double least = 1e302, discarded = 0;
         for (size_t i = 0; i < cols; i++) {
             if (x[i] != 0) {
                 // Bit by bit what it was, but a NaN may get another payload.
@@ -682,10 +682,10 @@ TEST_P(kernels_test, selection_among_huge_values_nan_and_infinities)
                             (std::isnan(x[i]) && std::isnan(before[i])));
                 least = std::min(least, order(x[i]));
             } else {
-                dropped = std::max(dropped, order(before[i]));
+                discarded = std::max(discarded, order(before[i]));
             }
         }
-        ASSERT_TRUE(kept == 0 || least >= dropped);
+        ASSERT_TRUE(kept == 0 || least >= discarded);
     }
 }
 

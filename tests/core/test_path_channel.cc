@@ -35,8 +35,8 @@ public:
                 const path_list& list,
                 bool align = false,
                 bool normalize = false,
-                bool align_received = false)
-        : path_channel("fixed_paths", grid, align, normalize, align_received),
+                bool receiver_aligned = false)
+        : path_channel("fixed_paths", grid, align, normalize, receiver_aligned),
           d_list(list)
     {
     }

@@ -66,6 +66,8 @@ class TestBlocks(unittest.TestCase):
         expected = {"csifeedback_" + name for name in blocks | {"csi_monitor",
                                                               "mimo_channel_from_taps"}}
         expected |= {"variable_csifeedback_" + name for name in OBJECTS}
+        # The old name of csifeedback_feedback_link.
+        expected |= {"csifeedback_feedback_channel"}
         self.assertEqual(set(self.keys()), expected)
         manual = (SOURCE / "docs" / "blocks.md").read_text(encoding="utf-8")
         # Every block is also among those whose allocations are counted.
@@ -92,9 +94,12 @@ class TestBlocks(unittest.TestCase):
                 continue  # Python's own, with keyword arguments by name
             templates = self.platform.blocks[key].templates
             text = templates.get("var_make" if key.startswith("variable_") else "make")
-            given = re.findall(r"\$\{ ?(\w+) ?\}", text[text.index("csifeedback." + name):])
-            member = getattr(csifeedback, name)
-            if inspect.isfunction(member):
+            # A parameter with an old name is "${ old if old ... else new }".
+            given = re.findall(r"\$\{ ?(?:\w+ if [^{}]+ else )?(\w+) ?\}",
+                               text[text.index("csifeedback." + name):])
+            member = getattr(csifeedback, name.replace("feedback_channel", "feedback_link"))
+            # One that takes old names wraps the C++ function.
+            if inspect.isfunction(member) and not hasattr(member, "__wrapped__"):
                 wanted = list(inspect.signature(member).parameters)
             else:
                 doc = member.__init__.__doc__ if isinstance(member, type) else member.__doc__
@@ -123,7 +128,7 @@ class TestBlocks(unittest.TestCase):
     def test_mistakes(self):
         """A wrong parameter makes a flowgraph invalid, with a message that names it."""
         source, delay = "csifeedback_channel_source", "csifeedback_angular_delay"
-        link, metrics = "csifeedback_feedback_channel", "csifeedback_csi_metrics"
+        link, metrics = "csifeedback_feedback_link", "csifeedback_csi_metrics"
         efficiency = "csifeedback_csi_spectral_efficiency"
         variable = "variable_csifeedback_"
         for key, parameters, expected in (
@@ -222,6 +227,49 @@ class TestBlocks(unittest.TestCase):
                 graph.add(key, "under_test", **parameters)
                 found = [e for e in graph.errors() if expected in e]
                 self.assertTrue(found, f"{graph.errors()} without {expected}")
+
+    def test_old_names(self):
+        """Flowgraphs of the last release, with its names, give the same objects."""
+        for key, old, new in (
+                ("cdl_channel", {"delay_spread_max_s": "3e-7", "directive_element": "True",
+                                 "align_received": "True"},
+                 {"max_delay_spread_s": "3e-7", "sector_element": "True",
+                  "receiver_aligned": "True"}),
+                ("cdl_channel", {"delay_spread_max_s": "0", "directive_element": "False",
+                                 "align_received": "False"},
+                 {"max_delay_spread_s": "0", "sector_element": "False",
+                  "receiver_aligned": "False"}),
+                ("cost2100_channel", {"align_received": "True"}, {"receiver_aligned": "True"})):
+            parameters = []
+            for names in (old, new):
+                graph = Graph(self.platform)
+                block = graph.add("variable_csifeedback_" + key, "channel")
+                # As GRC reads a file: names that it does not know are lost in silence.
+                block.import_data("channel", {}, names)
+                self.assertEqual(graph.errors(), [])
+                # In the dialog they appear only where they have an effect.
+                self.assertEqual({block.params[name].hide for name in old},
+                                 {"none" if names is old and "True" in names.values() else "all"})
+                spec = importlib.util.spec_from_file_location(
+                    "test_graph", graph.generate(self.directory.name))
+                module = importlib.util.module_from_spec(spec)
+                spec.loader.exec_module(module)
+                from_code = module.test_graph().channel.parameters()
+                self.assertEqual(block.evaluated_value().parameters()
+                                 if hasattr(block, "evaluated_value") else from_code, from_code)
+                parameters.append(from_code)
+            self.assertEqual(*parameters)
+            self.assertEqual("3e-07" in parameters[0] or "2.99" in parameters[0],
+                             "3e-7" in old.values())
+        graph = Graph(self.platform)
+        link = graph.add("csifeedback_feedback_channel", "link", bit_error_rate=0.25)
+        self.assertTrue(link.is_deprecated())
+        spec = importlib.util.spec_from_file_location(
+            "test_graph", graph.generate(self.directory.name))
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        with self.assertWarnsRegex(DeprecationWarning, "feedback_channel is now feedback_link"):
+            self.assertIsInstance(module.test_graph().link, csifeedback.feedback_link)
 
     def test_sizes(self):
         """Ports take their sizes from the objects, so GRC sees what does not fit."""

@@ -50,7 +50,7 @@ GUI_SCRIPT = textwrap.dedent("""
             received = tb.hold.received()
             time.sleep(2)
             phases.append({"phase": phase, "received": tb.hold.received() - received,
-                           "dropped": tb.framer.dropped() + tb.bs_dequantizer.dropped()
+                           "discarded": tb.framer.discarded() + tb.bs_dequantizer.discarded()
                            + tb.deframer.counts()["unknown_quantizer"], **tb.metrics.report()})
         application.quit()
 
@@ -241,7 +241,7 @@ class TestFlowgraphs(unittest.TestCase):
         codec = evaluation.Codec("cdl-a-mlcf")
         channel = csifeedback.cdl_channel(
             "A", 48, 32, 180e3, delay_spread_s=300e-9, speed_mps=30 / 3.6, angle_span_deg=120,
-            directive_element=True)
+            sector_element=True)
         h = csifeedback.generate_channels(channel, 1000, 200)[0]
         expected = evaluation.Evaluator(None, 0, 48, 0, h=h).run(codec, 6 * 32, "lloyd-max", 5)
         found = self.run_to_end("mlcf_loopback_headless", "--count", 200, "--first", 1000,
@@ -249,7 +249,7 @@ class TestFlowgraphs(unittest.TestCase):
         self.assertEqual(int(found["matched"]), 200)
         self.assertAlmostEqual(float(found["nmse_db"]), expected["nmse_db"], delta=0.01)
         self.assertAlmostEqual(float(found["rho"]), expected["rho"], delta=1e-4)
-        # A byte for the mismatch.
+        # A byte for the residual energy.
         self.assertEqual(float(found["bits_per_csi"]), 144 + 5 * 6 * 32)
 
     def test_radio(self):
@@ -260,11 +260,11 @@ class TestFlowgraphs(unittest.TestCase):
         self.assertGreater(float(found["rho"]), 0.999)
 
     def test_ofdm_loopback(self):
-        """Pilots to feedback: CSI as good as the codec alone makes it; bad frames are dropped."""
+        """Pilots to feedback: CSI as good as the codec alone makes it; bad frames are discarded."""
         model = csifeedback.model_file("cdl-c-300x8-klt")
         cdl = csifeedback.cdl_channel(
             "C", 300, 8, 15e3, sample_interval_s=5e-3, speed_mps=1, delay_spread_s=30e-9,
-            delay_spread_max_s=300e-9, angle_span_deg=120, slots_per_drop=200)
+            max_delay_spread_s=300e-9, angle_span_deg=120, slots_per_drop=200)
         h = csifeedback.generate_channels(cdl, 0, 1000)[0]
         codec = csifeedback.linear_encoder(model, 64), csifeedback.linear_decoder(model, 64)
         transform = csifeedback.angular_delay_transform(300, 8, model.na, model.precursor, True)
@@ -440,12 +440,12 @@ class TestFlowgraphs(unittest.TestCase):
         report = self.run_gui(GUI_SCRIPT)
         start, coarse, errors, again, lost = report["phases"]
         self.assertEqual(start["bits_per_csi"], 136 + 5 * 256)
-        self.assertEqual(start["dropped"], 0)
+        self.assertEqual(start["discarded"], 0)
         self.assertGreater(start["matched"], 50)  # 50 a second, with room for a busy machine
         self.assertLess(start["nmse_db"], -10)
-        # Other bits while it runs: at most what was under way between two blocks is dropped.
+        # Other bits while it runs: at most what was under way between two blocks is discarded.
         self.assertEqual(coarse["bits_per_csi"], 136 + 2 * 256)
-        self.assertLess(coarse["dropped"], 10)
+        self.assertLess(coarse["discarded"], 10)
         self.assertGreater(coarse["matched"], 50)
         self.assertGreater(coarse["nmse_db"], start["nmse_db"] + 1)
         # A frame with half of its bits wrong passes its checksum once in 2^24 times.

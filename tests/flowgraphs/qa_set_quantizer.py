@@ -68,12 +68,12 @@ class TestSetQuantizer(unittest.TestCase):
                 q.dequantize(q.quantize(s[metadata["frame"]])))
         self.assertGreater(len(seen), 5)
         self.assertGreater(sink.num_messages(), COUNT // 2)
-        dropped = (framer.dropped() + deframer.counts()["unknown_quantizer"]
-                   + dequantizer.dropped())
-        self.assertEqual(sink.num_messages() + dropped, COUNT)
+        discarded = (framer.discarded() + deframer.counts()["unknown_quantizer"]
+                   + dequantizer.discarded())
+        self.assertEqual(sink.num_messages() + discarded, COUNT)
 
     def test_pdus(self):
-        """PDUs say which quantizer made them; those of another one are dropped."""
+        """PDUs say which quantizer made them; those of another one are discarded."""
         quantizer, framer, _, dequantizer = self.chain()
         sink = blocks.message_debug()
         flowgraph = gr.top_block()
@@ -107,7 +107,7 @@ class TestSetQuantizer(unittest.TestCase):
                     self.assertEqual(sink.num_messages(), expected)
                 flowgraph.stop()
                 flowgraph.wait()
-                self.assertEqual(block.dropped(), 1)
+                self.assertEqual(block.discarded(), 1)
 
     def test_errors(self):
         for block in self.chain():

@@ -52,7 +52,7 @@ class AngularDelay(unittest.TestCase):
         self.assertEqual(len(out), 1)
         self.assertEqual(metadata(out[0])["frame"], 9)
         np.testing.assert_array_equal(values(out[0], np.complex64), expected[1].ravel())
-        self.assertEqual(block.dropped(), 1)
+        self.assertEqual(block.discarded(), 1)
 
     def test_a_bad_matrix_spoils_no_mean(self):
         nc, nt, na = 64, 2, 8
@@ -98,7 +98,7 @@ class Codec(unittest.TestCase):
                 tag(15, "frame", pmt.from_uint64(5000))]
         (s,), out_tags = stream(block, [x.reshape(20, N)], [(np.float32, 128)], tags)
         np.testing.assert_array_equal(s, self.encoder.encode(self.ha[good])[0])
-        self.assertEqual(block.dropped(), 3)
+        self.assertEqual(block.discarded(), 3)
         numbers = {t.offset: pmt.to_uint64(t.value) for t in out_tags
                    if pmt.symbol_to_string(t.key) == "frame"}
         frame, at = None, []
@@ -106,7 +106,7 @@ class Codec(unittest.TestCase):
             frame = numbers.get(i, None if frame is None else frame + 1)
             at.append(frame)
         self.assertEqual(at, [1000 + i if i < 15 else 4985 + i for i in good])
-        # What hangs on a dropped item moves to the next one.
+        # What hangs on a discarded item moves to the next one.
         self.assertIn((3, "four"), [(t.offset, pmt.symbol_to_string(t.value)) for t in out_tags
                                     if pmt.symbol_to_string(t.key) == "note"])
 
@@ -120,7 +120,7 @@ class Codec(unittest.TestCase):
         self.assertEqual([metadata(m)["frame"] for m in out], [7, 9])
         np.testing.assert_array_equal([values(m, np.float32) for m in out], expected)
         np.testing.assert_allclose([metadata(m)["gain_db"] for m in out], gain, atol=1e-6)
-        self.assertEqual(block.dropped(), 3)
+        self.assertEqual(block.discarded(), 3)
 
     def test_decoder_stream_and_pdus(self):
         s, gain = self.encoder.encode(self.ha)
@@ -147,14 +147,14 @@ class Codec(unittest.TestCase):
         # A stream keeps its pace: a bad codeword gives zeros.
         self.assertTrue(np.all(ha[1] == 0))
         self.assertTrue(np.all(np.any(ha[[0, 2]] != 0, axis=1)))
-        self.assertEqual(block.dropped(), 1)
+        self.assertEqual(block.discarded(), 1)
         block = csifeedback.csi_decoder(csifeedback.linear_decoder(self.model, 128))
         out = Messages(block).run(
             [pdu(s[1], frame=1), pdu(np.zeros(129, np.float32), frame=2), pmt.PMT_NIL,
              pdu(s[0].astype(np.complex64), frame=3), pdu(s[0], frame=4, gain_db=np.nan),
              pdu(s[2], frame=5)], 1)
         self.assertEqual([metadata(m)["frame"] for m in out], [5])
-        self.assertEqual(block.dropped(), 5)
+        self.assertEqual(block.discarded(), 5)
 
     def test_wrong_vlen_is_refused_when_connected(self):
         flowgraph = gr.top_block()
@@ -207,7 +207,7 @@ class Quantizers(unittest.TestCase):
              pdu(np.zeros(9, np.int16)), pdu(np.zeros(8, np.float32)), pmt.from_long(3)], 1)
         self.assertEqual(len(out), 1)
         self.assertTrue(np.all(np.isfinite(values(out[0], np.float32))))
-        self.assertEqual(block.dropped(), 3)
+        self.assertEqual(block.discarded(), 3)
 
     def test_parameters(self):
         model = csifeedback.model_file(KLT)
@@ -256,13 +256,13 @@ class Mismatch(unittest.TestCase):
         out = Messages(csifeedback.feedback_deframer(
             self.quantizer, self.encoder.codec_id(), self.encoder.model_id())).run(frames, count)
         np.testing.assert_array_equal([values(m, np.int16) for m in out], level)
-        np.testing.assert_allclose([metadata(m)["mismatch"] for m in out], self.expected,
+        np.testing.assert_allclose([metadata(m)["residual_energy_db"] for m in out], self.expected,
                                    atol=0.1251)
         self.assertEqual(metadata(out[0])["frame_bits"], 8 * (18 + self.m))
         out = Messages(csifeedback.csi_dequantizer(self.quantizer)).run(out, count)
         decoder = csifeedback.mlcf_decoder(self.model)
         out = Messages(csifeedback.csi_decoder(decoder)).run(out, count)
-        np.testing.assert_allclose([metadata(m)["mismatch"] for m in out], self.expected,
+        np.testing.assert_allclose([metadata(m)["residual_energy_db"] for m in out], self.expected,
                                    atol=0.1251)
         found = np.stack([values(m, np.complex64).reshape(self.h.shape[1:]) for m in out])
         # The gain is rounded to 1/128 dB.
@@ -273,7 +273,7 @@ class Mismatch(unittest.TestCase):
         count = len(self.h)
         out = Messages(csifeedback.csi_encoder(self.encoder)).run(
             [pdu(h, frame=i) for i, h in enumerate(self.h)], count)
-        np.testing.assert_allclose([metadata(m)["mismatch"] for m in out], self.expected,
+        np.testing.assert_allclose([metadata(m)["residual_energy_db"] for m in out], self.expected,
                                    atol=1e-3)
         out = Messages(csifeedback.csi_quantizer(self.quantizer)).run(out, count)
         framer = self.framer()
@@ -299,14 +299,14 @@ class Mismatch(unittest.TestCase):
         encoder = csifeedback.linear_encoder(model, 32)
         self.assertTrue(np.isnan(encoder.encode(indoor(1)[0], with_residual_energy=True)[2]))
         out = Messages(csifeedback.csi_encoder(encoder)).run([pdu(indoor(1)[0], frame=0)], 1)
-        self.assertNotIn("mismatch", metadata(out[0]))
+        self.assertNotIn("residual_energy_db", metadata(out[0]))
         quantizer = csifeedback.lloyd_max_quantizer(model, 32, 4)
         out = Messages(csifeedback.csi_quantizer(quantizer)).run(out, 1)
         out = Messages(csifeedback.feedback_framer(quantizer, 1, 77)).run(out, 1)
         self.assertEqual(values(out[0], np.uint8)[0] >> 4, 1)
         self.assertEqual(len(values(out[0], np.uint8)), 17 + 16)
         out = Messages(csifeedback.feedback_deframer(quantizer, 1, 77)).run(out, 1)
-        self.assertNotIn("mismatch", metadata(out[0]))
+        self.assertNotIn("residual_energy_db", metadata(out[0]))
 
     def test_a_strange_channel_stands_out(self):
         rng = np.random.default_rng(5)
@@ -372,7 +372,7 @@ class Feedback(unittest.TestCase):
                          {"ue_id": 513, "gain_db": -10.0, "codec_id": 1, "model_id": 77,
                           "code_size": 32, "frame_bits": 264})
 
-    def test_deframer_counts_what_it_drops(self):
+    def test_deframer_counts_what_it_discards(self):
         def changed(change):
             """A frame whose header is changed and whose checksum is right."""
             _, header, payload = csifeedback.unpack_frame(good)
@@ -412,7 +412,7 @@ class Feedback(unittest.TestCase):
              pdu(self.level[0, :5], frame=2)], 1)
         self.assertEqual(len(out), 1)
         self.assertEqual(len(values(out[0], np.uint8)), 17 + 3)
-        self.assertEqual(block.dropped(), 4)
+        self.assertEqual(block.discarded(), 4)
 
     def test_parameters(self):
         for make, text in (
@@ -420,9 +420,9 @@ class Feedback(unittest.TestCase):
                 (lambda: csifeedback.feedback_framer(self.quantizer, 0, -1), "model_id is -1"),
                 (lambda: csifeedback.feedback_framer(self.quantizer, 0, 0, 65536),
                  "ue_id is 65536"),
-                (lambda: csifeedback.feedback_channel(1.5), "bit_error_rate is 1.5"),
-                (lambda: csifeedback.feedback_channel(0, 0.5, 0.5), "mean_burst_length is 0.5"),
-                (lambda: csifeedback.feedback_channel(delay=-1), "delay is -1"),
+                (lambda: csifeedback.feedback_link(1.5), "bit_error_rate is 1.5"),
+                (lambda: csifeedback.feedback_link(0, 0.5, 0.5), "mean_burst_length is 0.5"),
+                (lambda: csifeedback.feedback_link(delay=-1), "delay is -1"),
                 (lambda: csifeedback.csi_hold(-1), "max_gap is -1"),
                 (lambda: csifeedback.csi_metrics(0, 4), "rows is 0"),
                 (lambda: csifeedback.csi_metrics(4, 4, history=0), "history is 0")):
@@ -433,7 +433,7 @@ class Feedback(unittest.TestCase):
 class Channel(unittest.TestCase):
 
     def test_delay_and_perfect_link(self):
-        block = csifeedback.feedback_channel(delay=3)
+        block = csifeedback.feedback_link(delay=3)
         frames = [pdu(np.full(40, i, np.uint8), n=i) for i in range(10)]
         out = Messages(block).run(frames, 7)
         self.assertEqual([values(m, np.uint8)[0] for m in out], list(range(7)))
@@ -441,7 +441,7 @@ class Channel(unittest.TestCase):
 
     def test_statistics(self):
         count, bits = 4000, 800
-        block = csifeedback.feedback_channel(0.01, 0.2, 0, 0, 3)
+        block = csifeedback.feedback_link(0.01, 0.2, 0, 0, 3)
         zeros = pdu(np.zeros(bits // 8, np.uint8))
         link = Messages(block)
         out = link.run([zeros] * count, int(0.7 * count))
@@ -455,7 +455,7 @@ class Channel(unittest.TestCase):
         self.assertLess(abs(flipped - 0.01 * total), 4 * np.sqrt(0.01 * 0.99 * total))
 
     def test_rates_change_while_it_runs(self):
-        block = csifeedback.feedback_channel()
+        block = csifeedback.feedback_link()
         frame = pdu(np.zeros(100, np.uint8))
         self.assertEqual(len(Messages(block).run([frame] * 20, 20)), 20)
         block.set_erasure_rate(1)
@@ -470,7 +470,7 @@ class Channel(unittest.TestCase):
 
     def test_input_is_not_changed(self):
         frame = pdu(np.zeros(100, np.uint8))
-        Messages(csifeedback.feedback_channel(0.5)).run([frame], 1)
+        Messages(csifeedback.feedback_link(0.5)).run([frame], 1)
         self.assertFalse(values(frame, np.uint8).any())
 
 
@@ -487,7 +487,7 @@ class Hold(unittest.TestCase):
                          [(5, 0), (6, 1), (7, 2), (8, 0), (9, 0)])
         for message, i in zip(out, (0, 0, 0, 1, 2)):
             np.testing.assert_array_equal(values(message, np.complex64), x[i])
-        self.assertEqual((block.received(), block.held(), block.dropped()), (3, 2, 2))
+        self.assertEqual((block.received(), block.held(), block.discarded()), (3, 2, 2))
         self.assertAlmostEqual(block.mean_age(), 3 / 5)
 
     def test_long_gaps(self):

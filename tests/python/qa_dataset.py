@@ -268,8 +268,8 @@ class TestGenerate(TestCase):
     def test_every_parameter_reaches_the_model(self):
         options = {"spacing_hz": 15e3, "antenna_spacing": 0.6, "seed": 3, "slots_per_drop": 4,
                    "sample_interval_s": 2e-3, "speed_mps": 5.0, "carrier_hz": 2e9,
-                   "delay_spread_s": 3e-8, "delay_spread_max_s": 3e-7, "travel_azimuth_deg": 20.0,
-                   "travel_zenith_deg": 80.0, "angle_span_deg": 90.0, "directive_element": True,
+                   "delay_spread_s": 3e-8, "max_delay_spread_s": 3e-7, "travel_azimuth_deg": 20.0,
+                   "travel_zenith_deg": 80.0, "angle_span_deg": 90.0, "sector_element": True,
                    "normalize": True, "nc": 32, "nt": 4}
         args = []
         for name, value in options.items():

@@ -377,7 +377,7 @@ class Mlcf(unittest.TestCase):
             self.assertEqual(figures["matched"], len(self.test))
             self.assertAlmostEqual(figures["nmse_db"], expected["nmse_db"], delta=0.01)
             self.assertAlmostEqual(figures["rho"], expected["rho"], places=4)
-            # With a byte for the encoder's mismatch.
+            # With a byte for the encoder's residual energy.
             self.assertEqual(figures["bits_per_csi"], expected["frame_bits"])
             self.assertEqual(expected["frame_bits"], size * bits + 144)
 

@@ -43,7 +43,7 @@ class Training(unittest.TestCase):
         cls.temporary = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.temporary.cleanup)
         channel = ("--channel", "cdl-a", "--nc", NC, "--nt", NT, "--spacing-hz", 180e3,
-                   "--delay-spread-s", 5e-7, "--directive-element", "--no-align")
+                   "--delay-spread-s", 5e-7, "--sector-element", "--no-align")
         whole = ("--whole", "--samples", 400)
         for name, options in (
                 ("train.h5", whole), ("test.h5", (*whole, "--first", 10**6)),

@@ -558,7 +558,7 @@ class Receiver(unittest.TestCase):
                             [tag(0, "frame", pmt.from_uint64(70))])
         self.assertEqual(len(h), 3)
         self.assertTrue(np.all(np.isfinite(h)))
-        self.assertEqual(block.dropped(), 2)
+        self.assertEqual(block.discarded(), 2)
         self.assertEqual({t.offset: pmt.to_uint64(t.value) for t in tags}, {0: 70, 1: 72, 2: 74})
 
     def test_parameters(self):
@@ -598,7 +598,7 @@ class Import(unittest.TestCase):
         expected = holed[6:58].copy()
         expected[26] = (holed[31] + holed[33]) / 2
         np.testing.assert_allclose(values(out[1], np.complex64), expected, rtol=1e-6)
-        self.assertEqual((block.imported(), block.dropped()), (2, 4))
+        self.assertEqual((block.imported(), block.discarded()), (2, 4))
 
     def test_ofdm_receiver_of_gnu_radio(self):
         """The tag that ofdm_chanest_vcvc sets, for a channel of three taps."""

@@ -331,7 +331,7 @@ class Programs(unittest.TestCase):
             if new:
                 self.assertLess(np.mean(errors[125:]), new)
         for kind in ("csv", "png"):
-            self.assertTrue(os.path.exists(self.path(f"r/directive-mlcf-picture.{kind}")))
+            self.assertTrue(os.path.exists(self.path(f"r/sector-mlcf-picture.{kind}")))
         times = {name: os.stat(self.path(f"r/{name}")).st_mtime
                  for name in os.listdir(self.path("r")) if name.endswith(".h5")}
         self.assertEqual(len(times), 6)
@@ -347,7 +347,7 @@ class Programs(unittest.TestCase):
         for row in rows[:-1]:
             self.assertEqual(row["accepted_corrupt"], 0)
             self.assertEqual(round(row["delivered"] * row["frames"]) + row["lost"]
-                             + row["dropped"], row["frames"])
+                             + row["discarded"], row["frames"])
             if row["link"] == "bit errors":
                 p = row["delivered_expected"]
                 self.assertLess(abs(row["delivered"] - p),

@@ -104,7 +104,7 @@ class Block(unittest.TestCase):
         report = block.report()
         self.check(report, [range(i, i + K) for i in range(0, 27, K)])
         self.assertEqual(report["truths"], 29)
-        self.assertEqual(report["dropped"], 0)
+        self.assertEqual(report["discarded"], 0)
         block.reset()
         self.assertEqual(block.report()["groups"], 0)
 
@@ -115,7 +115,7 @@ class Block(unittest.TestCase):
         self.h[17] = 0
         stream(block, [self.h.reshape(30, -1), self.h_hat.reshape(30, -1)], [])
         report = block.report()
-        self.assertEqual(report["dropped"], 3)
+        self.assertEqual(report["discarded"], 3)
         self.check(report, [range(i, i + K) for i in range(0, 30, K) if i not in (3, 9, 15)])
 
     def test_messages_in_any_order(self):

@@ -186,7 +186,7 @@ class PeersTest(unittest.TestCase):
         sender = transport.FeedbackSender(f"zmq://127.0.0.1:{port}")
         self.addCleanup(sender.close)
         sender.send(bytes(20))
-        self.assertEqual((sender.sent, sender.dropped), (0, 1))
+        self.assertEqual((sender.sent, sender.discarded), (0, 1))
         for _ in range(2):
             with self.socket(zmq.PULL, LINGER=0) as pull:
                 pull.bind(f"tcp://127.0.0.1:{port}")
@@ -204,7 +204,7 @@ class PeersTest(unittest.TestCase):
                 sender.send(b"y" * 300)
                 self.assertEqual(sender.sent, sent + 1)
                 self.assertEqual(pull.recv(), b"y" * 300)
-            self.assertTrue(wait_until(lambda: sender.send(bytes(20)) or sender.dropped > 5))
+            self.assertTrue(wait_until(lambda: sender.send(bytes(20)) or sender.discarded > 5))
 
     def test_samples(self):
         """One SamplePublisher for SampleReceiver and SUB, and a PUB for SampleReceiver."""

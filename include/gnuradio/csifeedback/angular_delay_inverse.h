@@ -29,8 +29,8 @@ public:
     //! Makes the block; parameters and errors as angular_delay_transform::make().
     static sptr make(int nc, int nt, int na, int precursor = 4);
 
-    //! PDUs dropped because they were no na x nt complex values.
-    virtual uint64_t dropped() const = 0;
+    //! PDUs discarded because they were no na x nt complex values.
+    virtual uint64_t discarded() const = 0;
 };
 
 } // namespace csifeedback

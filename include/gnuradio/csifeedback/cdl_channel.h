@@ -19,7 +19,7 @@ struct CSIFEEDBACK_API cdl_parameters {
     channel_grid grid;
     double carrier_hz = 3.5e9;      //!< for the Doppler shift, > 0
     double delay_spread_s = 100e-9; //!< RMS delay spread, clause 7.7.3, >= 0
-    double delay_spread_max_s =
+    double max_delay_spread_s =
         0;                //!< above delay_spread_s: log-uniform up to it, by drop
     double speed_mps = 0; //!< of the UE, >= 0
     double travel_azimuth_deg = 0; //!< direction of travel, azimuth
@@ -29,13 +29,13 @@ struct CSIFEEDBACK_API cdl_parameters {
     //! Mean azimuths of departure are turned by up to half of this, either way, for every
     //! drop; the same for arrival, with another draw; 0 to 360
     double angle_span_deg = 0;
-    bool directive_element = false; //!< BS element of Table 7.3-1; false: isotropic
+    bool sector_element = false; //!< BS element of Table 7.3-1; false: isotropic
     bool align = true; //!< moves the earliest path within 20 dB of the strongest to 0
     bool normalize = false; //!< scales the ray powers left to a sum of 1
     //! With align: the earliest path is that which angular_delay finds in the matrix,
     //! whose bandwidth cannot tell near rays apart, as a receiver does; false: the exact
     //! ray
-    bool align_received = false;
+    bool receiver_aligned = false;
     uint64_t seed = 1; //!< of all random numbers
 };
 
@@ -50,7 +50,7 @@ struct CSIFEEDBACK_API cdl_parameters {
  * with isotropic elements H has unit mean power, which fades from drop to drop.
  *
  * With align = true a whole ray list is shifted, the same for all slots of a drop; with
- * align_received each sample on its own.
+ * receiver_aligned each sample on its own.
  */
 class CSIFEEDBACK_API cdl_channel : public channel_model
 {

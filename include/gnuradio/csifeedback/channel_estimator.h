@@ -5,8 +5,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#ifndef INCLUDED_CSIFEEDBACK_CHANNEL_ESTIMATOR_H
-#define INCLUDED_CSIFEEDBACK_CHANNEL_ESTIMATOR_H
+#ifndef INCLUDED_CSIFEEDBACK_LINK_ESTIMATOR_H
+#define INCLUDED_CSIFEEDBACK_LINK_ESTIMATOR_H
 
 #include <gnuradio/block.h>
 #include <gnuradio/csifeedback/csirs_estimator.h>
@@ -41,10 +41,10 @@ public:
                      float threshold_db = 20);
 
     virtual uint64_t estimated() const = 0; //!< frames
-    virtual uint64_t dropped() const = 0;   //!< items that were all zero or not finite
+    virtual uint64_t discarded() const = 0; //!< items that were all zero or not finite
 };
 
 } // namespace csifeedback
 } // namespace gr
 
-#endif /* INCLUDED_CSIFEEDBACK_CHANNEL_ESTIMATOR_H */
+#endif /* INCLUDED_CSIFEEDBACK_LINK_ESTIMATOR_H */

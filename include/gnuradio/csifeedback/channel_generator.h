@@ -5,8 +5,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#ifndef INCLUDED_CSIFEEDBACK_CHANNEL_GENERATOR_H
-#define INCLUDED_CSIFEEDBACK_CHANNEL_GENERATOR_H
+#ifndef INCLUDED_CSIFEEDBACK_LINK_GENERATOR_H
+#define INCLUDED_CSIFEEDBACK_LINK_GENERATOR_H
 
 #include <gnuradio/csifeedback/channel_model.h>
 
@@ -39,4 +39,4 @@ CSIFEEDBACK_API void generate_channels(channel_model::sptr model,
 } // namespace csifeedback
 } // namespace gr
 
-#endif /* INCLUDED_CSIFEEDBACK_CHANNEL_GENERATOR_H */
+#endif /* INCLUDED_CSIFEEDBACK_LINK_GENERATOR_H */

@@ -5,8 +5,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#ifndef INCLUDED_CSIFEEDBACK_CHANNEL_INTERPOLATOR_H
-#define INCLUDED_CSIFEEDBACK_CHANNEL_INTERPOLATOR_H
+#ifndef INCLUDED_CSIFEEDBACK_LINK_INTERPOLATOR_H
+#define INCLUDED_CSIFEEDBACK_LINK_INTERPOLATOR_H
 
 #include <gnuradio/csifeedback/csirs_frame.h>
 #include <vector>
@@ -82,4 +82,4 @@ public:
 } // namespace csifeedback
 } // namespace gr
 
-#endif /* INCLUDED_CSIFEEDBACK_CHANNEL_INTERPOLATOR_H */
+#endif /* INCLUDED_CSIFEEDBACK_LINK_INTERPOLATOR_H */

@@ -5,8 +5,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#ifndef INCLUDED_CSIFEEDBACK_CHANNEL_MODEL_H
-#define INCLUDED_CSIFEEDBACK_CHANNEL_MODEL_H
+#ifndef INCLUDED_CSIFEEDBACK_LINK_MODEL_H
+#define INCLUDED_CSIFEEDBACK_LINK_MODEL_H
 
 #include <gnuradio/csifeedback/api.h>
 #include <complex>
@@ -111,4 +111,4 @@ public:
 } // namespace csifeedback
 } // namespace gr
 
-#endif /* INCLUDED_CSIFEEDBACK_CHANNEL_MODEL_H */
+#endif /* INCLUDED_CSIFEEDBACK_LINK_MODEL_H */

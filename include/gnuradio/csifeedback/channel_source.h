@@ -5,8 +5,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#ifndef INCLUDED_CSIFEEDBACK_CHANNEL_SOURCE_H
-#define INCLUDED_CSIFEEDBACK_CHANNEL_SOURCE_H
+#ifndef INCLUDED_CSIFEEDBACK_LINK_SOURCE_H
+#define INCLUDED_CSIFEEDBACK_LINK_SOURCE_H
 
 #include <gnuradio/csifeedback/channel_model.h>
 #include <gnuradio/sync_block.h>
@@ -58,4 +58,4 @@ public:
 } // namespace csifeedback
 } // namespace gr
 
-#endif /* INCLUDED_CSIFEEDBACK_CHANNEL_SOURCE_H */
+#endif /* INCLUDED_CSIFEEDBACK_LINK_SOURCE_H */

@@ -29,7 +29,7 @@ struct CSIFEEDBACK_API cost2100_parameters {
     //! With align: the earliest path is that which angular_delay finds in the matrix,
     //! whose bandwidth cannot tell near rays apart, as a receiver does; false: the exact
     //! ray
-    bool align_received = false;
+    bool receiver_aligned = false;
     uint64_t seed = 1; //!< of all random numbers
 };
 

@@ -24,7 +24,7 @@ namespace csifeedback {
  * kept.
  *
  * A PDU of another length or type, or with a value that is not finite, is counted, logged
- * once a burst and dropped. On the stream such an item gives zeros.
+ * once a burst and discarded. On the stream such an item gives zeros.
  */
 class CSIFEEDBACK_API csi_decoder : virtual public gr::sync_block
 {
@@ -38,8 +38,8 @@ public:
      */
     static sptr make(decoder::sptr decoder);
 
-    //! PDUs and items dropped so far.
-    virtual uint64_t dropped() const = 0;
+    //! PDUs and items discarded so far.
+    virtual uint64_t discarded() const = 0;
     //! Codewords decoded so far.
     virtual uint64_t decoded() const = 0;
     //! Mean time of one decoding in s, NaN before the first.

@@ -21,7 +21,7 @@ namespace csifeedback {
  * Input 0: short, M = code_size() of the quantizer object an item. Output 0: float, s, M
  * an item. Message port `pdus` (in and out): the same for PDUs of 1 to M shorts, metadata
  * kept. A PDU whose key `quantizer` (see csi_quantizer) is that of another one is
- * dropped.
+ * discarded.
  */
 class CSIFEEDBACK_API csi_dequantizer : virtual public gr::sync_block
 {
@@ -42,8 +42,8 @@ public:
      */
     virtual void set_quantizer(quantizer::sptr quantizer) = 0;
 
-    //! PDUs dropped because of their length, type or quantizer.
-    virtual uint64_t dropped() const = 0;
+    //! PDUs discarded because of their length, type or quantizer.
+    virtual uint64_t discarded() const = 0;
 };
 
 } // namespace csifeedback

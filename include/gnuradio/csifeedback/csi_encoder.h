@@ -22,11 +22,11 @@ namespace csifeedback {
  * encoder object an item. Output 1: float, gain of the matrix, 10 log10(mean |Ha|^2) in
  * dB. Message port `pdus` (in and out): the same for PDUs, the gain as key `gain_db`.
  *
- * With an encoder that tells its residual energy every item and PDU carries it as tag or key
- * `mismatch` (double), in dB, at least -100.
+ * If the encoder returns a residual energy, every item and PDU carries it as tag or key
+ * `residual_energy_db` (double, dB, at least -100).
  *
  * A matrix with a value that is not finite, or of zeros alone, is counted, logged once a
- * burst and dropped; the item after it carries the tag `frame` (uint64), so that frame
+ * burst and discarded; the item after it carries the tag `frame` (uint64), so that frame
  * numbers downstream stay true. Without such tags items count from 0.
  */
 class CSIFEEDBACK_API csi_encoder : virtual public gr::block
@@ -41,8 +41,8 @@ public:
      */
     static sptr make(encoder::sptr encoder);
 
-    //! Matrices dropped so far.
-    virtual uint64_t dropped() const = 0;
+    //! Matrices discarded so far.
+    virtual uint64_t discarded() const = 0;
 };
 
 } // namespace csifeedback

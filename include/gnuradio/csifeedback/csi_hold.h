@@ -23,7 +23,7 @@ namespace csifeedback {
  * `frame` set and the key `age`, in frames: 0 for one that arrived.
  *
  * Frames that a gap in the numbers shows to be lost are filled with the CSI before them,
- * at most the last `max_gap` of them. A frame that comes late is dropped and counted.
+ * at most the last `max_gap` of them. A frame that comes late is discarded and counted.
  * Message port `tick` (in): a frame number, or a PDU with the key `frame`: the frame that
  * the BS is at now; the CSI is held up to that one without waiting for the next arrival.
  */
@@ -43,8 +43,8 @@ public:
     virtual uint64_t received() const = 0;
     //! Frames that were filled in.
     virtual uint64_t held() const = 0;
-    //! PDUs dropped: late, of another type, or without a frame number.
-    virtual uint64_t dropped() const = 0;
+    //! PDUs discarded: late, of another type, or without a frame number.
+    virtual uint64_t discarded() const = 0;
     //! Mean age of all PDUs sent so far, in frames.
     virtual double mean_age() const = 0;
 };

@@ -41,8 +41,8 @@ public:
      */
     static sptr make(int nc, int item_size = 8);
 
-    virtual uint64_t imported() const = 0; //!< matrices sent
-    virtual uint64_t dropped() const = 0;  //!< tags and PDUs without CSI, or too short
+    virtual uint64_t imported() const = 0;  //!< matrices sent
+    virtual uint64_t discarded() const = 0; //!< tags and PDUs without CSI, or too short
 };
 
 } // namespace csifeedback

@@ -45,8 +45,8 @@ public:
      */
     virtual void set_quantizer(quantizer::sptr quantizer) = 0;
 
-    //! PDUs dropped because of their length or type.
-    virtual uint64_t dropped() const = 0;
+    //! PDUs discarded because of their length or type.
+    virtual uint64_t discarded() const = 0;
 };
 
 } // namespace csifeedback

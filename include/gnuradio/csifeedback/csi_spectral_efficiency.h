@@ -20,7 +20,7 @@ namespace csifeedback {
 struct CSIFEEDBACK_API csi_spectral_efficiency_report {
     uint64_t truths = 0;    //!< true matrices seen
     uint64_t groups = 0;    //!< groups of users evaluated
-    uint64_t dropped = 0;   //!< groups with a matrix that is zero or not finite
+    uint64_t discarded = 0; //!< groups with a matrix that is zero or not finite
     uint64_t unmatched = 0; //!< reconstructions without a truth, or left over without a
                             //!< group
     uint64_t malformed = 0; //!< messages that were no PDU of nc x nt complex values

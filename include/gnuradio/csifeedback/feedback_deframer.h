@@ -22,11 +22,11 @@ namespace csifeedback {
  * Message port `pdus` (in): PDUs of bytes. Message port `pdus` (out): PDUs of 1 to M
  * shorts with the keys `frame` (uint64, unwrapped from its 16 bits to the number nearest
  * to the last one), `ue_id`, `gain_db`, `codec_id`, `model_id`, `code_size`,
- * `frame_bits`, `quantizer` (see csi_quantizer), and of frames of version 2 `mismatch`
- * in dB.
+ * `frame_bits`, `quantizer` (see csi_quantizer), and from frames of version 2
+ * `residual_energy_db`.
  *
  * A frame that is damaged, or meant for another model or quantizer, is counted by its
- * reason, logged once a burst and dropped: it never reaches the output.
+ * reason, logged once a burst and discarded: it never reaches the output.
  */
 class CSIFEEDBACK_API feedback_deframer : virtual public gr::block
 {

@@ -23,20 +23,20 @@ namespace csifeedback {
  * (16), then the payload, zero-filled to whole bytes, and CRC24A of TS 38.212 clause 5.1
  * over all that precedes it. 17 bytes beside the payload.
  *
- * Version 2 has one more byte between gain and payload, `mismatch`; it is sent by
+ * Version 2 has one more byte between gain and payload, `residual_energy`; it is sent by
  * encoders that have such a figure.
  */
 struct CSIFEEDBACK_API feedback_header {
-    uint8_t version = 1;        //!< version of the format, 4 bits: 1 or 2
-    uint8_t quantizer_type = 0; //!< quantizer::type_id(), 4 bits
-    uint16_t ue_id = 0;         //!< who sends
-    uint16_t frame_number = 0;  //!< number of the CSI, modulo 65536
-    uint8_t codec_id = 0;       //!< encoder::codec_id()
-    uint16_t model_id = 0;      //!< encoder::model_id()
-    uint16_t code_size = 0;     //!< values in the codeword: the compression ratio
-    uint16_t bits = 0;          //!< quantizer::bits()
-    uint16_t gain = 0;          //!< see gain_to_code()
-    uint8_t mismatch = 0;       //!< version 2: see mismatch_to_code()
+    uint8_t version = 1;         //!< version of the format, 4 bits: 1 or 2
+    uint8_t quantizer_type = 0;  //!< quantizer::type_id(), 4 bits
+    uint16_t ue_id = 0;          //!< who sends
+    uint16_t frame_number = 0;   //!< number of the CSI, modulo 65536
+    uint8_t codec_id = 0;        //!< encoder::codec_id()
+    uint16_t model_id = 0;       //!< encoder::model_id()
+    uint16_t code_size = 0;      //!< values in the codeword: the compression ratio
+    uint16_t bits = 0;           //!< quantizer::bits()
+    uint16_t gain = 0;           //!< see gain_to_code()
+    uint8_t residual_energy = 0; //!< version 2: see residual_energy_to_code()
 };
 
 //! Bytes of a header of version 1.
@@ -98,10 +98,11 @@ CSIFEEDBACK_API frame_status unpack_frame(const uint8_t* frame,
                                           const uint8_t*& payload,
                                           size_t& payload_bytes);
 
-//! The byte of the residual energy that encoder::encode() returns: steps of 1/4 dB from -60 dB, 0 to 255.
-CSIFEEDBACK_API uint8_t mismatch_to_code(float mismatch_db);
-//! The mismatch in dB that a byte stands for.
-CSIFEEDBACK_API float mismatch_from_code(uint8_t code);
+//! The byte for a residual energy in dB (see encoder::encode()): 1/4 dB resolution from
+//! -60 dB (0) to 3.75 dB (255); values beyond are clipped, NaN gives 0.
+CSIFEEDBACK_API uint8_t residual_energy_to_code(float residual_energy_db);
+//! The residual energy in dB for a byte.
+CSIFEEDBACK_API float residual_energy_from_code(uint8_t code);
 
 //! CRC24A of TS 38.212 clause 5.1, initial value 0.
 CSIFEEDBACK_API uint32_t crc24a(const uint8_t* bytes, size_t n);

@@ -22,15 +22,15 @@ namespace csifeedback {
  * Input 0: short, M = code_size() of the quantizer object an item. Input 1: float, gain
  * in dB. Message port `pdus` (in): PDUs of 1 to M shorts with the keys `gain_db` and
  * `frame`. Message port `pdus` (out): PDUs of bytes, one frame each (see
- * feedback_header), for a feedback_channel or GNU Radio's socket and ZMQ PDU blocks.
+ * feedback_header), for a feedback_link or GNU Radio's socket and ZMQ PDU blocks.
  *
- * A codeword with the tag or key `mismatch` (see csi_encoder) is sent in a frame of
- * version 2, others in one of version 1.
+ * A codeword with the tag or key `residual_energy_db` (see csi_encoder) is sent in a
+ * frame of version 2, others in one of version 1.
  *
  * Frame numbers come from the tag `frame` of the stream, or its item count, modulo 65536.
  *
- * Level numbers whose tag or key `quantizer` (see csi_quantizer) is that of another one
- * are dropped: so it is for a few at most when the quantizer of a running chain changes.
+ * Level numbers whose tag or key `quantizer` (see csi_quantizer) names another quantizer
+ * are discarded. When the quantizer of a running chain changes, these are a few at most.
  */
 class CSIFEEDBACK_API feedback_framer : virtual public gr::sync_block
 {
@@ -59,8 +59,8 @@ public:
     virtual uint64_t frames() const = 0;
     //! Bits sent so far, header and checksum included.
     virtual uint64_t bits_sent() const = 0;
-    //! Codewords dropped because of their length, type or quantizer.
-    virtual uint64_t dropped() const = 0;
+    //! Codewords discarded because of their length, type or quantizer.
+    virtual uint64_t discarded() const = 0;
 };
 
 } // namespace csifeedback

@@ -43,7 +43,7 @@ denormalize_csi(const float* h_vec, size_t n, float gain_db, std::complex<float>
 //! Gain of one step of the 16-bit gain field of a feedback frame, in dB.
 constexpr float gain_step_db = 1.0f / 128;
 //! Gain of code 0 of that field, in dB; code 65535 is almost 256 dB.
-constexpr float gain_min_db = -256.0f;
+constexpr float min_gain_db = -256.0f;
 
 //! Nearest code of a gain in dB, limited to 0..65535; 0 for NaN.
 CSIFEEDBACK_API uint16_t gain_to_code(float gain_db);

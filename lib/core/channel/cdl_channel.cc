@@ -42,7 +42,7 @@ class cdl_channel_impl : public path_channel
 {
 public:
     cdl_channel_impl(const cdl_parameters& p, const cdl_table& table)
-        : path_channel("cdl_channel", p.grid, p.align, p.normalize, p.align_received),
+        : path_channel("cdl_channel", p.grid, p.align, p.normalize, p.receiver_aligned),
           d_p(p),
           d_table(table)
     {
@@ -67,19 +67,19 @@ public:
         json << "{\"model\": \"3GPP TR 38.901 CDL-" << d_table.profile
              << "\", \"carrier_hz\": " << d_p.carrier_hz
              << ", \"delay_spread_s\": " << d_p.delay_spread_s
-             << ", \"delay_spread_max_s\": " << d_p.delay_spread_max_s
+             << ", \"max_delay_spread_s\": " << d_p.max_delay_spread_s
              << ", \"speed_mps\": " << d_p.speed_mps
              << ", \"travel_azimuth_deg\": " << d_p.travel_azimuth_deg
              << ", \"travel_zenith_deg\": " << d_p.travel_zenith_deg
              << ", \"slots_per_drop\": " << d_p.slots_per_drop
              << ", \"sample_interval_s\": " << d_p.sample_interval_s
              << ", \"angle_span_deg\": " << d_p.angle_span_deg
-             << ", \"directive_element\": " << (d_p.directive_element ? "true" : "false")
+             << ", \"sector_element\": " << (d_p.sector_element ? "true" : "false")
              << ", \"nc\": " << d_p.grid.nc << ", \"nt\": " << d_p.grid.nt
              << ", \"spacing_hz\": " << d_p.grid.spacing_hz
              << ", \"antenna_spacing\": " << d_p.grid.antenna_spacing
              << ", \"align\": " << (d_p.align ? "true" : "false")
-             << ", \"align_received\": " << (d_p.align_received ? "true" : "false")
+             << ", \"receiver_aligned\": " << (d_p.receiver_aligned ? "true" : "false")
              << ", \"normalize\": " << (d_p.normalize ? "true" : "false")
              << ", \"seed\": " << d_p.seed << "}";
         return json.str();
@@ -92,8 +92,8 @@ protected:
         const double time = index % d_p.slots_per_drop * d_p.sample_interval_s;
         double delay_spread = d_p.delay_spread_s;
         const double where = uniform(engine);
-        if (d_p.delay_spread_max_s > delay_spread)
-            delay_spread *= std::pow(d_p.delay_spread_max_s / delay_spread, where);
+        if (d_p.max_delay_spread_s > delay_spread)
+            delay_spread *= std::pow(d_p.max_delay_spread_s / delay_spread, where);
         const double turn_departure = d_p.angle_span_deg * (uniform(engine) - 0.5),
                      turn_arrival = d_p.angle_span_deg * (uniform(engine) - 0.5);
         for (size_t i = 0; i < d_table.count; i++) {
@@ -148,7 +148,7 @@ private:
              double zod_deg,
              double zoa_deg) const
     {
-        if (d_p.directive_element)
+        if (d_p.sector_element)
             power *= element_power(aod_deg, zod_deg);
         const double aoa = aoa_deg * degree, zoa = zoa_deg * degree,
                      azimuth = d_p.travel_azimuth_deg * degree,
@@ -182,12 +182,12 @@ channel_model::sptr cdl_channel::make(const cdl_parameters& p)
     if (!(p.carrier_hz > 0 && p.carrier_hz <= 1e12))
         throw_bad(where, "carrier_hz", p.carrier_hz, "above 0, at most 1e12");
     check_range(where, "delay_spread_s", p.delay_spread_s, 0.0, 1e-3);
-    check_range(where, "delay_spread_max_s", p.delay_spread_max_s, 0.0, 1e-3);
-    if (p.delay_spread_max_s > 0 && p.delay_spread_s == 0)
+    check_range(where, "max_delay_spread_s", p.max_delay_spread_s, 0.0, 1e-3);
+    if (p.max_delay_spread_s > 0 && p.delay_spread_s == 0)
         throw_bad(where,
                   "delay_spread_s",
                   p.delay_spread_s,
-                  "above 0 where delay_spread_max_s is given");
+                  "above 0 where max_delay_spread_s is given");
     check_range(where, "speed_mps", p.speed_mps, 0.0, 1e4);
     check_range(where, "travel_azimuth_deg", p.travel_azimuth_deg, -360.0, 360.0);
     check_range(where, "travel_zenith_deg", p.travel_zenith_deg, 0.0, 180.0);

@@ -171,7 +171,7 @@ class cost2100_channel_impl : public path_channel
 public:
     cost2100_channel_impl(const cost2100_parameters& p, const scenario& s)
         : path_channel(
-              "cost2100_channel", p.grid, p.align, p.normalize, p.align_received),
+              "cost2100_channel", p.grid, p.align, p.normalize, p.receiver_aligned),
           d_p(p),
           d_s(s),
           d_area(p.area_m > 0 ? p.area_m : s.area_m)
@@ -204,7 +204,7 @@ public:
              << ", \"sample_interval_s\": " << d_p.sample_interval_s
              << ", \"speed_mps\": " << d_p.speed_mps
              << ", \"align\": " << (d_p.align ? "true" : "false")
-             << ", \"align_received\": " << (d_p.align_received ? "true" : "false")
+             << ", \"receiver_aligned\": " << (d_p.receiver_aligned ? "true" : "false")
              << ", \"normalize\": " << (d_p.normalize ? "true" : "false")
              << ", \"seed\": " << d_p.seed << "}";
         return json.str();

@@ -95,11 +95,11 @@ path_channel::path_channel(const char* where,
                            const channel_grid& grid,
                            bool align,
                            bool normalize,
-                           bool align_received)
+                           bool receiver_aligned)
     : d_grid(grid),
       d_align(align),
       d_normalize(normalize),
-      d_align_received(align_received),
+      d_receiver_aligned(receiver_aligned),
       d_fine(2 * size_t(grid.nc))
 {
     check_range(where, "nc", grid.nc, 1, 65536);
@@ -109,9 +109,9 @@ path_channel::path_channel(const char* where,
     if (!(grid.antenna_spacing > 0 && grid.antenna_spacing <= 1e3))
         throw_bad(
             where, "antenna_spacing", grid.antenna_spacing, "above 0, at most 1000");
-    if (align_received && !align)
-        throw_bad(where, "align_received", "true", "false where align is false");
-    if (align_received)
+    if (receiver_aligned && !align)
+        throw_bad(where, "receiver_aligned", "true", "false where align is false");
+    if (receiver_aligned)
         d_profiler = std::make_unique<delay_profiler>(grid.nc, grid.nt);
     d_fine = std::max<size_t>(d_fine, 2 * kernel_width);
     d_to_frequency = std::make_unique<fft_plan>(
@@ -172,7 +172,7 @@ double path_channel::draw_aligned(uint64_t index, workspace& w) const
         p.delay_s -= shift;
         p.gain *= scale;
     }
-    if (d_align_received) {
+    if (d_receiver_aligned) {
         const double more = received_delay(w);
         for (auto& p : paths)
             p.delay_s -= more;

@@ -43,13 +43,13 @@ public:
                             channel_sample_info* info) const override;
 
 protected:
-    //! Throws std::invalid_argument if the grid is out of range, or if align_received is
-    //! set without align.
+    //! Throws std::invalid_argument if the grid is out of range, or if receiver_aligned
+    //! is set without align.
     path_channel(const char* where,
                  const channel_grid& grid,
                  bool align,
                  bool normalize,
-                 bool align_received = false);
+                 bool receiver_aligned = false);
 
     //! Appends the paths of a sample, with absolute delays and any scale.
     virtual void draw(uint64_t index, std::vector<propagation_path>& paths) const = 0;
@@ -88,10 +88,10 @@ private:
     const channel_grid d_grid;
     const bool d_align;
     const bool d_normalize;
-    const bool d_align_received;
+    const bool d_receiver_aligned;
     size_t d_fine; // points of the fine delay grid
     std::unique_ptr<fft_plan> d_to_frequency;
-    std::unique_ptr<delay_profiler> d_profiler; // null unless align_received
+    std::unique_ptr<delay_profiler> d_profiler; // null unless receiver_aligned
     std::vector<float> d_kernel;     // the spreading kernel, kernel_width values a step
     std::vector<float> d_deconvolve; // nc factors
     turns d_row_turns;               // exp(j pi i / nc)

@@ -38,12 +38,12 @@ void denormalize_csi(const float* h_vec, size_t n, float gain_db, std::complex<f
 
 uint16_t gain_to_code(float gain_db)
 {
-    const float code = std::round((gain_db - gain_min_db) / gain_step_db);
+    const float code = std::round((gain_db - min_gain_db) / gain_step_db);
     // In this order a NaN becomes 0.
     return static_cast<uint16_t>(std::min(std::max(0.0f, code), 65535.0f));
 }
 
-float gain_from_code(uint16_t code) { return gain_min_db + gain_step_db * code; }
+float gain_from_code(uint16_t code) { return min_gain_db + gain_step_db * code; }
 
 } // namespace csifeedback
 } // namespace gr

@@ -16,7 +16,7 @@ namespace csifeedback {
 
 namespace {
 
-constexpr float least_mismatch = -60, mismatch_steps = 4;
+constexpr float min_residual_energy_db = -60, residual_energy_steps = 4;
 
 uint8_t* put16(uint8_t* to, uint16_t value)
 {
@@ -52,13 +52,17 @@ const char* frame_status_name(frame_status status)
     return "unknown";
 }
 
-uint8_t mismatch_to_code(float mismatch_db)
+uint8_t residual_energy_to_code(float residual_energy_db)
 {
-    const float code = std::round((mismatch_db - least_mismatch) * mismatch_steps);
+    const float code =
+        std::round((residual_energy_db - min_residual_energy_db) * residual_energy_steps);
     return code > 0 ? static_cast<uint8_t>(std::min(code, 255.0f)) : 0;
 }
 
-float mismatch_from_code(uint8_t code) { return least_mismatch + code / mismatch_steps; }
+float residual_energy_from_code(uint8_t code)
+{
+    return min_residual_energy_db + code / residual_energy_steps;
+}
 
 uint32_t crc24a(const uint8_t* bytes, size_t n)
 {
@@ -82,7 +86,7 @@ void pack_frame(const feedback_header& header,
     to = put16(to, header.bits);
     to = put16(to, header.gain);
     if (header.version == 2)
-        *to++ = header.mismatch;
+        *to++ = header.residual_energy;
     if (payload_bytes)
         std::memcpy(to, payload, payload_bytes);
     to += payload_bytes;
@@ -112,7 +116,7 @@ frame_status unpack_frame(const uint8_t* frame,
     header.code_size = get16(frame + 8);
     header.bits = get16(frame + 10);
     header.gain = get16(frame + 12);
-    header.mismatch = 0;
+    header.residual_energy = 0;
     payload = frame + feedback_header_bytes;
     payload_bytes = n - feedback_overhead_bytes;
     if (header.version == 1)
@@ -121,7 +125,7 @@ frame_status unpack_frame(const uint8_t* frame,
         return frame_status::bad_version;
     if (n < feedback_overhead(2))
         return frame_status::too_short;
-    header.mismatch = *payload++;
+    header.residual_energy = *payload++;
     payload_bytes--;
     return frame_status::ok;
 }

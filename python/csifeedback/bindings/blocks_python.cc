@@ -14,9 +14,9 @@
 #include <gnuradio/csifeedback/csi_metrics.h>
 #include <gnuradio/csifeedback/csi_quantizer.h>
 #include <gnuradio/csifeedback/csi_spectral_efficiency.h>
-#include <gnuradio/csifeedback/feedback_channel.h>
 #include <gnuradio/csifeedback/feedback_deframer.h>
 #include <gnuradio/csifeedback/feedback_framer.h>
+#include <gnuradio/csifeedback/feedback_link.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -56,23 +56,23 @@ void bind_blocks(py::module& m)
              py::arg("nt"),
              py::arg("na"),
              py::arg("precursor") = 4)
-        .def("dropped", &angular_delay_inverse::dropped);
+        .def("discarded", &angular_delay_inverse::discarded);
     block_class<csi_encoder>(m, "csi_encoder", "Compresses angular-delay CSI (UE).")
         .def(py::init(&csi_encoder::make), py::arg("encoder"))
-        .def("dropped", &csi_encoder::dropped);
+        .def("discarded", &csi_encoder::discarded);
     sync_class<csi_decoder>(m, "csi_decoder", "Reconstructs angular-delay CSI (BS).")
         .def(py::init(&csi_decoder::make), py::arg("decoder"))
-        .def("dropped", &csi_decoder::dropped)
+        .def("discarded", &csi_decoder::discarded)
         .def("decoded", &csi_decoder::decoded)
         .def("mean_time", &csi_decoder::mean_time);
     sync_class<csi_quantizer>(m, "csi_quantizer", "Quantizes codewords.")
         .def(py::init(&csi_quantizer::make), py::arg("quantizer"))
         .def("set_quantizer", &csi_quantizer::set_quantizer, py::arg("quantizer"))
-        .def("dropped", &csi_quantizer::dropped);
+        .def("discarded", &csi_quantizer::discarded);
     sync_class<csi_dequantizer>(m, "csi_dequantizer", "Level numbers to codewords.")
         .def(py::init(&csi_dequantizer::make), py::arg("quantizer"))
         .def("set_quantizer", &csi_dequantizer::set_quantizer, py::arg("quantizer"))
-        .def("dropped", &csi_dequantizer::dropped);
+        .def("discarded", &csi_dequantizer::discarded);
     sync_class<feedback_framer>(m, "feedback_framer", "Packs feedback frames (UE).")
         .def(py::init(&feedback_framer::make),
              py::arg("quantizer"),
@@ -82,7 +82,7 @@ void bind_blocks(py::module& m)
         .def("set_quantizer", &feedback_framer::set_quantizer, py::arg("quantizer"))
         .def("frames", &feedback_framer::frames)
         .def("bits_sent", &feedback_framer::bits_sent)
-        .def("dropped", &feedback_framer::dropped);
+        .def("discarded", &feedback_framer::discarded);
     block_class<feedback_deframer>(
         m, "feedback_deframer", "Checks and opens feedback frames (BS).")
         .def(py::init(&feedback_deframer::make),
@@ -101,25 +101,25 @@ void bind_blocks(py::module& m)
             },
             "Number of frames by outcome.")
         .def("malformed", &feedback_deframer::malformed);
-    block_class<feedback_channel>(
-        m, "feedback_channel", "Bit errors, lost frames and delay of the uplink.")
-        .def(py::init(&feedback_channel::make),
+    block_class<feedback_link>(
+        m, "feedback_link", "Bit errors, lost frames and delay of the uplink.")
+        .def(py::init(&feedback_link::make),
              py::arg("bit_error_rate") = 0.0,
              py::arg("erasure_rate") = 0.0,
              py::arg("mean_burst_length") = 0.0,
              py::arg("delay") = 0,
              py::arg("seed") = 1)
-        .def("set_bit_error_rate", &feedback_channel::set_bit_error_rate, py::arg("rate"))
-        .def("set_erasure_rate", &feedback_channel::set_erasure_rate, py::arg("rate"))
-        .def("frames", &feedback_channel::frames)
-        .def("erased", &feedback_channel::erased)
-        .def("bit_errors", &feedback_channel::bit_errors);
+        .def("set_bit_error_rate", &feedback_link::set_bit_error_rate, py::arg("rate"))
+        .def("set_erasure_rate", &feedback_link::set_erasure_rate, py::arg("rate"))
+        .def("frames", &feedback_link::frames)
+        .def("erased", &feedback_link::erased)
+        .def("bit_errors", &feedback_link::bit_errors);
     block_class<csi_hold>(
         m, "csi_hold", "The CSI that the BS has at hand at every frame.")
         .def(py::init(&csi_hold::make), py::arg("max_gap") = 100)
         .def("received", &csi_hold::received)
         .def("held", &csi_hold::held)
-        .def("dropped", &csi_hold::dropped)
+        .def("discarded", &csi_hold::discarded)
         .def("mean_age", &csi_hold::mean_age);
     block_class<csi_metrics>(
         m, "csi_metrics", "Compares reconstructed CSI with the truth.")
@@ -174,7 +174,7 @@ void bind_blocks(py::module& m)
                 py::dict d;
                 d["truths"] = r.truths;
                 d["groups"] = r.groups;
-                d["dropped"] = r.dropped;
+                d["discarded"] = r.discarded;
                 d["unmatched"] = r.unmatched;
                 d["malformed"] = r.malformed;
                 d["snr_db"] = self.snr_db();

@@ -90,7 +90,7 @@ void bind_channels(py::module& m)
            bool align,
            bool normalize,
            uint64_t seed,
-           bool align_received) {
+           bool receiver_aligned) {
             cost2100_parameters p;
             p.scenario = scenario;
             p.grid = { nc, nt, spacing_hz, antenna_spacing };
@@ -101,7 +101,7 @@ void bind_channels(py::module& m)
             p.align = align;
             p.normalize = normalize;
             p.seed = seed;
-            p.align_received = align_received;
+            p.receiver_aligned = receiver_aligned;
             return cost2100_channel::make(p);
         },
         py::arg("scenario") = "indoor",
@@ -116,7 +116,7 @@ void bind_channels(py::module& m)
         py::arg("align") = true,
         py::arg("normalize") = true,
         py::arg("seed") = 1,
-        py::arg("align_received") = false,
+        py::arg("receiver_aligned") = false,
         "The COST 2100 model, scenario indoor, outdoor or outdoor-nlos.");
     m.def(
         "cdl_channel",
@@ -127,35 +127,35 @@ void bind_channels(py::module& m)
            double antenna_spacing,
            double carrier_hz,
            double delay_spread_s,
-           double delay_spread_max_s,
+           double max_delay_spread_s,
            double speed_mps,
            double travel_azimuth_deg,
            double travel_zenith_deg,
            int slots_per_drop,
            double sample_interval_s,
            double angle_span_deg,
-           bool directive_element,
+           bool sector_element,
            bool align,
            bool normalize,
            uint64_t seed,
-           bool align_received) {
+           bool receiver_aligned) {
             cdl_parameters p;
             p.profile = profile;
             p.grid = { nc, nt, spacing_hz, antenna_spacing };
             p.carrier_hz = carrier_hz;
             p.delay_spread_s = delay_spread_s;
-            p.delay_spread_max_s = delay_spread_max_s;
+            p.max_delay_spread_s = max_delay_spread_s;
             p.speed_mps = speed_mps;
             p.travel_azimuth_deg = travel_azimuth_deg;
             p.travel_zenith_deg = travel_zenith_deg;
             p.slots_per_drop = slots_per_drop;
             p.sample_interval_s = sample_interval_s;
             p.angle_span_deg = angle_span_deg;
-            p.directive_element = directive_element;
+            p.sector_element = sector_element;
             p.align = align;
             p.normalize = normalize;
             p.seed = seed;
-            p.align_received = align_received;
+            p.receiver_aligned = receiver_aligned;
             return cdl_channel::make(p);
         },
         py::arg("profile") = 'A',
@@ -165,18 +165,18 @@ void bind_channels(py::module& m)
         py::arg("antenna_spacing") = 0.5,
         py::arg("carrier_hz") = 3.5e9,
         py::arg("delay_spread_s") = 100e-9,
-        py::arg("delay_spread_max_s") = 0.0,
+        py::arg("max_delay_spread_s") = 0.0,
         py::arg("speed_mps") = 0.0,
         py::arg("travel_azimuth_deg") = 0.0,
         py::arg("travel_zenith_deg") = 90.0,
         py::arg("slots_per_drop") = 1,
         py::arg("sample_interval_s") = 1e-3,
         py::arg("angle_span_deg") = 0.0,
-        py::arg("directive_element") = false,
+        py::arg("sector_element") = false,
         py::arg("align") = true,
         py::arg("normalize") = false,
         py::arg("seed") = 1,
-        py::arg("align_received") = false,
+        py::arg("receiver_aligned") = false,
         "CDL-A to CDL-E of 3GPP TR 38.901.");
     m.def(
         "generate_channels",

@@ -281,9 +281,11 @@ void bind_core(py::module& m)
         .def_readwrite("code_size", &feedback_header::code_size)
         .def_readwrite("bits", &feedback_header::bits)
         .def_readwrite("gain", &feedback_header::gain)
-        .def_readwrite("mismatch", &feedback_header::mismatch);
-    m.def("mismatch_to_code", &mismatch_to_code, py::arg("mismatch_db"));
-    m.def("mismatch_from_code", &mismatch_from_code, py::arg("code"));
+        .def_readwrite("residual_energy", &feedback_header::residual_energy);
+    m.def("residual_energy_to_code",
+          &residual_energy_to_code,
+          py::arg("residual_energy_db"));
+    m.def("residual_energy_from_code", &residual_energy_from_code, py::arg("code"));
     py::enum_<frame_status>(m, "frame_status")
         .value("ok", frame_status::ok)
         .value("too_short", frame_status::too_short)

@@ -306,9 +306,9 @@ void bind_ofdm(py::module& m)
              py::arg("align") = true,
              py::arg("threshold_db") = 20.0f)
         .def("estimated", &channel_estimator::estimated)
-        .def("dropped", &channel_estimator::dropped);
+        .def("discarded", &channel_estimator::discarded);
     block_class<csi_import>(m, "csi_import", "CSI that other receivers estimated.")
         .def(py::init(&csi_import::make), py::arg("nc"), py::arg("item_size") = 8)
         .def("imported", &csi_import::imported)
-        .def("dropped", &csi_import::dropped);
+        .def("discarded", &csi_import::discarded);
 }

@@ -126,7 +126,7 @@ class UeState:
         self._transform = transform
         self.frame = None  # number of the CSI at hand
         self.reported = None  # that of the last report on precoded pilots
-        self.mismatch = None
+        self.residual_energy_db = None
         self.received = 0
         self._matrix = None
         self.reset()
@@ -137,8 +137,8 @@ class UeState:
         self.ages = []
         self.nmse, self.rho, self.gain, self.heard = [], [], [], []
 
-    def accept(self, frame, matrix, mismatch, age):
-        self.frame, self._matrix, self.mismatch = frame, matrix, mismatch
+    def accept(self, frame, matrix, residual_energy_db, age):
+        self.frame, self._matrix, self.residual_energy_db = frame, matrix, residual_energy_db
         self.received += 1
         self.count += 1
         self.ages.append(age)
@@ -255,8 +255,9 @@ class Cell:
         matrix = state.decoder.decode(s, core.gain_from_code(header.gain))
         if not np.isfinite(matrix).all():
             return "not_finite", None
-        mismatch = core.mismatch_from_code(header.mismatch) if header.version == 2 else None
-        state.accept(number, matrix, mismatch, self._age(number))
+        residual_energy_db = core.residual_energy_from_code(header.residual_energy) \
+            if header.version == 2 else None
+        state.accept(number, matrix, residual_energy_db, self._age(number))
         return None, header.ue_id
 
     def _age(self, number):
@@ -332,7 +333,7 @@ class Cell:
                     "per_s": state.count / seconds if seconds else 0.0, "frame": state.frame,
                     "age_now": None if state.frame is None else self._age(state.frame),
                     "age": mean(state.ages, False), "age_max": max(state.ages, default=None),
-                    "mismatch_db": state.mismatch, "nmse_db": mean(state.nmse),
+                    "residual_energy_db": state.residual_energy_db, "nmse_db": mean(state.nmse),
                     "rho": mean(state.rho, False), "gain_db": mean(state.gain),
                     "precoded_db": mean(state.heard)}
             rates = np.mean(self._rates, axis=0).tolist() if self._rates else None
@@ -386,8 +387,8 @@ def describe(figures, period):
             text += f", gain {v['gain_db']:.1f} dB"
         if v["precoded_db"] is not None:
             text += f", measured {v['precoded_db']:.1f} dB"
-        if v["mismatch_db"] is not None:
-            text += f", mismatch {v['mismatch_db']:.1f} dB"
+        if v["residual_energy_db"] is not None:
+            text += f", residual energy {v['residual_energy_db']:.1f} dB"
         parts.append(text)
     text = f"frame {figures['frame']}; " + "; ".join(parts)
     if figures["rate"]:
@@ -413,7 +414,7 @@ def make_models(args, codec, frame, count):
                           seed=args.seed + k, slots_per_drop=args.drop,
                           sample_interval_s=ends.period_s(frame), speed_mps=args.speed,
                           # Whatever the codec was trained on: delays do not jump in the air.
-                          align_received=False)
+                          receiver_aligned=False)
         result.append(make_channel(args.channel, **parameters) if args.channel
                       else model_channel(codec.model, **parameters))
     return result

@@ -31,6 +31,26 @@ def run(main):
         sys.exit(2)
 
 
+def warn_renamed(old, new):
+    """Says on stderr that an option goes away."""
+    print(f"warning: {old} is now {new}; the old name goes with the next release",
+          file=sys.stderr)
+
+
+def new_options(argv, renamed):
+    """The arguments with the new names of options, {old: new} without dashes."""
+    words = []
+    for word in argv:
+        option, equals, value = word.partition("=")
+        for old, new in renamed.items():
+            for dashes in ("--", "--no-"):
+                if option == dashes + old:
+                    option = dashes + new
+                    warn_renamed(dashes + old, option)
+        words.append(option + equals + value)
+    return words
+
+
 def check_seed(option, value):
     """Refuses a seed that does not fit in 64 bits."""
     if not 0 <= value < 1 << 64:

@@ -18,7 +18,8 @@ from ..dataset import Dataset, DatasetWriter, block_samples
 from ..interchange import AXES, CSINET_KEY, ArrayFile, Matrices, csinet_layout, export_csinet
 from ..files import whole_file
 from ..progress import Progress
-from .common import print_json
+from ..renamed import CHANNEL_PARAMETERS
+from .common import new_options, print_json
 
 #: Parameters of the channel models: name, type (None: yes or no), help.
 GRID = (
@@ -34,9 +35,9 @@ MODEL = (
     ("speed_mps", float, "speed of the UE (default: 1 for COST 2100, 0 for CDL)"),
     ("align", None, "move the earliest path within 20 dB of the strongest to delay zero "
                     "(default: yes)"),
-    ("align_received", None, "the earliest path is the one that angular_delay finds in the matrix, "
-                             "as a receiver does, for codecs that work on the air (default: no, "
-                             "the exact ray)"),
+    ("receiver_aligned", None, "the earliest path is the one that angular_delay finds in the "
+                               "matrix, as a receiver does; for codecs that work on measured "
+                               "channels (default: no, the exact ray)"),
     ("normalize", None, "scale the path powers of every sample to a sum of 1 (default: yes for "
                         "COST 2100, no for CDL)"),
 )
@@ -46,15 +47,19 @@ COST2100 = (
 CDL = (
     ("carrier_hz", float, "for the Doppler shift (default: 3.5e9)"),
     ("delay_spread_s", float, "RMS delay spread (default: 1e-7)"),
-    ("delay_spread_max_s", float, "draw the delay spread of every drop, log-uniform up to this "
-                                  "(default: 0, all have the same)"),
+    ("max_delay_spread_s", float, "draw the delay spread of every drop, log-uniform up to this "
+                                  "(default: 0, the same for all)"),
     ("travel_azimuth_deg", float, "direction of travel (default: 0)"),
     ("travel_zenith_deg", float, "direction of travel, 0 to 180 (default: 90)"),
     ("angle_span_deg", float, "turn the mean azimuths of every drop by up to half of this "
                               "either way, 0 to 360 (default: 0)"),
-    ("directive_element", None, "BS elements with the pattern of TR 38.901, Table 7.3-1 "
-                                "(default: isotropic)"),
+    ("sector_element", None, "BS elements with the sector pattern of TR 38.901, Table 7.3-1 "
+                             "(default: isotropic)"),
 )
+
+#: Options that had another name in the last release.
+RENAMED = {old.replace("_", "-"): new.replace("_", "-")
+           for old, new in CHANNEL_PARAMETERS.items()}
 
 #: What a program is told beside what decides the file's content.
 NOT_CONTENT = ("main", "output", "threads", "overwrite", "json")
@@ -439,7 +444,7 @@ def parse(argv):
     for name, text, add_arguments in COMMANDS:
         parsers[name] = commands.add_parser(name, help=text, description=text)
         add_arguments(parsers[name])
-    args = parser.parse_args(argv)
+    args = parser.parse_args(new_options(argv, RENAMED))
     return args, canonical_command(args, parsers[args.command])
 
 

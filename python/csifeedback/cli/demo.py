@@ -168,7 +168,7 @@ def main(argv):
     frames = lossy["frames"]
     print(f"lossy link (bit errors 1e-4, 10 % of frames lost in bursts), ratio 1/16: "
           f"{lossy['frames_sent']} frames sent, {lossy['frames_erased']} lost, "
-          f"{frames['bad_crc']} dropped by checksum, {frames['ok']} delivered;\n"
+          f"{frames['bad_crc']} discarded by checksum, {frames['ok']} delivered;\n"
           f"last CSI held {lossy['frames_held']} times, mean age {lossy['age']:.2f} frames, "
           f"NMSE of what the BS has at hand {lossy['nmse_db']:.2f} dB "
           "(drops are independent: a held CSI is of another channel)")

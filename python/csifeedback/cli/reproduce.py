@@ -27,7 +27,7 @@ from . import reproduce_ofdm as real_signals
 from . import train as train_program
 from ..files import whole_file, write_csv
 from ..progress import Progress
-from .common import format_table, print_json
+from .common import format_table, print_json, warn_renamed
 
 #: Table II: dimensions d of a column -> NMSE in dB, rho, parameters, MFLOP
 PAPER_TABLE_2 = {
@@ -68,8 +68,8 @@ class Bench:
     def dataset(self, name, count, *options, channel=CHANNEL):
         path = self.path(name + ".h5")
         if not os.path.exists(path):
-            element = ("--directive-element",) if channel is CHANNEL and \
-                self.element == "directive" else ()
+            element = ("--sector-element",) if channel is CHANNEL and \
+                self.element == "sector" else ()
             self.quietly(dataset_program.main, "generate", *channel, *element, "--samples", count,
                          *options, "-o", path)
         return path
@@ -293,7 +293,7 @@ def picture(bench, progress):
 
 #: channels with independent drops, on the same grid or with 20 MHz
 DROPS = {
-    "cdl-a-random": (*CHANNEL, *ROTATED, "--delay-spread-s", 30e-9, "--delay-spread-max-s", 300e-9),
+    "cdl-a-random": (*CHANNEL, *ROTATED, "--delay-spread-s", 30e-9, "--max-delay-spread-s", 300e-9),
     **{name: ("--channel", name, "--nc", 48, "--na", 48, "--precursor", 0, "--spacing-hz",
               20e6 / 48, "--whole") for name in ("cost2100-indoor", "cost2100-outdoor")},
 }
@@ -342,6 +342,14 @@ EXPERIMENTS = {
 }
 
 
+def element(name):
+    """The name of a kind of BS elements."""
+    if name == "directive":
+        warn_renamed("--element directive", "--element sector")
+        return "sector"
+    return name
+
+
 def parse(argv):
     every = {**EXPERIMENTS, **real_signals.EXPERIMENTS}
     parser = argparse.ArgumentParser(
@@ -352,9 +360,11 @@ def parse(argv):
     parser.add_argument("-o", "--output", default="reproduced", metavar="DIR",
                         help="directory for data sets, models, the table (CSV) and the figure "
                              "(PNG) (default: reproduced)")
-    parser.add_argument("--element", choices=("directive", "isotropic"), default="directive",
-                        help="BS elements: of TR 38.901, Table 7.3-1, without which the printed "
-                             "figures are out of reach, or isotropic (default: directive)")
+    parser.add_argument("--element", type=element, choices=("sector", "isotropic"),
+                        default="sector",
+                        help="BS elements: the sector pattern of TR 38.901, Table 7.3-1, without "
+                             "which the printed figures are out of reach, or isotropic (default: "
+                             "sector)")
     parser.add_argument("--samples", type=int, metavar="N",
                         help="test matrices, or frames a point (default: 500; " + ", ".join(
                             f"{e[2]} for {name}"

@@ -373,7 +373,7 @@ def shift_rows(h_hat, h):
 END_TO_END = {
     "cdl-a-random": lambda: core.cdl_channel(
         "A", nc=1024, nt=32, spacing_hz=20e6 / 1024, delay_spread_s=30e-9,
-        delay_spread_max_s=300e-9, angle_span_deg=120),
+        max_delay_spread_s=300e-9, angle_span_deg=120),
     "cost2100-indoor": lambda: core.cost2100_channel("indoor"),
 }
 END_TO_END_CODECS = ("local-klt", "csi-l2o", "air-local-klt", "air-csi-l2o")
@@ -524,7 +524,7 @@ def feedback_errors(samples, progress):
         whole = (1 - ber)**size * (1 - loss)
         rows.append({"link": name, "bit_error_rate": ber, "loss": loss, "frames": count,
                      "delivered": float(np.mean(delivered)), "delivered_expected": whole,
-                     **counts, "dropped": counts["corrupted"] - counts["accepted_corrupt"],
+                     **counts, "discarded": counts["corrupted"] - counts["accepted_corrupt"],
                      **({"age_mean": float(np.mean(age)),
                          "age_95": float(np.percentile(age, 95)), "age_max": int(np.max(age))}
                         if len(age) else {})})

@@ -80,7 +80,7 @@ def main(argv):
           f"{quantizer.total_bits()} of them codeword")
     print(f"link      {figures['frames_sent']} frames sent, {figures['frames_erased']} lost, "
           f"{figures['bit_errors']} bit errors, {figures['frames']['ok']} delivered"
-          + "".join(f", {v} dropped: {k}" for k, v in lost.items()))
+          + "".join(f", {v} discarded: {k}" for k, v in lost.items()))
     print(f"CSI held  {figures['frames_held']} times, mean age {figures['age']:.2f} frames")
     print(f"speed     {figures['frames_per_second']:.0f} matrices/s, decoder "
           f"{figures['decode_us']:.0f} us each")

@@ -352,7 +352,7 @@ def main(argv):
             "signal_s": samples / rate, "real_time": signal / passed if passed else 0.0,
             # Signal processed in a second of one processor.
             "real_time_per_core": signal / used if used else 0.0,
-            "sent": sender.sent if sender else 0, "dropped": sender.dropped if sender else 0,
+            "sent": sender.sent if sender else 0, "discarded": sender.discarded if sender else 0,
             "recorded": writer.done if writer else 0}
         silent = time.monotonic() - monitor.at
         if monitor.frame is None or (silent > 1 and not last):
@@ -370,8 +370,8 @@ def main(argv):
         if wrong:
             text += ", refused " + ", ".join(f"{n} {name}" for name, n in wrong.items())
         if sender:
-            text += f"; {sender.sent} sent" + (f", {sender.dropped} dropped: no BS"
-                                               if sender.dropped else "")
+            text += f"; {sender.sent} sent" + (f", {sender.discarded} discarded: no BS"
+                                               if sender.discarded else "")
         if writer:
             text += f"; {writer.done} of {writer.samples} recorded"
         text += (f"; {figures['real_time']:.2f} of real time, "

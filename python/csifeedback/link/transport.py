@@ -73,7 +73,7 @@ def parse_address(option, text, schemes):
 
 class FeedbackSender:
     """Sends feedback messages to a FeedbackReceiver or a PULL socket. Never waits: what cannot be
-    sent now is dropped, since CSI does not get better by waiting.
+    sent now is discarded, since CSI does not get better by waiting.
 
     text: zmq://HOST:PORT or udp://HOST:PORT. Raises ValueError.
     """
@@ -81,7 +81,7 @@ class FeedbackSender:
     def __init__(self, text):
         scheme, (host, port) = parse_address("--feedback", text, ("zmq", "udp"))
         #: numbers of messages
-        self.sent = self.dropped = 0
+        self.sent = self.discarded = 0
         make = _ZmqSender if scheme == "zmq" else _UdpSender
         self._sender = make(f"--feedback {text}", host, port)
 
@@ -90,7 +90,7 @@ class FeedbackSender:
         if self._sender.send(message):
             self.sent += 1
         else:  # nobody there, or a full queue
-            self.dropped += 1
+            self.discarded += 1
 
     def close(self):
         """Closes the connection."""

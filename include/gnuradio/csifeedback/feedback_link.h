@@ -5,8 +5,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#ifndef INCLUDED_CSIFEEDBACK_FEEDBACK_CHANNEL_H
-#define INCLUDED_CSIFEEDBACK_FEEDBACK_CHANNEL_H
+#ifndef INCLUDED_CSIFEEDBACK_FEEDBACK_LINK_H
+#define INCLUDED_CSIFEEDBACK_FEEDBACK_LINK_H
 
 #include <gnuradio/block.h>
 #include <gnuradio/csifeedback/link_model.h>
@@ -21,10 +21,10 @@ namespace csifeedback {
  * Message port `pdus` (in and out). See link_model for the errors. With `delay` = d a
  * frame comes out when the d-th frame after it goes in.
  */
-class CSIFEEDBACK_API feedback_channel : virtual public gr::block
+class CSIFEEDBACK_API feedback_link : virtual public gr::block
 {
 public:
-    typedef std::shared_ptr<feedback_channel> sptr;
+    typedef std::shared_ptr<feedback_link> sptr;
 
     /*!
      * \brief Makes the block.
@@ -58,4 +58,4 @@ public:
 } // namespace csifeedback
 } // namespace gr
 
-#endif /* INCLUDED_CSIFEEDBACK_FEEDBACK_CHANNEL_H */
+#endif /* INCLUDED_CSIFEEDBACK_FEEDBACK_LINK_H */

@@ -6,7 +6,7 @@
  */
 
 #include "common.h"
-#include <gnuradio/csifeedback/feedback_channel.h>
+#include <gnuradio/csifeedback/feedback_link.h>
 #include <gnuradio/io_signature.h>
 #include <mutex>
 #include <utility>
@@ -17,11 +17,11 @@ namespace csifeedback {
 
 namespace {
 
-class feedback_channel_impl : public feedback_channel
+class feedback_link_impl : public feedback_link
 {
 public:
-    feedback_channel_impl(const link_parameters& parameters, int delay)
-        : gr::block("csi_feedback_channel",
+    feedback_link_impl(const link_parameters& parameters, int delay)
+        : gr::block("csi_feedback_link",
                     gr::io_signature::make(0, 0, 0),
                     gr::io_signature::make(0, 0, 0)),
           d_link(link_model::make(parameters)),
@@ -58,7 +58,7 @@ private:
         const uint8_t* in = pdu_elements<uint8_t>(message, n);
         if (!in) {
             if (d_malformed.bad())
-                d_logger->warn("dropping a message that is no PDU of bytes");
+                d_logger->warn("discarding a message that is no PDU of bytes");
             return;
         }
         d_malformed.good();
@@ -99,19 +99,19 @@ private:
 
 } // namespace
 
-feedback_channel::sptr feedback_channel::make(double bit_error_rate,
-                                              double erasure_rate,
-                                              double mean_burst_length,
-                                              int delay,
-                                              uint64_t seed)
+feedback_link::sptr feedback_link::make(double bit_error_rate,
+                                        double erasure_rate,
+                                        double mean_burst_length,
+                                        int delay,
+                                        uint64_t seed)
 {
-    check_range("feedback_channel", "delay", delay, 0, 65535);
+    check_range("feedback_link", "delay", delay, 0, 65535);
     link_parameters parameters;
     parameters.bit_error_rate = bit_error_rate;
     parameters.erasure_rate = erasure_rate;
     parameters.mean_burst_length = mean_burst_length;
     parameters.seed = seed;
-    return gnuradio::make_block_sptr<feedback_channel_impl>(parameters, delay);
+    return gnuradio::make_block_sptr<feedback_link_impl>(parameters, delay);
 }
 
 } // namespace csifeedback

@@ -1,0 +1,76 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Names that changed since the last release. They work for one more release, with a warning."""
+
+import functools
+import warnings
+
+from . import csifeedback_python as core
+
+#: Parameters of channel models: old name to new one. Data sets and model files of earlier releases
+#: have the old ones.
+CHANNEL_PARAMETERS = {"delay_spread_max_s": "max_delay_spread_s",
+                      "directive_element": "sector_element",
+                      "align_received": "receiver_aligned"}
+#: Blocks and functions of the package.
+PACKAGE = {"feedback_channel": "feedback_link", "mismatch_to_code": "residual_energy_to_code",
+           "mismatch_from_code": "residual_energy_from_code"}
+#: Blocks with a method dropped(), now discarded().
+DISCARDING = ("angular_delay_inverse", "channel_estimator", "csi_decoder", "csi_dequantizer",
+              "csi_encoder", "csi_hold", "csi_import", "csi_quantizer", "feedback_framer")
+
+
+def warn(old, new, stacklevel=3):
+    """Says that a name is going away; stacklevel as in warnings.warn(), seen from the caller."""
+    warnings.warn(f"{old} is now {new}; the old name goes with the next release",
+                  DeprecationWarning, stacklevel=stacklevel)
+
+
+def renamed_parameters(function, names):
+    """The function, which also takes the old names of its keyword arguments."""
+
+    @functools.wraps(function)
+    def call(*args, **parameters):
+        for old in names.keys() & parameters.keys():
+            warn(f"{function.__name__}(): {old}", names[old])
+            parameters[names[old]] = parameters.pop(old)
+        return function(*args, **parameters)
+
+    return call
+
+
+def _dropped(self):
+    """The old name of discarded()."""
+    warn(f"{type(self).__name__}.dropped()", "discarded()")
+    return self.discarded()
+
+
+def _get_mismatch(self):
+    """The old name of residual_energy."""
+    warn("feedback_header.mismatch", "residual_energy")
+    return self.residual_energy
+
+
+def _set_mismatch(self, value):
+    warn("feedback_header.mismatch", "residual_energy")
+    self.residual_energy = value
+
+
+def install(package):
+    """Puts the old names into the name space of the package."""
+    for name in DISCARDING:
+        getattr(core, name).dropped = _dropped
+    core.feedback_header.mismatch = property(_get_mismatch, _set_mismatch)
+    for name in ("cdl_channel", "cost2100_channel"):
+        package[name] = renamed_parameters(getattr(core, name), CHANNEL_PARAMETERS)
+
+    def get(name):
+        if name not in PACKAGE:
+            raise AttributeError(f"module {package['__name__']!r} has no attribute {name!r}")
+        warn(f"{package['__name__']}.{name}", PACKAGE[name])
+        return package[PACKAGE[name]]
+
+    package["__getattr__"] = get

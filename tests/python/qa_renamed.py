@@ -1,0 +1,128 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Names of the last release: they work, with a warning, and nothing here uses them any more."""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import re
+import tempfile
+import unittest
+import warnings
+
+import h5py
+from gnuradio import csifeedback
+from gnuradio.csifeedback import channels, renamed
+from gnuradio.csifeedback.cli import dataset, reproduce
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+
+
+class TestRenamed(unittest.TestCase):
+    def warns(self, old, new):
+        return self.assertWarnsRegex(DeprecationWarning,
+                                     f"{re.escape(old)} is now {re.escape(new)}")
+
+    def test_package(self):
+        for old, new in renamed.PACKAGE.items():
+            with self.warns(old, new) as caught:
+                self.assertIs(getattr(csifeedback, old), getattr(csifeedback, new))
+            self.assertEqual(caught.filename, __file__)
+        with self.assertRaisesRegex(AttributeError, "no attribute 'nothing'"):
+            csifeedback.nothing
+
+    def test_channel_parameters(self):
+        old = {"delay_spread_max_s": 3e-7, "directive_element": True, "align_received": True}
+        new = {renamed.CHANNEL_PARAMETERS[name]: value for name, value in old.items()}
+        expected = csifeedback.cdl_channel("C", **new).parameters()
+        with self.warns("delay_spread_max_s", "max_delay_spread_s") as caught:
+            self.assertEqual(csifeedback.cdl_channel("C", **old).parameters(), expected)
+        self.assertEqual(caught.filename, __file__)
+        with self.warns("cdl_channel(): directive_element", "sector_element"):
+            self.assertEqual(channels.make_channel("cdl-c", **old).parameters(), expected)
+        with self.warns("cost2100_channel(): align_received", "receiver_aligned"):
+            csifeedback.cost2100_channel("indoor", align_received=True)
+        # Files that were written before are no reason for a warning.
+        text = json.dumps({**{k: v for k, v in json.loads(expected).items() if k not in new}, **old})
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.assertEqual(channels.from_json("cdl-c", text).parameters(), expected)
+            for model in sorted(SOURCE.glob("models/c*.h5")):
+                with h5py.File(model) as file:
+                    trained_on = json.loads(file.attrs["parameters"])
+                made = json.loads(channels.model_channel(
+                    csifeedback.model_file(str(model))).parameters())
+                for name, value in trained_on.items():
+                    self.assertEqual(made[renamed.CHANNEL_PARAMETERS.get(name, name)], value, model)
+
+    def test_discarded(self):
+        """All blocks that discard items, and only they, have the old name of the method."""
+        blocks = {name: value for name, value in vars(csifeedback).items()
+                  if isinstance(value, type) and hasattr(value, "to_basic_block")}
+        self.assertEqual({n for n, b in blocks.items() if hasattr(b, "discarded")},
+                         set(renamed.DISCARDING))
+        self.assertEqual({n for n, b in blocks.items() if hasattr(b, "dropped")},
+                         set(renamed.DISCARDING))
+        block = csifeedback.csi_hold()
+        with self.warns("csi_hold.dropped()", "discarded()") as caught:
+            self.assertEqual(block.dropped(), 0)
+        self.assertEqual(caught.filename, __file__)
+
+    def test_header(self):
+        header = csifeedback.feedback_header()
+        with self.warns("feedback_header.mismatch", "residual_energy"):
+            header.mismatch = 7
+        self.assertEqual(header.residual_energy, 7)
+        with self.warns("feedback_header.mismatch", "residual_energy"):
+            self.assertEqual(header.mismatch, 7)
+
+    def test_options(self):
+        """The commands that models name were given to earlier releases."""
+        common = ("generate", "--channel", "cdl-a", "--samples", "2", "--nc", "16", "--na", "8")
+        with tempfile.TemporaryDirectory() as directory:
+            files = []
+            for options, told in (
+                    (("--directive-element", "--delay-spread-max-s=2e-7", "--align-received"), 3),
+                    (("--sector-element", "--max-delay-spread-s", "2e-7", "--receiver-aligned"), 0)):
+                path = os.path.join(directory, f"{told}.h5")
+                stderr = io.StringIO()
+                with contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(io.StringIO()):
+                    dataset.main([*common, *options, "-o", path])
+                self.assertEqual(len(re.findall("warning: --[a-z-]* is now --", stderr.getvalue())),
+                                 told)
+                with h5py.File(path) as file:
+                    files.append((file.attrs["command"], file.attrs["parameters"], file["Ha"][()]))
+            for old, new in zip(*files):
+                self.assertTrue((old == new).all() if hasattr(old, "all") else old == new)
+        with contextlib.redirect_stderr(io.StringIO()) as stderr:
+            self.assertEqual(reproduce.parse(["bits", "--element", "directive"]).element, "sector")
+        self.assertIn("--element directive is now --element sector", stderr.getvalue())
+
+    def test_not_used(self):
+        """The package, its flowgraphs and its manual use the new names."""
+        old = re.compile("|".join([
+            *renamed.CHANNEL_PARAMETERS, *(n.replace("_", "-") for n in renamed.CHANNEL_PARAMETERS),
+            *renamed.PACKAGE, r"\bdropped\(\)"]))
+        # Where the old names are kept.
+        keep = {"python/csifeedback/renamed.py", "tests/python/qa_renamed.py", "CHANGELOG.md",
+                "tests/flowgraphs/qa_blocks.py", "docs/glossary.md",
+                "grc/csifeedback_feedback_channel.block.yml",
+                "grc/variable_csifeedback_cdl_channel.block.yml",
+                "grc/variable_csifeedback_cost2100_channel.block.yml"}
+        found = []
+        for folder in ("include", "lib", "python", "grc", "apps", "docs", "tests"):
+            for path in (SOURCE / folder).rglob("*"):
+                if path.suffix in (".h", ".cc", ".py", ".yml", ".grc", ".md") and \
+                        str(path.relative_to(SOURCE)) not in keep and \
+                        old.search(path.read_text(encoding="utf-8")):
+                    found.append(str(path))
+        self.assertEqual(found, [])
+
+
+if __name__ == "__main__":
+    unittest.main()
