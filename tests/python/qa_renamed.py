@@ -100,17 +100,17 @@ class TestRenamed(unittest.TestCase):
             for old, new in zip(*files):
                 self.assertTrue((old == new).all() if hasattr(old, "all") else old == new)
         with contextlib.redirect_stderr(io.StringIO()) as stderr:
-            self.assertEqual(reproduce.parse(["bits", "--element", "directive"]).element, "sector")
+            self.assertEqual(reproduce.parse(["patches", "--element", "directive"]).element, "sector")
         self.assertIn("--element directive is now --element sector", stderr.getvalue())
 
     def test_not_used(self):
         """The package, its flowgraphs and its manual use the new names."""
         old = re.compile("|".join([
             *renamed.CHANNEL_PARAMETERS, *(n.replace("_", "-") for n in renamed.CHANNEL_PARAMETERS),
-            *renamed.PACKAGE, r"\bdropped\(\)"]))
+            *(rf"\bcsifeedback_{n}\b|\b{n}\b" for n in renamed.PACKAGE), r"\bdropped\(\)"]))
         # Where the old names are kept.
         keep = {"python/csifeedback/renamed.py", "tests/python/qa_renamed.py", "CHANGELOG.md",
-                "tests/flowgraphs/qa_blocks.py", "docs/glossary.md",
+                "tests/flowgraphs/qa_blocks.py", "docs/glossary.md", "docs/blocks.md",
                 "grc/csifeedback_feedback_channel.block.yml",
                 "grc/variable_csifeedback_cdl_channel.block.yml",
                 "grc/variable_csifeedback_cost2100_channel.block.yml"}
