@@ -352,7 +352,7 @@ class SamplePublisher:
         with server.lock:
             subscribers = [peer for peer in server.peers if peer.session.subscriptions]
             if not subscribers:
-                self._drop(len(self._frames))
+                self._discard(len(self._frames))
                 return
             step = _SAMPLE_BYTES * MESSAGE_SAMPLES
             for begin in range(0, len(data), step):
@@ -363,11 +363,11 @@ class SamplePublisher:
                     self._send(peer)
             needed = min((peer.note.cursor for peer in server.peers
                           if peer.note.cursor is not None), default=self._first)
-            self._drop(needed - self._first)
+            self._discard(needed - self._first)
             while self._bytes > MAX_BACKLOG:
-                self._drop(1)
+                self._discard(1)
 
-    def _drop(self, count):
+    def _discard(self, count):
         for _ in range(count):
             self._bytes -= len(self._frames.popleft())
             self._first += 1
