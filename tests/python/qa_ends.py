@@ -25,7 +25,7 @@ from gnuradio.csifeedback import evaluation, ofdm
 from gnuradio.csifeedback.channels import model_channel
 from gnuradio.csifeedback.cli import bs, ends
 from gnuradio.csifeedback.dataset import Dataset
-from gnuradio.csifeedback.link import transport
+from gnuradio.csifeedback.link import messages, transport
 from gnuradio.csifeedback.precoded import MeasurePrecoded, SendPrecoded
 from programs import CODEC, EndsTest, call, free_port, wait_for
 
@@ -141,34 +141,89 @@ class CellTest(unittest.TestCase):
     def test_key(self):
         """With a key only signed frames count, and none of an earlier round of 65536."""
         key = b"sixteen bytes or more"
-        cell = self.cell(key=key)
+        cell = self.cell(keys={1: key, 7: b"the other UE's own secret"})
         plain = self.message(NOW - 1)
         self.assertIsNone(cell.receive(plain))
-        self.assertIsNone(cell.receive(plain + ends.signature(b"another key", plain, NOW - 1)))
+        self.assertIsNone(cell.receive(plain + messages.signature(b"another key", plain, NOW - 1)))
         self.assertEqual(cell.refused["bad_signature"], 1)
-        signed = plain + ends.signature(key, plain, NOW - 1)
+        signed = plain + messages.signature(key, plain, NOW - 1)
         self.assertEqual(cell.receive(signed), 1)
         self.now += 65536
         self.assertIsNone(cell.receive(signed))
         self.assertEqual(cell.refused["bad_signature"], 2)
+        # No UE can sign as another.
+        other = self.message(self.now - 1, ue=7)
+        for secret, expected in ((key, None), (b"the other UE's own secret", 7)):
+            self.assertEqual(cell.receive(other + messages.signature(secret, other, self.now - 1)),
+                             expected)
+        self.assertEqual(cell.refused["bad_signature"], 3)
         # Without a key nothing tells it from a new one: docs/ends.md says so.
         open_cell = self.cell()
         self.now += 65536
         self.assertEqual(open_cell.receive(plain), 1)
 
+    def test_key_files(self):
+        """Keys are what is in their files, byte by byte; careless ones are refused."""
+        rng = np.random.default_rng(9)
+        with tempfile.TemporaryDirectory() as directory:
+            def write(key, name="key", mode=0o600):
+                path = os.path.join(directory, name)
+                with open(path, "wb") as file:
+                    file.write(key)
+                os.chmod(path, mode)
+                return path
+
+            def read(path):
+                return messages.read_key("--key", path)
+
+            # Spaces and line ends are bytes like others.
+            for i in range(3000):
+                key = rng.bytes(16)
+                if i < 300:
+                    key = b"\r\n \t\0"[i % 5:i % 5 + 1] + key + b" \n"[i % 2:i % 2 + 1]
+                self.assertEqual(read(write(key)), key)
+            self.assertEqual(read(write(b"correct horse battery\n")), b"correct horse battery\n")
+            self.assertEqual(len(read(write(rng.bytes(1 << 16)))), 1 << 16)
+            for key, text in ((b"", "has 0 bytes"), (b"fifteen letters", "has 15 bytes"),
+                              (rng.bytes((1 << 16) + 1), "has more than 65536"),
+                              (b"a" * 32, "guess"), (bytes(32), "guess"), (b"abcde" * 8, "guess"),
+                              (bytes(range(32)), "guess"), (bytes(range(60, 20, -2)), "guess")):
+                with self.assertRaisesRegex(ValueError, "^--key: .*" + text):
+                    read(write(key))
+            good = rng.bytes(32)
+            for mode in (0o644, 0o640, 0o604, 0o620, 0o602, 0o660):
+                with self.assertRaisesRegex(ValueError, f"mode {mode:04o}.*chmod 600 .*key"):
+                    read(write(good, mode=mode))
+            for mode in (0o600, 0o400, 0o700):
+                self.assertEqual(read(write(good, mode=mode)), good)
+
+            one, two = write(good, "one"), write(rng.bytes(32), "two")
+            same = write(good, "a=b")
+            keys = messages.read_keys("--key", [f"7={two}", f"1={one}"], [1, 7])
+            self.assertEqual(sorted(keys), [1, 7])
+            self.assertEqual(keys[1], good)
+            self.assertEqual(messages.read_keys("--key", [same], [7]), {7: good})
+            self.assertEqual(messages.read_keys("--key", [], [1, 7]), {})
+            for texts, text in (([one], "sign as another"), ([f"1={one}"], "UE 7 has no key"),
+                                ([f"1={one}", f"7={same}"], "the same key"),
+                                ([f"1={one}", f"1={two}"], "two keys"),
+                                ([f"1={one}", f"2={two}"], "no UE 2, allowed is 1, 7")):
+                with self.assertRaisesRegex(ValueError, "^--key.*" + text):
+                    messages.read_keys("--key", texts, [1, 7])
+
     def test_reports(self):
         """Gains of precoded pilots: as little trusted as CSI."""
         cell = self.cell()
-        good = ends.pack_report(1, NOW - 1, 2.0)
+        good = messages.pack_report(1, NOW - 1, 2.0)
         self.assertIsNone(cell.receive(good))
         self.assertAlmostEqual(cell.figures(1)["ues"][1]["precoded_db"], 10 * np.log10(2),
                                delta=1 / 256)
         bad = [(good, "replayed"), (good[:-1], "bad_crc"), (good + b"x", "bad_crc"),
-               (ends.pack_report(3, NOW, 2.0), "unknown_ue"),
-               (ends.pack_report(1, NOW + 5, 2.0), "stale"),
-               (ends.pack_report(1, NOW - 101, 2.0), "stale")]
+               (messages.pack_report(3, NOW, 2.0), "unknown_ue"),
+               (messages.pack_report(1, NOW + 5, 2.0), "stale"),
+               (messages.pack_report(1, NOW - 101, 2.0), "stale")]
         for i in range(8 * len(good)):
-            changed = bytearray(ends.pack_report(1, NOW, 2.0))
+            changed = bytearray(messages.pack_report(1, NOW, 2.0))
             changed[i // 8] ^= 1 << i % 8
             # Without its first byte's value it is no report: a feedback frame, and a bad one.
             bad.append((bytes(changed), "bad_crc" if i >= 8 else None))
@@ -180,16 +235,16 @@ class CellTest(unittest.TestCase):
             if reason:
                 self.assertEqual(cell.refused[reason], before + 1, reason)
         self.assertEqual(len(cell.ues[1].heard), 1)
-        signed = self.cell(key=b"sixteen bytes or more")
+        signed = self.cell(keys=dict.fromkeys((1, 7), b"sixteen bytes or more"))
         signed.receive(good)
         self.assertEqual(len(signed.ues[1].heard), 0)
-        signed.receive(good + ends.signature(b"sixteen bytes or more", good, NOW - 1))
+        signed.receive(good + messages.signature(b"sixteen bytes or more", good, NOW - 1))
         self.assertEqual(len(signed.ues[1].heard), 1)
 
     def test_numbers(self):
         for low, now, expected in ((5, 65536 + 3, 65536 + 5), (65535, 65536, 65535),
                                    (1, 65535, 65537), (0, 0, 0)):
-            self.assertEqual(ends.full_number(low, now), expected)
+            self.assertEqual(messages.full_number(low, now), expected)
 
 
 class PrecodedTest(unittest.TestCase):
@@ -703,8 +758,14 @@ class NamespaceLink:
 class TwoUesTest(EndsTest):
 
     def test_two(self):
-        """Two UEs of one BS: each feeds back its own channel, zero-forcing serves both, and one
-        goes on without the other."""
+        """Two UEs of one BS: each feeds back its own channel with its own key, zero-forcing serves
+        both, and one goes on without the other."""
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        keys = {number: os.path.join(directory.name, f"key{number}") for number in (3, 9)}
+        for path in keys.values():
+            with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
+                file.write(os.urandom(32))
         while True:  # the UEs listen to two ports in succession
             air = free_port()
             with socket.socket() as s:
@@ -713,9 +774,11 @@ class TwoUesTest(EndsTest):
         back = free_port()
         feedback = ("--feedback", f"zmq://127.0.0.1:{back}")
         station = self.start("bs", "--codec", CODEC, "--air", f"zmq://127.0.0.1:{air}", *feedback,
-                             "--ue-id", "3,9", "--rate", 0.25, "--max-age", 60, "--precoded")
+                             "--ue-id", "3,9", "--rate", 0.25, "--max-age", 60, "--precoded",
+                             *(x for number in keys for x in ("--key", f"{number}={keys[number]}")))
         ues = {number: self.start("ue", "--codec", CODEC, "--ue-id", number, *feedback, "--air",
-                                  f"zmq://127.0.0.1:{air + index}", "--precoded", index)
+                                  f"zmq://127.0.0.1:{air + index}", "--precoded", index,
+                                  "--key", keys[number])
                for index, number in enumerate((3, 9))}
 
         def all_fresh(line):
@@ -731,8 +794,14 @@ class TwoUesTest(EndsTest):
             # Each is compared with the truth of its own channel.
             self.assertGreater(ue["rho"], 0.9)
         self.assertGreater(line["rate"]["reconstructed"], 0.5 * line["rate"]["perfect"])
+        # Under the number of the other and with the own key nothing is accepted.
+        self.assertEqual(line["refused"], {})
         ues[9].kill()
         wait_for(station, lambda line: not line["ues"]["9"]["fresh"], 5)
+        false = self.start("ue", "--codec", CODEC, "--ue-id", 9, *feedback, "--air",
+                           f"zmq://127.0.0.1:{air + 1}", "--key", keys[3])
+        wait_for(station, lambda line: line["refused"].get("bad_signature", 0) > 10)
+        false.kill()
         seen = len(station.lines)
         time.sleep(2.2)
         self.assertGreater(len(station.lines), seen)

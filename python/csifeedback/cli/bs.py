@@ -8,6 +8,7 @@
 import argparse
 import collections
 import hmac
+import sys
 import threading
 import time
 
@@ -18,7 +19,7 @@ from gnuradio import blocks, channels, gr
 from .. import csifeedback_python as core
 from .. import evaluation, ofdm, sigmf
 from ..channels import NAMES, make_channel, model_channel
-from ..link import transport
+from ..link import connections, messages, transport
 from ..precoded import SendPrecoded
 from . import ends
 from ..files import check_place
@@ -58,6 +59,9 @@ def parse(argv):
                         help="send a symbol with the precoder of each UE behind every frame, and "
                              "show the gain that csifeedback_ue --precoded measures")
     ends.add_codec_arguments(parser, True)
+    parser.add_argument("--key", action="append", default=[], metavar="[N=]FILE",
+                        help="the secret of UE number N, once for each UE: only feedback that is "
+                             "signed with it is taken; a single UE needs no number")
     ends.add_frame_arguments(parser)
     ends.add_radio_arguments(parser)
     group = parser.add_argument_group("channel (zmq:, file:)")
@@ -156,13 +160,15 @@ class Cell:
     most max_age frames older than the one in the air.
 
     codec, size, quantizer: as at the UE. ues: their numbers. frame: csirs_frame. now: function
-    that gives the number of the frame that is being sent. truths: a Truth for each UE, or none.
+    that gives the number of the frame that is being sent. keys: a dictionary with the key of each
+    UE, or None for feedback without signatures. truths: a Truth for each UE, or none.
     """
 
-    def __init__(self, codec, size, quantizer, ues, frame, now, max_age=100, key=None, truths=(),
+    def __init__(self, codec, size, quantizer, ues, frame, now, max_age=100, keys=None, truths=(),
                  downlink_snr_db=10):
         model = codec.model
-        self._quantizer, self._now, self._max_age, self._key = quantizer, now, max_age, key
+        self._quantizer, self._now, self._max_age = quantizer, now, max_age
+        self._keys = keys or {}
         self._shape = (frame.nc(), frame.nt())
         self._truths = dict(zip(ues, truths))
         self._snr = 10 ** (downlink_snr_db / 10)
@@ -183,7 +189,7 @@ class Cell:
         it was refused."""
         with self._lock:
             self.messages += 1
-            if message[:1] == bytes([ends.REPORT]):
+            if message[:1] == bytes([messages.REPORT]):
                 reason, ue = self._take_report(message), None
             else:
                 reason, ue = self._take(message)
@@ -195,7 +201,7 @@ class Cell:
 
     def _split(self, message):
         """The message without its signature, and that."""
-        return (message[:-ends.TAG_BYTES], message[-ends.TAG_BYTES:]) if self._key \
+        return (message[:-messages.TAG_BYTES], message[-messages.TAG_BYTES:]) if self._keys \
             else (message, None)
 
     def _number(self, low):
@@ -203,22 +209,22 @@ class Cell:
         now = self._now()
         return now - (now - low) % 0x10000
 
-    def _is_signed(self, message, tag, number):
-        return not self._key or hmac.compare_digest(
-            tag, ends.signature(self._key, message, number))
+    def _is_signed(self, ue, message, tag, number):
+        return not self._keys or hmac.compare_digest(
+            tag, messages.signature(self._keys[ue], message, number))
 
     def _take_report(self, message):
         message, tag = self._split(message)
-        report = ends.unpack_report(message)
+        report = messages.unpack_report(message)
         if not report:
             return "bad_crc"
         ue, low, gain = report
         number = self._number(low)
-        if not self._is_signed(message, tag, number):
-            return "bad_signature"
         state = self.ues.get(ue)
         if state is None:
             return "unknown_ue"
+        if not self._is_signed(ue, message, tag, number):
+            return "bad_signature"
         if self._now() - number > self._max_age:
             return "stale"
         if state.reported is not None and number <= state.reported:
@@ -242,11 +248,11 @@ class Cell:
         if len(payload) != (q.total_bits(header.code_size) + 7) // 8:
             return "bad_length", None
         number = self._number(header.frame_number)
-        if not self._is_signed(message, tag, number):
-            return "bad_signature", None
         state = self.ues.get(header.ue_id)
         if state is None:
             return "unknown_ue", None
+        if not self._is_signed(header.ue_id, message, tag, number):
+            return "bad_signature", None
         if self._now() - number > self._max_age:
             return "stale", None
         if state.frame is not None and number <= state.frame:
@@ -494,7 +500,11 @@ def main(argv):
     ends.check_codec(codec, frame)
     size = codec.code_size(args.ratio)
     quantizer = codec.quantizer(args.quantizer, size, args.bits)
-    key = ends.read_key(args.key)
+    keys = messages.read_keys("--key", args.key, ues)
+    scheme, rest = transport.parse_address("--feedback", args.feedback, ("zmq", "udp"))
+    if not keys and not connections.is_local(rest[0]):
+        print(f"--feedback {args.feedback}: without --key whoever reaches this port can pretend to be "
+              "a UE", file=sys.stderr)
     period = ends.period_s(frame)
     # The same numbers never come twice, whenever a BS begins anew.
     first = int(time.time() / period) if args.first is None else args.first
@@ -522,7 +532,7 @@ def main(argv):
     def now():
         return first + flowgraph.source.frames()
 
-    cell = Cell(codec, size, quantizer, ues, frame, now, args.max_age, key, truths,
+    cell = Cell(codec, size, quantizer, ues, frame, now, args.max_age, keys, truths,
                 args.downlink_snr)
     totals = Totals()
     since = [0.0]

@@ -6,15 +6,11 @@
 """What csifeedback_ue and csifeedback_bs share: options, addresses, feedback sockets, running."""
 
 import contextlib
-import hashlib
-import hmac
 import json
 import os
 import signal
-import struct
 import threading
 import time
-import zlib
 
 import numpy as np
 from gnuradio import gr
@@ -26,10 +22,6 @@ from .common import print_json
 
 #: A block whose thread has ended is taken to have failed when nothing has flowed for so long.
 FAILURE_S = 3
-#: Bytes that --key adds to a feedback frame.
-TAG_BYTES = 8
-#: First byte of a report; a feedback frame begins with its version, 1 or 2, in four bits.
-REPORT = 0xf0
 
 
 def add_frame_arguments(parser):
@@ -86,9 +78,6 @@ def add_codec_arguments(parser, required):
     group.add_argument("--bits", type=int, default=6, metavar="B",
                        help="bits for each value of the codeword, 1 to 10 (default: 6)")
     group.add_argument("--quantizer", default="lloyd-max", choices=evaluation.QUANTIZERS)
-    group.add_argument("--key", metavar="FILE",
-                       help="a secret of both ends: feedback frames are signed with it, and others "
-                            "are refused")
 
 
 def check_codec(codec, frame):
@@ -109,44 +98,6 @@ def check_codec(codec, frame):
     if spacing and not 0.9 < model.nc * spacing / bandwidth < 1.1:
         raise ValueError(f"codec {codec.spec} is for {model.nc * spacing / 1e6:g} MHz, the pilots "
                          f"have {bandwidth / 1e6:g} MHz ({evaluation.trained_on(model)})")
-
-
-def read_key(path):
-    """The secret in a file, None without one."""
-    if path is None:
-        return None
-    with open(path, "rb") as file:
-        key = file.read(1 << 16).strip()
-    if len(key) < 16:
-        raise ValueError(f"--key {path}: has {len(key)} bytes, at least 16 are needed")
-    return key
-
-
-def signature(key, message, number):
-    """The bytes that sign a feedback frame: they know the whole number of the frame, of which
-    the frame has 16 bits, so that none of an earlier round of the numbers passes."""
-    return hmac.new(key, message + (number % (1 << 32)).to_bytes(4, "big"),
-                    hashlib.sha256).digest()[:TAG_BYTES]
-
-
-def pack_report(ue_id, frame, gain):
-    """A message on the gain of precoded pilots, a ratio of powers: docs/ends.md."""
-    body = struct.pack(">BHHH", REPORT, ue_id, frame % 0x10000,
-                       core.gain_to_code(float(10 * np.log10(gain))))
-    return body + struct.pack(">I", zlib.crc32(body))
-
-
-def unpack_report(message):
-    """(ue_id, 16 bits of the frame number, gain), or None if it is none."""
-    if len(message) != 11 or zlib.crc32(message[:7]) != int.from_bytes(message[7:], "big"):
-        return None
-    kind, ue_id, frame, code = struct.unpack(">BHHH", message[:7])
-    return (ue_id, frame, 10 ** (core.gain_from_code(code) / 10)) if kind == REPORT else None
-
-
-def full_number(low, now):
-    """The frame number of 16 bits that is nearest to a known number."""
-    return now + (low - now + 0x8000) % 0x10000 - 0x8000
 
 
 def add_run_arguments(parser):

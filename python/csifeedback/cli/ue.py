@@ -16,7 +16,7 @@ from gnuradio import blocks, gr
 
 from .. import csifeedback_python as core
 from .. import evaluation, sigmf
-from ..link import transport
+from ..link import messages, transport
 from ..precoded import MeasurePrecoded
 from ..dataset import DatasetWriter
 from . import ends
@@ -50,6 +50,8 @@ def parse(argv):
                              "their gain; I: place of this UE in --ue-id of the BS, 0 to 3 "
                              "(default: 0)")
     ends.add_codec_arguments(parser, False)
+    parser.add_argument("--key", metavar="FILE",
+                        help="the secret of this UE, which the BS knows: feedback is signed with it")
     ends.add_frame_arguments(parser)
     ends.add_radio_arguments(parser)
     group = parser.add_argument_group("recording")
@@ -165,8 +167,8 @@ class Feedback(gr.basic_block):
         frame = bytes(pmt.u8vector_elements(pmt.cdr(message)))
         if self._key:
             low = int.from_bytes(frame[3:5], "big")
-            number = ends.full_number(low, self._monitor.frame or 0)
-            frame += ends.signature(self._key, frame, number)
+            number = messages.full_number(low, self._monitor.frame or 0)
+            frame += messages.signature(self._key, frame, number)
         self._sender.send(frame)
 
 
@@ -181,10 +183,10 @@ class Reports:
         self._gains.append(gain)
         self.shown.append(gain)
         if len(self._gains) >= REPORT_GAINS:
-            message = ends.pack_report(self._ue_id, frame, np.mean(self._gains))
+            message = messages.pack_report(self._ue_id, frame, np.mean(self._gains))
             self._gains.clear()
             if self._key:
-                message += ends.signature(self._key, message, frame)
+                message += messages.signature(self._key, message, frame)
             if self._sender:
                 self._sender.send(message)
 
@@ -293,7 +295,7 @@ def main(argv):
         ends.check_codec(codec, frame)
         size = codec.code_size(args.ratio)
         quantizer = codec.quantizer(args.quantizer, size, args.bits)
-    key = ends.read_key(args.key)
+    key = messages.read_key(f"--key {args.key}", args.key) if args.key else None
     if args.profile:
         os.environ["GR_CONF_PERFCOUNTERS_ON"] = "True"
     if args.record_air:

@@ -39,6 +39,14 @@ def resolve(host, port, kind):
     return family, address
 
 
+def is_local(host):
+    """Whether only this machine reaches ports at this host, a name or address as of resolve()."""
+    with contextlib.suppress(OSError):
+        address = resolve(host, 0, socket.SOCK_STREAM)[1][0]
+        return address.startswith("127.") or address == "::1"
+    return False
+
+
 def bind(where, host, port, kind, options=()):
     """A socket that is bound to an address of this machine, and does not block.
 
