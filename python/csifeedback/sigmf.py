@@ -10,6 +10,7 @@ docs/ends.md describes the namespace `csi`, which says what the pilots look like
 
 import datetime
 import json
+import math
 import os
 
 from . import csifeedback_python as core
@@ -17,10 +18,15 @@ from .files import whole_file
 
 #: core:datatype -> bytes of a sample
 DATATYPES = {"cf32_le": 8, "ci16_le": 4}
-#: parameters of csirs_frame that are in the namespace `csi`, with their types
-PARAMETERS = {"nt": int, "fft_size": int, "cp_length": int, "nc": int, "spacing_hz": float,
-              "comb": int, "cdm_frequency": int, "cdm_time": int, "cover": str, "cell_id": int,
-              "slot": int, "gap": int}
+#: Parameters of csirs_frame that are in the namespace `csi`: the least and greatest whole number,
+#: None for a number above 0 that need not be whole, or the texts that are allowed. csirs_frame says
+#: which of them fit together.
+PARAMETERS = {"nt": (1, 64), "fft_size": (64, 8192), "cp_length": (1, 4096), "nc": (24, 8192),
+              "spacing_hz": None, "comb": (1, 16), "cdm_frequency": (1, 4), "cdm_time": (1, 8),
+              "cover": ("dft", "walsh"), "cell_id": (0, 1023), "slot": (0, 159),
+              "gap": (0, 10000000)}
+#: Longest .sigmf-meta that is read, in bytes.
+MAX_META_BYTES = 1 << 24
 
 
 def base(path):
@@ -59,47 +65,156 @@ def write_meta(path, frame, parameters, frequency_hz=None, description=""):
         file.write("\n")
 
 
+def _shown(value):
+    """A JSON value as text of bounded length."""
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        text = "nested too deeply"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+class _Fields:
+    """The fields of an object of SigMF metadata. Its methods raise ValueError, which names the field,
+    its value and what is allowed.
+
+    name: of the object, for errors. values: the object.
+    """
+
+    def __init__(self, name, values):
+        if not isinstance(values, dict):
+            raise ValueError(f"{name} is {_shown(values)}, allowed is an object")
+        self._values = values
+
+    def __contains__(self, name):
+        return name in self._values
+
+    def _get(self, name, *default):
+        if name not in self._values and not default:
+            raise ValueError(f"has no field {name}")
+        return self._values.get(name, *default)
+
+    @staticmethod
+    def _refuse(name, value, allowed):
+        raise ValueError(f"{name} is {_shown(value)}, allowed is {allowed}")
+
+    def whole(self, name, low, high, *default):
+        """A whole number; 4.0 is one, true and "4" are none."""
+        value = self._get(name, *default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) \
+                or not low <= value <= high or value != int(value):
+            self._refuse(name, value, f"a whole number of {low} to {high}" if low != high else low)
+        return int(value)
+
+    def positive(self, name):
+        """A finite number above 0."""
+        value = self._get(name)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) \
+                or not 0 < value <= 1e12:
+            self._refuse(name, value, "a number above 0, at most 1e12")
+        return float(value)
+
+    def one_of(self, name, allowed):
+        """One of some texts."""
+        value = self._get(name)
+        if not isinstance(value, str) or value not in allowed:
+            self._refuse(name, value, " or ".join(allowed))
+        return value
+
+    def flag(self, name, default):
+        """true or false."""
+        value = self._get(name, default)
+        if not isinstance(value, bool):
+            self._refuse(name, value, "true or false")
+        return value
+
+    def object(self, name):
+        """The fields of an object."""
+        return _Fields(name, self._get(name))
+
+    def objects(self, name):
+        """The fields of each object in a list, which may be missing."""
+        value = self._get(name, [])
+        if not isinstance(value, list):
+            self._refuse(name, value, "a list of objects")
+        return [_Fields(f"{name}[{i}]", x) for i, x in enumerate(value)]
+
+
+def _not_json(text):
+    raise ValueError(f"{text} is no JSON")
+
+
+def _parse(text):
+    """The fields of a .sigmf-meta. Raises ValueError."""
+    if len(text) > MAX_META_BYTES:
+        raise ValueError(f"is no SigMF metadata: has more than {MAX_META_BYTES} bytes")
+    try:
+        meta = json.loads(text, parse_constant=_not_json)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"is no SigMF metadata: {error}") from None
+    return _Fields("the file", meta)
+
+
 class Recording:
     """A recording, opened for reading.
 
-    data: path of the samples; datatype: cf32_le or ci16_le; sample_rate; samples: their number.
-    parameters: keyword arguments of csirs_frame, {} without the namespace `csi`.
+    path: with or without an extension. data: path of the samples; datatype: cf32_le or ci16_le;
+    sample_rate: in samples/s; samples: their number. parameters: keyword arguments of csirs_frame,
+    {} without the namespace `csi`.
 
-    Raises ValueError, which names the file, if it is none that can be replayed.
+    Raises ValueError, which names the file and the field with its value, if it is none that can be
+    replayed, and OSError if it cannot be read.
     """
 
     def __init__(self, path):
         self.data = base(path) + ".sigmf-data"
         meta_path = base(path) + ".sigmf-meta"
         with open(meta_path, "rb") as file:
-            text = file.read(1 << 24)
+            text = file.read(MAX_META_BYTES + 1)
         try:
-            meta = json.loads(text)["global"]
-            self.datatype = meta["core:datatype"]
-            self.sample_rate = float(meta["core:sample_rate"])
-            channels = int(meta.get("core:num_channels", 1))
-            self.parameters = {name: kind(meta[f"csi:{name}"])
-                               for name, kind in PARAMETERS.items() if f"csi:{name}" in meta}
-            self._hash = meta.get("csi:hash")
-        except KeyError as error:
-            raise ValueError(f"{meta_path}: has no field {error}") from None
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise ValueError(f"{meta_path}: is no SigMF metadata: {error}") from None
-        if self.datatype not in DATATYPES:
-            raise ValueError(f"{meta_path}: core:datatype is {self.datatype}, allowed is "
-                             + ", ".join(DATATYPES))
-        if channels != 1:
-            raise ValueError(f"{meta_path}: core:num_channels is {channels}, allowed is 1")
-        size = os.path.getsize(self.data)
-        self.samples = size // DATATYPES[self.datatype]
+            self._read(_parse(text))
+        except ValueError as error:
+            raise ValueError(f"{meta_path}: {error}") from None
+        self.samples = os.path.getsize(self.data) // DATATYPES[self.datatype]
         if not self.samples:
             raise ValueError(f"{self.data}: is empty")
 
+    def _read(self, meta):
+        fields = meta.object("global")
+        self.datatype = fields.one_of("core:datatype", DATATYPES)
+        self.sample_rate = fields.positive("core:sample_rate")
+        fields.whole("core:num_channels", 1, 1, 1)
+        # What would change where the samples are.
+        if "core:dataset" in fields:
+            fields.one_of("core:dataset", (os.path.basename(self.data),))
+        fields.whole("core:trailing_bytes", 0, 0, 0)
+        if fields.flag("core:metadata_only", False):
+            raise ValueError("core:metadata_only is true, allowed is false")
+        for capture in meta.objects("captures"):
+            capture.whole("core:header_bytes", 0, 0, 0)
+        meta.objects("annotations")
+        for extension in fields.objects("core:extensions"):
+            if not extension.flag("optional", False):
+                extension.one_of("name", ("csi",))
+        self.parameters = {}
+        for name, allowed in PARAMETERS.items():
+            field = f"csi:{name}"
+            if field not in fields:
+                continue
+            if allowed is None:
+                self.parameters[name] = fields.positive(field)
+            elif isinstance(allowed[0], str):
+                self.parameters[name] = fields.one_of(field, allowed)
+            else:
+                self.parameters[name] = fields.whole(field, *allowed)
+        self._hash = fields.whole("csi:hash", 0, 65535) if "csi:hash" in fields else None
+
     def frame(self, parameters):
-        """The csirs_frame of the recording; `parameters` where the file does not say."""
+        """The csirs_frame of the recording; `parameters` where the file does not say. Raises
+        ValueError."""
         try:
             frame = core.csirs_frame(**{**parameters, **self.parameters})
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             raise ValueError(f"{base(self.data)}.sigmf-meta: {error}") from None
         if self._hash is not None and self._hash != frame.hash():
             raise ValueError(f"{base(self.data)}.sigmf-meta: csi:hash is {self._hash}, that of the "

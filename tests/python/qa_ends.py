@@ -21,7 +21,7 @@ import unittest
 import numpy as np
 import zmq
 from gnuradio import analog, blocks, csifeedback, gr
-from gnuradio.csifeedback import evaluation, ofdm
+from gnuradio.csifeedback import evaluation, ofdm, sigmf
 from gnuradio.csifeedback.channels import model_channel
 from gnuradio.csifeedback.cli import bs, ends
 from gnuradio.csifeedback.dataset import Dataset
@@ -544,6 +544,43 @@ class RecordingTest(unittest.TestCase):
             self.assertEqual(done.returncode, 2, name)
             self.assertNotIn("Traceback", done.stderr)
             self.assertIn("wrong", done.stderr.splitlines()[-1])
+
+    def test_wrong_types(self):
+        """Fields of other types and numbers without a meaning: one line that names the field, its
+        value and what is allowed. tests/fuzz has many more."""
+        whole = [f"csi:{name}" for name, allowed in sigmf.PARAMETERS.items()
+                 if allowed and isinstance(allowed[0], int)] + ["csi:hash", "core:num_channels"]
+        cases = [(field, value) for field in whole
+                 for value in ("1e999", "-1e999", "1e300", "2.5", '"4"', "true", "null", "[4]",
+                               '{"a": 4}', "-1", "4294967296")]
+        cases += [(field, value) for field in ("core:sample_rate", "csi:spacing_hz")
+                  for value in ("0", "-15000", "1e999", '"15000"', "null", "[]", "false")]
+        cases += [(field, value) for field in ("core:datatype", "csi:cover")
+                  for value in ("[]", '["cf32_le"]', '{"cf32_le": 8}', "8", "null", '"other"')]
+        cases += [("core:metadata_only", "true"), ("core:trailing_bytes", "8"),
+                  ("core:dataset", '"other.bin"'), ("core:extensions", "4")]
+        self.copy("typed")
+        with open(self.path("typed.sigmf-meta")) as file:
+            text = json.load(file)
+        for field, value in cases:
+            changed = {**text, "global": {**text["global"], field: "@@"}}
+            with open(self.path("typed.sigmf-meta"), "w") as file:
+                file.write(json.dumps(changed).replace('"@@"', value))
+            with self.assertRaises(ValueError) as caught:
+                sigmf.Recording(self.path("typed"))
+            self.assertRegex(str(caught.exception), rf"^[^\n]*typed.sigmf-meta: {field} is "
+                             r"[^\n]*, allowed is [^\n]+$")
+        for content, expected in (("[]", "the file is"), ("4", "the file is"), ("{}", "no field global"),
+                                  ('{"global": 4}', "global is 4"), ("{", "no SigMF metadata"),
+                                  ('{"global": {"core:sample_rate": NaN}}', "NaN is no JSON"),
+                                  ("[" * 100000, "no SigMF metadata"), ("\xff", "no SigMF metadata")):
+            with open(self.path("typed.sigmf-meta"), "w", encoding="latin1") as file:
+                file.write(content)
+            with self.assertRaisesRegex(ValueError, expected):
+                sigmf.Recording(self.path("typed"))
+            done = call("ue", "--codec", CODEC, "--air", "file:" + self.path("typed"))
+            self.assertEqual(done.returncode, 2)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
 
     def test_damaged_samples(self):
         """A gap, zeros, NaN, a burst of noise: what is found is right, and nothing else is."""
