@@ -70,8 +70,8 @@ STATION = Station()
 
 def state(cell):
     """All that a base station knows of its UEs, but its figures."""
-    return [(ue, s.frame, s.reported, s.received, s.count, s.mismatch, len(s.ages), len(s.heard),
-             s._matrix.tobytes()) for ue, s in cell.ues.items()]
+    return [(ue, s.frame, s.reported, s.received, s.count, s.residual_energy_db, len(s.ages),
+             len(s.heard), s._matrix.tobytes()) for ue, s in cell.ues.items()]
 
 
 def make(rng, keys):
@@ -85,7 +85,7 @@ def make(rng, keys):
     if kind == 0:
         return rng.bytes(rng.integers(0, 200)), False
     if kind == 1:  # random behind a proper begin
-        return message[:rng.integers(1, 15)] + rng.bytes(rng.integers(0, 200)), False
+        return message[:rng.integers(1, 11)] + rng.bytes(rng.integers(0, 200)), False
     if kind == 2:  # the last byte is missing, or more of them
         return STATION.sign(message, key, number)[:rng.integers(len(message))], False
     if kind == 3:  # changed bytes
@@ -131,7 +131,7 @@ def make(rng, keys):
     header = STATION.header(ue, number)
     header.gain = int(rng.integers(65536))
     size = len(STATION.payload())
-    header.version, header.mismatch = int(rng.integers(1, 3)), int(rng.integers(256))
+    header.version, header.residual_energy = int(rng.integers(1, 3)), int(rng.integers(256))
     message = bytes(csifeedback.pack_frame(header, rng.bytes(size)))
     return STATION.sign(message, key, number), True
 
