@@ -29,9 +29,9 @@ public:
           d_out_size(size_t(transform->nc()) * transform->nt())
     {
         enlarge_output_buffers(*this);
-        message_port_register_in(key::pdus());
         message_port_register_out(key::pdus());
-        set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
+        add_message_input(
+            *this, d_logger, key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
     }
 
     uint64_t discarded() const override { return d_discarded.count(); }
@@ -51,7 +51,8 @@ private:
     void handle(const pmt::pmt_t& message)
     {
         size_t n;
-        const gr_complex* in = pdu_elements<gr_complex>(message, n);
+        const foreign_pdu pdu(message);
+        const gr_complex* in = pdu.elements<gr_complex>(n);
         if (!in || n != d_in_size) {
             if (d_discarded.bad())
                 d_logger->warn("discarding a PDU that is not {:d} complex values",
@@ -61,7 +62,7 @@ private:
         d_discarded.good();
         const pmt::pmt_t result = pmt::make_c32vector(d_out_size, 0);
         d_transform->inverse(in, pmt::c32vector_writable_elements(result, n));
-        message_port_pub(key::pdus(), pmt::cons(pdu_metadata(message), result));
+        message_port_pub(key::pdus(), pmt::cons(pdu.metadata(), result));
     }
 
     const angular_delay_transform::sptr d_transform;

@@ -64,7 +64,7 @@ public:
             for (; next_tag < d_tags.size() && d_tags[next_tag].offset <= offset;
                  next_tag++)
                 if (d_tags[next_tag].offset == offset &&
-                    pmt::is_dict(d_tags[next_tag].value))
+                    is_proper_dict(d_tags[next_tag].value))
                     metadata = d_tags[next_tag].value;
             csi_estimate info;
             if (!d_estimator->estimate(
@@ -89,8 +89,7 @@ public:
                 d_next_frame = frame + 1;
                 produced++;
             }
-            // Without anyone who listens there is no message to make.
-            if (pmt::is_pair(message_subscribers(key::pdus())))
+            if (has_listeners(*this, key::pdus()))
                 publish(frame, metadata, info);
         }
         consume(0, consumed);

@@ -41,6 +41,7 @@ public:
         enlarge_output_buffers(*this);
         // No handler: work() waits on the queue itself, which a handler could not end.
         message_port_register_in(d_ack);
+        message_port_register_out(key::tick());
     }
 
     double energy_lost() const override
@@ -64,6 +65,9 @@ public:
             wanted = std::min(wanted, d_count - d_sent);
         if (d_window)
             wanted = std::min(wanted, wait_for_credit());
+        if (has_listeners(*this, key::tick()))
+            message_port_pub(key::tick(),
+                             pmt::from_uint64(d_first + d_sent + wanted - 1));
         auto out = static_cast<gr_complex*>(output_items[0]);
         if (d_sent == 0)
             add_item_tag(0, 0, key::frame(), pmt::from_uint64(d_first));

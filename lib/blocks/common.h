@@ -9,6 +9,7 @@
 #define INCLUDED_CSIFEEDBACK_BLOCKS_COMMON_H
 
 #include "check.h"
+#include "feedback/frame_order.h"
 #include <gnuradio/block.h>
 #include <gnuradio/csifeedback/quantizer.h>
 #include <gnuradio/io_signature.h>
@@ -29,6 +30,11 @@ namespace key {
 inline const pmt::pmt_t& pdus()
 {
     static const pmt::pmt_t symbol = pmt::mp("pdus");
+    return symbol;
+}
+inline const pmt::pmt_t& tick()
+{
+    static const pmt::pmt_t symbol = pmt::mp("tick");
     return symbol;
 }
 inline const pmt::pmt_t& frame()
@@ -93,7 +99,14 @@ not_null(const char* where, const char* name, const std::shared_ptr<T>& pointer)
     return pointer;
 }
 
-//! The payload of a PDU as an array of T, or null if the message is nothing of the kind.
+//! Whether any other block listens to a message port: without one there is no message to
+//! make.
+inline bool has_listeners(gr::basic_block& block, const pmt::pmt_t& port)
+{
+    return pmt::is_pair(block.message_subscribers(port));
+}
+
+//! The payload of a PDU as an array of T, or null if it is nothing of the kind.
 inline const int16_t* elements(const pmt::pmt_t& v, size_t& n, const int16_t*)
 {
     return pmt::is_s16vector(v) ? pmt::s16vector_elements(v, n) : nullptr;
@@ -110,20 +123,29 @@ inline const gr_complex* elements(const pmt::pmt_t& v, size_t& n, const gr_compl
 {
     return pmt::is_c32vector(v) ? pmt::c32vector_elements(v, n) : nullptr;
 }
-template <typename T>
-const T* pdu_elements(const pmt::pmt_t& message, size_t& n)
-{
-    n = 0;
-    return pmt::is_pair(message)
-               ? elements(pmt::cdr(message), n, static_cast<const T*>(nullptr))
-               : nullptr;
-}
 
-//! The metadata of a PDU as a dictionary, empty if it has none.
-inline pmt::pmt_t pdu_metadata(const pmt::pmt_t& message)
+//! Most entries of a dictionary that a block accepts.
+constexpr int max_dict_entries = 256;
+
+/*!
+ * \brief Whether x is a dictionary that PMT's own functions can handle: a proper list of
+ * at most max_dict_entries pairs.
+ *
+ * pmt::is_dict() looks at the first entry only. Of a dictionary with another end, as a
+ * socket can deliver it, pmt::dict_add() and pmt::dict_delete() throw, and both recurse
+ * once per entry.
+ */
+inline bool is_proper_dict(const pmt::pmt_t& x)
 {
-    const pmt::pmt_t metadata = pmt::car(message);
-    return pmt::is_dict(metadata) ? metadata : pmt::make_dict();
+    pmt::pmt_t rest = x;
+    for (int i = 0; i <= max_dict_entries; i++) {
+        if (pmt::is_null(rest))
+            return true;
+        if (!pmt::is_dict(rest) || !pmt::is_pair(pmt::car(rest)))
+            return false;
+        rest = pmt::cdr(rest);
+    }
+    return false;
 }
 
 //! Reads a whole number >= 0; false if it is none.
@@ -138,11 +160,13 @@ inline bool to_number(const pmt::pmt_t& x, uint64_t& value)
     return true;
 }
 
-//! A whole number of the metadata; false if it is missing or no such number.
-inline bool
-get_number(const pmt::pmt_t& metadata, const pmt::pmt_t& name, uint64_t& value)
+//! Largest frame number that a message may have: sums and differences do not wrap.
+constexpr uint64_t largest_frame = uint64_t(1) << 62;
+
+//! Reads a frame number; false if it is none.
+inline bool to_frame(const pmt::pmt_t& x, uint64_t& frame)
 {
-    return to_number(pmt::dict_ref(metadata, name, pmt::PMT_NIL), value);
+    return to_number(x, frame) && frame <= largest_frame;
 }
 
 //! A real number, or the fallback if it is none.
@@ -153,19 +177,71 @@ inline double to_real(const pmt::pmt_t& x, double fallback)
     return pmt::is_real(x) || pmt::is_integer(x) ? pmt::to_double(x) : fallback;
 }
 
-//! A real number of the metadata, or the fallback.
-inline double
-get_real(const pmt::pmt_t& metadata, const pmt::pmt_t& name, double fallback)
+//! A real number of a proper dictionary, or the fallback.
+inline double get_real(const pmt::pmt_t& dict, const pmt::pmt_t& name, double fallback)
 {
-    return to_real(pmt::dict_ref(metadata, name, pmt::PMT_NIL), fallback);
+    return to_real(pmt::dict_ref(dict, name, pmt::PMT_NIL), fallback);
 }
+
+/*!
+ * \brief A message from another block or a socket, read as a PDU. Nothing is assumed
+ * about its type or content.
+ *
+ * All blocks read PDUs through this class. It is not valid unless the message is a pair
+ * whose first element is a proper dictionary (see is_proper_dict()) or nil; then
+ * elements() and frame() find nothing, and metadata() is empty.
+ */
+class foreign_pdu
+{
+public:
+    explicit foreign_pdu(const pmt::pmt_t& message)
+    {
+        if (!pmt::is_pair(message) || !is_proper_dict(pmt::car(message)))
+            return;
+        d_metadata = pmt::car(message);
+        d_payload = pmt::cdr(message);
+        d_valid = true;
+    }
+
+    bool valid() const { return d_valid; }
+    //! A proper dictionary.
+    const pmt::pmt_t& metadata() const { return d_metadata; }
+    //! Anything.
+    const pmt::pmt_t& payload() const { return d_payload; }
+
+    //! The payload as an array of n values of T, or null if it is not a vector of T.
+    template <typename T>
+    const T* elements(size_t& n) const
+    {
+        n = 0;
+        return csifeedback::elements(d_payload, n, static_cast<const T*>(nullptr));
+    }
+    //! A whole number >= 0 of the metadata; false if it is missing or no such number.
+    bool number(const pmt::pmt_t& name, uint64_t& value) const
+    {
+        return to_number(pmt::dict_ref(d_metadata, name, pmt::PMT_NIL), value);
+    }
+    //! The frame number, key `frame`; false if it is missing or above largest_frame.
+    bool frame(uint64_t& value) const
+    {
+        return to_frame(pmt::dict_ref(d_metadata, key::frame(), pmt::PMT_NIL), value);
+    }
+    //! A real number of the metadata, or the fallback.
+    double real(const pmt::pmt_t& name, double fallback) const
+    {
+        return get_real(d_metadata, name, fallback);
+    }
+
+private:
+    bool d_valid = false;
+    pmt::pmt_t d_metadata = pmt::PMT_NIL;
+    pmt::pmt_t d_payload = pmt::PMT_NIL;
+};
 
 //! The frame number that a message stands for: a number, or the key `frame` of a PDU.
 inline bool number_of(const pmt::pmt_t& message, uint64_t& frame)
 {
-    if (pmt::is_pair(message) && pmt::is_dict(pmt::car(message)))
-        return get_number(pmt::car(message), key::frame(), frame);
-    return to_number(message, frame);
+    return to_frame(message, frame) || foreign_pdu(message).frame(frame);
 }
 
 /*!
@@ -176,8 +252,7 @@ inline bool number_of(const pmt::pmt_t& message, uint64_t& frame)
  */
 inline uint64_t nearest_frame(uint64_t frame, uint64_t known)
 {
-    const int16_t step = uint16_t(frame) - uint16_t(known);
-    return step < 0 && known < uint64_t(-step) ? frame & 0xffff : known + step;
+    return nearest_number(frame, known, 16);
 }
 
 inline bool all_finite(const float* x, size_t n)
@@ -210,6 +285,37 @@ private:
     std::atomic<uint64_t> d_count{ 0 };
     int d_good_left = 0; // until the burst is over
 };
+
+/*!
+ * \brief Registers a message input port of a block with its handler.
+ *
+ * An exception of the handler is logged, once a burst, and ends there: GNU Radio would
+ * end the flowgraph. (An interrupted thread is no std::exception and ends as it should.)
+ * \param block   the block; call this in its constructor
+ * \param logger  its d_logger
+ * \param port    name of the port
+ * \param handler void(const pmt::pmt_t&)
+ */
+template <typename T>
+void add_message_input(gr::basic_block& block,
+                       const gr::logger_ptr& logger,
+                       const pmt::pmt_t& port,
+                       T handler)
+{
+    block.message_port_register_in(port);
+    block.set_msg_handler(port,
+                          [handler, logger, failed = std::make_shared<burst_counter>()](
+                              const pmt::pmt_t& message) mutable {
+                              try {
+                                  handler(message);
+                                  failed->good();
+                              } catch (const std::exception& error) {
+                                  if (failed->bad())
+                                      logger->error("discarding a message: {:s}",
+                                                    error.what());
+                              }
+                          });
+}
 
 //! Tells the quantizers of a model apart, as tag and PDU key beside their level numbers.
 inline uint64_t quantizer_label(const quantizer& q)

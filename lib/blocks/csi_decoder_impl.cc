@@ -35,9 +35,9 @@ public:
           d_h_vec(at_once * 2 * d_size)
     {
         enlarge_output_buffers(*this);
-        message_port_register_in(key::pdus());
         message_port_register_out(key::pdus());
-        set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
+        add_message_input(
+            *this, d_logger, key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
     }
 
     uint64_t discarded() const override { return d_discarded.count(); }
@@ -128,22 +128,22 @@ private:
     void handle(const pmt::pmt_t& message)
     {
         size_t n;
-        const float* s = pdu_elements<float>(message, n);
+        const foreign_pdu pdu(message);
+        const float* s = pdu.elements<float>(n);
         if (!s || n < 1 || n > d_code_size) {
             if (d_discarded.bad())
                 d_logger->warn("discarding a PDU that is not 1 to {:d} floats",
                                d_code_size);
             return;
         }
-        const pmt::pmt_t metadata = pdu_metadata(message);
-        const float gain_db = get_real(metadata, key::gain_db(), 0);
+        const float gain_db = pdu.real(key::gain_db(), 0);
         if (!is_good(s, n, gain_db))
             return;
         const pmt::pmt_t ha = pmt::make_c32vector(d_size, 0);
         size_t size;
         if (!decode(s, n, &gain_db, pmt::c32vector_writable_elements(ha, size), 1))
             return;
-        message_port_pub(key::pdus(), pmt::cons(metadata, ha));
+        message_port_pub(key::pdus(), pmt::cons(pdu.metadata(), ha));
     }
 
     const std::shared_ptr<void> d_held;

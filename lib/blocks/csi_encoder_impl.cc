@@ -35,9 +35,9 @@ public:
         enlarge_output_buffers(*this);
         // Items may be discarded, so tags are moved here.
         set_tag_propagation_policy(TPP_DONT);
-        message_port_register_in(key::pdus());
         message_port_register_out(key::pdus());
-        set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
+        add_message_input(
+            *this, d_logger, key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
     }
 
     uint64_t discarded() const override { return d_discarded.count(); }
@@ -124,7 +124,8 @@ private:
     void handle(const pmt::pmt_t& message)
     {
         size_t n;
-        const gr_complex* ha = pdu_elements<gr_complex>(message, n);
+        const foreign_pdu pdu(message);
+        const gr_complex* ha = pdu.elements<gr_complex>(n);
         if (!ha || n != d_size) {
             if (d_discarded.bad())
                 d_logger->warn("discarding a PDU that is not {:d} complex values",
@@ -137,8 +138,8 @@ private:
             encode(ha, pmt::f32vector_writable_elements(s, n), residual_energy_db);
         if (std::isnan(gain_db))
             return;
-        pmt::pmt_t metadata = pmt::dict_add(
-            pdu_metadata(message), key::gain_db(), pmt::from_double(gain_db));
+        pmt::pmt_t metadata =
+            pmt::dict_add(pdu.metadata(), key::gain_db(), pmt::from_double(gain_db));
         if (!std::isnan(residual_energy_db))
             metadata = pmt::dict_add(metadata,
                                      key::residual_energy_db(),

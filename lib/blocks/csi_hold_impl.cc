@@ -24,11 +24,12 @@ public:
                     gr::io_signature::make(0, 0, 0)),
           d_max_gap(max_gap)
     {
-        message_port_register_in(key::pdus());
-        message_port_register_in(d_tick);
         message_port_register_out(key::pdus());
-        set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
-        set_msg_handler(d_tick, [this](const pmt::pmt_t& m) { handle_tick(m); });
+        add_message_input(
+            *this, d_logger, key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
+        add_message_input(*this, d_logger, key::tick(), [this](const pmt::pmt_t& m) {
+            handle_tick(m);
+        });
     }
 
     uint64_t received() const override { return d_received; }
@@ -43,36 +44,51 @@ public:
 private:
     void handle(const pmt::pmt_t& message)
     {
+        const foreign_pdu pdu(message);
         size_t n;
         uint64_t frame = 0;
-        if (!pdu_elements<gr_complex>(message, n) ||
-            !get_number(pdu_metadata(message), key::frame(), frame)) {
+        if (!pdu.elements<gr_complex>(n) || !pdu.frame(frame)) {
             if (d_discarded.bad())
                 d_logger->warn("discarding a PDU that is not complex with a key frame");
             return;
         }
-        if (d_data && frame < d_next) {
+        const frame_order::verdict verdict = d_order.take(frame);
+        if (!is_believed(verdict)) {
             if (d_discarded.bad())
-                d_logger->warn("discarding CSI of frame {:d}, which comes late", frame);
+                d_logger->warn("discarding CSI of frame {:d}, which comes {:s}",
+                               frame,
+                               verdict == frame_order::verdict::late
+                                   ? "late"
+                                   : "too far ahead of the last");
             return;
         }
         d_discarded.good();
+        if (verdict == frame_order::verdict::jump && frame < d_next)
+            d_next = frame;
         hold_until(frame);
-        d_metadata = pdu_metadata(message);
-        d_data = pmt::cdr(message);
+        d_metadata = pdu.metadata();
+        d_data = pdu.payload();
         d_arrived = frame;
         d_received++;
-        send(frame);
+        // A tick may have been ahead of it: then it counts from the next frame on.
+        if (frame >= d_next)
+            send(frame);
     }
 
     void handle_tick(const pmt::pmt_t& message)
     {
         uint64_t frame = 0;
-        if (number_of(message, frame))
-            hold_until(nearest_frame(frame, d_next) + 1);
+        if (!d_data || !number_of(message, frame))
+            return;
+        frame = nearest_frame(frame, d_next);
+        const frame_order::verdict verdict = d_ticks.take(frame);
+        if (verdict == frame_order::verdict::jump && frame < d_next)
+            d_next = std::max(frame, d_arrived) + 1;
+        if (is_believed(verdict))
+            hold_until(frame + 1);
     }
 
-    // Sends the CSI at hand for the frames before this one that are still due.
+    // Sends the latest CSI for the frames before this one that are still due.
     void hold_until(uint64_t frame)
     {
         if (!d_data || frame <= d_next)
@@ -86,7 +102,7 @@ private:
 
     void send(uint64_t frame)
     {
-        const uint64_t age = frame - d_arrived;
+        const uint64_t age = frame - std::min(frame, d_arrived);
         d_age_sum += age;
         d_next = frame + 1;
         const pmt::pmt_t metadata = pmt::dict_add(
@@ -97,9 +113,10 @@ private:
     }
 
     const uint64_t d_max_gap;
-    const pmt::pmt_t d_tick = pmt::mp("tick");
-    pmt::pmt_t d_metadata;  // of the CSI at hand
-    pmt::pmt_t d_data;      // the CSI at hand, null before the first
+    frame_order d_order;    // of the CSI
+    frame_order d_ticks;    // of the ticks
+    pmt::pmt_t d_metadata;  // of the latest CSI
+    pmt::pmt_t d_data;      // the latest CSI, null before the first
     uint64_t d_arrived = 0; // its frame number
     uint64_t d_next = 0;    // the frame that is due
     std::atomic<uint64_t> d_received{ 0 };

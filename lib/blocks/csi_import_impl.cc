@@ -22,9 +22,9 @@ public:
                     gr::io_signature::make(0, 0, 0)),
           d_nc(nc)
     {
-        message_port_register_in(key::pdus());
         message_port_register_out(key::pdus());
-        set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
+        add_message_input(
+            *this, d_logger, key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
     }
 
     uint64_t imported() const override { return d_imported; }
@@ -49,14 +49,12 @@ public:
 private:
     void handle(const pmt::pmt_t& message)
     {
-        if (!pmt::is_pair(message))
-            return import(pmt::PMT_NIL, pmt::make_dict());
-        const pmt::pmt_t metadata = pdu_metadata(message);
-        if (pmt::dict_has_key(metadata, d_csi))
-            import(pmt::dict_ref(metadata, d_csi, pmt::PMT_NIL),
-                   pmt::dict_delete(metadata, d_csi));
+        const foreign_pdu pdu(message);
+        if (pmt::dict_has_key(pdu.metadata(), d_csi))
+            import(pmt::dict_ref(pdu.metadata(), d_csi, pmt::PMT_NIL),
+                   pmt::dict_delete(pdu.metadata(), d_csi));
         else
-            import(pmt::cdr(message), metadata);
+            import(pdu.payload(), pdu.metadata());
     }
 
     void import(const pmt::pmt_t& vector, pmt::pmt_t metadata)
@@ -87,7 +85,7 @@ private:
         }
         d_discarded.good();
         uint64_t frame;
-        if (!get_number(metadata, key::frame(), frame))
+        if (!to_frame(pmt::dict_ref(metadata, key::frame(), pmt::PMT_NIL), frame))
             metadata = pmt::dict_add(metadata, key::frame(), pmt::from_uint64(d_next));
         d_next++;
         d_imported++;

@@ -46,12 +46,12 @@ public:
             d_spectrum_hat.resize(size_t(nc) * nt);
         }
         set_tag_propagation_policy(TPP_DONT);
-        message_port_register_in(key::pdus());
-        message_port_register_in(d_truth);
         message_port_register_out(d_reports);
         message_port_register_out(d_ack);
-        set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
-        set_msg_handler(d_truth, [this](const pmt::pmt_t& m) { handle_truth(m); });
+        add_message_input(
+            *this, d_logger, key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
+        add_message_input(
+            *this, d_logger, d_truth, [this](const pmt::pmt_t& m) { handle_truth(m); });
     }
 
     void forecast(int, gr_vector_int& required) override
@@ -125,7 +125,8 @@ private:
         const size_t slot = frame % d_history;
         std::copy_n(h, d_size, d_ring.data() + slot * d_size);
         d_ring_frame[slot] = frame;
-        d_newest = d_newest == no_frame ? frame : std::max(d_newest, frame);
+        // Not the largest so far: one wrong number would stay for ever.
+        d_newest = frame;
         gr::thread::scoped_lock lock(d_mutex);
         d_report.truths++;
     }
@@ -141,42 +142,63 @@ private:
         d_report.malformed++;
     }
 
-    const gr_complex* matrix_of(const pmt::pmt_t& message, uint64_t& frame) const
+    // A reconstruction.
+    struct estimate {
+        uint64_t frame = 0;
+        pmt::pmt_t h; // d_size complex values
+        double age = 0;
+        double frame_bits = 0; // 0: unknown
+
+        const gr_complex* matrix() const
+        {
+            size_t n;
+            return pmt::c32vector_elements(h, n);
+        }
+    };
+
+    bool read(const pmt::pmt_t& message, estimate& e)
     {
+        const foreign_pdu pdu(message);
         size_t n;
-        const gr_complex* h = pdu_elements<gr_complex>(message, n);
-        if (!h || n != d_size ||
-            !get_number(pdu_metadata(message), key::frame(), frame) || frame == no_frame)
-            return nullptr;
-        return h;
+        if (!pdu.elements<gr_complex>(n) || n != d_size || !pdu.frame(e.frame)) {
+            count_malformed();
+            return false;
+        }
+        d_malformed.good();
+        e.h = pdu.payload();
+        const auto figure = [&pdu](const pmt::pmt_t& name) {
+            const double x = pdu.real(name, 0);
+            return x >= 0 && x <= largest_frame ? x : 0;
+        };
+        e.age = figure(key::age());
+        e.frame_bits = figure(key::frame_bits());
+        return true;
     }
 
     void handle_truth(const pmt::pmt_t& message)
     {
-        uint64_t frame = 0;
-        const gr_complex* h = matrix_of(message, frame);
-        if (!h)
-            return count_malformed();
-        store(frame, h);
+        estimate truth;
+        if (!read(message, truth))
+            return;
+        store(truth.frame, truth.matrix());
         retry();
     }
 
     void handle(const pmt::pmt_t& message)
     {
-        uint64_t frame = 0;
-        if (!matrix_of(message, frame))
-            return count_malformed();
-        d_malformed.good();
+        estimate e;
+        if (!read(message, e))
+            return;
         // The truth may still be on its way; nothing is kept for ever.
-        if (!truth_is_due(frame)) {
-            d_waiting.push_back(message);
+        if (!truth_is_due(e.frame)) {
+            d_waiting.push_back(e);
             if (d_waiting.size() > d_history) {
                 count_unmatched();
                 d_waiting.erase(d_waiting.begin());
             }
             return;
         }
-        compare(message);
+        compare(e);
     }
 
     // Whether the truth of a frame has been stored, or a later one in its place.
@@ -192,12 +214,10 @@ private:
     // Compares what has been waiting for truths that are here now.
     void retry()
     {
-        const auto done = [this](const pmt::pmt_t& message) {
-            uint64_t frame = 0;
-            matrix_of(message, frame);
-            if (!truth_is_due(frame))
+        const auto done = [this](const estimate& e) {
+            if (!truth_is_due(e.frame))
                 return false;
-            compare(message);
+            compare(e);
             return true;
         };
         d_waiting.erase(std::remove_if(d_waiting.begin(), d_waiting.end(), done),
@@ -210,11 +230,10 @@ private:
         d_report.unmatched++;
     }
 
-    void compare(const pmt::pmt_t& message)
+    void compare(const estimate& e)
     {
-        uint64_t frame = 0;
-        const gr_complex* h_hat = matrix_of(message, frame);
-        frame = nearest_frame(frame, d_newest);
+        const uint64_t frame = nearest_frame(e.frame, d_newest);
+        const gr_complex* const h_hat = e.matrix();
         message_port_pub(d_ack, pmt::from_uint64(frame));
         const size_t slot = frame % d_history;
         if (d_ring_frame[slot] != frame)
@@ -232,20 +251,17 @@ private:
         if (d_streaming && d_results.size() < most_results)
             d_results.emplace_back(to_db(ratio), rho);
 
-        const pmt::pmt_t metadata = pdu_metadata(message);
         uint64_t matched;
         {
             gr::thread::scoped_lock lock(d_mutex);
             matched = ++d_report.matched;
             d_nmse.add(ratio);
             d_rho.add(rho);
-            const double age = get_real(metadata, key::age(), 0);
-            d_age.add(age);
-            if (age > 0)
+            d_age.add(e.age);
+            if (e.age > 0)
                 d_report.held++;
-            const double bits = get_real(metadata, key::frame_bits(), 0);
-            if (bits > 0)
-                d_bits.add(bits);
+            if (e.frame_bits > 0)
+                d_bits.add(e.frame_bits);
         }
         if (d_interval && matched % d_interval == 0)
             publish();
@@ -292,7 +308,7 @@ private:
     std::vector<uint64_t> d_ring_frame; // which one that is
     uint64_t d_newest = no_frame;
     frame_numbering d_numbering;
-    std::vector<pmt::pmt_t> d_waiting; // reconstructions ahead of the truth
+    std::vector<estimate> d_waiting; // reconstructions ahead of the truth
     std::vector<std::pair<float, float>>
         d_results; // error in dB and rho, for the streams
     bool d_streaming = false;

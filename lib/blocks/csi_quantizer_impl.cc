@@ -68,9 +68,11 @@ public:
           d_code_size(quantizer->code_size())
     {
         enlarge_output_buffers(*this);
-        this->message_port_register_in(key::pdus());
         this->message_port_register_out(key::pdus());
-        this->set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
+        add_message_input(*this,
+                          this->d_logger,
+                          key::pdus(),
+                          [this](const pmt::pmt_t& m) { handle(m); });
     }
 
     void set_quantizer(quantizer::sptr quantizer) override { d_quantizer.set(quantizer); }
@@ -99,7 +101,8 @@ private:
     void handle(const pmt::pmt_t& message)
     {
         size_t n;
-        const input* in = pdu_elements<input>(message, n);
+        const foreign_pdu pdu(message);
+        const input* in = pdu.elements<input>(n);
         if (!in || n < 1 || n > size_t(d_code_size)) {
             if (d_discarded.bad())
                 this->d_logger->warn("discarding a PDU that is not 1 to {:d} {:s}",
@@ -109,12 +112,12 @@ private:
             return;
         }
         const quantizer::sptr q = d_quantizer.get();
-        pmt::pmt_t metadata = pdu_metadata(message);
+        pmt::pmt_t metadata = pdu.metadata();
         const uint64_t label = quantizer_label(*q);
         uint64_t found;
         if (direction::labels) {
             metadata = pmt::dict_add(metadata, key::quantizer(), pmt::from_uint64(label));
-        } else if (get_number(metadata, key::quantizer(), found) && found != label) {
+        } else if (pdu.number(key::quantizer(), found) && found != label) {
             if (d_discarded.bad())
                 this->d_logger->warn("discarding level numbers of another quantizer");
             return;

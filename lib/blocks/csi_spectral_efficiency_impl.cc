@@ -45,11 +45,11 @@ public:
     {
         d_waiting.reserve(history + 1);
         d_pairs.reserve(history + 1);
-        message_port_register_in(key::pdus());
-        message_port_register_in(d_truth);
         message_port_register_out(d_reports);
-        set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
-        set_msg_handler(d_truth, [this](const pmt::pmt_t& m) { handle_truth(m); });
+        add_message_input(
+            *this, d_logger, key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
+        add_message_input(
+            *this, d_logger, d_truth, [this](const pmt::pmt_t& m) { handle_truth(m); });
     }
 
     bool check_topology(int inputs, int) override
@@ -137,7 +137,7 @@ private:
     };
     struct estimate {
         origin of;
-        pmt::pmt_t message;
+        pmt::pmt_t h;    // complex values
         size_t slot = 0; // of its truth, once there is one
     };
 
@@ -148,13 +148,12 @@ private:
             d_ring.resize(d_history * d_size);
     }
 
-    bool read(const pmt::pmt_t& message, origin& of, const gr_complex*& h)
+    bool read(const foreign_pdu& pdu, origin& of, const gr_complex*& h)
     {
         size_t n;
         uint64_t frame = 0;
-        h = pdu_elements<gr_complex>(message, n);
-        if (!h || n != d_size ||
-            !get_number(pdu_metadata(message), key::frame(), frame)) {
+        h = pdu.elements<gr_complex>(n);
+        if (!h || n != d_size || !pdu.frame(frame)) {
             if (d_malformed.bad())
                 d_logger->warn(
                     "discarding a message that is no PDU of {:d} complex values "
@@ -166,7 +165,7 @@ private:
         }
         d_malformed.good();
         of.frame = frame;
-        if (!get_number(pdu_metadata(message), key::ue_id(), of.ue_id))
+        if (!pdu.number(key::ue_id(), of.ue_id))
             of.ue_id = any;
         return true;
     }
@@ -175,7 +174,7 @@ private:
     {
         origin of;
         const gr_complex* h;
-        if (read(message, of, h))
+        if (read(foreign_pdu(message), of, h))
             store(of.frame, of.ue_id, h);
     }
 
@@ -183,9 +182,10 @@ private:
     {
         estimate e;
         const gr_complex* h;
-        if (!read(message, e.of, h))
+        const foreign_pdu pdu(message);
+        if (!read(pdu, e.of, h))
             return;
-        e.message = message;
+        e.h = pdu.payload();
         // The newest truth first: older ones of the same 16 bits are out of date.
         for (size_t back = 1; back <= d_history; back++) {
             const size_t slot = (d_next + d_history - back) % d_history;
@@ -245,7 +245,7 @@ private:
         for (const estimate& other : d_pairs)
             if (in_group(other)) {
                 d_h[k] = d_ring.data() + other.slot * d_size;
-                d_h_hat[k++] = pdu_elements<gr_complex>(other.message, n);
+                d_h_hat[k++] = pmt::c32vector_elements(other.h, n);
             }
         evaluate();
         d_pairs.erase(std::remove_if(d_pairs.begin(), d_pairs.end(), in_group),

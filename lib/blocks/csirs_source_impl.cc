@@ -29,6 +29,7 @@ public:
           d_header(size_t(frame->header_symbols()) *
                    (frame->parameters().fft_size + frame->parameters().cp_length))
     {
+        message_port_register_out(key::tick());
         // Fewer and longer calls: the scheduler wakes one thread for each port.
         for (int n = 0; n < frame->parameters().nt; n++)
             set_min_output_buffer(n, 1 << 16);
@@ -50,6 +51,8 @@ public:
                 const pmt::pmt_t value = pmt::from_uint64(number);
                 for (size_t n = 0; n < output_items.size(); n++)
                     add_item_tag(n, nitems_written(n) + produced, key::frame(), value);
+                if (has_listeners(*this, key::tick()))
+                    message_port_pub(key::tick(), value);
             }
             const int here =
                 std::min(noutput_items - produced, d_frame->frame_length() - d_position);

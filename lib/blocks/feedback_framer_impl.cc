@@ -7,6 +7,7 @@
 
 #include "common.h"
 #include <gnuradio/csifeedback/feedback_framer.h>
+#include <gnuradio/csifeedback/feedback_receiver.h>
 #include <gnuradio/csifeedback/normalize.h>
 #include <gnuradio/io_signature.h>
 #include <algorithm>
@@ -23,7 +24,11 @@ constexpr double no_residual_energy = std::numeric_limits<double>::quiet_NaN();
 class feedback_framer_impl : public feedback_framer
 {
 public:
-    feedback_framer_impl(quantizer::sptr quantizer, int codec_id, int model_id, int ue_id)
+    feedback_framer_impl(quantizer::sptr quantizer,
+                         int codec_id,
+                         int model_id,
+                         int ue_id,
+                         const std::vector<uint8_t>& key)
         : gr::sync_block(
               "csi_feedback_framer",
               gr::io_signature::make2(
@@ -32,14 +37,16 @@ public:
           d_quantizer("feedback_framer", quantizer),
           d_code_size(quantizer->code_size())
     {
+        if (!key.empty())
+            d_signer = std::make_unique<feedback_signer>(key);
         // Of any quantizer: 10 bits an entry at most.
         d_payload.reserve((10 * d_code_size + 7) / 8);
         d_header.codec_id = codec_id;
         d_header.model_id = model_id;
         d_header.ue_id = ue_id;
-        message_port_register_in(key::pdus());
         message_port_register_out(key::pdus());
-        set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
+        add_message_input(
+            *this, d_logger, key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
     }
 
     void set_quantizer(quantizer::sptr quantizer) override { d_quantizer.set(quantizer); }
@@ -124,12 +131,13 @@ private:
         const size_t payload = (q.total_bits(m) + 7) / 8;
         d_payload.resize(payload);
         pack_levels(q, level, m, d_payload.data());
-        size_t size = feedback_overhead(d_header.version) + payload;
+        const size_t frame_size = feedback_overhead(d_header.version) + payload;
+        size_t size = frame_size + (d_signer ? feedback_signature_bytes : 0);
         const pmt::pmt_t bytes = pmt::make_u8vector(size, 0);
-        pack_frame(d_header,
-                   d_payload.data(),
-                   payload,
-                   pmt::u8vector_writable_elements(bytes, size));
+        uint8_t* const out = pmt::u8vector_writable_elements(bytes, size);
+        pack_frame(d_header, d_payload.data(), payload, out);
+        if (d_signer)
+            d_signer->sign(out, frame_size, frame, out + frame_size);
         d_frames++;
         d_bits += 8 * size;
         message_port_pub(key::pdus(), pmt::cons(pmt::PMT_NIL, bytes));
@@ -138,10 +146,10 @@ private:
     void handle(const pmt::pmt_t& message)
     {
         size_t n;
-        const int16_t* level = pdu_elements<int16_t>(message, n);
+        const foreign_pdu pdu(message);
+        const int16_t* level = pdu.elements<int16_t>(n);
         uint64_t frame = 0;
-        if (!level || n < 1 || n > size_t(d_code_size) ||
-            !get_number(pdu_metadata(message), key::frame(), frame)) {
+        if (!level || n < 1 || n > size_t(d_code_size) || !pdu.frame(frame)) {
             if (d_discarded.bad())
                 d_logger->warn(
                     "discarding a PDU that is not 1 to {:d} shorts with a key frame",
@@ -150,22 +158,22 @@ private:
         }
         const quantizer::sptr q = d_quantizer.get();
         uint64_t label = quantizer_label(*q);
-        get_number(pdu_metadata(message), key::quantizer(), label);
+        pdu.number(key::quantizer(), label);
         if (!is_of(*q, label))
             return;
-        const pmt::pmt_t metadata = pdu_metadata(message);
         send(*q,
              level,
              n,
-             get_real(metadata, key::gain_db(), 0),
+             pdu.real(key::gain_db(), 0),
              frame,
-             get_real(metadata, key::residual_energy_db(), no_residual_energy));
+             pdu.real(key::residual_energy_db(), no_residual_energy));
     }
 
     quantizer_slot d_quantizer;
     const int d_code_size;
     std::vector<uint8_t> d_payload;
     feedback_header d_header;
+    std::unique_ptr<feedback_signer> d_signer; // null: frames are not signed
     frame_numbering d_numbering;
     std::vector<tag_t> d_tags, d_residual_energies;
     bool d_labelled = false; // whether the stream says which quantizer it comes from
@@ -177,8 +185,11 @@ private:
 
 } // namespace
 
-feedback_framer::sptr
-feedback_framer::make(quantizer::sptr quantizer, int codec_id, int model_id, int ue_id)
+feedback_framer::sptr feedback_framer::make(quantizer::sptr quantizer,
+                                            int codec_id,
+                                            int model_id,
+                                            int ue_id,
+                                            const std::vector<uint8_t>& key)
 {
     const char* where = "feedback_framer";
     not_null(where, "quantizer", quantizer);
@@ -186,7 +197,7 @@ feedback_framer::make(quantizer::sptr quantizer, int codec_id, int model_id, int
     check_range(where, "model_id", model_id, 0, 65535);
     check_range(where, "ue_id", ue_id, 0, 65535);
     return gnuradio::make_block_sptr<feedback_framer_impl>(
-        quantizer, codec_id, model_id, ue_id);
+        quantizer, codec_id, model_id, ue_id, key);
 }
 
 } // namespace csifeedback

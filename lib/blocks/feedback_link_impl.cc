@@ -29,9 +29,9 @@ public:
           d_erasure_rate(parameters.erasure_rate),
           d_queue(delay, pmt::PMT_NIL)
     {
-        message_port_register_in(key::pdus());
         message_port_register_out(key::pdus());
-        set_msg_handler(key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
+        add_message_input(
+            *this, d_logger, key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
     }
 
     void set_bit_error_rate(double rate) override
@@ -55,7 +55,8 @@ private:
     void handle(const pmt::pmt_t& message)
     {
         size_t n;
-        const uint8_t* in = pdu_elements<uint8_t>(message, n);
+        const foreign_pdu pdu(message);
+        const uint8_t* in = pdu.elements<uint8_t>(n);
         if (!in) {
             if (d_malformed.bad())
                 d_logger->warn("discarding a message that is no PDU of bytes");
@@ -77,7 +78,7 @@ private:
         else
             d_erased++;
         // A lost frame takes its place in the queue: delay counts frames that were sent.
-        pmt::pmt_t due = arrived ? pmt::cons(pmt::car(message), bytes) : pmt::PMT_NIL;
+        pmt::pmt_t due = arrived ? pmt::cons(pdu.metadata(), bytes) : pmt::PMT_NIL;
         if (!d_queue.empty()) {
             std::swap(due, d_queue[d_oldest]);
             d_oldest = (d_oldest + 1) % d_queue.size();

@@ -17,6 +17,7 @@ from gnuradio import gr
 from PyQt5 import QtCore, QtGui, QtWidgets
 
 from . import ofdm
+from .pdus import guarded, read_pdu
 
 # Ten points of the colour map viridis (public domain), which is ordered by lightness.
 _VIRIDIS = np.array([(68, 1, 84), (72, 40, 120), (62, 74, 137), (49, 104, 142), (38, 130, 142),
@@ -75,7 +76,6 @@ class csi_monitor(gr.sync_block):
         self._shown = None  # frame number, Ha, Ha^, age of the last pair
         self._errors = collections.deque(maxlen=history)  # in dB
         self._frame_key = pmt.intern("frame")
-        self._age_key = pmt.intern("age")
         self.message_port_register_in(pmt.intern("pdus"))
         self.set_msg_handler(pmt.intern("pdus"), self._handle)
         self._widget = _Widget(self, span_db, history, update_time, domain)
@@ -105,22 +105,19 @@ class csi_monitor(gr.sync_block):
                     self._pair(frame, *self._waiting.pop(frame))
         return len(items)
 
+    @guarded
     def _handle(self, message):
-        # No exception may leave a message handler: the flowgraph would end.
-        if not (pmt.is_pair(message) and pmt.is_dict(pmt.car(message))
-                and pmt.is_c32vector(pmt.cdr(message))):
+        metadata, values = read_pdu(message, np.complex64) or ({}, None)
+        frame, age = metadata.get("frame"), metadata.get("age", 0)
+        if not isinstance(frame, int) or values.size != self._shape[0] * self._shape[1] \
+                or not np.isfinite(values).all():
             return
-        frame = pmt.dict_ref(pmt.car(message), self._frame_key, pmt.PMT_NIL)
-        age = pmt.dict_ref(pmt.car(message), self._age_key, pmt.from_long(0))
-        values = np.array(pmt.c32vector_elements(pmt.cdr(message)), np.complex64)
-        if not pmt.is_uint64(frame) or values.size != self._shape[0] * self._shape[1]:
-            return
-        frame, values = pmt.to_uint64(frame), values.reshape(self._shape)
+        values = values.reshape(self._shape)
         with self._lock:
             if frame in self._truths:
-                self._pair(frame, values, pmt.to_python(age))
+                self._pair(frame, values, age)
             else:
-                self._waiting[frame] = values, pmt.to_python(age)
+                self._waiting[frame] = values, age
                 if len(self._waiting) > TRUTHS_KEPT:
                     self._waiting.popitem(last=False)
 

@@ -18,6 +18,7 @@ import pmt
 from gnuradio import gr
 
 from . import csifeedback_python as core
+from .pdus import guarded, read_pdu
 
 #: Received samples that MeasurePrecoded keeps until the estimate of their frame is there.
 KEPT = 1 << 21
@@ -126,13 +127,19 @@ class MeasurePrecoded(gr.sync_block):
         self._bins, self._sequence = bins(frame), sequence(frame, index)
         self._ring = np.zeros(KEPT, np.complex64)
         self._seen = 0
-        self._waiting = collections.deque(maxlen=256)
+        self._waiting = collections.deque(maxlen=256)  # (metadata, H)
         self.message_port_register_in(pmt.intern("pdus"))
         self.set_msg_handler(pmt.intern("pdus"), self.take)
 
+    @guarded
     def take(self, message):
         """Takes an estimate."""
-        self._waiting.append(message)
+        metadata, h = read_pdu(message, np.complex64) or ({}, None)
+        if not all(0 <= metadata.get(name, -1) < 2**53 for name in ("start", "frame", "noise")) \
+                or not np.isfinite(metadata.get("offset_hz", np.nan)) \
+                or h.size != self._frame.nc() * self._frame.nt():
+            return
+        self._waiting.append((metadata, h))
         self._measure()
 
     def work(self, input_items, output_items):
@@ -148,11 +155,11 @@ class MeasurePrecoded(gr.sync_block):
     def _measure(self):
         size = self._frame.fft_size()
         while self._waiting:
-            metadata = pmt.to_python(pmt.car(self._waiting[0]))
+            metadata, h = self._waiting[0]
             begin = metadata["start"] + self._first
             if begin + size > self._seen:
                 return
-            message = self._waiting.popleft()
+            self._waiting.popleft()
             if begin < self._seen - KEPT:
                 continue
             n = np.arange(size)
@@ -165,6 +172,5 @@ class MeasurePrecoded(gr.sync_block):
             likeness = np.abs(np.vdot(z[:-1], z[1:])) / max(np.vdot(z, z).real, 1e-300)
             if not received > 2 * metadata["noise"] or likeness < 0.3:
                 continue
-            h = np.array(pmt.c32vector_elements(pmt.cdr(message)), np.complex64)
             alone = np.mean(np.abs(h)**2) * self._frame.power() / self._frame.nc()
             self._found(metadata["frame"], (received - metadata["noise"]) / alone)

@@ -22,6 +22,8 @@ import time
 import unittest
 
 import numpy as np
+import pmt
+import zmq
 from gnuradio import csifeedback
 from gnuradio.csifeedback import evaluation, ofdm
 from gnuradio.csifeedback.simulation import Loopback
@@ -361,8 +363,25 @@ class TestFlowgraphs(unittest.TestCase):
             self.assertEqual(radio["set_gain"], [[n, gain] for n in range(channels)])
             self.assertEqual(radio["set_antenna"], [[n, antenna] for n in range(channels)])
 
+    def send_again(self, address, numbers):
+        """Sends frames with these numbers to the BS, as somebody else would."""
+        model = csifeedback.model_file("cost2100-indoor-klt")
+        quantizer = csifeedback.lloyd_max_quantizer(model, 128, 6)
+        header = csifeedback.feedback_header()
+        header.quantizer_type, header.bits = quantizer.type_id(), quantizer.bits()
+        header.codec_id, header.model_id = 1, csifeedback.linear_encoder(model, 128).model_id()
+        header.ue_id, header.code_size = 1, 128
+        with zmq.Context() as context, context.socket(zmq.PUSH) as sender:
+            sender.connect(address)
+            for number in numbers:
+                header.frame_number = number % 65536
+                frame = csifeedback.pack_frame(header, bytes(96))
+                sender.send(pmt.serialize_str(
+                    pmt.cons(pmt.PMT_NIL, pmt.init_u8vector(len(frame), list(frame)))))
+            time.sleep(1)
+
     def test_ends(self):
-        """UE and BS as two processes; every frame of the UE arrives."""
+        """UE and BS as two processes; every frame of the UE arrives, and none that is old."""
         address = f"ipc://{self.directory}/uplink"
         count = 150
         bs = subprocess.Popen(self.command("csi_bs", "--address", address),
@@ -371,13 +390,15 @@ class TestFlowgraphs(unittest.TestCase):
             time.sleep(2)
             self.run_to_end("csi_ue", "--address", address, "--count", count, "--rate", 100)
             time.sleep(1)
+            self.send_again(address, [5, count - 1, count + 5000, 40000, -7])
             bs.send_signal(signal.SIGINT)
             output, errors = bs.communicate(timeout=20)
         finally:
             bs.kill()
         self.assertEqual(bs.returncode, 0, errors)
         found = figures(output)
-        self.assertIn(f"'ok': {count}", found["frames"])
+        counts = {k: n for k, n in ast.literal_eval(found["frames"]).items() if n}
+        self.assertEqual(counts, {"ok": count, "replayed": 2, "stale": 3})
         self.assertEqual(int(found["matched"]), count)
         expected = self.run_to_end("csi_loopback_headless", "--count", count)
         self.assertAlmostEqual(float(found["nmse_db"]), float(expected["nmse_db"]), delta=0.01)

@@ -5,9 +5,9 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-// Runs mutations of the corpus, each determined by the seed and its number alone. The
-// inputs run in child processes, so that a crash is counted, its input kept, and the run
-// goes on.
+// Runs the corpus and then mutations of it, each determined by the seed and its number
+// alone. The inputs run in child processes, so that a crash is counted, its input kept, and
+// the run goes on.
 
 #include "fuzz.h"
 #include "random.h"
@@ -22,6 +22,9 @@
 
 using gr::csifeedback::make_engine;
 using gr::csifeedback::random_engine;
+
+// AddressSanitizer's, if it is there.
+extern "C" void __lsan_do_leak_check() __attribute__((weak));
 
 namespace {
 
@@ -89,6 +92,8 @@ void mutate(bytes& x, random_engine& engine)
 
 bytes input_of(const std::vector<bytes>& corpus, uint64_t seed, uint64_t number)
 {
+    if (number < corpus.size())
+        return corpus[number];
     random_engine engine = make_engine(seed, number);
     bytes x = corpus[engine() % corpus.size()];
     mutate(x, engine);
@@ -149,8 +154,6 @@ int main(int argc, char** argv)
         return 0;
 
     const std::vector<bytes> corpus = fuzz_corpus();
-    for (const bytes& x : corpus)
-        run(x);
     auto* const current = static_cast<volatile uint64_t*>(mmap(nullptr,
                                                                sizeof(uint64_t),
                                                                PROT_READ | PROT_WRITE,
@@ -175,7 +178,11 @@ int main(int argc, char** argv)
                 run(input_of(corpus, seed, number));
             }
             *current = inputs;
-            std::exit(0);
+            // Not exit(): it waits for threads that libraries have in the parent alone.
+            if (__lsan_do_leak_check)
+                __lsan_do_leak_check();
+            std::fflush(nullptr);
+            _exit(0);
         }
         int status = 0;
         waitpid(child, &status, 0);

@@ -27,7 +27,8 @@ namespace csifeedback {
  * their own, so a flowgraph that runs as fast as it can would lose feedback frames
  * without it. A message is a frame number, or a PDU with the key `frame`; it acknowledges
  * all frames up to that one. After 200 ms without one a single matrix is sent all the
- * same.
+ * same. Message port `tick` (out): before matrices are sent, the number of the last of
+ * them (uint64), the clock of csi_hold and feedback_deframer.
  */
 class CSIFEEDBACK_API channel_source : virtual public gr::sync_block
 {

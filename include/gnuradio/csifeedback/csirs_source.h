@@ -19,7 +19,9 @@ namespace csifeedback {
  * \ingroup csifeedback
  *
  * Outputs 0 to nt - 1: complex, the samples of each port at frame->sample_rate(). The
- * first sample of a frame carries the tag `frame` (uint64) on every port.
+ * first sample of a frame carries the tag `frame` (uint64) on every port. Message port
+ * `tick` (out): the number of each frame (uint64) before its first sample, the clock of
+ * csi_hold and feedback_deframer.
  */
 class CSIFEEDBACK_API csirs_source : virtual public gr::sync_block
 {

@@ -11,6 +11,8 @@
 #include <gnuradio/block.h>
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <gnuradio/csifeedback/quantizer.h>
+#include <cstdint>
+#include <vector>
 
 namespace gr {
 namespace csifeedback {
@@ -20,13 +22,17 @@ namespace csifeedback {
  * \ingroup csifeedback
  *
  * Message port `pdus` (in): PDUs of bytes. Message port `pdus` (out): PDUs of 1 to M
- * shorts with the keys `frame` (uint64, unwrapped from its 16 bits to the number nearest
- * to the last one), `ue_id`, `gain_db`, `codec_id`, `model_id`, `code_size`,
- * `frame_bits`, `quantizer` (see csi_quantizer), and from frames of version 2
- * `residual_energy_db`.
+ * shorts with the keys `frame` (uint64, the whole number), `ue_id`, `gain_db`,
+ * `codec_id`, `model_id`, `code_size`, `frame_bits`, `quantizer` (see csi_quantizer), and
+ * of frames of version 2 `residual_energy_db`. Message port `tick` (in): the clock, a frame
+ * number or a PDU with the key `frame`: the frame that the BS sends now. csirs_source,
+ * channel_source (`tick`) and mimo_channel (`truth`) send it.
  *
- * A frame that is damaged, or meant for another model or quantizer, is counted by its
- * reason, logged once a burst and discarded: it never reaches the output.
+ * What is accepted is decided by a feedback_receiver, and documented there. By default no
+ * clock is needed and only frames that are damaged, or meant for another model or
+ * quantizer, are refused; `max_age`, `in_order` and `key` add what a link with other
+ * senders on it needs. A frame that is refused is counted by its reason, logged once a
+ * burst and never reaches the output.
  */
 class CSIFEEDBACK_API feedback_deframer : virtual public gr::block
 {
@@ -38,11 +44,25 @@ public:
      * \param quantizer the quantizer object of the UE
      * \param codec_id  decoder::codec_id(), 0 to 255
      * \param model_id  decoder::model_id(), 0 to 65535
-     * \param ue_id     UE to listen to, 0 to 65535; -1: all. Frames of others are ignored
-     * \throws std::invalid_argument if a parameter is out of range or quantizer is null
+     * \param ue_id     UE to listen to, 0 to 65535; -1: all. Frames of others are counted
+     *                  as unknown_ue and not logged
+     * \param max_age   age in frames above which frames are refused, 0 to 65535; needs
+     * the clock, and refuses frames that are not in order too. -1: any age \param
+     * max_lead  frames by which a frame may be ahead of the clock, 0 to 65535; max_age +
+     * max_lead must be below 65536 \param in_order  refuse frames that are not newer than
+     * the last one of their UE, also where max_age is -1 \param key       16 to 65536
+     * bytes: refuse frames without the signature of feedback_framer with the same key;
+     * needs the clock. Empty: none \throws std::invalid_argument if a parameter is out of
+     * range or quantizer is null
      */
-    static sptr
-    make(quantizer::sptr quantizer, int codec_id, int model_id, int ue_id = -1);
+    static sptr make(quantizer::sptr quantizer,
+                     int codec_id,
+                     int model_id,
+                     int ue_id = -1,
+                     int max_age = -1,
+                     int max_lead = 0,
+                     bool in_order = false,
+                     const std::vector<uint8_t>& key = {});
 
     /*!
      * \brief Exchanges the quantizer, also while the flowgraph runs.

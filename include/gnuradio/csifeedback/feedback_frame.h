@@ -61,9 +61,15 @@ enum class frame_status : uint8_t {
     unknown_quantizer, //!< another quantizer than the one loaded
     bad_code_size,     //!< a codeword longer than the model's, or of length zero
     bad_length,        //!< the payload is not as long as the header implies
+    bad_signature,     //!< the signature is missing or another
+    unknown_ue,        //!< a UE that is not listened to
+    stale,             //!< older than allowed, or of the future
+    replayed,          //!< not newer than the last frame of its UE
+    unconfirmed,       //!< a jump of the frame numbers that no other frame confirms yet
+    no_clock,          //!< cannot be judged before the frame clock is known
 };
 //! Number of values of frame_status.
-constexpr int frame_status_count = 8;
+constexpr int frame_status_count = 14;
 
 //! Name of a status, for example "bad_crc".
 CSIFEEDBACK_API const char* frame_status_name(frame_status status);

@@ -11,6 +11,8 @@
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <gnuradio/csifeedback/quantizer.h>
 #include <gnuradio/sync_block.h>
+#include <cstdint>
+#include <vector>
 
 namespace gr {
 namespace csifeedback {
@@ -43,10 +45,16 @@ public:
      * \param codec_id  encoder::codec_id(), 0 to 255
      * \param model_id  encoder::model_id(), 0 to 65535
      * \param ue_id     number of this UE, 0 to 65535
+     * \param key       16 to 65536 bytes: sign each frame, with 8 bytes behind it that
+     *                  cover the whole frame number too, see feedback_receiver. Empty:
+     *                  frames are not signed
      * \throws std::invalid_argument if a parameter is out of range or quantizer is null
      */
-    static sptr
-    make(quantizer::sptr quantizer, int codec_id, int model_id, int ue_id = 0);
+    static sptr make(quantizer::sptr quantizer,
+                     int codec_id,
+                     int model_id,
+                     int ue_id = 0,
+                     const std::vector<uint8_t>& key = {});
 
     /*!
      * \brief Exchanges the quantizer, also while the flowgraph runs.

@@ -48,6 +48,18 @@ const char* frame_status_name(frame_status status)
         return "bad_code_size";
     case frame_status::bad_length:
         return "bad_length";
+    case frame_status::bad_signature:
+        return "bad_signature";
+    case frame_status::unknown_ue:
+        return "unknown_ue";
+    case frame_status::stale:
+        return "stale";
+    case frame_status::replayed:
+        return "replayed";
+    case frame_status::unconfirmed:
+        return "unconfirmed";
+    case frame_status::no_clock:
+        return "no_clock";
     }
     return "unknown";
 }

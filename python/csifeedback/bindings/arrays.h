@@ -7,6 +7,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_ARRAYS_H
 #define INCLUDED_CSIFEEDBACK_ARRAYS_H
 
+#include <gnuradio/csifeedback/feedback_frame.h>
 #include <pybind11/complex.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -33,7 +34,9 @@ struct batch {
 };
 
 template <typename T>
-batch as_batch(const array_in<T>& x, const char* name, const std::vector<py::ssize_t>& item)
+batch as_batch(const array_in<T>& x,
+               const char* name,
+               const std::vector<py::ssize_t>& item)
 {
     const py::ssize_t extra = x.ndim() - py::ssize_t(item.size());
     bool fits = extra == 0 || extra == 1;
@@ -62,6 +65,26 @@ py::array_t<T> results(const batch& b, std::vector<py::ssize_t> item)
 {
     item.insert(item.begin(), b.front.begin(), b.front.end());
     return py::array_t<T>(item);
+}
+
+//! A secret; pybind11 does not make bytes a vector.
+inline std::vector<uint8_t> key_from_bytes(const py::bytes& key)
+{
+    const std::string bytes = key;
+    return std::vector<uint8_t>(bytes.begin(), bytes.end());
+}
+
+//! A dictionary of uint64_t count(frame_status).
+template <typename T>
+py::dict count_by_status(T&& count)
+{
+    using namespace gr::csifeedback;
+    py::dict d;
+    for (int i = 0; i < frame_status_count; i++) {
+        const auto status = static_cast<frame_status>(i);
+        d[frame_status_name(status)] = count(status);
+    }
+    return d;
 }
 
 } // namespace csifeedback_python

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
+#include "arrays.h"
 #include <gnuradio/csifeedback/angular_delay.h>
 #include <gnuradio/csifeedback/angular_delay_inverse.h>
 #include <gnuradio/csifeedback/channel_source.h>
@@ -17,10 +18,9 @@
 #include <gnuradio/csifeedback/feedback_deframer.h>
 #include <gnuradio/csifeedback/feedback_framer.h>
 #include <gnuradio/csifeedback/feedback_link.h>
-#include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-namespace py = pybind11;
+using namespace csifeedback_python;
 using namespace gr::csifeedback;
 
 template <typename T>
@@ -74,30 +74,56 @@ void bind_blocks(py::module& m)
         .def("set_quantizer", &csi_dequantizer::set_quantizer, py::arg("quantizer"))
         .def("discarded", &csi_dequantizer::discarded);
     sync_class<feedback_framer>(m, "feedback_framer", "Packs feedback frames (UE).")
-        .def(py::init(&feedback_framer::make),
+        .def(py::init([](quantizer::sptr quantizer,
+                         int codec_id,
+                         int model_id,
+                         int ue_id,
+                         const py::bytes& key) {
+                 return feedback_framer::make(
+                     quantizer, codec_id, model_id, ue_id, key_from_bytes(key));
+             }),
              py::arg("quantizer"),
              py::arg("codec_id"),
              py::arg("model_id"),
-             py::arg("ue_id") = 0)
+             py::arg("ue_id") = 0,
+             py::arg("key") = py::bytes())
         .def("set_quantizer", &feedback_framer::set_quantizer, py::arg("quantizer"))
         .def("frames", &feedback_framer::frames)
         .def("bits_sent", &feedback_framer::bits_sent)
         .def("discarded", &feedback_framer::discarded);
     block_class<feedback_deframer>(
         m, "feedback_deframer", "Checks and opens feedback frames (BS).")
-        .def(py::init(&feedback_deframer::make),
+        .def(py::init([](quantizer::sptr quantizer,
+                         int codec_id,
+                         int model_id,
+                         int ue_id,
+                         int max_age,
+                         int max_lead,
+                         bool in_order,
+                         const py::bytes& key) {
+                 return feedback_deframer::make(quantizer,
+                                                codec_id,
+                                                model_id,
+                                                ue_id,
+                                                max_age,
+                                                max_lead,
+                                                in_order,
+                                                key_from_bytes(key));
+             }),
              py::arg("quantizer"),
              py::arg("codec_id"),
              py::arg("model_id"),
-             py::arg("ue_id") = -1)
+             py::arg("ue_id") = -1,
+             py::arg("max_age") = -1,
+             py::arg("max_lead") = 0,
+             py::arg("in_order") = false,
+             py::arg("key") = py::bytes())
         .def("set_quantizer", &feedback_deframer::set_quantizer, py::arg("quantizer"))
         .def(
             "counts",
             [](const feedback_deframer& self) {
-                py::dict d;
-                for (int i = 0; i < frame_status_count; i++)
-                    d[frame_status_name(static_cast<frame_status>(i))] = self.count(i);
-                return d;
+                return count_by_status(
+                    [&self](frame_status status) { return self.count(int(status)); });
             },
             "Number of frames by outcome.")
         .def("malformed", &feedback_deframer::malformed);

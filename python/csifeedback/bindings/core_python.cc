@@ -294,7 +294,13 @@ void bind_core(py::module& m)
         .value("unknown_model", frame_status::unknown_model)
         .value("unknown_quantizer", frame_status::unknown_quantizer)
         .value("bad_code_size", frame_status::bad_code_size)
-        .value("bad_length", frame_status::bad_length);
+        .value("bad_length", frame_status::bad_length)
+        .value("bad_signature", frame_status::bad_signature)
+        .value("unknown_ue", frame_status::unknown_ue)
+        .value("stale", frame_status::stale)
+        .value("replayed", frame_status::replayed)
+        .value("unconfirmed", frame_status::unconfirmed)
+        .value("no_clock", frame_status::no_clock);
     m.attr("feedback_overhead_bytes") = feedback_overhead_bytes;
     m.def(
         "pack_frame",

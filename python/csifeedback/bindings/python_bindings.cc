@@ -12,6 +12,7 @@ void bind_channels(py::module& m);
 void bind_codecs(py::module& m);
 void bind_core(py::module& m);
 void bind_blocks(py::module& m);
+void bind_feedback(py::module& m);
 void bind_mlcf_training(py::module& m);
 void bind_ofdm(py::module& m);
 
@@ -22,6 +23,7 @@ PYBIND11_MODULE(csifeedback_python, m)
     bind_channels(m);
     bind_core(m);
     bind_codecs(m);
+    bind_feedback(m);
     bind_blocks(m);
     bind_mlcf_training(m);
     bind_ofdm(m);

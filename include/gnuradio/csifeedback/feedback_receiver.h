@@ -1,0 +1,204 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_FEEDBACK_RECEIVER_H
+#define INCLUDED_CSIFEEDBACK_FEEDBACK_RECEIVER_H
+
+#include <gnuradio/csifeedback/feedback_frame.h>
+#include <gnuradio/csifeedback/quantizer.h>
+#include <memory>
+#include <vector>
+
+namespace gr {
+namespace csifeedback {
+
+//! What a feedback_receiver accepts.
+struct CSIFEEDBACK_API feedback_rules {
+    //! Codec of the frames: decoder::codec_id().
+    uint8_t codec_id = 0;
+    //! Model of the frames: decoder::model_id().
+    uint16_t model_id = 0;
+    //! UEs whose frames are accepted; empty: any.
+    std::vector<uint16_t> ue_ids;
+    /*!
+     * \brief Age at which a frame is stale, in frames: 0 to 65535, or -1 for any age.
+     *
+     * From 0 on the clock (set_now()) has to be known, and frames have to be in order.
+     */
+    int max_age = -1;
+    /*!
+     * \brief Frames by which a frame number may be ahead of the clock, 0 to 65535.
+     *
+     * For a clock that reaches the receiver later than the frames do. max_age + max_lead
+     * must be below 65536, since a frame carries 16 bits of its number.
+     */
+    int max_lead = 0;
+    //! Whether frames have to be in order also where max_age is -1.
+    bool in_order = false;
+};
+
+//! What feedback_receiver found out about a message.
+struct CSIFEEDBACK_API feedback_result {
+    frame_status status = frame_status::ok;
+    //! Header of the frame; valid unless the status is too_short or bad_crc.
+    feedback_header header;
+    //! Whole number of the frame, of which the header has 16 bits; valid with status ok.
+    uint64_t frame = 0;
+    //! Payload of the frame, valid with status ok: points into the message.
+    const uint8_t* payload = nullptr;
+    //! Its length in bytes.
+    size_t payload_bytes = 0;
+};
+
+/*!
+ * \brief Decides which messages of an uplink are feedback frames to be used: well formed,
+ * known, signed, fresh and in order. Used by feedback_deframer and the base station.
+ *
+ * Nothing about a message is trusted. These are the checks, in this order; the first one
+ * that fails is the status, and each status is counted.
+ *
+ * -# Checksum, version and length of the header (`too_short`, `bad_crc`, `bad_version`);
+ *    where the receiver has a key, the message ends in a signature that is not part of
+ * the frame.
+ * -# The UE is one of ue_ids (`unknown_ue`).
+ * -# Codec and model (`unknown_model`), quantizer and its bits (`unknown_quantizer`),
+ *    values in the codeword (`bad_code_size`), length of the payload (`bad_length`).
+ * -# With max_age >= 0 or a key the clock is known (`no_clock`).
+ * -# With a key, the last 8 bytes are the first 8 of HMAC-SHA256 (RFC 2104) with the UE's
+ *    key over the frame and the whole frame number, modulo 2^32 and most significant byte
+ *    first (`bad_signature`).
+ * -# With max_age >= 0 the frame was in the air at most max_age frames ago (`stale`).
+ * -# With max_age >= 0, in_order or a key it is newer than the last one that was accepted
+ *    from this UE (`replayed`, or `unconfirmed`, see below).
+ *
+ * **Frame numbers.** A frame carries 16 bits of its number. With a clock the number is
+ * the only one of [now + max_lead - 65535, now + max_lead] that ends in them, so a number
+ * of the future looks like an old one; a frame that comes back after 65536 frames is
+ * detected by the signature, which covers 32 bits, and not without. What was accepted
+ * under a clock that has since been set back does not count for the order. Without a
+ * clock it is the one nearest to the last believed number of the same UE. Believed is a
+ * number at most 1024 ahead of the last believed one, or the last of four others in a
+ * row, each at most 1024 ahead of the one before: one forged or damaged number moves
+ * nothing, and a sender that begins anew is followed after three frames. Without a clock,
+ * in_order refuses what is not believed: `unconfirmed` if it is ahead, `replayed` if it
+ * is not. That stops repeated and reordered frames and not a deliberate replay; for that
+ * use max_age, a key, or both.
+ *
+ * State is kept for each UE: a forged frame of one does not touch the others. Without
+ * ue_ids and key this is at most one small record for each of the 65536 numbers.
+ *
+ * Not to be used from two threads at once, except count().
+ */
+class CSIFEEDBACK_API feedback_receiver
+{
+public:
+    typedef std::shared_ptr<feedback_receiver> sptr;
+
+    /*!
+     * \brief Makes a receiver.
+     * \param quantizer the quantizer object of the UEs
+     * \param rules     what it accepts
+     * \throws std::invalid_argument if a rule is out of range or quantizer is null
+     */
+    static sptr make(quantizer::sptr quantizer, const feedback_rules& rules);
+    virtual ~feedback_receiver() = default;
+
+    /*!
+     * \brief Exchanges the quantizer.
+     * \throws std::invalid_argument if it is null
+     */
+    virtual void set_quantizer(quantizer::sptr quantizer) = 0;
+
+    /*!
+     * \brief Sets the key of a UE, or of all that have none of their own.
+     *
+     * From the first key on every frame has to be signed: those of a UE without a key are
+     * `bad_signature`.
+     * \param ue_id 0 to 65535, or -1 for all that have none of their own
+     * \param key   16 to 65536 bytes
+     * \throws std::invalid_argument if ue_id or the length of the key is out of range
+     */
+    virtual void set_key(int ue_id, const std::vector<uint8_t>& key) = 0;
+
+    /*!
+     * \brief Sets the clock: the number of the frame that the BS sends now.
+     *
+     * Numbers below 2^32 may wrap round there, as those of csirs_source do.
+     * \param frame 0 to 2^62
+     * \throws std::invalid_argument if frame is out of range
+     */
+    virtual void set_now(uint64_t frame) = 0;
+
+    /*!
+     * \brief Judges a message.
+     * \param message n bytes from an untrusted link
+     * \param n       their number
+     */
+    virtual feedback_result receive(const uint8_t* message, size_t n) = 0;
+
+    /*!
+     * \brief Judges a message that is not a feedback frame but has a UE and a frame
+     * number, by all checks but those of header and codeword.
+     *
+     * \param kind         1 to 3: kinds of messages whose order is kept apart
+     * \param ue_id        who sends
+     * \param frame_number number of the frame that it is about, modulo 65536
+     * \param message      n bytes, the signature included if signature_bytes() is not 0
+     * \param n            their number
+     * \param frame        output: the whole number, valid with status ok
+     * \throws std::invalid_argument if kind is out of range
+     */
+    virtual frame_status admit(int kind,
+                               uint16_t ue_id,
+                               uint16_t frame_number,
+                               const uint8_t* message,
+                               size_t n,
+                               uint64_t& frame) = 0;
+
+    //! Bytes of the signature at the end of every message: feedback_signature_bytes, or 0
+    //! without a key.
+    virtual size_t signature_bytes() const = 0;
+
+    //! Messages whose outcome was this status.
+    virtual uint64_t count(frame_status status) const = 0;
+};
+
+//! Bytes that a key adds to a feedback frame.
+constexpr size_t feedback_signature_bytes = 8;
+
+//! Signs feedback frames with a key: the counterpart of feedback_receiver.
+class CSIFEEDBACK_API feedback_signer
+{
+public:
+    /*!
+     * \brief Makes a signer.
+     * \param key 16 to 65536 bytes
+     * \throws std::invalid_argument if the key is shorter or longer
+     */
+    explicit feedback_signer(const std::vector<uint8_t>& key);
+    feedback_signer(const feedback_signer&);
+    feedback_signer& operator=(const feedback_signer&);
+    ~feedback_signer();
+
+    /*!
+     * \brief Computes the signature of a message.
+     * \param message   n bytes
+     * \param n         their number
+     * \param frame     whole frame number; its last 32 bits are signed
+     * \param signature output, feedback_signature_bytes bytes
+     */
+    void sign(const uint8_t* message, size_t n, uint64_t frame, uint8_t* signature) const;
+
+private:
+    struct prepared_key;
+    std::unique_ptr<prepared_key> d_key;
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_FEEDBACK_RECEIVER_H */

@@ -1,0 +1,264 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "check.h"
+#include "frame_order.h"
+#include "sha256.h"
+#include <gnuradio/csifeedback/feedback_receiver.h>
+#include <unordered_map>
+#include <algorithm>
+#include <atomic>
+#include <map>
+
+namespace gr {
+namespace csifeedback {
+
+struct feedback_signer::prepared_key {
+    hmac_sha256 hmac;
+};
+
+namespace {
+
+constexpr const char* where = "feedback_receiver";
+constexpr int number_bits = 16; // of a frame number in a frame
+constexpr size_t min_key_bytes = 16, max_key_bytes = 65536;
+
+const std::vector<uint8_t>& checked_key(const std::vector<uint8_t>& key)
+{
+    check_range(
+        "feedback_signer", "length of the key", key.size(), min_key_bytes, max_key_bytes);
+    return key;
+}
+
+class feedback_receiver_impl : public feedback_receiver
+{
+public:
+    feedback_receiver_impl(quantizer::sptr quantizer, const feedback_rules& rules)
+        : d_quantizer(quantizer), d_rules(rules)
+    {
+        std::sort(d_rules.ue_ids.begin(), d_rules.ue_ids.end());
+    }
+
+    void set_quantizer(quantizer::sptr quantizer) override
+    {
+        if (!quantizer)
+            throw std::invalid_argument(std::string(where) + ": quantizer is null");
+        d_quantizer = quantizer;
+    }
+
+    void set_key(int ue_id, const std::vector<uint8_t>& key) override
+    {
+        check_range(where, "ue_id", ue_id, -1, 65535);
+        d_signers.insert_or_assign(ue_id, feedback_signer(key));
+    }
+
+    void set_now(uint64_t frame) override
+    {
+        check_range(where, "now", frame, uint64_t(0), uint64_t(1) << 62);
+        d_now =
+            d_has_clock && frame >> 32 == 0 ? nearest_number(frame, d_now, 32) : frame;
+        d_has_clock = true;
+    }
+
+    feedback_result receive(const uint8_t* message, size_t n) override
+    {
+        feedback_result result;
+        result.status = judge(message, n, result);
+        d_count[int(result.status)]++;
+        return result;
+    }
+
+    frame_status admit(int kind,
+                       uint16_t ue_id,
+                       uint16_t frame_number,
+                       const uint8_t* message,
+                       size_t n,
+                       uint64_t& frame) override
+    {
+        check_range(where, "kind", kind, 1, 3);
+        const frame_status status =
+            is_heard(ue_id) ? judge_number(kind, ue_id, frame_number, message, n, frame)
+                            : frame_status::unknown_ue;
+        d_count[int(status)]++;
+        return status;
+    }
+
+    size_t signature_bytes() const override
+    {
+        return d_signers.empty() ? 0 : feedback_signature_bytes;
+    }
+
+    uint64_t count(frame_status status) const override { return d_count[int(status)]; }
+
+private:
+    // What is known of the frames of one kind from one UE.
+    struct history {
+        frame_order order;  // without a clock
+        bool known = false; // with a clock: whether one was accepted,
+        uint64_t last = 0;  // and the last one
+    };
+
+    bool is_heard(uint16_t ue_id) const
+    {
+        return d_rules.ue_ids.empty() ||
+               std::binary_search(d_rules.ue_ids.begin(), d_rules.ue_ids.end(), ue_id);
+    }
+
+    frame_status judge(const uint8_t* message, size_t n, feedback_result& result)
+    {
+        if (n < signature_bytes())
+            return frame_status::too_short;
+        const frame_status status = unpack_frame(message,
+                                                 n - signature_bytes(),
+                                                 result.header,
+                                                 result.payload,
+                                                 result.payload_bytes);
+        if (status != frame_status::ok)
+            return status;
+        const feedback_header& header = result.header;
+        if (!is_heard(header.ue_id))
+            return frame_status::unknown_ue;
+        const quantizer& q = *d_quantizer;
+        if (header.codec_id != d_rules.codec_id || header.model_id != d_rules.model_id)
+            return frame_status::unknown_model;
+        if (header.quantizer_type != q.type_id() || header.bits != q.bits())
+            return frame_status::unknown_quantizer;
+        if (header.code_size < 1 || header.code_size > q.code_size())
+            return frame_status::bad_code_size;
+        if (result.payload_bytes != (q.total_bits(header.code_size) + 7) / 8)
+            return frame_status::bad_length;
+        return judge_number(
+            0, header.ue_id, header.frame_number, message, n, result.frame);
+    }
+
+    frame_status judge_number(int kind,
+                              uint16_t ue_id,
+                              uint16_t low,
+                              const uint8_t* message,
+                              size_t n,
+                              uint64_t& frame)
+    {
+        if (!d_has_clock && (d_rules.max_age >= 0 || !d_signers.empty()))
+            return frame_status::no_clock;
+        const uint32_t sender = uint32_t(kind) << 16 | ue_id;
+        if (!d_has_clock)
+            return judge_without_clock(d_history[sender], low, frame);
+
+        const uint64_t newest = d_now + d_rules.max_lead;
+        const uint64_t back = (newest - low) & ((1u << number_bits) - 1);
+        // Before the first of all frames: then it is modulo 2^64, of which 32 bits count.
+        const uint64_t number = newest - back;
+        if (!is_signed(ue_id, message, n, number))
+            return frame_status::bad_signature;
+        if (back > newest ||
+            (d_rules.max_age >= 0 && back > uint64_t(d_rules.max_age) + d_rules.max_lead))
+            return frame_status::stale;
+        history& past = d_history[sender];
+        if (past.known && past.last > newest)
+            past.known = false;
+        const bool in_order =
+            d_rules.in_order || d_rules.max_age >= 0 || !d_signers.empty();
+        if (in_order && past.known && number <= past.last)
+            return frame_status::replayed;
+        past.known = true;
+        past.last = number;
+        frame = number;
+        return frame_status::ok;
+    }
+
+    frame_status judge_without_clock(history& past, uint16_t low, uint64_t& frame) const
+    {
+        frame = past.order.known() ? nearest_number(low, past.order.last(), number_bits)
+                                   : low;
+        const frame_order::verdict verdict = past.order.take(frame);
+        if (!d_rules.in_order || is_believed(verdict))
+            return frame_status::ok;
+        return verdict == frame_order::verdict::late ? frame_status::replayed
+                                                     : frame_status::unconfirmed;
+    }
+
+    bool is_signed(uint16_t ue_id, const uint8_t* message, size_t n, uint64_t frame) const
+    {
+        if (d_signers.empty())
+            return true;
+        auto signer = d_signers.find(ue_id);
+        if (signer == d_signers.end())
+            signer = d_signers.find(-1);
+        if (signer == d_signers.end() || n < feedback_signature_bytes)
+            return false;
+        n -= feedback_signature_bytes;
+        uint8_t expected[feedback_signature_bytes];
+        signer->second.sign(message, n, frame, expected);
+        // In a time that does not tell how many bytes are right.
+        uint8_t difference = 0;
+        for (size_t i = 0; i < feedback_signature_bytes; i++)
+            difference |= expected[i] ^ message[n + i];
+        return difference == 0;
+    }
+
+    quantizer::sptr d_quantizer;
+    feedback_rules d_rules; // with ue_ids in order
+    std::map<int, feedback_signer> d_signers;
+    bool d_has_clock = false;
+    uint64_t d_now = 0;
+    std::unordered_map<uint32_t, history> d_history; // by kind and UE
+    // Read by other threads.
+    std::atomic<uint64_t> d_count[frame_status_count] = {};
+};
+
+} // namespace
+
+feedback_receiver::sptr feedback_receiver::make(quantizer::sptr quantizer,
+                                                const feedback_rules& rules)
+{
+    if (!quantizer)
+        throw std::invalid_argument(std::string(where) + ": quantizer is null");
+    check_range(where, "max_age", rules.max_age, -1, 65535);
+    check_range(where, "max_lead", rules.max_lead, 0, 65535);
+    if (rules.max_age + rules.max_lead > 65535)
+        throw_bad(where,
+                  "max_age + max_lead",
+                  rules.max_age + rules.max_lead,
+                  "0 to 65535, since a frame has 16 bits of its number");
+    return std::make_shared<feedback_receiver_impl>(quantizer, rules);
+}
+
+feedback_signer::feedback_signer(const std::vector<uint8_t>& key)
+    : d_key(new prepared_key{ { checked_key(key).data(), key.size() } })
+{
+}
+
+feedback_signer::feedback_signer(const feedback_signer& other)
+    : d_key(new prepared_key(*other.d_key))
+{
+}
+
+feedback_signer& feedback_signer::operator=(const feedback_signer& other)
+{
+    *d_key = *other.d_key;
+    return *this;
+}
+
+feedback_signer::~feedback_signer() = default;
+
+void feedback_signer::sign(const uint8_t* message,
+                           size_t n,
+                           uint64_t frame,
+                           uint8_t* signature) const
+{
+    hmac_sha256 hmac = d_key->hmac;
+    hmac.update(message, n);
+    uint8_t number[4];
+    for (int i = 0; i < 4; i++)
+        number[i] = frame >> (24 - 8 * i);
+    hmac.update(number, sizeof(number));
+    const sha256::digest digest = hmac.finish();
+    std::copy_n(digest.begin(), feedback_signature_bytes, signature);
+}
+
+} // namespace csifeedback
+} // namespace gr
