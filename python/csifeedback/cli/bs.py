@@ -20,6 +20,7 @@ from .. import csifeedback_python as core
 from .. import evaluation, ofdm, sigmf
 from ..channels import NAMES, make_channel, model_channel
 from ..link import connections, messages, transport
+from ..pdus import guarded, read_pdu
 from ..precoded import SendPrecoded
 from . import ends
 from ..files import check_place
@@ -99,11 +100,15 @@ class Truth(gr.basic_block):
         self.message_port_register_in(pmt.intern("truth"))
         self.set_msg_handler(pmt.intern("truth"), self.take)
 
+    @guarded
     def take(self, message):
-        """Takes a PDU; it is made to an array only when it is asked for."""
-        frame = pmt.to_uint64(pmt.dict_ref(pmt.car(message), pmt.intern("frame"), pmt.PMT_NIL))
+        """Takes a PDU of H with the key frame; anything else is left out."""
+        metadata, h = read_pdu(message, np.complex64) or ({}, None)
+        frame = metadata.get("frame")
+        if not isinstance(frame, int) or h.size != self._shape[0] * self._shape[1]:
+            return
         with self._lock:
-            self._known[frame] = message
+            self._known[frame] = h.reshape(self._shape)
             while len(self._known) > self._history:
                 self._known.popitem(last=False)
 
@@ -115,11 +120,8 @@ class Truth(gr.basic_block):
     def get(self, frame):
         """H of a frame, or None."""
         with self._lock:
-            message = self._known.get(frame)
-        if message is None:
-            return None
-        h = np.array(pmt.c32vector_elements(pmt.cdr(message)), np.complex64)
-        return h.reshape(self._shape) if h.any() else None
+            h = self._known.get(frame)
+        return h if h is not None and h.any() else None
 
 
 class UeState:

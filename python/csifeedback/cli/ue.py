@@ -17,6 +17,7 @@ from gnuradio import blocks, gr
 from .. import csifeedback_python as core
 from .. import evaluation, sigmf
 from ..link import messages, transport
+from ..pdus import guarded, read_pdu
 from ..precoded import MeasurePrecoded
 from ..dataset import DatasetWriter
 from . import ends
@@ -112,8 +113,13 @@ class Monitor(gr.basic_block):
         self.message_port_register_in(pmt.intern("pdus"))
         self.set_msg_handler(pmt.intern("pdus"), self._handle)
 
+    @guarded
     def _handle(self, message):
-        metadata = pmt.to_python(pmt.car(message))
+        metadata, h = read_pdu(message, np.complex64) or ({}, None)
+        if h is None or h.size != self._shape[0] * self._shape[1] or not all(
+                np.isfinite(metadata.get(name, np.nan)) for name in
+                ("frame", "snr_db", "offset_hz")):
+            return
         frame = metadata["frame"]
         # Beyond that the BS has begun anew.
         if self.frame is not None and 0 < frame - self.frame < 1000:
@@ -124,8 +130,7 @@ class Monitor(gr.basic_block):
         self._offset += metadata["offset_hz"]
         self._seen += 1
         if self._writer and not self.recorded:
-            self._block.append(np.array(pmt.c32vector_elements(pmt.cdr(message)), np.complex64)
-                               .reshape(self._shape))
+            self._block.append(h.reshape(self._shape))
             if len(self._block) >= RECORD_BLOCK:
                 self.flush()
 
@@ -163,8 +168,12 @@ class Feedback(gr.basic_block):
         self.message_port_register_in(pmt.intern("pdus"))
         self.set_msg_handler(pmt.intern("pdus"), self._handle)
 
+    @guarded
     def _handle(self, message):
-        frame = bytes(pmt.u8vector_elements(pmt.cdr(message)))
+        pdu = read_pdu(message, np.uint8)
+        if pdu is None:
+            return
+        frame = pdu[1].tobytes()
         if self._key:
             low = int.from_bytes(frame[3:5], "big")
             number = messages.full_number(low, self._monitor.frame or 0)
