@@ -66,7 +66,8 @@ public:
                 bad = !is_good(s + n * d_code_size, d_code_size, gain ? gain[i + n] : 0);
                 n += !bad;
             }
-            if (n > 0 && !decode(s, d_code_size, gain ? gain + i : nullptr, out, n))
+            if (n == 1 ||
+                (n > 1 && !decode(s, d_code_size, gain ? gain + i : nullptr, out, n)))
                 decode_each(s, gain ? gain + i : nullptr, out, n);
             if (bad)
                 std::fill_n(out + n++ * d_size, d_size, gr_complex(0));
@@ -92,7 +93,7 @@ private:
         return true;
     }
 
-    // After some failed together: zero for those that fail by themselves.
+    // One, or those that failed together: zero for those that fail by themselves.
     void decode_each(const float* s, const float* gain_db, gr_complex* ha, int count)
     {
         for (int i = 0; i < count; i++, s += d_code_size, ha += d_size)

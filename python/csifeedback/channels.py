@@ -42,5 +42,8 @@ def from_json(name, text, **changes):
 
 
 def model_channel(model, **changes):
-    """The channel model that a model file was trained on."""
+    """The channel model that a model file was trained on. Raises ValueError if it names none."""
+    if not model.text("channel"):
+        raise ValueError(f"the model of codec {model.codec} names no channel that it was trained "
+                         "on: give --channel or --dataset")
     return from_json(model.text("channel"), model.text("parameters"), **changes)

@@ -10,12 +10,14 @@ from `Codec`, or from `Encoder`, `Decoder`, `ReportEncoder`, `ReportDecoder`, wh
 into the blocks wherever those of C++ do.
 """
 
+import contextlib
 import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
 import os
 import sys
+import traceback
 from fractions import Fraction
 
 import numpy as np
@@ -296,14 +298,16 @@ def find_class(name):
     if module.endswith(".py"):
         if not os.path.isfile(module):
             raise ValueError(f"codec {name}: there is no file {module}")
-        loaded = load_file(module)
+        with _one_line(name):
+            loaded = load_file(module)
     else:
         try:
             if importlib.util.find_spec(module) is None:
                 return None
         except (ImportError, ValueError):
             return None
-        loaded = importlib.import_module(module)
+        with _one_line(name):
+            loaded = importlib.import_module(module)
     try:
         found = getattr(loaded, cls)
     except AttributeError:
@@ -334,12 +338,31 @@ def _entry_point(name):
     for point in importlib.metadata.entry_points().get(ENTRY_POINTS, ()) \
             if sys.version_info < (3, 12) else importlib.metadata.entry_points(group=ENTRY_POINTS):
         if point.name == name:
-            try:
+            with _one_line(f"{name}, entry point {point.value}"):
                 return register(point.load())
-            except Exception as error:
-                raise ValueError(f"codec {name}, entry point {point.value}: "
-                                 f"{type(error).__name__}: {error}") from None
     return None
+
+
+@contextlib.contextmanager
+def _one_line(codec):
+    """Makes errors in somebody's code one line with the codec, and all but ValueError with their
+    place."""
+    try:
+        yield
+    except ValueError as error:
+        if str(error).startswith("codec "):
+            raise
+        raise ValueError(f"codec {codec}: {error}") from None
+    except Exception as error:
+        place = ""
+        if isinstance(error, SyntaxError):
+            place = f" ({os.path.basename(error.filename or '')}:{error.lineno})"
+            error = SyntaxError(error.msg)
+        elif error.__traceback__.tb_next is not None:
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            place = f" ({os.path.basename(frame.filename)}:{frame.lineno})"
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"codec {codec}: {text}{place}") from None
 
 
 class OpenCodec:
@@ -440,7 +463,8 @@ class PythonCodec(OpenCodec):
     def __init__(self, spec, cls, options):
         self.spec, self.options = spec, dict(options)
         path = options.pop("model", None)
-        self.codec = cls(core.model_file(path) if path else None, **options)
+        with _one_line(spec):
+            self.codec = cls(core.model_file(path) if path else None, **options)
         self.model = self.codec.model or _Sizes(self.codec)
         self.label = self.codec.title or self.codec.name
         self.has_codewords = bool(self.codec.code_size)

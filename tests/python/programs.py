@@ -33,15 +33,15 @@ def free_port(kind=socket.SOCK_STREAM):
 class End:
     """A program that runs, and the lines of JSON that it writes.
 
-    prefix: command that begins it, for example `ip netns exec NAME`.
+    prefix: command that begins it, for example `ip netns exec NAME`. options: of Popen.
     """
 
-    def __init__(self, program, *arguments, prefix=()):
+    def __init__(self, program, *arguments, prefix=(), **options):
         self.lines = []
         self.begin = time.monotonic()
         self.process = subprocess.Popen(
             [*prefix, os.path.join(APPS, "csifeedback_" + program), *map(str, arguments), "--json"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 

@@ -119,13 +119,18 @@ public:
     void add(codec_descriptor codec);
     //! Adds a decoder from outside this module; throws likewise.
     void add(decoder_descriptor decoder);
+    //! Adds a codec with a decoder of its own: both, or if it throws neither.
+    void add(codec_descriptor codec, decoder_descriptor decoder);
     /*!
      * \brief Loads a plug-in.
      * \param path of the shared library
      * \throws std::invalid_argument with one line: it cannot be loaded, is none, is for
-     *         another version of this interface, or its codecs clash or throw
+     *         another version of this interface, or its codecs clash or throw; nothing
+     *         of it stays
      */
     void load(const std::string& path);
+    //! An address that tells one copy of this library from another.
+    static const void* library();
 
     //! The codec of this name; throws std::invalid_argument that lists those there are.
     const codec_descriptor& codec(const std::string& name) const;
@@ -154,6 +159,7 @@ public:
 
 private:
     codec_registry();
+    void search();
     struct content;
     content* const d_content; // never freed: others may outlive any order of destruction
 };
@@ -176,6 +182,11 @@ constexpr uint32_t codec_plugin_version = 1;
 #define CSIFEEDBACK_CODEC_PLUGIN(registry)                                               \
     extern "C" __attribute__((visibility("default")))                                    \
     const uint32_t csifeedback_plugin_version = ::gr::csifeedback::codec_plugin_version; \
+    extern "C" __attribute__((visibility("default"))) const void*                        \
+    csifeedback_plugin_library()                                                         \
+    {                                                                                    \
+        return ::gr::csifeedback::codec_registry::library();                             \
+    }                                                                                    \
     extern "C" __attribute__((visibility("default"))) void csifeedback_plugin_register(  \
         ::gr::csifeedback::codec_registry& registry)
 

@@ -72,7 +72,8 @@ protected:
     //! \throws std::invalid_argument if a size is out of range
     explicit decoder(codec_info info);
 
-    //! As decode(), of values up to max_value. Calls do not overlap.
+    //! As decode(), of values up to max_value. Calls do not overlap. May throw
+    //! std::exception, which costs the codeword: blocks log and count it.
     virtual void do_decode(const float* s, int m, float* h_vec) = 0;
     //! As decode_batch(). Unless overridden, calls do_decode() for each codeword.
     virtual void do_decode_batch(const float* s, int m, float* h_vec, int count);

@@ -7,12 +7,14 @@
 
 #include "check.h"
 #include "codec/builtin_codecs.h"
+#include "codec/made_by.h"
 #include "io/installed.h"
 #include <gnuradio/csifeedback/codec_registry.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <sys/stat.h>
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
@@ -43,13 +45,12 @@ auto find_name(list& all, const std::string& name) -> decltype(&all.front())
     return nullptr;
 }
 
-template <typename list>
-std::string names_of(const list& all)
+std::string joined(const std::vector<std::string>& names)
 {
-    std::string names;
-    for (const auto& one : all)
-        names += (names.empty() ? "" : ", ") + one.name;
-    return names;
+    std::string text;
+    for (const std::string& name : names)
+        text += (text.empty() ? "" : ", ") + name;
+    return text;
 }
 
 // Names are parts of "MODEL:DECODER,name=value" and of file names.
@@ -70,12 +71,6 @@ void check_name(const std::string& where, const std::string& name)
 [[noreturn]] void bad_plugin(const std::string& path, const std::string& why)
 {
     throw std::invalid_argument("codec plug-in " + path + ": " + why);
-}
-
-std::string one_line(std::string text)
-{
-    std::replace(text.begin(), text.end(), '\n', ' ');
-    return text;
 }
 
 // Shared libraries of a directory by name, or a file itself.
@@ -102,6 +97,9 @@ std::vector<std::string> libraries(const std::string& path)
 struct codec_registry::content {
     // Recursive, since a plug-in calls add().
     std::recursive_mutex mutex;
+    // Whether the search for plug-ins has begun, and whether it is over.
+    bool searching = false;
+    std::atomic<bool> searched{ false };
     // Descriptors stay where they are.
     std::deque<codec_descriptor> codecs;
     std::deque<decoder_descriptor> decoders;
@@ -147,6 +145,32 @@ struct codec_registry::content {
             throw std::invalid_argument(where + ": has no function make");
         decoders.push_back(std::move(decoder));
     }
+
+    std::vector<std::string> codecs_by_number() const
+    {
+        std::vector<std::pair<int, std::string>> numbered;
+        for (const codec_descriptor& codec : codecs)
+            numbered.emplace_back(codec.number, codec.name);
+        std::sort(numbered.begin(), numbered.end());
+        std::vector<std::string> names;
+        for (auto& one : numbered)
+            names.push_back(std::move(one.second));
+        return names;
+    }
+
+    //! Calls f, which adds something, and takes all of it back if f throws.
+    template <typename function>
+    void all_or_nothing(function&& f)
+    {
+        const size_t codecs_before = codecs.size(), decoders_before = decoders.size();
+        try {
+            f();
+        } catch (...) {
+            codecs.resize(codecs_before);
+            decoders.resize(decoders_before);
+            throw;
+        }
+    }
 };
 
 builtin_codecs::builtin_codecs(codec_list codecs, decoder_list decoders)
@@ -164,36 +188,44 @@ codec_registry::codec_registry() : d_content(new content)
         if (list.codecs)
             for (codec_descriptor& codec : list.codecs())
                 d_content->add(std::move(codec));
-    std::sort(d_content->codecs.begin(),
-              d_content->codecs.end(),
-              [](const codec_descriptor& a, const codec_descriptor& b) {
-                  return a.number < b.number;
-              });
 }
 
 codec_registry& codec_registry::instance()
 {
-    // Plug-ins are loaded in a second step, since they use the registry themselves.
     static codec_registry* const registry = new codec_registry;
-    static const bool loaded = [] {
-        std::vector<std::string> places;
-        if (const char* variable = std::getenv("CSIFEEDBACK_CODECS"))
-            for (const std::string& place : split_paths(variable))
-                places.push_back(place);
-        for (const std::string& place :
-             installed_directories("lib/gr-csifeedback/codecs"))
-            places.push_back(place);
-        for (const std::string& place : places)
-            for (const std::string& path : libraries(place))
-                try {
-                    registry->load(path);
-                } catch (const std::invalid_argument& error) {
-                    std::fprintf(stderr, "%s\n", error.what());
-                }
-        return true;
-    }();
-    (void)loaded;
+    registry->search();
     return *registry;
+}
+
+void codec_registry::search()
+{
+    if (d_content->searched)
+        return;
+    const std::lock_guard<std::recursive_mutex> lock(d_content->mutex);
+    // Plug-ins may call instance() while they are loaded.
+    if (d_content->searching)
+        return;
+    d_content->searching = true;
+    std::vector<std::string> places;
+    if (const char* variable = std::getenv("CSIFEEDBACK_CODECS"))
+        for (const std::string& place : split_paths(variable))
+            places.push_back(place);
+    for (const std::string& place : installed_directories("lib/gr-csifeedback/codecs"))
+        places.push_back(place);
+    for (const std::string& place : places)
+        for (const std::string& path : libraries(place))
+            try {
+                load(path);
+            } catch (const std::invalid_argument& error) {
+                std::fprintf(stderr, "%s\n", error.what());
+            }
+    d_content->searched = true;
+}
+
+const void* codec_registry::library()
+{
+    static const char here = 0;
+    return &here;
 }
 
 void codec_registry::add(codec_descriptor codec)
@@ -207,6 +239,15 @@ void codec_registry::add(decoder_descriptor decoder)
 {
     const std::lock_guard<std::recursive_mutex> lock(d_content->mutex);
     d_content->add(std::move(decoder));
+}
+
+void codec_registry::add(codec_descriptor codec, decoder_descriptor decoder)
+{
+    const std::lock_guard<std::recursive_mutex> lock(d_content->mutex);
+    d_content->all_or_nothing([&] {
+        add(std::move(decoder));
+        add(std::move(codec));
+    });
 }
 
 void codec_registry::load(const std::string& path)
@@ -224,11 +265,10 @@ void codec_registry::load(const std::string& path)
         bad_plugin(path, one_line(::dlerror()));
     const auto version =
         static_cast<const uint32_t*>(::dlsym(library, "csifeedback_plugin_version"));
+    const auto linked_with = reinterpret_cast<const void* (*)()>(
+        ::dlsym(library, "csifeedback_plugin_library"));
     const auto enter = reinterpret_cast<void (*)(codec_registry&)>(
         ::dlsym(library, "csifeedback_plugin_register"));
-    // What a library has added must not outlive it: none of it is taken back once
-    // something was added, and so the library stays.
-    const size_t codecs = d_content->codecs.size(), decoders = d_content->decoders.size();
     try {
         if (!version || !enter)
             bad_plugin(path, "is no plug-in: it lacks CSIFEEDBACK_CODEC_PLUGIN");
@@ -237,17 +277,19 @@ void codec_registry::load(const std::string& path)
                        "is for version " + std::to_string(*version) +
                            " of the interface, this library has version " +
                            std::to_string(codec_plugin_version));
-        try {
-            enter(*this);
-        } catch (const std::exception& error) {
-            bad_plugin(path, one_line(error.what()));
-        } catch (...) {
-            bad_plugin(path, "threw something that is no std::exception");
-        }
+        if (!linked_with || linked_with() != codec_registry::library())
+            bad_plugin(path, "is linked with another copy of this library");
+        // What a library has added must not outlive it.
+        d_content->all_or_nothing([&] {
+            try {
+                enter(*this);
+            } catch (const std::exception& error) {
+                bad_plugin(path, one_line(error.what()));
+            } catch (...) {
+                bad_plugin(path, "threw something that is no std::exception");
+            }
+        });
     } catch (const std::invalid_argument&) {
-        // All or nothing.
-        d_content->codecs.resize(codecs);
-        d_content->decoders.resize(decoders);
         ::dlclose(library);
         throw;
     }
@@ -266,7 +308,7 @@ const codec_descriptor& codec_registry::codec(const std::string& name) const
     if (const codec_descriptor* found = find_name(d_content->codecs, name))
         return *found;
     throw std::invalid_argument("codec is " + name + ", allowed is " +
-                                names_of(d_content->codecs));
+                                joined(d_content->codecs_by_number()));
 }
 
 const decoder_descriptor& codec_registry::decoder(const std::string& name) const
@@ -274,17 +316,16 @@ const decoder_descriptor& codec_registry::decoder(const std::string& name) const
     const std::lock_guard<std::recursive_mutex> lock(d_content->mutex);
     if (const decoder_descriptor* found = find_name(d_content->decoders, name))
         return *found;
-    throw std::invalid_argument("decoder is " + name + ", allowed is " +
-                                names_of(d_content->decoders));
+    std::vector<std::string> known;
+    for (const decoder_descriptor& decoder : d_content->decoders)
+        known.push_back(decoder.name);
+    throw std::invalid_argument("decoder is " + name + ", allowed is " + joined(known));
 }
 
 std::vector<std::string> codec_registry::codecs() const
 {
     const std::lock_guard<std::recursive_mutex> lock(d_content->mutex);
-    std::vector<std::string> names;
-    for (const codec_descriptor& codec : d_content->codecs)
-        names.push_back(codec.name);
-    return names;
+    return d_content->codecs_by_number();
 }
 
 codec_registry::method codec_registry::parse(const std::string& codec_name,
@@ -337,10 +378,7 @@ uint8_t codec_number(const char* where, const std::string& codec)
     const codec_registry& registry = codec_registry::instance();
     if (const codec_descriptor* found = registry.find(codec))
         return found->number;
-    std::string known;
-    for (const std::string& name : registry.codecs())
-        known += (known.empty() ? "" : ", ") + name;
-    throw_bad(where, "codec of the model", codec, known);
+    throw_bad(where, "codec of the model", codec, joined(registry.codecs()));
 }
 
 void check_codec(const char* where, const model_file& model, const char* codec)
@@ -367,7 +405,8 @@ encoder::sptr encoder::from_model(model_file::sptr model, int code_size)
     if (!codec.make_encoder)
         throw std::invalid_argument("codec " + codec.name +
                                     " has no codewords, only reports");
-    return codec.make_encoder(model, code_size);
+    return made_by(
+        codec.name, "encoder", [&] { return codec.make_encoder(model, code_size); });
 }
 
 decoder::sptr
@@ -375,7 +414,9 @@ decoder::from_model(model_file::sptr model, int code_size, const std::string& me
 {
     const auto parsed = codec_registry::instance().parse(
         not_null("decoder::from_model", model)->codec(), method);
-    return parsed.decoder->make(model, code_size, parsed.options);
+    return made_by(parsed.codec->name, "decoder", [&] {
+        return parsed.decoder->make(model, code_size, parsed.options);
+    });
 }
 
 } // namespace csifeedback

@@ -6,6 +6,7 @@
  */
 
 #include "check.h"
+#include "codec/made_by.h"
 #include <gnuradio/csifeedback/codec_registry.h>
 #include <gnuradio/csifeedback/report.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
@@ -224,10 +225,12 @@ report_encoder::sptr report_encoder::from_model(model_file::sptr model,
 {
     const codec_descriptor& codec = codec_of("report_encoder::from_model", model);
     if (codec.make_report_encoder)
-        return codec.make_report_encoder(
-            model,
-            option_values::parse(
-                "a report of codec " + codec.name, codec.report_options, options));
+        return made_by(codec.name, "report encoder", [&] {
+            return codec.make_report_encoder(
+                model,
+                option_values::parse(
+                    "a report of codec " + codec.name, codec.report_options, options));
+        });
     const auto o = option_values::parse(
         "a report of codec " + codec.name, quantized_options(), options);
     const auto encoder = encoder::from_model(model, o.integer("code_size"));
@@ -245,10 +248,12 @@ report_decoder::sptr report_decoder::from_model(model_file::sptr model,
             throw std::invalid_argument("codec " + codec.name +
                                         " has reports of its own, and no decoder " +
                                         method);
-        return codec.make_report_decoder(
-            model,
-            option_values::parse(
-                "a report of codec " + codec.name, codec.report_options, options));
+        return made_by(codec.name, "report decoder", [&] {
+            return codec.make_report_decoder(
+                model,
+                option_values::parse(
+                    "a report of codec " + codec.name, codec.report_options, options));
+        });
     }
     const auto o = option_values::parse(
         "a report of codec " + codec.name, quantized_options(), options);

@@ -47,6 +47,23 @@ void normalize(const cf* in,
     }
 }
 
+// Calls f, the work of a codec, which may be anybody's: what it throws says whose it is.
+template <typename function>
+void guarded(const codec_part& part, function&& f)
+{
+    try {
+        f();
+    } catch (const std::invalid_argument&) { // of the arguments
+        throw;
+    } catch (const codec_failure&) {
+        throw;
+    } catch (const py::error_already_set&) { // Ctrl-C
+        throw;
+    } catch (const std::exception& error) {
+        throw codec_failure(part.name() + ": " + error.what());
+    }
+}
+
 py::tuple encode(encoder& self, const array_in<cf>& ha, bool with_residual_energy)
 {
     const batch b = as_batch(ha, "Ha", { self.rows(), self.nt() });
@@ -63,7 +80,10 @@ py::tuple encode(encoder& self, const array_in<cf>& ha, bool with_residual_energ
         for (py::ssize_t i = 0; i < b.count; i += at_once) {
             const py::ssize_t count = std::min(b.count - i, at_once);
             normalize(in, n, i, count, h_vec.data(), gain_out);
-            self.encode_batch(h_vec.data(), s_out + i * m, m, count, residual_out + i);
+            guarded(self, [&] {
+                self.encode_batch(
+                    h_vec.data(), s_out + i * m, m, count, residual_out + i);
+            });
         }
     }
     return with_residual_energy ? py::make_tuple(s, gain, residual)
@@ -97,7 +117,7 @@ py::array_t<cf> decode(decoder& self, const array_in<float>& s, py::object gain_
         std::vector<float> h_vec(std::min(b.count, at_once) * 2 * n);
         for (py::ssize_t i = 0; i < b.count; i += at_once) {
             const py::ssize_t count = std::min(b.count - i, at_once);
-            self.decode_batch(in + i * m, m, h_vec.data(), count);
+            guarded(self, [&] { self.decode_batch(in + i * m, m, h_vec.data(), count); });
             for (py::ssize_t k = i; k < i + count; k++)
                 denormalize_csi(h_vec.data() + (k - i) * 2 * n,
                                 n,
@@ -132,7 +152,10 @@ py::tuple encode_report(report_encoder& self, const array_in<cf>& h, int budget)
         std::vector<float> h_vec(2 * n);
         for (py::ssize_t i = 0; i < b.count; i++) {
             normalize(in, n, i, 1, h_vec.data(), gain_out);
-            count_out[i] = self.encode(h_vec.data(), bits_out + i * bytes, budget).bits;
+            guarded(self, [&] {
+                count_out[i] =
+                    self.encode(h_vec.data(), bits_out + i * bytes, budget).bits;
+            });
         }
     }
     return py::make_tuple(bits, count, gain);
@@ -166,7 +189,9 @@ py::array_t<cf> decode_report(report_decoder& self,
         py::gil_scoped_release release;
         std::vector<float> h_vec(2 * n);
         for (py::ssize_t i = 0; i < b.count; i++) {
-            self.decode(in + i * bytes, count_in[one_count ? 0 : i], h_vec.data());
+            guarded(self, [&] {
+                self.decode(in + i * bytes, count_in[one_count ? 0 : i], h_vec.data());
+            });
             denormalize_csi(h_vec.data(), n, gain_in[one_gain ? 0 : i], out + i * n);
         }
     }
@@ -236,6 +261,25 @@ py::dict counts(const operation_counts& parts)
     return d;
 }
 
+// An object that a function in Python makes; what it raises becomes invalid_argument.
+template <typename maker, typename... types>
+auto made_in_python(const std::string& codec,
+                    const py::object& function,
+                    maker&& make,
+                    types&&... arguments)
+{
+    py::gil_scoped_acquire acquire;
+    try {
+        return make(function(std::forward<types>(arguments)...));
+    } catch (py::error_already_set& error) {
+        if (error.matches(PyExc_KeyboardInterrupt))
+            throw;
+        if (error.matches(PyExc_ValueError))
+            throw std::invalid_argument(std::string(py::str(error.value())));
+        throw std::invalid_argument("codec " + codec + ": " + error_line(error));
+    }
+}
+
 // Registers a codec whose objects Python makes: make_encoder(model, code_size) and
 // make_decoder(model, code_size), with decoders of one method of the codec's name, and
 // likewise make_report_encoder(model) and make_report_decoder(model).
@@ -255,40 +299,41 @@ void register_codec(const std::string& name,
     codec.title = title;
     codec.domain = domain;
     codec.help = help;
-    codec_registry& registry = codec_registry::instance();
-    if (!make_encoder.is_none()) {
+    decoder_descriptor decoder;
+    const bool has_codewords = !make_encoder.is_none();
+    if (has_codewords) {
         const auto encoder_function = keep(make_encoder),
                    decoder_function = keep(make_decoder);
-        codec.make_encoder = [encoder_function](model_file::sptr model, int m) {
-            py::gil_scoped_acquire acquire;
-            return make_python_encoder((*encoder_function)(model, m));
+        codec.make_encoder = [name, encoder_function](model_file::sptr model, int m) {
+            return made_in_python(name, *encoder_function, make_python_encoder, model, m);
         };
-        decoder_descriptor decoder;
         decoder.name = name;
         decoder.help = help;
-        decoder.make =
-            [decoder_function](model_file::sptr model, int m, const option_values&) {
-                py::gil_scoped_acquire acquire;
-                return make_python_decoder((*decoder_function)(model, m));
-            };
+        decoder.make = [name, decoder_function](
+                           model_file::sptr model, int m, const option_values&) {
+            return made_in_python(name, *decoder_function, make_python_decoder, model, m);
+        };
         codec.decoders = { { name, "" } };
-        registry.add(decoder);
     }
     if (!make_report_encoder.is_none()) {
         const auto encoder_function = keep(make_report_encoder),
                    decoder_function = keep(make_report_decoder);
-        codec.make_report_encoder = [encoder_function](model_file::sptr model,
-                                                       const option_values&) {
-            py::gil_scoped_acquire acquire;
-            return make_python_report_encoder((*encoder_function)(model));
+        codec.make_report_encoder = [name, encoder_function](model_file::sptr model,
+                                                             const option_values&) {
+            return made_in_python(
+                name, *encoder_function, make_python_report_encoder, model);
         };
-        codec.make_report_decoder = [decoder_function](model_file::sptr model,
-                                                       const option_values&) {
-            py::gil_scoped_acquire acquire;
-            return make_python_report_decoder((*decoder_function)(model));
+        codec.make_report_decoder = [name, decoder_function](model_file::sptr model,
+                                                             const option_values&) {
+            return made_in_python(
+                name, *decoder_function, make_python_report_decoder, model);
         };
     }
-    registry.add(codec);
+    codec_registry& registry = codec_registry::instance();
+    if (has_codewords)
+        registry.add(codec, decoder);
+    else
+        registry.add(codec);
 }
 
 void bind_registry(py::module& m)
@@ -462,6 +507,8 @@ void bind_reports(py::module& m)
 
 void bind_codecs(py::module& m)
 {
+    py::register_exception<codec_failure>(m, "CodecError", PyExc_RuntimeError).doc() =
+        "An encoder or decoder failed.";
     py::class_<python_codec_part>(
         m,
         "codec_part",

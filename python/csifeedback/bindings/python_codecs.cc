@@ -5,12 +5,45 @@
  */
 
 #include "python_codecs.h"
+#include <type_traits>
 #include <algorithm>
 #include <cmath>
 
 using namespace gr::csifeedback;
 
 namespace csifeedback_python {
+
+namespace {
+
+std::string one_line(std::string text)
+{
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
+}
+
+} // namespace
+
+codec_failure::codec_failure(std::string text)
+    : std::runtime_error(one_line(std::move(text)))
+{
+}
+
+std::string error_line(const py::error_already_set& error)
+{
+    std::string text = py::str(error.type().attr("__name__"));
+    const std::string value = error.value() ? std::string(py::str(error.value())) : "";
+    text += (value.empty() ? "" : ": ") + one_line(value);
+    // Where it was raised: the last frame.
+    py::object trace = error.trace();
+    if (!trace || trace.is_none())
+        return text;
+    while (!trace.attr("tb_next").is_none())
+        trace = trace.attr("tb_next");
+    const std::string file =
+        py::str(trace.attr("tb_frame").attr("f_code").attr("co_filename"));
+    return text + " (" + file.substr(file.rfind('/') + 1) + ":" +
+           std::string(py::str(trace.attr("tb_lineno"))) + ")";
+}
 
 namespace {
 
@@ -67,7 +100,7 @@ public:
         d_object = py::object();
     }
     //! Calls f() with the interpreter's lock; what Python raises in it becomes a
-    //! std::runtime_error, all but Ctrl-C.
+    //! codec_failure, all but Ctrl-C.
     template <typename function>
     void call(const std::string& name, const char* method, function&& f) const
     {
@@ -77,10 +110,7 @@ public:
         } catch (py::error_already_set& error) {
             if (error.matches(PyExc_KeyboardInterrupt))
                 throw;
-            std::string text = py::str(error.type().attr("__name__"));
-            if (error.value())
-                text += ": " + std::string(py::str(error.value()));
-            throw std::runtime_error(name + ", " + method + "(): " + text);
+            throw codec_failure(name + ", " + method + "(): " + error_line(error));
         }
     }
 
@@ -103,11 +133,16 @@ array_in<T> checked(const std::string& name,
                     const py::object& result,
                     const std::vector<py::ssize_t>& shape)
 {
+    // NumPy would drop imaginary parts.
+    if (!std::is_same<T, cf>::value && py::isinstance<py::array>(result) &&
+        py::reinterpret_borrow<py::array>(result).dtype().kind() == 'c')
+        throw codec_failure(name + ", " + method +
+                            "() gave complex values, allowed are real ones");
     const array_in<T> array = array_in<T>::ensure(result);
     if (!array)
-        throw std::runtime_error(name + ", " + method + "() gave " +
-                                 std::string(py::repr(py::type::of(result))) +
-                                 ", allowed is an array of numbers");
+        throw codec_failure(name + ", " + method + "() gave " +
+                            std::string(py::repr(py::type::of(result))) +
+                            ", allowed is an array of numbers");
     bool fits = array.ndim() == py::ssize_t(shape.size());
     std::string allowed;
     for (size_t i = 0; i < shape.size(); i++) {
@@ -115,8 +150,8 @@ array_in<T> checked(const std::string& name,
         allowed += (i ? ", " : "") + std::to_string(shape[i]);
     }
     if (!fits)
-        throw std::runtime_error(name + ", " + method + "() gave shape " +
-                                 shape_of(array) + ", allowed is (" + allowed + ")");
+        throw codec_failure(name + ", " + method + "() gave shape " + shape_of(array) +
+                            ", allowed is (" + allowed + ")");
     return array;
 }
 
@@ -174,8 +209,8 @@ protected:
             for (int k = 0; k < count; k++) {
                 const float* row = array.data() + size_t(k) * code_size();
                 if (!std::all_of(row, row + m, [](float x) { return std::isfinite(x); }))
-                    throw std::runtime_error(name() + ", encode_array() gave values that "
-                                                      "are not finite");
+                    throw codec_failure(name() + ", encode_array() gave values that "
+                                                 "are not finite");
                 std::copy_n(row, m, s + size_t(k) * m);
             }
             if (residual_db)
@@ -239,17 +274,16 @@ protected:
             const auto array = array_in<uint8_t>::ensure(
                 encode(to_matrices(h_vec, 1, rows(), nt())[py::int_(0)], budget));
             if (!array)
-                throw std::runtime_error(name() +
-                                         ", encode_bits() gave no array of bits");
+                throw codec_failure(name() + ", encode_bits() gave no array of bits");
             if (array.ndim() != 1 || array.size() < 1 || array.size() > budget)
-                throw std::runtime_error(name() + ", encode_bits() gave shape " +
-                                         shape_of(array) + ", allowed is (n) with 1 to " +
-                                         std::to_string(budget) + " bits");
+                throw codec_failure(name() + ", encode_bits() gave shape " +
+                                    shape_of(array) + ", allowed is (n) with 1 to " +
+                                    std::to_string(budget) + " bits");
             for (py::ssize_t i = 0; i < array.size(); i++) {
                 if (array.data()[i] > 1)
-                    throw std::runtime_error(name() + ", encode_bits() gave the value " +
-                                             std::to_string(array.data()[i]) +
-                                             ", allowed is 0 and 1");
+                    throw codec_failure(name() + ", encode_bits() gave the value " +
+                                        std::to_string(array.data()[i]) +
+                                        ", allowed is 0 and 1");
                 bits[i / 8] |= array.data()[i] << (7 - i % 8);
             }
             r.bits = array.size();

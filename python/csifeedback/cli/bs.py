@@ -30,7 +30,8 @@ from .common import check_seed
 STATUS = tuple(name for name in core.frame_status.__members__ if name != "ok")
 #: Samples in the buffers around a block in Python.
 LONG_BUFFER = 1 << 14
-REASONS = STATUS + ("bad_signature", "unknown_ue", "stale", "replayed", "not_finite")
+REASONS = STATUS + ("bad_signature", "unknown_ue", "stale", "replayed", "not_finite",
+                    "decoder_failed")
 
 
 def parse(argv):
@@ -183,6 +184,8 @@ class Cell:
         self._rates = []
         self._lock = threading.Lock()
         self._scored = dict.fromkeys(ues, 0.0)
+        self._logger = gr.logger("csifeedback_bs")
+        self._failing = False
         self.messages = 0
         self.refused = collections.Counter({reason: 0 for reason in REASONS})
 
@@ -260,7 +263,14 @@ class Cell:
         if state.frame is not None and number <= state.frame:
             return "replayed", None
         s = q.dequantize(q.unpack(payload, header.code_size))
-        matrix = state.decoder.decode(s, core.gain_from_code(header.gain))
+        try:
+            matrix = state.decoder.decode(s, core.gain_from_code(header.gain))
+        except core.CodecError as error:
+            if not self._failing:  # once for several in a row
+                self._logger.warn(f"discarding CSI that the decoder failed on: {error}")
+            self._failing = True
+            return "decoder_failed", None
+        self._failing = False
         if not np.isfinite(matrix).all():
             return "not_finite", None
         residual_energy_db = core.residual_energy_from_code(header.residual_energy) \

@@ -9,6 +9,8 @@ import json
 import os
 import sys
 
+from .. import csifeedback_python as core
+
 
 def run(main):
     """Runs main(argv) as a program: 0, or 2 and one clear line on bad use, or 130 on Ctrl-C."""
@@ -26,7 +28,7 @@ def run(main):
         # The reader of stdout went away, as `| head` does: no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, core.CodecError) as error:
         print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
         sys.exit(2)
 

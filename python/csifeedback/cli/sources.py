@@ -68,7 +68,8 @@ def channel_of(args, model, whole=False):
             raise ValueError(f"{args.dataset}: has {channel.samples()} matrices, asked for are "
                              f"{args.samples or 1} from number {first} on")
         return channel, args.samples or available, first
-    sizes = {"nc": model.nc, "nt": model.nt}
+    # Codecs in Python without model file may leave nc open.
+    sizes = {"nt": model.nt, **({"nc": model.nc} if model.nc else {})}
     channel = (make_channel(args.channel, seed=args.seed, **sizes) if args.channel
                else model_channel(model, seed=args.seed))
     return channel, args.samples or 2000, FIRST if args.first is None else args.first
