@@ -75,8 +75,8 @@ def _shown(value):
 
 
 class _Fields:
-    """The fields of an object of SigMF metadata. Its methods raise ValueError, which names the field,
-    its value and what is allowed.
+    """The fields of an object of SigMF metadata. Its methods raise ValueError, which names the
+    field, its value and what is allowed.
 
     name: of the object, for errors. values: the object.
     """

@@ -5,7 +5,6 @@
 #
 """The two ends as programs: feedback that cannot be trusted, kills and restarts, recordings."""
 
-import argparse
 import json
 import os
 import shutil
@@ -23,9 +22,11 @@ import zmq
 from gnuradio import analog, blocks, csifeedback, gr
 from gnuradio.csifeedback import evaluation, ofdm, sigmf
 from gnuradio.csifeedback.channels import model_channel
-from gnuradio.csifeedback.cli import bs, ends
 from gnuradio.csifeedback.dataset import Dataset
-from gnuradio.csifeedback.link import messages, transport
+from gnuradio.csifeedback.link import base_station, messages, transport
+from gnuradio.csifeedback.link.flowgraph import Runner, SampleSource, Watch
+from gnuradio.csifeedback.link.pilots import Pilots
+from gnuradio.csifeedback.link.user_equipment import UserEquipment
 from gnuradio.csifeedback.precoded import MeasurePrecoded, SendPrecoded
 from programs import CODEC, EndsTest, call, free_port, wait_for
 
@@ -46,7 +47,7 @@ class CellTest(unittest.TestCase):
 
     def cell(self, **options):
         self.now = NOW
-        return bs.Cell(self.codec, self.size, self.quantizer, [1, 7], self.frame,
+        return base_station.Cell(self.codec, self.size, self.quantizer, [1, 7], self.frame,
                        lambda: self.now, 100, **options)
 
     def message(self, number, ue=1, sample=0, **changes):
@@ -108,7 +109,8 @@ class CellTest(unittest.TestCase):
         good = self.message(NOW)
         for message, reason in (
                 (b"", "too_short"), (good[:10], "too_short"), (good[:-1], "bad_crc"),
-                (good + b"\0", "bad_length"), (good + b"\1", "bad_crc"), (b"\x11" * 65536, "bad_crc"), (bytes(65536), "bad_version"),
+                (good + b"\0", "bad_length"), (good + b"\1", "bad_crc"),
+                (b"\x11" * 65536, "bad_crc"), (bytes(65536), "bad_version"),
                 (self.message(NOW, model_id=1), "unknown_model"),
                 (self.message(NOW, codec_id=3), "unknown_model"),
                 (self.message(NOW, bits=5), "unknown_quantizer"),
@@ -174,7 +176,7 @@ class CellTest(unittest.TestCase):
                 return path
 
             def read(path):
-                return messages.read_key("--key", path)
+                return messages.read_key(path)
 
             # Spaces and line ends are bytes like others.
             for i in range(3000):
@@ -188,7 +190,7 @@ class CellTest(unittest.TestCase):
                               (rng.bytes((1 << 16) + 1), "has more than 65536"),
                               (b"a" * 32, "guess"), (bytes(32), "guess"), (b"abcde" * 8, "guess"),
                               (bytes(range(32)), "guess"), (bytes(range(60, 20, -2)), "guess")):
-                with self.assertRaisesRegex(ValueError, "^--key: .*" + text):
+                with self.assertRaisesRegex(ValueError, "^key .*" + text):
                     read(write(key))
             good = rng.bytes(32)
             for mode in (0o644, 0o640, 0o604, 0o620, 0o602, 0o660):
@@ -199,17 +201,17 @@ class CellTest(unittest.TestCase):
 
             one, two = write(good, "one"), write(rng.bytes(32), "two")
             same = write(good, "a=b")
-            keys = messages.read_keys("--key", [f"7={two}", f"1={one}"], [1, 7])
+            keys = messages.read_keys([f"7={two}", f"1={one}"], [1, 7])
             self.assertEqual(sorted(keys), [1, 7])
             self.assertEqual(keys[1], good)
-            self.assertEqual(messages.read_keys("--key", [same], [7]), {7: good})
-            self.assertEqual(messages.read_keys("--key", [], [1, 7]), {})
+            self.assertEqual(messages.read_keys([same], [7]), {7: good})
+            self.assertEqual(messages.read_keys([], [1, 7]), {})
             for texts, text in (([one], "sign as another"), ([f"1={one}"], "UE 7 has no key"),
                                 ([f"1={one}", f"7={same}"], "the same key"),
                                 ([f"1={one}", f"1={two}"], "two keys"),
                                 ([f"1={one}", f"2={two}"], "no UE 2, allowed is 1, 7")):
-                with self.assertRaisesRegex(ValueError, "^--key.*" + text):
-                    messages.read_keys("--key", texts, [1, 7])
+                with self.assertRaisesRegex(ValueError, "^key.*" + text):
+                    messages.read_keys(texts, [1, 7])
 
     def test_reports(self):
         """Gains of precoded pilots: as little trusted as CSI."""
@@ -323,7 +325,7 @@ class SampleSourceTest(unittest.TestCase):
         x = (rng.standard_normal(50000) + 1j * rng.standard_normal(50000)).astype(np.complex64)
         with zmq.Context() as context, context.socket(zmq.PUB) as publisher:
             port = publisher.bind_to_random_port("tcp://127.0.0.1")
-            source = ends.SampleSource(transport.SampleReceiver("", "127.0.0.1", port))
+            source = SampleSource(transport.SampleReceiver(f"zmq://127.0.0.1:{port}"))
             sink = blocks.vector_sink_c()
             head = blocks.head(gr.sizeof_gr_complex, x.size)
             flowgraph = gr.top_block()
@@ -349,7 +351,7 @@ class SampleSourceTest(unittest.TestCase):
         """A UE that is too slow leaves samples out, and does not fall behind ever more."""
         with zmq.Context() as context, context.socket(zmq.PUB) as publisher:
             port = publisher.bind_to_random_port("tcp://127.0.0.1")
-            source = ends.SampleSource(transport.SampleReceiver("", "127.0.0.1", port))
+            source = SampleSource(transport.SampleReceiver(f"zmq://127.0.0.1:{port}"))
             sink = blocks.vector_sink_c()
             throttle = blocks.throttle(gr.sizeof_gr_complex, 100e3)
             flowgraph = gr.top_block()
@@ -395,11 +397,9 @@ class RunnerTest(unittest.TestCase):
             source, sink = FailingSource(raises), blocks.null_sink(gr.sizeof_gr_complex)
             flowgraph = gr.top_block()
             flowgraph.connect(source, sink)
-            args = argparse.Namespace(duration=6, count=None, json=False)
             shown = []
-            runner = ends.Runner(flowgraph, args, lambda: 0,
-                                 lambda seconds, last: ({}, shown.append((seconds, last)) or ""),
-                                 ends.Watch([source, sink], lambda: source.nitems_written(0)))
+            runner = Runner(flowgraph, lambda seconds, last: shown.append((seconds, last)),
+                            Watch([source, sink], lambda: source.nitems_written(0)), duration=6)
             if raises:
                 with self.assertRaisesRegex(ValueError, "the block failing ended with an error"):
                     runner.run()
@@ -409,6 +409,42 @@ class RunnerTest(unittest.TestCase):
                 self.assertGreater(shown[-1][0], 5.9)
             self.assertTrue(shown[-1][1])
             self.assertFalse(runner.ended)
+
+
+class LibraryTest(unittest.TestCase):
+
+    def test_both(self):
+        """Base station and UE as objects of one process."""
+        codec = evaluation.Codec(CODEC)
+        size = codec.code_size("1/4")
+        quantizer = codec.quantizer("lloyd-max", size, 6)
+        air, feedback = (f"zmq://127.0.0.1:{free_port()}" for _ in range(2))
+        pilots = Pilots(period_ms=20)
+        key = {1: os.urandom(32)}
+        station = base_station.BaseStation(codec, size, quantizer, pilots, address=air,
+                                           feedback=feedback, keys=key, first=70000)
+        ue = UserEquipment(codec, size, quantizer, pilots, address=air, feedback=feedback,
+                           key=key[1])
+        self.assertAlmostEqual(station.period_s, 20e-3, delta=1e-6)
+        lines, stopped = {station: [], ue: []}, threading.Event()
+        threads = [threading.Thread(target=end.run, args=(lambda *line, end=end:
+                                                          lines[end].append(line),),
+                                    kwargs={"stopped": stopped}) for end in lines]
+        for thread in threads:
+            thread.start()
+        end = time.monotonic() + 20
+        while time.monotonic() < end and not any(
+                figures["ues"][1]["per_s"] > 10 for figures, _ in lines[station]):
+            time.sleep(0.1)
+        stopped.set()
+        for thread in threads:
+            thread.join(10)
+        self.assertTrue(lines[station][-1][1] and lines[ue][-1][1])
+        figures = lines[station][-1][0]
+        self.assertGreater(figures["ues"][1]["received"], 10)
+        self.assertEqual(figures["refused"], {})
+        self.assertGreater(figures["ues"][1]["rho"], 0.9)
+        self.assertGreater(lines[ue][-1][0]["sent"], 10)
 
 
 class SilenceTest(EndsTest):
@@ -445,6 +481,26 @@ class ErrorsTest(unittest.TestCase):
         self.refuse("expected a path", "ue", *common, "--air", "file:")
         self.refuse("allowed is zmq://", "ue", *common, "--air", "tcp://127.0.0.1:1")
         self.refuse("--period", "bs", *common, "--period", 0.1)
+        free = ("--air", f"zmq://127.0.0.1:{free_port()}")
+        for program, option, value, expected in (
+                ("bs", "--max-age", -1, "-1, allowed is 0 to 32767"),
+                ("bs", "--drop", 0, "0, allowed is 1 to"),
+                ("bs", "--rate", "nan", "nan, allowed is"),
+                ("bs", "--seed", -1, "-1, allowed is 0 to"),
+                ("bs", "--ue-id", "1,1", "1,1, allowed is different numbers"),
+                ("bs", "--ue-id", 70000, "70000, allowed is 0 to 65535"),
+                ("bs", "--cell-id", 10**11, "100000000000, allowed is"),
+                ("bs", "--bandwidth", 10**11, "100000000000, allowed is"),
+                ("ue", "--slot", -10**11, "-100000000000, allowed is"),
+                ("ue", "--ue-id", -1, "-1, allowed is 0 to 65535"),
+                ("ue", "--precoded", 4, "4, allowed is 0 to 3")):
+            self.refuse(f"{option} is {expected}", program, *common, *free, option, value)
+        self.refuse("--ports is 65, allowed is 1 to 64", "ue", "--ports", 65)
+        self.refuse("--key /dev/null: has 0 bytes", "ue", *common, "--key", "/dev/null")
+        self.refuse("--key /dev/null: has 0 bytes", "bs", *common, "--key", "/dev/null")
+        self.refuse("port of 1 to 65535", "bs", *common, "--ue-id",
+                    "1,2", "--air", "zmq://127.0.0.1:65535", "--feedback",
+                    f"zmq://127.0.0.1:{free_port()}")
 
     def test_radios(self):
         """No device, or no driver: one clear line."""
@@ -570,10 +626,11 @@ class RecordingTest(unittest.TestCase):
                 sigmf.Recording(self.path("typed"))
             self.assertRegex(str(caught.exception), rf"^[^\n]*typed.sigmf-meta: {field} is "
                              r"[^\n]*, allowed is [^\n]+$")
-        for content, expected in (("[]", "the file is"), ("4", "the file is"), ("{}", "no field global"),
-                                  ('{"global": 4}', "global is 4"), ("{", "no SigMF metadata"),
-                                  ('{"global": {"core:sample_rate": NaN}}', "NaN is no JSON"),
-                                  ("[" * 100000, "no SigMF metadata"), ("\xff", "no SigMF metadata")):
+        for content, expected in (
+                ("[]", "the file is"), ("4", "the file is"), ("{}", "no field global"),
+                ('{"global": 4}', "global is 4"), ("{", "no SigMF metadata"),
+                ('{"global": {"core:sample_rate": NaN}}', "NaN is no JSON"),
+                ("[" * 100000, "no SigMF metadata"), ("\xff", "no SigMF metadata")):
             with open(self.path("typed.sigmf-meta"), "w", encoding="latin1") as file:
                 file.write(content)
             with self.assertRaisesRegex(ValueError, expected):

@@ -115,10 +115,11 @@ class SessionTest(unittest.TestCase):
     def test_subscriptions(self):
         session = zmtp.Session(b"PUB", lambda size: size <= 256)
         start = hostile.GREETING + hostile.ready(b"SUB")
-        for data, expected in ((start, 0), (hostile.frame(b"\1"), 1), (hostile.frame(b"\1topic"), 1),
-                               (hostile.command(b"SUBSCRIBE"), 2), (hostile.frame(b"\0"), 1),
-                               (hostile.command(b"CANCEL"), 0), (hostile.frame(b"\0"), 0),
-                               (hostile.frame(b""), 0)):
+        for data, expected in (
+                (start, 0), (hostile.frame(b"\1"), 1), (hostile.frame(b"\1topic"), 1),
+                (hostile.command(b"SUBSCRIBE"), 2), (hostile.frame(b"\0"), 1),
+                (hostile.command(b"CANCEL"), 0), (hostile.frame(b"\0"), 0),
+                (hostile.frame(b""), 0)):
             self.messages(session, [data])
             self.assertEqual(session.subscriptions, expected)
 
@@ -211,7 +212,7 @@ class PeersTest(unittest.TestCase):
         rng = np.random.default_rng(3)
         x = (rng.standard_normal(50000) + 1j * rng.standard_normal(50000)).astype(np.complex64)
         port = free_port()
-        publisher = transport.SamplePublisher("--air", "127.0.0.1", port)
+        publisher = transport.SamplePublisher(f"zmq://127.0.0.1:{port}")
         self.addCleanup(publisher.close)
         sub = self.socket(zmq.SUB, SUBSCRIBE=b"", HEARTBEAT_IVL=300)
         sub.connect(f"tcp://127.0.0.1:{port}")
@@ -219,7 +220,7 @@ class PeersTest(unittest.TestCase):
         topic.connect(f"tcp://127.0.0.1:{port}")
         pub = self.socket(zmq.PUB)
         other = pub.bind_to_random_port("tcp://127.0.0.1")
-        receivers = [transport.SampleReceiver("--air", "127.0.0.1", p) for p in (port, other)]
+        receivers = [transport.SampleReceiver(f"zmq://127.0.0.1:{p}") for p in (port, other)]
         for receiver in receivers:
             self.addCleanup(receiver.close)
         for begin, end in ((0, 40000), (40000, 40001), (40001, 50000)):
@@ -252,7 +253,7 @@ class PeersTest(unittest.TestCase):
     def test_begun_anew(self):
         """A receiver finds its publisher again, and a cut message costs no alignment."""
         port = free_port()
-        receiver = transport.SampleReceiver("--air", "127.0.0.1", port)
+        receiver = transport.SampleReceiver(f"zmq://127.0.0.1:{port}")
         self.addCleanup(receiver.close)
         x = np.arange(5000).astype(np.complex64)
         for cut in (3, 8, 4003):
@@ -267,10 +268,10 @@ class PeersTest(unittest.TestCase):
                     time.sleep(0.2)
                 thread.join()
                 self.assertEqual(self.found, cut // 8)
-        publisher = transport.SamplePublisher("--air", "127.0.0.1", port)
+        publisher = transport.SamplePublisher(f"zmq://127.0.0.1:{port}")
         self.addCleanup(publisher.close)
-        self.assertTrue(wait_until(lambda: receiver.read(np.empty(9, np.complex64), 0.1)
-                                   or any(p.session.subscriptions for p in publisher._server.peers)))
+        self.assertTrue(wait_until(lambda: receiver.read(np.empty(9, np.complex64), 0.1) or any(
+            peer.session.subscriptions for peer in publisher._server.peers)))
         publisher.publish(x)
         self.check(receiver, x, np.random.default_rng(1))
 
@@ -324,7 +325,7 @@ class CrowdTest(unittest.TestCase):
     def test_hosts(self):
         """A crowd from one host does not cost another host its place."""
         note = iter(range(1000))
-        server = connections.Server("x", "127.0.0.1", free_port(),
+        server = connections.Server("127.0.0.1", free_port(),
                                     lambda: zmtp.Session(b"PULL", lambda size: True),
                                     lambda: next(note), 8, lambda peer: False, 4096, 4096)
         self.addCleanup(server.close)
@@ -342,9 +343,9 @@ class CrowdTest(unittest.TestCase):
     def test_slow_subscribers(self):
         """Peers that do not read cost a bounded backlog, and the others lose nothing."""
         port = free_port()
-        publisher = transport.SamplePublisher("--air", "127.0.0.1", port)
+        publisher = transport.SamplePublisher(f"zmq://127.0.0.1:{port}")
         self.addCleanup(publisher.close)
-        receiver = transport.SampleReceiver("--air", "127.0.0.1", port)
+        receiver = transport.SampleReceiver(f"zmq://127.0.0.1:{port}")
         self.addCleanup(receiver.close)
         slow = []
         for _ in range(transport.MAX_SAMPLE_PEERS - 1):
@@ -400,8 +401,8 @@ class HostileTest(EndsTest):
         wait_for(station, served)
         time.sleep(2)
         kinds = {back: b"PUSH", air: b"SUB"}
-        attacks = {name: lambda port, name=name: hostile.attack("127.0.0.1", port, kinds[port], name,
-                                                                1) for name in hostile.names()}
+        attacks = {name: lambda port, name=name: hostile.attack(
+            "127.0.0.1", port, kinds[port], name, 1) for name in hostile.names()}
         for name, parts in (("silent", 0), ("greet", 2), ("subscribe", 3)):
             def crowd(port, parts=parts):
                 greeting = [hostile.GREETING, hostile.ready(kinds[port]), hostile.frame(b"\1")]
@@ -410,7 +411,8 @@ class HostileTest(EndsTest):
             attacks[name] = crowd
         first = station.memory_mb()
         for name, function in attacks.items():
-            self.assertLess(self.grows(station, lambda: in_parallel(function, kinds)), BOUND_MB, name)
+            growth = self.grows(station, lambda: in_parallel(function, kinds))
+            self.assertLess(growth, BOUND_MB, name)
             wait_for(station, served, 5)
         self.assertLess(station.memory_mb() - first, BOUND_MB)
         # A UE that comes among them is served too.

@@ -11,7 +11,6 @@ of them here and in the kernel, the time for a handshake and the time without a 
 
 import collections
 import contextlib
-import errno
 import random
 import select
 import selectors
@@ -47,26 +46,23 @@ def is_local(host):
     return False
 
 
-def bind(where, host, port, kind, options=()):
+def bind(host, port, kind, options=()):
     """A socket that is bound to an address of this machine, and does not block.
 
-    where: what errors begin with. kind: socket.SOCK_STREAM, which listens, or SOCK_DGRAM. options:
-    arguments of setsockopt(). Raises ValueError.
+    kind: socket.SOCK_STREAM, which listens, or SOCK_DGRAM. options: arguments of setsockopt().
+    Raises OSError.
     """
-    made = None
+    family, address = resolve(host, port, kind)
+    made = socket.socket(family, kind)
     try:
-        family, address = resolve(host, port, kind)
-        made = socket.socket(family, kind)
         for option in options:
             made.setsockopt(*option)
         made.bind(address)
         if kind == socket.SOCK_STREAM:
             made.listen(64)
-    except OSError as error:
-        if made:
-            made.close()
-        hint = "; is another csifeedback_bs running?" if error.errno == errno.EADDRINUSE else ""
-        raise ValueError(f"{where}: {(error.strerror or str(error)).lower()}{hint}") from None
+    except OSError:
+        made.close()
+        raise
     made.setblocking(False)
     return made
 
@@ -134,20 +130,20 @@ class Connection:
 class Server:
     """Connections that others open.
 
-    where, host, port: as of bind(). make_session(): a Session. make_note(): Connection.note. limit:
+    host, port: as of bind(). make_session(): a Session. make_note(): Connection.note. limit:
     how many connections there may be; one more takes the place of one that keeps(connection) does
     not protect, a random one of the host that has most of them. receive_bytes, send_bytes: of the
     kernel's buffers of a connection.
 
-    `lock` is held while `peers` changes. Raises ValueError if the address cannot be had.
+    `lock` is held while `peers` changes. Raises OSError if the address cannot be had.
     """
 
-    def __init__(self, where, host, port, make_session, make_note, limit, keeps, receive_bytes,
+    def __init__(self, host, port, make_session, make_note, limit, keeps, receive_bytes,
                  send_bytes):
         self._make_session, self._make_note = make_session, make_note
         self._limit, self._keeps = limit, keeps
         # Connections inherit the sizes.
-        self._listener = bind(where, host, port, socket.SOCK_STREAM, (
+        self._listener = bind(host, port, socket.SOCK_STREAM, (
             (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1),
             (socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes),
             (socket.SOL_SOCKET, socket.SO_SNDBUF, send_bytes)))
@@ -249,19 +245,15 @@ class Server:
 class Client:
     """A connection that this end opens, again and again whenever it is lost.
 
-    where: what errors begin with. host, port: of the peer. make_session(): a Session. buffer:
-    memoryview of what is read at once. Raises ValueError if there is no such host now; later it is
-    tried again.
+    host, port: of the peer. make_session(): a Session. buffer: memoryview of what is read at once.
+    Raises OSError if there is no such host now; later it is tried again.
 
     `lock` is held while the connection is used or changes. One thread calls wait(), which alone
     opens and closes connections.
     """
 
-    def __init__(self, where, host, port, make_session, buffer):
-        try:
-            resolve(host, port, socket.SOCK_STREAM)
-        except OSError as error:
-            raise ValueError(f"{where}: {error.strerror}") from None
+    def __init__(self, host, port, make_session, buffer):
+        resolve(host, port, socket.SOCK_STREAM)
         self._host, self._port = host, port
         self._make_session, self._buffer = make_session, buffer
         self._opening, self._until = None, 0.0  # socket, end of its time to connect
@@ -302,8 +294,8 @@ class Client:
 
     @contextlib.contextmanager
     def guard(self):
-        """Holds the lock. Ends the connection if an OSError or ProtocolError occurs, to open another
-        one."""
+        """Holds the lock. Ends the connection if an OSError or ProtocolError occurs, to open
+        another one."""
         with self.lock:
             try:
                 yield
@@ -315,7 +307,8 @@ class Client:
     def _open(self, now):
         with self.guard():
             family, address = resolve(self._host, self._port, socket.SOCK_STREAM)
-            self._opening, self._until = socket.socket(family, socket.SOCK_STREAM), now + HANDSHAKE_S
+            self._opening = socket.socket(family, socket.SOCK_STREAM)
+            self._until = now + HANDSHAKE_S
             self._opening.setblocking(False)
             self._opening.connect(address)
 

@@ -3,8 +3,8 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-"""Feedback messages beside the feedback frame itself: signatures and their keys, reports on precoded
-pilots. docs/ends.md describes their form."""
+"""Feedback messages beside the feedback frame itself: signatures and their keys, reports on
+precoded pilots. docs/ends.md describes their form."""
 
 import hashlib
 import hmac
@@ -17,6 +17,7 @@ import zlib
 import numpy as np
 
 from .. import csifeedback_python as core
+from .parameters import ParameterError
 
 #: Bytes that a signature adds to a message.
 TAG_BYTES = 8
@@ -28,55 +29,58 @@ MIN_KEY_BYTES, MAX_KEY_BYTES = 16, 1 << 16
 MIN_KEY_VARIETY = 6
 
 
-def read_key(where, path):
+def read_key(path, name="key", text=None):
     """The key in a file: all of its bytes, as they are.
 
-    where: what errors begin with. Raises ValueError if the key is too short or too long, if it has
-    hardly any variety, or if other users of this machine may read or write the file; OSError if it
-    cannot be read.
+    name, text: of the parameter and its value, for errors; text None: the path. Raises
+    ParameterError if the key is too short or too long, if it has hardly any variety, or if other
+    users of this machine may read or write the file; OSError if it cannot be read.
     """
+    def refuse_key(problem):
+        raise ParameterError(name, f" {text or path}: {problem}")
+
     with open(path, "rb") as file:
         mode = os.fstat(file.fileno()).st_mode
         if stat.S_ISREG(mode) and mode & 0o077:
-            raise ValueError(f"{where}: others may use it (mode {mode & 0o777:04o}); run: chmod 600 "
-                             f"{path}")
+            refuse_key(f"others may use it (mode {mode & 0o777:04o}); run: chmod 600 {path}")
         key = file.read(MAX_KEY_BYTES + 1)
     if not MIN_KEY_BYTES <= len(key) <= MAX_KEY_BYTES:
-        raise ValueError(f"{where}: has {'more than ' if len(key) > MAX_KEY_BYTES else ''}"
-                         f"{min(len(key), MAX_KEY_BYTES)} bytes, allowed is {MIN_KEY_BYTES} to "
-                         f"{MAX_KEY_BYTES}")
-    values = np.frombuffer(key, np.uint8)
-    if len(set(key)) < MIN_KEY_VARIETY or len(set(np.diff(values).tolist())) == 1:
-        raise ValueError(f"{where}: is too easy to guess; run: head -c 32 /dev/urandom > {path}")
+        refuse_key(f"has {'more than ' if len(key) > MAX_KEY_BYTES else ''}"
+                   f"{min(len(key), MAX_KEY_BYTES)} bytes, allowed is {MIN_KEY_BYTES} to "
+                   f"{MAX_KEY_BYTES}")
+    steps = np.diff(np.frombuffer(key, np.uint8))
+    if len(set(key)) < MIN_KEY_VARIETY or len(set(steps.tolist())) == 1:
+        refuse_key(f"is too easy to guess; run: head -c 32 /dev/urandom > {path}")
     return key
 
 
-def read_keys(option, texts, ues):
+def read_keys(texts, ues, name="key"):
     """The keys of the UEs that a base station serves.
 
     texts: "N=FILE" for UE number N, or "FILE" for a single UE; none for feedback without
-    signatures. ues: their numbers. Returns a dictionary of numbers and keys, empty without texts.
-    Raises ValueError unless each UE has a key of its own.
+    signatures. ues: their numbers. name: of the parameter, for errors. Returns a dictionary of
+    numbers and keys, empty without texts. Raises ParameterError unless each UE has a key of its
+    own.
     """
     keys = {}
     for text in texts:
         match = re.fullmatch(r"(\d+)=(.*)", text, re.DOTALL)
         if not match and len(ues) > 1:
-            raise ValueError(f"{option} {text}: with one key for {len(ues)} UEs each could sign as "
-                             f"another, allowed is N=FILE for each UE N")
+            raise ParameterError(name, f" {text}: with one key for {len(ues)} UEs each could sign "
+                                 "as another, allowed is N=FILE for each UE N")
         ue, path = (int(match[1]), match[2]) if match else (ues[0], text)
         if ue not in ues:
-            raise ValueError(f"{option} {text}: there is no UE {ue}, allowed is "
-                             + ", ".join(map(str, ues)))
+            raise ParameterError(name, f" {text}: there is no UE {ue}, allowed is "
+                                 + ", ".join(map(str, ues)))
         if ue in keys:
-            raise ValueError(f"{option} {text}: UE {ue} has two keys")
-        key = read_key(f"{option} {text}", path)
+            raise ParameterError(name, f" {text}: UE {ue} has two keys")
+        key = read_key(path, name, text)
         if key in keys.values():
-            raise ValueError(f"{option} {text}: another UE has the same key")
+            raise ParameterError(name, f" {text}: another UE has the same key")
         keys[ue] = key
     missing = [ue for ue in ues if ue not in keys]
     if keys and missing:
-        raise ValueError(f"{option}: UE {missing[0]} has no key, either all of them have or none")
+        raise ParameterError(name, f": UE {missing[0]} has no key, either all of them have or none")
     return keys
 
 

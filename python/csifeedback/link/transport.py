@@ -5,13 +5,14 @@
 #
 """What base station and user equipment send each other: feedback messages and samples.
 
-Addresses are zmq://HOST:PORT and udp://HOST:PORT. The peers of zmq may be sockets of libzmq too, such
-as those of GNU Radio's ZMQ blocks: PUSH for feedback, SUB and PUB for samples. SECURITY.md says what
-a peer can do.
+Addresses are zmq://HOST:PORT and udp://HOST:PORT. The peers of zmq may be sockets of libzmq too,
+such as those of GNU Radio's ZMQ blocks: PUSH for feedback, SUB and PUB for samples. SECURITY.md
+says what a peer can do.
 """
 
 import collections
 import contextlib
+import errno
 import itertools
 import re
 import socket
@@ -21,6 +22,7 @@ import time
 import numpy as np
 
 from . import connections, zmtp
+from .parameters import ParameterError, refuse
 
 #: Longest feedback message in bytes.
 MAX_MESSAGE = 1 << 16
@@ -49,41 +51,52 @@ _SKIPPED_READS = 128  # more than can wait here and at the publisher
 _SAMPLE_BYTES = 8
 
 
-def parse_address(option, text, schemes):
+def parse_address(name, text, schemes):
     """Splits an address.
 
-    option: name of the option for errors. schemes: those that are allowed. Returns (scheme, rest),
-    and (scheme, (host, port)) of zmq and udp. Raises ValueError.
+    name: of the parameter that has it, for errors. schemes: those that are allowed. Returns
+    (scheme, rest), and (scheme, (host, port)) of zmq and udp. Raises ParameterError.
     """
     scheme, colon, rest = text.partition(":")
     if not colon or scheme not in schemes:
-        raise ValueError(f"{option} is {text}, allowed is " + ", ".join(
+        refuse(name, text, ", ".join(
             f"{s}://HOST:PORT" if s in ("zmq", "udp") else f"{s}:PATH" if s == "file"
             else f"{s}:ARGS" for s in schemes))
     if scheme not in ("zmq", "udp"):
         if scheme == "file" and not rest:
-            raise ValueError(f"{option} is {text}, expected a path behind file:")
+            raise ParameterError(name, f" is {text}, expected a path behind file:")
         return scheme, rest
     match = re.fullmatch(r"//(\[[0-9a-fA-F:]+\]|[\w.*-]+):(\d{1,5})", rest)
     if not match or not 1 <= int(match[2]) <= 65535:
-        raise ValueError(f"{option} is {text}, allowed is {scheme}://HOST:PORT with a port of 1 to "
-                         "65535")
+        refuse(name, text, f"{scheme}://HOST:PORT with a port of 1 to 65535")
     return scheme, (match[1], int(match[2]))
+
+
+@contextlib.contextmanager
+def _address_errors(name, text):
+    """Makes ParameterErrors of addresses that cannot be had."""
+    try:
+        yield
+    except OSError as error:
+        hint = "; is another csifeedback_bs running?" if error.errno == errno.EADDRINUSE else ""
+        raise ParameterError(
+            name, f" {text}: {(error.strerror or str(error)).lower()}{hint}") from None
 
 
 class FeedbackSender:
     """Sends feedback messages to a FeedbackReceiver or a PULL socket. Never waits: what cannot be
     sent now is discarded, since CSI does not get better by waiting.
 
-    text: zmq://HOST:PORT or udp://HOST:PORT. Raises ValueError.
+    text: zmq://HOST:PORT or udp://HOST:PORT. name: of the parameter that has it, for errors. Raises
+    ParameterError.
     """
 
-    def __init__(self, text):
-        scheme, (host, port) = parse_address("--feedback", text, ("zmq", "udp"))
+    def __init__(self, text, name="feedback"):
+        scheme, (host, port) = parse_address(name, text, ("zmq", "udp"))
         #: numbers of messages
         self.sent = self.discarded = 0
-        make = _ZmqSender if scheme == "zmq" else _UdpSender
-        self._sender = make(f"--feedback {text}", host, port)
+        with _address_errors(name, text):
+            self._sender = (_ZmqSender if scheme == "zmq" else _UdpSender)(host, port)
 
     def send(self, message):
         """Sends bytes, at most MAX_MESSAGE of them."""
@@ -98,14 +111,11 @@ class FeedbackSender:
 
 
 class _UdpSender:
-    def __init__(self, where, host, port):
-        try:
-            family, address = connections.resolve(host, port, socket.SOCK_DGRAM)
-            self._socket = socket.socket(family, socket.SOCK_DGRAM)
-            self._socket.setblocking(False)
-            self._socket.connect(address)
-        except OSError as error:
-            raise ValueError(f"{where}: {error.strerror}") from None
+    def __init__(self, host, port):
+        family, address = connections.resolve(host, port, socket.SOCK_DGRAM)
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.connect(address)
 
     def send(self, message):
         try:
@@ -119,9 +129,9 @@ class _UdpSender:
 
 
 class _ZmqSender:
-    def __init__(self, where, host, port):
+    def __init__(self, host, port):
         self._client = connections.Client(
-            where, host, port, lambda: zmtp.Session(b"PUSH", lambda length: False),
+            host, port, lambda: zmtp.Session(b"PUSH", lambda length: False),
             memoryview(bytearray(4096)))
         self._queue = collections.deque()
         self._blocked = self._closed = False
@@ -184,16 +194,16 @@ class FeedbackReceiver:
     """Receives feedback messages.
 
     text: zmq://HOST:PORT or udp://HOST:PORT of this machine, `*` for all of its IPv4 addresses.
-    Raises ValueError.
+    name: of the parameter that has it, for errors. Raises ParameterError.
 
     Peers of zmq whose messages have been accepted go before others when there are too many, see
     accept().
     """
 
-    def __init__(self, text):
-        scheme, (host, port) = parse_address("--feedback", text, ("zmq", "udp"))
-        make = _ZmqReceiver if scheme == "zmq" else _UdpReceiver
-        self._receiver = make(f"--feedback {text}", host, port)
+    def __init__(self, text, name="feedback"):
+        scheme, (host, port) = parse_address(name, text, ("zmq", "udp"))
+        with _address_errors(name, text):
+            self._receiver = (_ZmqReceiver if scheme == "zmq" else _UdpReceiver)(host, port)
 
     def receive(self, seconds):
         """One message as bytes, or None if none came in this time."""
@@ -216,8 +226,8 @@ class FeedbackReceiver:
 class _UdpReceiver:
     refused = 0
 
-    def __init__(self, where, host, port):
-        self._socket = connections.bind(where, host, port, socket.SOCK_DGRAM)
+    def __init__(self, host, port):
+        self._socket = connections.bind(host, port, socket.SOCK_DGRAM)
 
     def receive(self, seconds):
         self._socket.settimeout(seconds)
@@ -248,9 +258,9 @@ class _Sender:
 class _ZmqReceiver:
     """In rounds: all that proven peers sent, then a few messages of each of the others."""
 
-    def __init__(self, where, host, port):
+    def __init__(self, host, port):
         self._server = connections.Server(
-            where, host, port,
+            host, port,
             lambda: zmtp.Session(b"PULL", lambda size: MIN_MESSAGE <= size <= MAX_MESSAGE),
             _Sender, MAX_FEEDBACK_PEERS, lambda peer: peer.note.is_proven(), 1 << 16, 1 << 14)
         self._allowed, self._at = 0.0, time.monotonic()  # messages of peers that are not proven
@@ -329,16 +339,18 @@ class _Subscriber:
 class SamplePublisher:
     """Sends samples to every SampleReceiver and every SUB socket without a filter that connects.
 
-    where: what errors begin with. host, port: of this machine, `*` for all of its IPv4 addresses.
-    Raises ValueError.
+    text: zmq://HOST:PORT of this machine, `*` for all of its IPv4 addresses. name: of the parameter
+    that has it, for errors. Raises ParameterError.
 
     A peer that is too slow loses samples; nobody waits for it.
     """
 
-    def __init__(self, where, host, port):
-        self._server = connections.Server(
-            where, host, port, lambda: zmtp.Session(b"PUB", lambda size: size <= 256), _Subscriber,
-            MAX_SAMPLE_PEERS, self._keeps_up, 1 << 14, 1 << 19)
+    def __init__(self, text, name="air"):
+        _, (host, port) = parse_address(name, text, ("zmq",))
+        with _address_errors(name, text):
+            self._server = connections.Server(
+                host, port, lambda: zmtp.Session(b"PUB", lambda size: size <= 256), _Subscriber,
+                MAX_SAMPLE_PEERS, self._keeps_up, 1 << 14, 1 << 19)
         # The last messages, of which the first one has the number _first.
         self._frames, self._first, self._bytes = collections.deque(), 0, 0
         self._closed = False
@@ -417,15 +429,17 @@ class SampleReceiver:
     """Receives the samples of a SamplePublisher or a PUB socket, such as GNU Radio's ZMQ PUB Sink.
     Needs the same memory whatever comes.
 
-    where: what errors begin with. host, port: of the publisher, which need not be there yet. Raises
-    ValueError.
+    text: zmq://HOST:PORT of the publisher, which need not be there yet. name: of the parameter that
+    has it, for errors. Raises ParameterError.
     """
 
-    def __init__(self, where, host, port):
-        self._client = connections.Client(
-            where, host, port,
-            lambda: zmtp.Session(b"SUB", lambda size: size % _SAMPLE_BYTES == 0, strict=False),
-            memoryview(bytearray(_READ_BYTES)))
+    def __init__(self, text, name="air"):
+        _, (host, port) = parse_address(name, text, ("zmq",))
+        with _address_errors(name, text):
+            self._client = connections.Client(
+                host, port,
+                lambda: zmtp.Session(b"SUB", lambda size: size % _SAMPLE_BYTES == 0, strict=False),
+                memoryview(bytearray(_READ_BYTES)))
         self._connection = None
         self._refused = 0
         self._empty_at = time.monotonic()

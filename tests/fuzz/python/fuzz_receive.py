@@ -13,8 +13,7 @@ import numpy as np
 from gnuradio import csifeedback
 from gnuradio.csifeedback import evaluation
 from gnuradio.csifeedback.channels import model_channel
-from gnuradio.csifeedback.cli import bs as base_station
-from gnuradio.csifeedback.link import messages
+from gnuradio.csifeedback.link import base_station, messages
 
 CODEC = "cdl-c-300x2-klt"
 NOW, MAX_AGE, UES = 1_000_000, 100, (1, 7)
@@ -36,8 +35,8 @@ class Station:
         self.cells = {name: self.make(keys) for name, keys in (("open", {}), ("signed", KEYS))}
 
     def make(self, keys):
-        cell = base_station.Cell(self.codec, self.size, self.quantizer, UES, self.frame, lambda: NOW,
-                                 MAX_AGE, keys)
+        cell = base_station.Cell(self.codec, self.size, self.quantizer, UES, self.frame,
+                                 lambda: NOW, MAX_AGE, keys)
         for ue in UES:
             for message in (self.feedback(ue, NOW - 50), messages.pack_report(ue, NOW - 50, 2.0)):
                 cell.receive(self.sign(message, keys.get(ue), NOW - 50))
@@ -109,8 +108,8 @@ def make(rng, keys):
         elif field == "version":
             header.version = int(rng.choice([0, 3, 15]))
         else:
-            old, limit = getattr(header, field), 1 << {"codec_id": 8, "quantizer_type": 4}.get(field,
-                                                                                              16)
+            old = getattr(header, field)
+            limit = 1 << {"codec_id": 8, "quantizer_type": 4}.get(field, 16)
             setattr(header, field, int((old + rng.integers(1, limit)) % limit))
         return STATION.sign(bytes(csifeedback.pack_frame(header, payload)), key, number), False
     if kind == 5:  # a report with another place for its sum, or out of time

@@ -18,10 +18,10 @@ from gnuradio.csifeedback import sigmf
 PATH = os.path.join(driver.directory, "air")
 PARAMETERS = {"nt": 4, **csifeedback.csirs_frame.preset(5, 15), "gap": 1000}
 #: numbers that json.dumps() cannot write
-LITERALS = ("1e999", "-1e999", "1e-999", "NaN", "Infinity", "-Infinity", "1" * 30, "9" * 5000, "0x10",
-            "1.0", "-0", "-0.0", "4.000000000000001", "1e3", "01", "[" * 3000 + "]" * 3000)
-TEXTS = ("", "4", "cf32_le", "ci16_le", "cf32_be", "ri8", "walsh", "dft", "NaN", "\n", "\0", "ü" * 100,
-         "x" * 100000, "csi", "\ud800", "{}")
+LITERALS = ("1e999", "-1e999", "1e-999", "NaN", "Infinity", "-Infinity", "1" * 30, "9" * 5000,
+            "0x10", "1.0", "-0", "-0.0", "4.000000000000001", "1e3", "01", "[" * 3000 + "]" * 3000)
+TEXTS = ("", "4", "cf32_le", "ci16_le", "cf32_be", "ri8", "walsh", "dft", "NaN", "\n", "\0",
+         "ü" * 100, "x" * 100000, "csi", "\ud800", "{}")
 
 
 def genuine():

@@ -1,0 +1,556 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""The base station: sends pilots, takes feedback of UEs for what it is worth, and precodes with
+it."""
+
+import collections
+import hmac
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pmt
+from gnuradio import blocks, channels, gr
+
+from .. import csifeedback_python as core
+from .. import evaluation, ofdm, sigmf
+from ..channels import make_channel, model_channel
+from ..files import check_place
+from ..pdus import guarded, read_pdu
+from ..precoded import SendPrecoded
+from . import messages
+from .flowgraph import Runner, SampleSink, Watch, enlarge_buffer
+from .parameters import ParameterError, check_range, refuse
+from .pilots import Pilots, check_codec, period_s
+from .radio import Radio
+from .transport import FeedbackReceiver, SamplePublisher, parse_address
+
+#: Reasons to refuse a message: those of the frame format, and of the base station.
+REASONS = tuple(name for name in core.frame_status.__members__ if name != "ok") + (
+    "bad_signature", "unknown_ue", "stale", "replayed", "not_finite",
+    "decoder_failed")
+#: UEs with a channel model at most.
+MAX_SIMULATED_UES = 4
+#: Samples in the buffers around a block in Python.
+_LONG_BUFFER = 1 << 14
+
+
+class Truth(gr.basic_block):
+    """The last true matrices of one UE that mimo_channel sent. Message port `truth` (in).
+
+    shape: (nc, nt). history: how many frames are known.
+    """
+
+    def __init__(self, shape, history):
+        gr.basic_block.__init__(self, "truth", None, None)
+        self._known = collections.OrderedDict()
+        self._shape, self._history = shape, history
+        self._lock = threading.Lock()
+        self.message_port_register_in(pmt.intern("truth"))
+        self.set_msg_handler(pmt.intern("truth"), self.take)
+
+    @guarded
+    def take(self, message):
+        """Takes a PDU of H with the key frame; anything else is left out."""
+        metadata, h = read_pdu(message, np.complex64) or ({}, None)
+        frame = metadata.get("frame")
+        if not isinstance(frame, int) or h.size != self._shape[0] * self._shape[1]:
+            return
+        with self._lock:
+            self._known[frame] = h.reshape(self._shape)
+            while len(self._known) > self._history:
+                self._known.popitem(last=False)
+
+    def newest(self):
+        """The frame that is in the air, None before the first."""
+        with self._lock:
+            return next(reversed(self._known), None)
+
+    def get(self, frame):
+        """H of a frame, complex64 (nc, nt), or None."""
+        with self._lock:
+            h = self._known.get(frame)
+        return h if h is not None and h.any() else None
+
+
+class UeState:
+    """What the base station knows of one UE: its decoder's state, its CSI, its figures.
+
+    decoder: of this UE alone. transform: angular_delay_transform of codecs of Ha, or None.
+    """
+
+    def __init__(self, decoder, transform):
+        self.decoder = decoder
+        self._transform = transform
+        self.frame = None  # number of the CSI at hand
+        self.reported = None  # that of the last report on precoded pilots
+        self.residual_energy_db = None
+        self.received = 0
+        self._matrix = None
+        self.reset()
+
+    def reset(self):
+        """Begins the figures anew."""
+        self.count = 0
+        self.ages = []
+        self.nmse, self.rho, self.gain, self.heard = [], [], [], []
+
+    def accept(self, frame, matrix, residual_energy_db, age):
+        """Takes CSI: number of its frame, matrix as decoded, the encoder's residual energy in dB or
+        None, frames since it was in the air."""
+        self.frame, self._matrix, self.residual_energy_db = frame, matrix, residual_energy_db
+        self.received += 1
+        self.count += 1
+        self.ages.append(age)
+
+    def h(self):
+        """H of the CSI at hand, complex64 (nc, nt)."""
+        return self._transform.inverse(self._matrix) if self._transform else self._matrix
+
+
+class Cell:
+    """The base station without its radio: from messages to CSI and precoders.
+
+    Trusts nothing: a message becomes CSI only if checksum (and signature), model, quantizer and
+    length are right, the UE is known, and the frame is newer than the last one of this UE, and at
+    most max_age frames older than the one in the air.
+
+    codec, size, quantizer: as at the UE. ues: their numbers. frame: csirs_frame. now(): number of
+    the frame that is being sent. max_age: in frames. keys: a dictionary with the key of each UE, or
+    None for feedback without signatures. truths: a Truth for each UE, or none. downlink_snr_db: for
+    the rate of several UEs.
+
+    ues: number of a UE -> UeState. messages: how many came. refused: reason of REASONS -> how many
+    were refused for it. Its methods may be called by several threads.
+    """
+
+    def __init__(self, codec, size, quantizer, ues, frame, now, max_age=100, keys=None, truths=(),
+                 downlink_snr_db=10):
+        model = codec.model
+        self._quantizer, self._now, self._max_age = quantizer, now, max_age
+        self._keys = keys or {}
+        self._shape = (frame.nc(), frame.nt())
+        self._truths = dict(zip(ues, truths))
+        self._snr = 10 ** (downlink_snr_db / 10)
+        transform = core.angular_delay_transform(frame.nc(), frame.nt(), model.na,
+                                                 model.precursor) if model.domain == "Ha" else None
+        self.ues = {ue: UeState(codec.decoder(size), transform) for ue in ues}
+        first = next(iter(self.ues.values())).decoder
+        self._ids = (first.codec_id(), first.model_id())
+        self._precoders = {}
+        self._rates = []
+        self._lock = threading.Lock()
+        self._scored = dict.fromkeys(ues, 0.0)
+        self._logger = gr.logger("csifeedback_bs")
+        self._failing = False
+        self.messages = 0
+        self.refused = collections.Counter({reason: 0 for reason in REASONS})
+
+    def receive(self, message):
+        """Takes a message of any bytes. Returns the number of the UE whose CSI it is, or None if
+        it was refused."""
+        with self._lock:
+            self.messages += 1
+            if message[:1] == bytes([messages.REPORT]):
+                reason, ue = self._take_report(message), None
+            else:
+                reason, ue = self._take(message)
+            if reason:
+                self.refused[reason] += 1
+            elif ue is not None and self._truths:
+                self._score(ue)
+            return ue
+
+    def _split(self, message):
+        """The message without its signature, and that."""
+        return (message[:-messages.TAG_BYTES], message[-messages.TAG_BYTES:]) if self._keys \
+            else (message, None)
+
+    def _number(self, low):
+        """The number of a frame in the past: 16 bits tell the last 65536."""
+        now = self._now()
+        return now - (now - low) % 0x10000
+
+    def _is_signed(self, ue, message, tag, number):
+        return not self._keys or hmac.compare_digest(
+            tag, messages.signature(self._keys[ue], message, number))
+
+    def _take_report(self, message):
+        message, tag = self._split(message)
+        report = messages.unpack_report(message)
+        if not report:
+            return "bad_crc"
+        ue, low, gain = report
+        number = self._number(low)
+        state = self.ues.get(ue)
+        if state is None:
+            return "unknown_ue"
+        if not self._is_signed(ue, message, tag, number):
+            return "bad_signature"
+        if self._now() - number > self._max_age:
+            return "stale"
+        if state.reported is not None and number <= state.reported:
+            return "replayed"
+        state.reported = number
+        state.heard.append(gain)
+        return None
+
+    def _take(self, message):
+        message, tag = self._split(message)
+        status, header, payload = core.unpack_frame(message)
+        if status != core.frame_status.ok:
+            return status.name, None
+        q = self._quantizer
+        if (header.codec_id, header.model_id) != self._ids:
+            return "unknown_model", None
+        if header.quantizer_type != q.type_id() or header.bits != q.bits():
+            return "unknown_quantizer", None
+        if not 1 <= header.code_size <= q.code_size():
+            return "bad_code_size", None
+        if len(payload) != (q.total_bits(header.code_size) + 7) // 8:
+            return "bad_length", None
+        number = self._number(header.frame_number)
+        state = self.ues.get(header.ue_id)
+        if state is None:
+            return "unknown_ue", None
+        if not self._is_signed(header.ue_id, message, tag, number):
+            return "bad_signature", None
+        if self._now() - number > self._max_age:
+            return "stale", None
+        if state.frame is not None and number <= state.frame:
+            return "replayed", None
+        s = q.dequantize(q.unpack(payload, header.code_size))
+        try:
+            matrix = state.decoder.decode(s, core.gain_from_code(header.gain))
+        except core.CodecError as error:
+            if not self._failing:  # once for several in a row
+                self._logger.warn(f"discarding CSI that the decoder failed on: {error}")
+            self._failing = True
+            return "decoder_failed", None
+        self._failing = False
+        if not np.isfinite(matrix).all():
+            return "not_finite", None
+        residual_energy_db = core.residual_energy_from_code(header.residual_energy) \
+            if header.version == 2 else None
+        state.accept(number, matrix, residual_energy_db, self._age(number))
+        return None, header.ue_id
+
+    def _age(self, number):
+        """Frames since this one was in the air."""
+        newest = [truth.newest() for truth in self._truths.values()]
+        return max(0, (newest[0] if newest and newest[0] is not None else self._now()) - number)
+
+    def is_fresh(self, state):
+        """Whether the CSI of a UeState is not older than max_age."""
+        return state.frame is not None and self._now() - state.frame <= self._max_age
+
+    def precoders(self):
+        """(UEs with fresh CSI, weights complex64 (nc, K, nt)): maximum ratio for one UE, zero-
+        forcing for several."""
+        fresh = [ue for ue, state in self.ues.items() if self.is_fresh(state)]
+        if not fresh:
+            return fresh, None
+        return fresh, self._precode([self.ues[ue].h() for ue in fresh])
+
+    def maximum_ratio(self, ue):
+        """Weights complex64 (nc, nt) for one UE, None without fresh CSI."""
+        with self._lock:
+            state = self.ues[ue]
+            return self._precode([state.h()])[:, 0] if self.is_fresh(state) else None
+
+    def _precode(self, matrices):
+        users = len(matrices)
+        if users not in self._precoders:
+            self._precoders[users] = core.precoder(
+                users, self._shape[1], "zero-forcing" if users > 1 else "maximum-ratio")
+        return self._precoders[users].compute(np.stack(matrices, axis=1))
+
+    def _score(self, ue):
+        """Compares the CSI of a UE with the truth, at most 20 times a second."""
+        if time.monotonic() < self._scored[ue] + 0.05:
+            return
+        self._scored[ue] = time.monotonic()
+        state = self.ues[ue]
+        truth = self._truths[ue].get(state.frame)
+        if truth is not None:
+            state.nmse.append(ofdm.aligned_nmse(state.h(), truth))
+            state.rho.append(ofdm.rho(state.h(), truth))
+        # What the precoders of the CSI at hand do in the channels of now.
+        newest = self._truths[ue].newest()
+        fresh, w = self.precoders()
+        now = [self._truths[u].get(newest) for u in fresh]
+        if not fresh or any(h is None for h in now):
+            return
+        for u, h, vectors in zip(fresh, now, np.moveaxis(w, 1, 0)):
+            power = np.abs(np.sum(h * vectors, axis=1))**2
+            self.ues[u].gain.append(np.mean(power) / np.mean(np.abs(h)**2))
+        if len(fresh) > 1:
+            self._rates.append([self._rate(now, w), self._rate(now, self._precode(now))])
+
+    def _rate(self, matrices, w):
+        """bit/s/Hz of all UEs together, docs/conventions.md."""
+        h = np.stack(matrices, axis=1)
+        h = h / np.sqrt(np.mean(np.abs(h)**2, axis=(0, 2), keepdims=True))
+        power = np.abs(h @ np.swapaxes(w, 1, 2))**2 * self._snr / h.shape[1]
+        own = np.einsum("kuu->ku", power)
+        return float(np.mean(np.sum(np.log2(1 + own / (1 + power.sum(axis=2) - own)), axis=1)))
+
+    def figures(self, seconds):
+        """Figures since the last reset, as a dictionary."""
+        with self._lock:
+            ues = {}
+            for ue, state in self.ues.items():
+                def mean(values, decibel=True):
+                    if not values:
+                        return None
+                    return evaluation.to_db(np.mean(values)) if decibel else float(np.mean(values))
+                ues[ue] = {
+                    "fresh": self.is_fresh(state), "received": state.received,
+                    "per_s": state.count / seconds if seconds else 0.0, "frame": state.frame,
+                    "age_now": None if state.frame is None else self._age(state.frame),
+                    "age": mean(state.ages, False), "age_max": max(state.ages, default=None),
+                    "residual_energy_db": state.residual_energy_db, "nmse_db": mean(state.nmse),
+                    "rho": mean(state.rho, False), "gain_db": mean(state.gain),
+                    "precoded_db": mean(state.heard)}
+            rates = np.mean(self._rates, axis=0).tolist() if self._rates else None
+            return {"frame": self._now(), "messages": self.messages,
+                    "refused": {k: v for k, v in self.refused.items() if v},
+                    "rate": rates and {"reconstructed": rates[0], "perfect": rates[1]},
+                    "ues": ues}
+
+    def reset(self):
+        """Begins the figures anew; what is known of the UEs stays."""
+        with self._lock:
+            for state in self.ues.values():
+                state.reset()
+            self._rates.clear()
+
+
+class Totals:
+    """Means of the figures of all seconds."""
+
+    def __init__(self):
+        self._ues = collections.defaultdict(lambda: collections.defaultdict(list))
+
+    def add(self, figures):
+        """Takes Cell.figures() of a second."""
+        for ue, values in figures["ues"].items():
+            for name in ("age", "nmse_db", "rho", "gain_db", "precoded_db"):
+                if values[name] is not None:
+                    x = values[name]
+                    self._ues[ue][name].append(10 ** (x / 10) if name.endswith("_db") else x)
+
+    def apply(self, figures, seconds):
+        """Puts the means of the whole run, which took so many seconds, into figures."""
+        for ue, values in figures["ues"].items():
+            values["per_s"] = values["received"] / seconds if seconds else 0.0
+            for name, some in self._ues[ue].items():
+                mean = float(np.mean(some))
+                values[name] = evaluation.to_db(mean) if name.endswith("_db") else mean
+
+
+@dataclass(frozen=True)
+class Air:
+    """What is between the base station and its UEs where no radio is: a channel model for each UE.
+
+    channel: name of the model, as of channels.make_channel(), None: the one that the codec was
+    trained on. dataset: path of a data set whose matrices H are replayed, in place of a model.
+    snr_db: power of a port's samples over the noise, from 300 on no noise. speed_mps: of the UEs.
+    frames_per_drop: frames until a UE jumps to another place. offset_hz: carrier offset of the UEs.
+    offset_ppm: their sampling offset. seed: of channels and noise. rate: samples are sent at so
+    many times real time at most, 0 to 1000; 0: as fast as the machine can.
+    """
+
+    channel: str = None
+    dataset: str = None
+    snr_db: float = 20.0
+    speed_mps: float = 1.0
+    frames_per_drop: int = 200
+    offset_hz: float = 0.0
+    offset_ppm: float = 0.0
+    seed: int = 1
+    rate: float = 1.0
+
+    def check(self):
+        """Raises ParameterError."""
+        check_range("rate", self.rate, 0, 1000)
+        check_range("frames_per_drop", self.frames_per_drop, 1, (1 << 31) - 1)
+        check_range("seed", self.seed, 0, (1 << 64) - 1)
+
+    def models(self, codec, frame, count):
+        """A channel model for each of `count` UEs. codec: Codec. frame: csirs_frame. Raises
+        ValueError."""
+        if self.dataset:
+            model = core.dataset_channel(self.dataset)
+            if (model.nc(), model.nt()) != (frame.nc(), frame.nt()):
+                raise ValueError(f"{self.dataset}: has matrices of {model.nc()} x {model.nt()}, "
+                                 f"the pilots are for {frame.nc()} x {frame.nt()}")
+            return [model] * count
+        result = []
+        for k in range(count):
+            parameters = dict(nc=frame.nc(), nt=frame.nt(), spacing_hz=frame.spacing_hz(),
+                              seed=self.seed + k, slots_per_drop=self.frames_per_drop,
+                              sample_interval_s=period_s(frame), speed_mps=self.speed_mps,
+                              # Whatever the codec was trained on: delays do not jump in the air.
+                              receiver_aligned=False)
+            result.append(make_channel(self.channel, **parameters) if self.channel
+                          else model_channel(codec.model, **parameters))
+        return result
+
+    def offsets(self, frame):
+        """A block with the carrier and sampling offsets, None without these."""
+        if not self.offset_hz and not self.offset_ppm:
+            return None
+        return channels.channel_model(frequency_offset=self.offset_hz / frame.sample_rate(),
+                                      epsilon=1 + 1e-6 * self.offset_ppm)
+
+
+class BaseStation:
+    """A base station as a whole: csirs_source -> channel model -> one stream for each UE, or ->
+    radio with nt channels; and feedback -> Cell.
+
+    codec: evaluation.Codec. code_size: M. quantizer: all three as at the UEs. pilots: Pilots.
+    address: where samples go: zmq://HOST:PORT of this machine (the second UE has the next port, and
+    so on), file:PATH for a SigMF recording of what a single UE receives, uhd:ARGS, soapy:ARGS.
+    feedback: zmq://HOST:PORT or udp://HOST:PORT of this machine, where feedback comes. ue_ids:
+    numbers of the UEs, 0 to 65535, up to MAX_SIMULATED_UES without a radio. keys: a dictionary with
+    the key of each UE, None: feedback is not signed. max_age: frames after which CSI is refused and
+    not used any more, 0 to 32767. power: mean power of a port's samples. first: number of the first
+    frame, None: from the clock, so that numbers do not repeat. count: frames to send, 0: no end.
+    downlink_snr_db: for the rate that several UEs get together. precoded: whether to send a symbol
+    with the precoder of each UE behind every frame. air: Air. radio: Radio.
+
+    Listens and opens devices when it is made; run() begins to send. Raises ValueError.
+    """
+
+    def __init__(self, codec, code_size, quantizer, pilots=Pilots(), *,
+                 address="zmq://127.0.0.1:5550", feedback="zmq://127.0.0.1:5560", ue_ids=(1,),
+                 keys=None, max_age=100, power=1.0, first=None, count=0, downlink_snr_db=10.0,
+                 precoded=False, air=Air(), radio=Radio()):
+        ue_ids = list(ue_ids)
+        for ue in ue_ids:
+            check_range("ue_ids", ue, 0, 65535)
+        if not ue_ids or len(set(ue_ids)) != len(ue_ids):
+            refuse("ue_ids", ",".join(map(str, ue_ids)), "different numbers of 0 to 65535")
+        check_range("max_age", max_age, 0, 32767)
+        air.check()
+        parameters = {**pilots.parameters(codec.model.nt), "power": power}
+        self.frame = frame = core.csirs_frame(**parameters)
+        check_codec(codec, frame)
+        #: time from frame to frame in s
+        self.period_s = period_s(frame)
+        # The same numbers never come twice, whenever a base station begins anew.
+        first = int(time.time() / self.period_s) if first is None else first
+        first %= 1 << 32
+        scheme, _ = parse_address("air", address, ("zmq", "file", "uhd", "soapy"))
+        channel, truths = None, []
+        if scheme in ("zmq", "file"):
+            if len(ue_ids) > MAX_SIMULATED_UES:
+                raise ParameterError("ue_ids", f" has {len(ue_ids)} UEs, allowed are "
+                                     f"{MAX_SIMULATED_UES} with a channel model")
+            channel = core.mimo_channel(air.models(codec, frame, len(ue_ids)), frame.sample_rate(),
+                                        snr_db=air.snr_db, signal_power=power, seed=air.seed)
+            truths = [Truth((frame.nc(), frame.nt()), max_age + 64) for _ in ue_ids]
+        self._precoded = SendPrecoded(frame, len(ue_ids)) if precoded else None
+        self._receiver = FeedbackReceiver(feedback)
+        sinks = self._make_sinks(address, parameters, len(ue_ids), radio)
+        self._source = core.csirs_source(frame, count, first)
+        self.flowgraph = self._connect(sinks, channel, truths, air)
+        #: the Cell
+        self.cell = Cell(codec, code_size, quantizer, ue_ids, frame,
+                         lambda: first + self._source.frames(), max_age, keys, truths,
+                         downlink_snr_db)
+        self._blocks = [b for b in (self._source, self._precoded, channel, *sinks) if b]
+        self._totals, self._seconds = Totals(), 0.0
+
+    def _make_sinks(self, address, parameters, count, radio):
+        """Where each UE's samples go, or the radio as the only entry."""
+        frame = self.frame
+        scheme, rest = parse_address("air", address, ("zmq", "file", "uhd", "soapy"))
+        if scheme == "file":
+            if count > 1:
+                raise ParameterError("air", f" {address}: records one UE, there are {count}")
+            check_place(sigmf.base(rest) + ".sigmf-data")
+            sigmf.write_meta(rest, frame, parameters, radio.frequency_hz,
+                             "pilots of csifeedback_bs")
+            return [blocks.file_sink(gr.sizeof_gr_complex, sigmf.base(rest) + ".sigmf-data")]
+        if scheme == "zmq":
+            host, port = rest
+            return [SampleSink(SamplePublisher(f"zmq://{host}:{port + k}")) for k in range(count)]
+        return [radio.make("air", address, frame.sample_rate(), frame.nt(), True)]
+
+    def _connect(self, sinks, channel, truths, air):
+        flowgraph, source = gr.top_block("csifeedback_bs"), self._source
+        # connect() needs the blocks to outlive it.
+        self._keep = [channel, truths, sinks]
+        if self._precoded:
+            enlarge_buffer(source, _LONG_BUFFER)
+            enlarge_buffer(self._precoded, _LONG_BUFFER)
+        for n in range(self.frame.nt()):
+            chain = [(source, n), (channel or sinks[0], n)]
+            if self._precoded:
+                chain.insert(1, (self._precoded, n))
+            flowgraph.connect(*chain)
+        if not channel:
+            return flowgraph
+        for k, sink in enumerate(sinks):
+            chain = [(channel, k), air.offsets(self.frame), blocks.throttle(
+                gr.sizeof_gr_complex, air.rate * self.frame.sample_rate()) if air.rate else None]
+            flowgraph.connect(*[block for block in chain if block], sink)
+            flowgraph.msg_connect(channel, f"truth{k}" if k else "truth", truths[k], "truth")
+        return flowgraph
+
+    def run(self, show, duration=None, stopped=None):
+        """Sends and listens until `count` frames have been sent, or for a time.
+
+        show(figures, last): called once a second and at the end with what figures() says. duration:
+        in s, above 0, None: no limit. stopped: threading.Event that ends it, None: none.
+        """
+        runner = Runner(
+            self.flowgraph, lambda seconds, last: show(self.figures(seconds, last), last),
+            Watch(self._blocks, lambda: self._source.nitems_written(0)), duration=duration,
+            stopped=stopped)
+        listener = threading.Thread(target=self._listen, args=(runner.stopped,), daemon=True)
+        listener.start()
+        try:
+            runner.run()
+        finally:
+            runner.stopped.set()
+            listener.join(2)
+
+    def _listen(self, stopped):
+        while not stopped.is_set():
+            message = self._receiver.receive(0.2)
+            ue = None if message is None else self.cell.receive(message)
+            if ue is not None:
+                self._receiver.accept()
+            if self._precoded:
+                self._precode(ue)
+        self._receiver.close()
+
+    def _precode(self, changed):
+        """Gives the UEs' precoders to the block that sends with them; changed: UE with new CSI."""
+        for index, (ue, state) in enumerate(self.cell.ues.items()):
+            if ue == changed:
+                self._precoded.set_weights(index, self.cell.maximum_ratio(ue))
+            elif not self.cell.is_fresh(state):
+                self._precoded.set_weights(index, None)
+
+    def figures(self, seconds, last):
+        """Figures since the last call, as a dictionary; at the end those of the whole run.
+
+        seconds: since the start. last: whether it is the end.
+        """
+        figures = self.cell.figures(seconds - self._seconds)
+        self._seconds = seconds
+        self.cell.reset()
+        if self._receiver.refused:
+            figures["refused"]["bad_connections"] = self._receiver.refused
+        self._totals.add(figures)
+        if last:
+            self._totals.apply(figures, seconds)
+        return {"seconds": seconds, "frames": self._source.frames(), **figures}

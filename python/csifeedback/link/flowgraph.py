@@ -1,0 +1,160 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Flowgraphs of base station and UE: samples over sockets, running, blocks that fail."""
+
+import contextlib
+import os
+import threading
+import time
+
+import numpy as np
+from gnuradio import gr
+
+from .transport import MESSAGE_SAMPLES
+
+#: A block whose thread has ended is taken to have failed when nothing has flowed for so long.
+FAILURE_S = 3
+
+
+class SampleSource(gr.sync_block):
+    """Samples of a SamplePublisher or a ZMQ PUB Sink. ZMQ SUB Source ends for good with the first
+    message of a wrong length; here such a message is refused and counted.
+
+    receiver: SampleReceiver, which ends with the block.
+    """
+
+    def __init__(self, receiver):
+        gr.sync_block.__init__(self, "samples", None, [np.complex64])
+        self._receiver = receiver
+
+    @property
+    def refused(self):
+        """Messages that were no samples."""
+        return self._receiver.refused
+
+    @property
+    def skipped(self):
+        """Messages that were left out to catch up."""
+        return self._receiver.skipped
+
+    def work(self, _, output_items):
+        # The scheduler waits for a moment after a call without output.
+        return self._receiver.read(output_items[0], 0.25)
+
+    def stop(self):
+        self._receiver.close()
+        return True
+
+
+class SampleSink(gr.sync_block):
+    """Sends samples to all who connect.
+
+    publisher: SamplePublisher, which ends with the block.
+    """
+
+    def __init__(self, publisher):
+        gr.sync_block.__init__(self, "publisher", [np.complex64], None)
+        # A call costs as much as some thousand samples.
+        self.set_output_multiple(MESSAGE_SAMPLES)
+        self._publisher = publisher
+
+    def work(self, input_items, _):
+        self._publisher.publish(input_items[0])
+        return len(input_items[0])
+
+    def stop(self):
+        self._publisher.close()
+        return True
+
+
+def enlarge_buffer(block, samples):
+    """Lets a block be so many samples ahead: blocks cost by the call, not by the sample."""
+    block.set_log_level("warn")  # or it would tell
+    block.set_min_output_buffer(samples)
+
+
+class Watch:
+    """Finds blocks that ended with an exception. GNU Radio logs it and ends the block's thread, but
+    neither the flowgraph nor the blocks before and behind.
+
+    blocks: those to look after. progress(): a number that grows as long as samples flow.
+    """
+
+    def __init__(self, blocks, progress):
+        # GNU Radio names threads so, with a number at the end and cut to 15 letters.
+        self._threads = {b.name()[:12]: b.name() for b in blocks}
+        self._progress = progress
+        self._last, self._at = None, time.monotonic()
+
+    def failed(self):
+        """Name of a block whose thread is gone although nothing has flowed for a while, or None. To
+        be called while the flowgraph is not at its end."""
+        now, progress = time.monotonic(), self._progress()
+        if progress != self._last:
+            self._last, self._at = progress, now
+        if now < self._at + FAILURE_S:
+            return None
+        running = []
+        for thread in os.listdir("/proc/self/task"):
+            with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/comm") as file:
+                running.append(file.read())
+        return next((name for begin, name in self._threads.items()
+                     if not any(thread.startswith(begin) for thread in running)), None)
+
+
+class Runner:
+    """Runs a flowgraph.
+
+    flowgraph: a top_block. show(seconds, last): called once a second and at the end, with the time
+    since the start and whether it is the end. watch: Watch, ends it if a block fails. count: number
+    of frames() after which it ends, duration: time in s, above 0; None: no limit. stopped:
+    threading.Event that ends it, None: one of its own.
+    """
+
+    def __init__(self, flowgraph, show, watch, frames=lambda: 0, count=None, duration=None,
+                 stopped=None):
+        self._flowgraph, self._show, self._watch = flowgraph, show, watch
+        self._frames, self._count, self._duration = frames, count, duration
+        #: set it to end the flowgraph
+        self.stopped = stopped or threading.Event()
+        #: whether the flowgraph came to its end by itself
+        self.ended = False
+
+    def run(self):
+        """Runs until the end. Raises ValueError if a block fails."""
+        done = threading.Event()
+
+        def wait():
+            self._flowgraph.wait()
+            done.set()
+
+        start = time.monotonic()
+        self._flowgraph.start()
+        threading.Thread(target=wait, daemon=True).start()
+        shown, failed = 0, None
+        while not self.stopped.wait(0.05):
+            seconds = time.monotonic() - start
+            if done.is_set():
+                self.ended = True
+                break
+            if (self._duration and seconds >= self._duration) or \
+                    (self._count and self._frames() >= self._count):
+                break
+            if seconds >= shown + 1:
+                shown = int(seconds)
+                self._show(seconds, False)
+            failed = self._watch.failed()
+            # Threads are gone at a regular end too.
+            if failed and not done.wait(0.5):
+                break
+            failed = None
+        self.stopped.set()
+        self._flowgraph.stop()
+        done.wait(5)
+        self._show(time.monotonic() - start, True)
+        if failed:
+            raise ValueError(f"the block {failed} ended with an error, see GNU Radio's message "
+                             "above")

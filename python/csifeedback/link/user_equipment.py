@@ -1,0 +1,396 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""The user equipment: receives pilots, measures the channel and feeds it back."""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pmt
+from gnuradio import blocks, gr
+
+from .. import csifeedback_python as core
+from .. import evaluation, sigmf
+from ..dataset import DatasetWriter
+from ..files import check_place
+from ..pdus import guarded, read_pdu
+from ..precoded import MeasurePrecoded
+from . import messages
+from .flowgraph import Runner, SampleSource, Watch, enlarge_buffer
+from .parameters import ParameterError, check_range, refuse
+from .pilots import Pilots, check_codec, period_s
+from .radio import Radio
+from .transport import FeedbackSender, SampleReceiver, parse_address
+
+#: Interpolators of the channel between pilots, by name.
+INTERPOLATORS = {"linear": core.linear_interpolator, "dft": core.dft_interpolator,
+                 "lmmse": core.lmmse_interpolator}
+#: Matrices that are written to a data set at once.
+_RECORD_BLOCK = 32
+#: Samples that the source may be ahead.
+_LONG_BUFFER = 1 << 17
+#: Gains of precoded pilots that make a report.
+_REPORT_GAINS = 10
+
+
+def _profile(flowgraph_blocks, processor_s, signal_s):
+    """Where the time of processors went: a dictionary for each block and for the rest, which is
+    messages, the scheduler and this program."""
+    rows = []
+    for block in flowgraph_blocks:
+        seconds = getattr(block, "gateway", block).pc_work_time_total() * 1e-9
+        rows.append({"block": block.name(), "processor_s": seconds})
+    rows.append({"block": "rest", "processor_s": max(0.0, processor_s
+                                                     - sum(r["processor_s"] for r in rows))})
+    for row in rows:
+        row["share"] = row["processor_s"] / processor_s
+        row["real_time"] = signal_s / row["processor_s"] if row["processor_s"] else None
+    return sorted(rows, key=lambda row: -row["processor_s"])
+
+
+class Monitor(gr.basic_block):
+    """Takes the estimates: figures of them, and a data set if there is one to be written. Message
+    port `pdus` (in): channel_estimator's.
+
+    frame: csirs_frame. writer: DatasetWriter or None. frames, missed: numbers of frames. frame: the
+    last one's number, None before it. at: time.monotonic() then. error: what ended the data set.
+    """
+
+    def __init__(self, frame, writer=None):
+        gr.basic_block.__init__(self, "estimates", None, None)
+        self._shape = (frame.nc(), frame.nt())
+        self._writer, self._block = writer, []
+        self.frames = self.missed = 0
+        self.frame = None
+        self.error = None
+        self.at = time.monotonic()
+        self._snr = self._offset = 0.0
+        self._seen = 0
+        self.message_port_register_in(pmt.intern("pdus"))
+        self.set_msg_handler(pmt.intern("pdus"), self._handle)
+
+    @guarded
+    def _handle(self, message):
+        metadata, h = read_pdu(message, np.complex64) or ({}, None)
+        if h is None or h.size != self._shape[0] * self._shape[1] or not all(
+                np.isfinite(metadata.get(name, np.nan)) for name in
+                ("frame", "snr_db", "offset_hz")):
+            return
+        frame = metadata["frame"]
+        # Beyond that the BS has begun anew.
+        if self.frame is not None and 0 < frame - self.frame < 1000:
+            self.missed += frame - self.frame - 1
+        self.frame, self.at = frame, time.monotonic()
+        self.frames += 1
+        self._snr += metadata["snr_db"]
+        self._offset += metadata["offset_hz"]
+        self._seen += 1
+        if self._writer and not self.recorded:
+            self._block.append(h.reshape(self._shape))
+            if len(self._block) >= _RECORD_BLOCK:
+                self.flush()
+
+    def flush(self):
+        """Writes what is left to the data set."""
+        if not (self._writer and self._block):
+            return
+        block = self._block[:self._writer.samples - self._writer.done]
+        self._block = []
+        try:
+            self._writer.append(np.stack(block))
+        except (OSError, ValueError) as error:
+            self.error, self._writer = error, None
+
+    @property
+    def recorded(self):
+        """Whether the data set has all its matrices."""
+        return bool(self._writer) and \
+            self._writer.done + len(self._block) >= self._writer.samples
+
+    def means(self):
+        """(SNR in dB, carrier offset in Hz) since the last call, None without frames."""
+        n, self._seen = self._seen, 0
+        snr, self._snr = self._snr, 0.0
+        offset, self._offset = self._offset, 0.0
+        return (snr / n, offset / n) if n else (None, None)
+
+
+class Feedback(gr.basic_block):
+    """Sends feedback frames. Message port `pdus` (in): feedback_framer's.
+
+    sender: FeedbackSender. monitor: Monitor, which knows all bits of the frame's number. key: bytes
+    to sign with, None: no signature.
+    """
+
+    def __init__(self, sender, monitor, key=None):
+        gr.basic_block.__init__(self, "feedback", None, None)
+        self._sender, self._monitor, self._key = sender, monitor, key
+        self.message_port_register_in(pmt.intern("pdus"))
+        self.set_msg_handler(pmt.intern("pdus"), self._handle)
+
+    @guarded
+    def _handle(self, message):
+        pdu = read_pdu(message, np.uint8)
+        if pdu is None:
+            return
+        frame = pdu[1].tobytes()
+        if self._key:
+            known = self._monitor.frame
+            if known is None:  # the first frame is faster than its estimate
+                return
+            number = messages.full_number(int.from_bytes(frame[3:5], "big"), known)
+            frame += messages.signature(self._key, frame, number)
+        self._sender.send(frame)
+
+
+class Reports:
+    """Collects the gains of precoded pilots, and reports their mean to the base station.
+
+    sender: FeedbackSender, or None. ue_id: number of this UE. key: as of Feedback.
+    """
+
+    def __init__(self, sender, ue_id, key=None):
+        self._sender, self._ue_id, self._key = sender, ue_id, key
+        self._gains, self.shown = [], []
+
+    def found(self, frame, gain):
+        """Takes a gain, a ratio of powers, and the number of its frame."""
+        self._gains.append(gain)
+        self.shown.append(gain)
+        if len(self._gains) >= _REPORT_GAINS:
+            message = messages.pack_report(self._ue_id, frame, np.mean(self._gains))
+            self._gains.clear()
+            if self._key:
+                message += messages.signature(self._key, message, frame)
+            if self._sender:
+                self._sender.send(message)
+
+    def mean(self):
+        """In dB since the last call, or None."""
+        shown, self.shown = self.shown, []
+        return evaluation.to_db(np.mean(shown)) if shown else None
+
+
+@dataclass(frozen=True)
+class MatrixRecording:
+    """A data set of the measured matrices H.
+
+    path: file name. samples: number of matrices, with the last of which the UE ends; 1 to 2^28. na:
+    delay rows that codecs are to keep, noted in the data set. precursor: rows of these before delay
+    zero. overwrite: whether to replace a data set that is there.
+    """
+
+    path: str
+    samples: int = 20000
+    na: int = 32
+    precursor: int = 8
+    overwrite: bool = False
+
+    def writer(self, frame, interpolator):
+        """The DatasetWriter. frame: csirs_frame. interpolator: its name. Raises ValueError."""
+        check_range("na", self.na, 1, frame.nc())
+        check_range("precursor", self.precursor, 0, self.na - 1)
+        check_range("record_samples", self.samples, 1, 1 << 28)
+        return DatasetWriter(self.path, self.samples, {
+            "domain": "H", "nc": frame.nc(), "na": self.na, "nt": frame.nt(),
+            "precursor": self.precursor, "align": 1, "spacing_hz": frame.spacing_hz(),
+            "sample_interval_s": period_s(frame), "channel": "measured",
+            "parameters": json.dumps({"spacing_hz": frame.spacing_hz(),
+                                      "interpolator": interpolator}),
+            "command": f"csifeedback_ue --record FILE --ports {frame.nt()}"}, self.overwrite)
+
+
+class UserEquipment:
+    """A UE as a whole: samples -> csi_sync -> channel_estimator -> angular_delay -> csi_encoder ->
+    csi_quantizer -> feedback_framer -> socket.
+
+    codec: evaluation.Codec, None: measures only, and nt says for how many antenna ports. code_size:
+    M. quantizer, pilots: as at the base station. address: where samples come from: zmq://HOST:PORT
+    of a base station, file:PATH of a SigMF recording, uhd:ARGS, soapy:ARGS. feedback:
+    zmq://HOST:PORT or udp://HOST:PORT of a base station, None: there is none. ue_id: 0 to 65535.
+    key: secret that feedback is signed with, None: it is not signed. interpolator: one of
+    INTERPOLATORS. precoded: place of this UE in the base station's list, 0 to 3, to measure the
+    gain of its precoded pilots; None: not. recording: MatrixRecording, or None. record_air: path of
+    a SigMF recording of the received samples, or None. radio: Radio. profile: whether the last
+    figures say how much time of a processor each block took.
+
+    Opens files and devices when it is made; run() begins to receive. Raises ValueError, and OSError
+    for files.
+    """
+
+    def __init__(self, codec=None, code_size=None, quantizer=None, pilots=Pilots(), *, nt=None,
+                 address="zmq://127.0.0.1:5550", feedback="zmq://127.0.0.1:5560", ue_id=1,
+                 key=None, interpolator="lmmse", precoded=None, recording=None, record_air=None,
+                 radio=Radio(), profile=False):
+        check_range("ue_id", ue_id, 0, 65535)
+        if interpolator not in INTERPOLATORS:
+            refuse("interpolator", interpolator, ", ".join(INTERPOLATORS))
+        if precoded is not None:
+            check_range("precoded", precoded, 0, 3)
+        if profile:
+            os.environ["GR_CONF_PERFCOUNTERS_ON"] = "True"
+        self._profile, self._address = profile, address
+        parameters = self._make_source(address, pilots, codec.model.nt if codec else nt, codec,
+                                       radio)
+        frame = self.frame
+        if codec:
+            check_codec(codec, frame)
+        if record_air:
+            self._check_record_air(record_air)
+        #: the FeedbackSender, or None
+        self.sender = FeedbackSender(feedback) if codec and feedback else None
+        #: the DatasetWriter, or None
+        self.writer = recording.writer(frame, interpolator) if recording else None
+        self._monitor = Monitor(frame, self.writer)
+        sink = None
+        if record_air:
+            sigmf.write_meta(record_air, frame, parameters, radio.frequency_hz,
+                             "pilots received by csifeedback_ue")
+            sink = blocks.file_sink(gr.sizeof_gr_complex, sigmf.base(record_air) + ".sigmf-data")
+        self._reports = Reports(self.sender, ue_id, key)
+        measure = None
+        if precoded is not None:
+            measure = MeasurePrecoded(frame, precoded, self._reports.found)
+        self.flowgraph = self._connect(INTERPOLATORS[interpolator](frame), sink, measure)
+        if codec:
+            self._connect_codec(codec, code_size, quantizer, ue_id, key)
+        self._cpu = self._first_cpu = time.process_time()
+        self._frames, self._seconds, self._samples = 0, 0.0, 0
+
+    def _make_source(self, address, pilots, nt, codec, radio):
+        """Makes the blocks of the samples and the csirs_frame; returns its parameters."""
+        scheme, rest = parse_address("air", address, ("zmq", "file", "uhd", "soapy"))
+        parameters = pilots.parameters(nt)
+        if scheme == "file":
+            recording = sigmf.Recording(rest)
+            ports = recording.parameters.get("nt", nt)
+            if ports != nt:
+                raise ParameterError("air", f" {address}: was recorded with {ports} ports, "
+                                     f"{'codec ' + codec.spec if codec else '--ports'} is for {nt}")
+            self.frame = recording.frame(parameters)
+            parameters.update(recording.parameters)
+            if recording.datatype == "cf32_le":
+                self._sources = [blocks.file_source(gr.sizeof_gr_complex, recording.data)]
+            else:
+                self._sources = [blocks.file_source(gr.sizeof_short, recording.data),
+                                 blocks.interleaved_short_to_complex(False, False, 32768.0)]
+            return parameters
+        self.frame = core.csirs_frame(**parameters)
+        self._sources = [SampleSource(SampleReceiver(address)) if scheme == "zmq" else
+                         radio.make("air", address, self.frame.sample_rate(), 1, False)]
+        return parameters
+
+    def _check_record_air(self, path):
+        data = sigmf.base(path) + ".sigmf-data"
+        check_place(data)
+        if self._address.startswith("file:") and os.path.exists(data) and \
+                os.path.samefile(data, sigmf.base(self._address[5:]) + ".sigmf-data"):
+            raise ParameterError("record_air", f" {path}: is what --air replays")
+
+    def _connect(self, interpolator, sink, measure):
+        """The flowgraph up to the matrices H."""
+        flowgraph = gr.top_block("csifeedback_ue")
+        self._sync = core.csi_sync(self.frame)
+        self._estimator = core.channel_estimator(interpolator)
+        source = self._sources[-1]
+        enlarge_buffer(source, _LONG_BUFFER)
+        flowgraph.connect(*self._sources, self._sync, self._estimator)
+        flowgraph.msg_connect(self._estimator, "pdus", self._monitor, "pdus")
+        if sink:
+            flowgraph.connect(source, sink)
+        if measure:
+            flowgraph.connect(source, measure)
+            flowgraph.msg_connect(self._estimator, "pdus", measure, "pdus")
+        # Those that samples and matrices flow through; connect() needs them to outlive it.
+        self._blocks = [b for b in (*self._sources, self._sync, self._estimator, sink, measure)
+                        if b]
+        return flowgraph
+
+    def _connect_codec(self, codec, code_size, quantizer, ue_id, key):
+        """From the matrices to feedback."""
+        flowgraph, frame, last = self.flowgraph, self.frame, self._estimator
+        encoder = codec.encoder(code_size)
+        if codec.model.domain == "Ha":
+            transform = core.angular_delay(frame.nc(), frame.nt(), codec.model.na,
+                                           codec.model.precursor, True)
+            flowgraph.connect(last, transform)
+            last = transform
+            self._blocks.append(transform)
+        csi_encoder, csi_quantizer = core.csi_encoder(encoder), core.csi_quantizer(quantizer)
+        framer = core.feedback_framer(quantizer, encoder.codec_id(), encoder.model_id(), ue_id)
+        flowgraph.connect(last, csi_encoder)
+        flowgraph.connect((csi_encoder, 0), csi_quantizer, (framer, 0))
+        flowgraph.connect((csi_encoder, 1), (framer, 1))
+        self._blocks += [csi_encoder, csi_quantizer, framer]
+        if self.sender:
+            self._feedback = Feedback(self.sender, self._monitor, key)
+            flowgraph.msg_connect(framer, "pdus", self._feedback, "pdus")
+
+    def run(self, show, count=None, duration=None, stopped=None):
+        """Receives until a recording ends, a data set is complete, for so many frames, or for a
+        time.
+
+        show(figures, last): called once a second and at the end with what figures() says. count:
+        number of frames, None: no limit. duration: in s, above 0, None: no limit. stopped:
+        threading.Event that ends it, None: none. Raises ValueError and OSError.
+        """
+        def show_figures(seconds, last):
+            show(self.figures(seconds, last), last)
+            if self._monitor.recorded or self._monitor.error:
+                runner.stopped.set()
+
+        runner = Runner(self.flowgraph, show_figures,
+                        Watch(self._blocks, lambda: self._sync.nitems_read(0)),
+                        lambda: self._monitor.frames, count, duration, stopped)
+        try:
+            runner.run()
+        finally:
+            if self.writer:
+                self.writer.close()
+            if self.sender:
+                self.sender.close()
+        if self._monitor.error:
+            raise self._monitor.error
+        if runner.ended and not self._address.startswith("file:"):
+            raise ParameterError("air", f" {self._address}: the stream of samples ended")
+
+    def figures(self, seconds, last):
+        """Figures since the last call, as a dictionary; at the end those of the whole run.
+
+        seconds: since the start. last: whether it is the end.
+        """
+        monitor, sync, sender = self._monitor, self._sync, self.sender
+        samples, cpu = sync.nitems_read(0), time.process_time()
+        rate = self.frame.sample_rate()
+        if last:
+            monitor.flush()
+            new, passed, used = monitor.frames, seconds, cpu - self._first_cpu
+            signal_s = samples / rate
+        else:
+            new, passed = monitor.frames - self._frames, seconds - self._seconds
+            used, signal_s = cpu - self._cpu, (samples - self._samples) / rate
+        self._frames, self._seconds = monitor.frames, seconds
+        self._samples, self._cpu = samples, cpu
+        snr, offset = monitor.means()
+        figures = {
+            "seconds": seconds, "frame": monitor.frame, "frames": monitor.frames,
+            "frames_per_s": new / passed if passed else 0.0, "missed": monitor.missed,
+            "silent_s": time.monotonic() - monitor.at, "snr_db": snr, "offset_hz": offset,
+            "sync": {"unknown": sync.unknown(), "bad_headers": sync.bad_headers(),
+                     "broken": sync.broken(), "bad_samples": sync.bad_samples(),
+                     "bad_messages": getattr(self._sources[0], "refused", 0),
+                     "late_messages": getattr(self._sources[0], "skipped", 0)},
+            "precoded_db": self._reports.mean(),
+            "signal_s": samples / rate, "real_time": signal_s / passed if passed else 0.0,
+            # Signal processed in a second of one processor.
+            "real_time_per_core": signal_s / used if used else 0.0,
+            "sent": sender.sent if sender else 0, "discarded": sender.discarded if sender else 0,
+            "recorded": self.writer.done if self.writer else 0}
+        if last and self._profile:
+            figures["profile"] = _profile(self._blocks, used, signal_s)
+        return figures
