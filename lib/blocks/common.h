@@ -52,6 +52,11 @@ inline const pmt::pmt_t& residual_energy_db()
     static const pmt::pmt_t symbol = pmt::mp("residual_energy_db");
     return symbol;
 }
+inline const pmt::pmt_t& report_bits()
+{
+    static const pmt::pmt_t symbol = pmt::mp("report_bits");
+    return symbol;
+}
 inline const pmt::pmt_t& age()
 {
     static const pmt::pmt_t symbol = pmt::mp("age");

@@ -6,20 +6,15 @@
  */
 
 #include "common.h"
+#include "frame_writer.h"
 #include <gnuradio/csifeedback/feedback_framer.h>
-#include <gnuradio/csifeedback/feedback_receiver.h>
-#include <gnuradio/csifeedback/normalize.h>
 #include <gnuradio/io_signature.h>
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 namespace gr {
 namespace csifeedback {
 
 namespace {
-
-constexpr double no_residual_energy = std::numeric_limits<double>::quiet_NaN();
 
 class feedback_framer_impl : public feedback_framer
 {
@@ -35,23 +30,19 @@ public:
                   0, 2, sizeof(int16_t) * quantizer->code_size(), sizeof(float)),
               gr::io_signature::make(0, 0, 0)),
           d_quantizer("feedback_framer", quantizer),
-          d_code_size(quantizer->code_size())
+          d_code_size(quantizer->code_size()),
+          d_writer(codec_id, model_id, ue_id, key)
     {
-        if (!key.empty())
-            d_signer = std::make_unique<feedback_signer>(key);
         // Of any quantizer: 10 bits an entry at most.
         d_payload.reserve((10 * d_code_size + 7) / 8);
-        d_header.codec_id = codec_id;
-        d_header.model_id = model_id;
-        d_header.ue_id = ue_id;
         message_port_register_out(key::pdus());
         add_message_input(
             *this, d_logger, key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
     }
 
     void set_quantizer(quantizer::sptr quantizer) override { d_quantizer.set(quantizer); }
-    uint64_t frames() const override { return d_frames; }
-    uint64_t bits_sent() const override { return d_bits; }
+    uint64_t frames() const override { return d_writer.frames(); }
+    uint64_t bits_sent() const override { return d_writer.bits_sent(); }
     uint64_t discarded() const override { return d_discarded.count(); }
 
     int work(int noutput_items,
@@ -119,28 +110,12 @@ private:
               uint64_t frame,
               double residual_energy_db)
     {
-        const bool has_residual_energy = !std::isnan(residual_energy_db);
-        d_header.version = has_residual_energy ? 2 : 1;
-        d_header.residual_energy =
-            has_residual_energy ? residual_energy_to_code(residual_energy_db) : 0;
-        d_header.quantizer_type = q.type_id();
-        d_header.bits = q.bits();
-        d_header.frame_number = frame & 0xffff;
-        d_header.code_size = m;
-        d_header.gain = gain_to_code(gain_db);
         const size_t payload = (q.total_bits(m) + 7) / 8;
         d_payload.resize(payload);
         pack_levels(q, level, m, d_payload.data());
-        const size_t frame_size = feedback_overhead(d_header.version) + payload;
-        size_t size = frame_size + (d_signer ? feedback_signature_bytes : 0);
-        const pmt::pmt_t bytes = pmt::make_u8vector(size, 0);
-        uint8_t* const out = pmt::u8vector_writable_elements(bytes, size);
-        pack_frame(d_header, d_payload.data(), payload, out);
-        if (d_signer)
-            d_signer->sign(out, frame_size, frame, out + frame_size);
-        d_frames++;
-        d_bits += 8 * size;
-        message_port_pub(key::pdus(), pmt::cons(pmt::PMT_NIL, bytes));
+        const frame_content content{ frame,       gain_db,  residual_energy_db,
+                                     q.type_id(), q.bits(), m };
+        message_port_pub(key::pdus(), d_writer.write(content, d_payload.data(), payload));
     }
 
     void handle(const pmt::pmt_t& message)
@@ -172,14 +147,11 @@ private:
     quantizer_slot d_quantizer;
     const int d_code_size;
     std::vector<uint8_t> d_payload;
-    feedback_header d_header;
-    std::unique_ptr<feedback_signer> d_signer; // null: frames are not signed
+    frame_writer d_writer;
     frame_numbering d_numbering;
     std::vector<tag_t> d_tags, d_residual_energies;
     bool d_labelled = false; // whether the stream says which quantizer it comes from
     uint64_t d_label = 0;    // and which it is
-    std::atomic<uint64_t> d_frames{ 0 };
-    std::atomic<uint64_t> d_bits{ 0 };
     burst_counter d_discarded;
 };
 

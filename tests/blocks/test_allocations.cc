@@ -32,6 +32,8 @@
 #include <gnuradio/csifeedback/csi_import.h>
 #include <gnuradio/csifeedback/csi_metrics.h>
 #include <gnuradio/csifeedback/csi_quantizer.h>
+#include <gnuradio/csifeedback/csi_report_decoder.h>
+#include <gnuradio/csifeedback/csi_report_encoder.h>
 #include <gnuradio/csifeedback/csi_spectral_efficiency.h>
 #include <gnuradio/csifeedback/csi_sync.h>
 #include <gnuradio/csifeedback/csirs_source.h>
@@ -49,6 +51,8 @@
 #include <gnuradio/csifeedback/mimo_channel.h>
 #include <gnuradio/csifeedback/mlcf_decoder.h>
 #include <gnuradio/csifeedback/mlcf_encoder.h>
+#include <gnuradio/csifeedback/report_deframer.h>
+#include <gnuradio/csifeedback/report_framer.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
 #include <gtest/gtest.h>
 #include <boost/random/normal_distribution.hpp>
@@ -331,6 +335,24 @@ TEST(stream, csi_decoder)
             csi_decoder::make(d), { normal_item(m), item(std::vector<float>{ 3 }) }, 1);
 }
 
+TEST(stream, csi_report_encoder)
+{
+    expect_no_allocation(csi_report_encoder::make(quantized_report::make_encoder(
+                             linear_encoder::make(klt(), m), six_bits())),
+                         { normal_item(2 * n) },
+                         2);
+}
+
+TEST(stream, csi_report_decoder)
+{
+    const auto d =
+        quantized_report::make_decoder(linear_decoder::make(klt(), m), six_bits());
+    expect_no_allocation(csi_report_decoder::make(d),
+                         { item(std::vector<uint8_t>((d->max_bits() + 7) / 8, 0xa5)),
+                           item(std::vector<float>{ 3 }) },
+                         1);
+}
+
 TEST(stream, csi_decoder_l2o)
 {
     for (const decoder::sptr& d : { l2o("deep"),
@@ -441,6 +463,20 @@ TEST(stream, feedback_framer)
     const size_t size = feedback_overhead_bytes + (six_bits()->total_bits(m) + 7) / 8;
     const uint64_t message =
         count([=] { pmt::cons(pmt::PMT_NIL, pmt::make_u8vector(size, 0)); });
+    h.expect_of_each_call(harness::at_once * message);
+}
+
+TEST(stream, report_framer)
+{
+    const auto e =
+        quantized_report::make_encoder(linear_encoder::make(klt(), m), six_bits());
+    const size_t bytes = (e->max_bits() + 7) / 8;
+    harness h(report_framer::make(e),
+              { item(std::vector<uint8_t>(bytes, 0xa5)), item(std::vector<float>{ 3 }) },
+              0);
+    const uint64_t message = count([=] {
+        pmt::cons(pmt::PMT_NIL, pmt::make_u8vector(feedback_overhead_bytes + bytes, 0));
+    });
     h.expect_of_each_call(harness::at_once * message);
 }
 
@@ -559,13 +595,13 @@ TEST(handler, quantizers)
 }
 
 // A feedback frame of 6 bits for each of the m entries.
-std::vector<uint8_t> feedback_frame(uint64_t frame)
+std::vector<uint8_t> feedback_frame(uint64_t frame, int model_id = 2)
 {
     const quantizer::sptr q = six_bits();
     feedback_header header;
     header.quantizer_type = q->type_id();
     header.codec_id = 1;
-    header.model_id = 2;
+    header.model_id = model_id;
     header.code_size = m;
     header.bits = q->bits();
     header.frame_number = frame;
@@ -598,6 +634,33 @@ TEST(handler, feedback_link)
             feedback_link::make(1e-3, 0, 0, delay), frame_pdu, [=](uint64_t) {
                 return pmt::cons(pmt::PMT_NIL, pmt::make_u8vector(size, 0));
             });
+}
+
+TEST(handler, report_deframer)
+{
+    const auto d =
+        quantized_report::make_decoder(linear_decoder::make(klt(), m), six_bits());
+    const std::vector<pmt::pmt_t> integers{ pmt::mp("codec_id"),
+                                            pmt::mp("model_id"),
+                                            pmt::mp("code_size"),
+                                            pmt::mp("frame_bits") };
+    const pmt::pmt_t frame_key = key_frame(), ue_id = pmt::mp("ue_id"),
+                     gain = pmt::mp("gain_db"), bits = pmt::mp("report_bits");
+    const size_t bytes = (d->max_bits() + 7) / 8;
+    const auto pdu = [&](uint64_t frame) {
+        const std::vector<uint8_t> bytes = feedback_frame(frame, d->model_id());
+        return pmt::cons(pmt::PMT_NIL, pmt::init_u8vector(bytes.size(), bytes));
+    };
+    expect_only_the_message(report_deframer::make(d), pdu, [&](uint64_t frame) {
+        pmt::pmt_t dict = pmt::make_dict();
+        dict = pmt::dict_add(dict, frame_key, pmt::from_uint64(frame));
+        dict = pmt::dict_add(dict, ue_id, pmt::from_long(0));
+        dict = pmt::dict_add(dict, gain, pmt::from_double(0));
+        for (const pmt::pmt_t& key : integers)
+            dict = pmt::dict_add(dict, key, pmt::from_long(1));
+        dict = pmt::dict_add(dict, bits, pmt::from_long(6));
+        return pmt::cons(dict, pmt::make_u8vector(bytes, 0));
+    });
 }
 
 TEST(handler, feedback_deframer)

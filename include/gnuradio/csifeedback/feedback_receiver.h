@@ -10,6 +10,7 @@
 
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <gnuradio/csifeedback/quantizer.h>
+#include <gnuradio/csifeedback/report.h>
 #include <memory>
 #include <vector>
 
@@ -105,6 +106,15 @@ public:
      * \throws std::invalid_argument if a rule is out of range or quantizer is null
      */
     static sptr make(quantizer::sptr quantizer, const feedback_rules& rules);
+    /*!
+     * \brief Makes a receiver of reports.
+     * \param format   report_decoder::format()
+     * \param max_bits most bits of a report, 1 to 65535
+     * \param rules    what it accepts
+     * \throws std::invalid_argument if max_bits or a rule is out of range
+     */
+    static sptr
+    make(const report_format& format, int max_bits, const feedback_rules& rules);
     virtual ~feedback_receiver() = default;
 
     /*!

@@ -32,6 +32,14 @@ struct CSIFEEDBACK_API report_format {
     //! Type of reports that are no quantized codewords.
     static constexpr int bits_type = 14;
 
+    //! Reports that are no quantized codewords.
+    report_format() = default;
+    //! Reports that are codewords of this quantizer, not null.
+    explicit report_format(const quantizer::sptr& quantizer)
+        : type(quantizer->type_id()), bits(quantizer->bits()), levels(quantizer)
+    {
+    }
+
     int type = bits_type; //!< 0 to 15
     int bits = 0;         //!< 0 to 65535
     //! Of quantized codewords, else null.

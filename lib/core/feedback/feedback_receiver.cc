@@ -34,11 +34,25 @@ const std::vector<uint8_t>& checked_key(const std::vector<uint8_t>& key)
     return key;
 }
 
+void check_rules(const feedback_rules& rules)
+{
+    check_range(where, "max_age", rules.max_age, -1, 65535);
+    check_range(where, "max_lead", rules.max_lead, 0, 65535);
+    if (rules.max_age + rules.max_lead > 65535)
+        throw_bad(where,
+                  "max_age + max_lead",
+                  rules.max_age + rules.max_lead,
+                  "0 to 65535, since a frame has 16 bits of its number");
+}
+
 class feedback_receiver_impl : public feedback_receiver
 {
 public:
-    feedback_receiver_impl(quantizer::sptr quantizer, const feedback_rules& rules)
-        : d_quantizer(quantizer), d_rules(rules)
+    // max_size: of the field code_size
+    feedback_receiver_impl(const report_format& format,
+                           int max_size,
+                           const feedback_rules& rules)
+        : d_format(format), d_max_size(max_size), d_rules(rules)
     {
         std::sort(d_rules.ue_ids.begin(), d_rules.ue_ids.end());
     }
@@ -47,7 +61,8 @@ public:
     {
         if (!quantizer)
             throw std::invalid_argument(std::string(where) + ": quantizer is null");
-        d_quantizer = quantizer;
+        d_format = report_format(quantizer);
+        d_max_size = quantizer->code_size();
     }
 
     void set_key(int ue_id, const std::vector<uint8_t>& key) override
@@ -122,14 +137,13 @@ private:
         const feedback_header& header = result.header;
         if (!is_heard(header.ue_id))
             return frame_status::unknown_ue;
-        const quantizer& q = *d_quantizer;
         if (header.codec_id != d_rules.codec_id || header.model_id != d_rules.model_id)
             return frame_status::unknown_model;
-        if (header.quantizer_type != q.type_id() || header.bits != q.bits())
+        if (header.quantizer_type != d_format.type || header.bits != d_format.bits)
             return frame_status::unknown_quantizer;
-        if (header.code_size < 1 || header.code_size > q.code_size())
+        if (header.code_size < 1 || header.code_size > d_max_size)
             return frame_status::bad_code_size;
-        if (result.payload_bytes != (q.total_bits(header.code_size) + 7) / 8)
+        if (result.payload_bytes != (size_t(d_format.bits_of(header.code_size)) + 7) / 8)
             return frame_status::bad_length;
         return judge_number(
             0, header.ue_id, header.frame_number, message, n, result.frame);
@@ -200,7 +214,8 @@ private:
         return difference == 0;
     }
 
-    quantizer::sptr d_quantizer;
+    report_format d_format;
+    int d_max_size;
     feedback_rules d_rules; // with ue_ids in order
     std::map<int, feedback_signer> d_signers;
     bool d_has_clock = false;
@@ -217,14 +232,19 @@ feedback_receiver::sptr feedback_receiver::make(quantizer::sptr quantizer,
 {
     if (!quantizer)
         throw std::invalid_argument(std::string(where) + ": quantizer is null");
-    check_range(where, "max_age", rules.max_age, -1, 65535);
-    check_range(where, "max_lead", rules.max_lead, 0, 65535);
-    if (rules.max_age + rules.max_lead > 65535)
-        throw_bad(where,
-                  "max_age + max_lead",
-                  rules.max_age + rules.max_lead,
-                  "0 to 65535, since a frame has 16 bits of its number");
-    return std::make_shared<feedback_receiver_impl>(quantizer, rules);
+    check_rules(rules);
+    return std::make_shared<feedback_receiver_impl>(
+        report_format(quantizer), quantizer->code_size(), rules);
+}
+
+feedback_receiver::sptr feedback_receiver::make(const report_format& format,
+                                                int max_bits,
+                                                const feedback_rules& rules)
+{
+    check_range(where, "max_bits", max_bits, 1, int(report_encoder::max_report_bits));
+    check_rules(rules);
+    return std::make_shared<feedback_receiver_impl>(
+        format, format.levels ? format.levels->code_size() : max_bits, rules);
 }
 
 feedback_signer::feedback_signer(const std::vector<uint8_t>& key)

@@ -91,11 +91,6 @@ codec_info sizes_of(const codec_part& part, const quantizer& q)
     return info;
 }
 
-report_format format_of(const quantizer::sptr& q)
-{
-    return { q->type_id(), q->bits(), q };
-}
-
 void check_halves(const char* where,
                   const std::shared_ptr<codec_part>& part,
                   const quantizer::sptr& quantizer)
@@ -126,7 +121,7 @@ public:
         : report_encoder(sizes_of(*encoder, *q),
                          first_bits(*q),
                          q->total_bits(q->code_size()),
-                         format_of(q)),
+                         report_format(q)),
           d_held(hold(encoder, "quantized_report")),
           d_encoder(encoder),
           d_quantizer(q),
@@ -160,7 +155,7 @@ class quantized_decoder : public report_decoder
 public:
     quantized_decoder(decoder::sptr decoder, quantizer::sptr q)
         : report_decoder(
-              sizes_of(*decoder, *q), q->total_bits(q->code_size()), format_of(q)),
+              sizes_of(*decoder, *q), q->total_bits(q->code_size()), report_format(q)),
           d_held(hold(decoder, "quantized_report")),
           d_decoder(decoder),
           d_quantizer(q),

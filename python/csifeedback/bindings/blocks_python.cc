@@ -14,10 +14,14 @@
 #include <gnuradio/csifeedback/csi_hold.h>
 #include <gnuradio/csifeedback/csi_metrics.h>
 #include <gnuradio/csifeedback/csi_quantizer.h>
+#include <gnuradio/csifeedback/csi_report_decoder.h>
+#include <gnuradio/csifeedback/csi_report_encoder.h>
 #include <gnuradio/csifeedback/csi_spectral_efficiency.h>
 #include <gnuradio/csifeedback/feedback_deframer.h>
 #include <gnuradio/csifeedback/feedback_framer.h>
 #include <gnuradio/csifeedback/feedback_link.h>
+#include <gnuradio/csifeedback/report_deframer.h>
+#include <gnuradio/csifeedback/report_framer.h>
 #include <pybind11/stl.h>
 
 using namespace csifeedback_python;
@@ -65,6 +69,23 @@ void bind_blocks(py::module& m)
         .def("discarded", &csi_decoder::discarded)
         .def("decoded", &csi_decoder::decoded)
         .def("mean_time", &csi_decoder::mean_time);
+    block_class<csi_report_encoder>(
+        m, "csi_report_encoder", "CSI to reports in bits (UE).")
+        .def(py::init(&csi_report_encoder::make),
+             py::arg("encoder"),
+             py::arg("budget") = 0)
+        .def("set_budget", &csi_report_encoder::set_budget, py::arg("budget"))
+        .def("budget", &csi_report_encoder::budget)
+        .def("reports", &csi_report_encoder::reports)
+        .def("bits", &csi_report_encoder::bits)
+        .def("discarded", &csi_report_encoder::discarded);
+    sync_class<csi_report_decoder>(m, "csi_report_decoder", "Reports to CSI (BS).")
+        .def(py::init(&csi_report_decoder::make),
+             py::arg("decoder"),
+             py::arg("max_bits") = 0)
+        .def("discarded", &csi_report_decoder::discarded)
+        .def("decoded", &csi_report_decoder::decoded)
+        .def("mean_time", &csi_report_decoder::mean_time);
     sync_class<csi_quantizer>(m, "csi_quantizer", "Quantizes codewords.")
         .def(py::init(&csi_quantizer::make), py::arg("quantizer"))
         .def("set_quantizer", &csi_quantizer::set_quantizer, py::arg("quantizer"))
@@ -91,6 +112,45 @@ void bind_blocks(py::module& m)
         .def("frames", &feedback_framer::frames)
         .def("bits_sent", &feedback_framer::bits_sent)
         .def("discarded", &feedback_framer::discarded);
+    sync_class<report_framer>(m, "report_framer", "Packs reports into frames (UE).")
+        .def(py::init([](report_encoder::sptr encoder,
+                         int ue_id,
+                         int budget,
+                         const py::bytes& key) {
+                 return report_framer::make(encoder, ue_id, budget, key_from_bytes(key));
+             }),
+             py::arg("encoder"),
+             py::arg("ue_id") = 0,
+             py::arg("budget") = 0,
+             py::arg("key") = py::bytes())
+        .def("frames", &report_framer::frames)
+        .def("bits_sent", &report_framer::bits_sent)
+        .def("discarded", &report_framer::discarded);
+    block_class<report_deframer>(
+        m, "report_deframer", "Checks frames and takes the reports out (BS).")
+        .def(py::init([](report_decoder::sptr decoder,
+                         int ue_id,
+                         int max_age,
+                         int max_lead,
+                         bool in_order,
+                         const py::bytes& key) {
+                 return report_deframer::make(
+                     decoder, ue_id, max_age, max_lead, in_order, key_from_bytes(key));
+             }),
+             py::arg("decoder"),
+             py::arg("ue_id") = -1,
+             py::arg("max_age") = -1,
+             py::arg("max_lead") = 0,
+             py::arg("in_order") = false,
+             py::arg("key") = py::bytes())
+        .def(
+            "counts",
+            [](const report_deframer& self) {
+                return count_by_status(
+                    [&self](frame_status status) { return self.count(int(status)); });
+            },
+            "Number of frames by outcome.")
+        .def("malformed", &report_deframer::malformed);
     block_class<feedback_deframer>(
         m, "feedback_deframer", "Checks and opens feedback frames (BS).")
         .def(py::init([](quantizer::sptr quantizer,

@@ -1,0 +1,71 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_CSI_REPORT_ENCODER_H
+#define INCLUDED_CSIFEEDBACK_CSI_REPORT_ENCODER_H
+
+#include <gnuradio/block.h>
+#include <gnuradio/csifeedback/report.h>
+
+namespace gr {
+namespace csifeedback {
+
+/*!
+ * \brief Turns CSI into reports: strings of bits (UE).
+ * \ingroup csifeedback
+ *
+ * Input 0: complex, Ha or H, rows x nt an item. Output 0: bytes, (budget + 7) / 8 an item,
+ * most significant bit first, the bits that a report does not use zero; the tag
+ * `report_bits` (long) gives their number wherever it changes. Output 1: float, gain of
+ * the matrix, 10 log10(mean |H|^2) in dB. Message port `pdus` (in and out): PDUs of
+ * complex values become PDUs of the bytes that are used, with the keys `report_bits` and
+ * `gain_db`.
+ *
+ * With a codec that tells its residual energy every item and PDU carries it as tag or key
+ * `residual_energy_db` (double), at least -100.
+ *
+ * A matrix with a value that is not finite, of zeros alone, or that the codec fails on is
+ * counted, logged once a burst and discarded; the item after it carries the tag `frame`
+ * (uint64), so that frame numbers downstream stay true. Without such tags items count
+ * from 0.
+ */
+class CSIFEEDBACK_API csi_report_encoder : virtual public gr::block
+{
+public:
+    typedef std::shared_ptr<csi_report_encoder> sptr;
+
+    /*!
+     * \brief Makes the block.
+     * \param encoder report encoder object, used by this block alone
+     * \param budget  most bits of a report, min_bits() of the object to 65535; 0:
+     *                max_bits() of the object
+     * \throws std::invalid_argument if encoder is null or belongs to another block, or
+     *         budget is out of range
+     */
+    static sptr make(report_encoder::sptr encoder, int budget = 0);
+
+    /*!
+     * \brief Changes the budget, also while the flowgraph runs.
+     * \param budget min_bits() of the object to the budget that the block was made with;
+     *               0: that one
+     * \throws std::invalid_argument if it is out of range
+     */
+    virtual void set_budget(int budget) = 0;
+    //! Most bits of a report at present.
+    virtual int budget() const = 0;
+    //! Reports made so far.
+    virtual uint64_t reports() const = 0;
+    //! Bits of all of them.
+    virtual uint64_t bits() const = 0;
+    //! Matrices discarded so far.
+    virtual uint64_t discarded() const = 0;
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_CSI_REPORT_ENCODER_H */

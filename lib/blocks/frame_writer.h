@@ -1,0 +1,88 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_FRAME_WRITER_H
+#define INCLUDED_CSIFEEDBACK_FRAME_WRITER_H
+
+#include <gnuradio/csifeedback/feedback_frame.h>
+#include <gnuradio/csifeedback/feedback_receiver.h>
+#include <gnuradio/csifeedback/normalize.h>
+#include <pmt/pmt.h>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <vector>
+
+namespace gr {
+namespace csifeedback {
+
+//! Of an item or PDU without a residual energy.
+constexpr double no_residual_energy = std::numeric_limits<double>::quiet_NaN();
+
+//! What goes into a feedback frame beside its payload.
+struct frame_content {
+    uint64_t frame = 0;
+    float gain_db = 0;
+    double residual_energy_db = no_residual_energy;
+    int type = 0;      //!< field `quantizer_type`
+    int bits = 0;      //!< field `bits`
+    int code_size = 0; //!< field `code_size`
+};
+
+//! Makes the PDUs of feedback frames of one UE and counts them.
+class frame_writer
+{
+public:
+    //! key: empty: frames are not signed
+    frame_writer(int codec_id, int model_id, int ue_id, const std::vector<uint8_t>& key)
+    {
+        if (!key.empty())
+            d_signer = std::make_unique<feedback_signer>(key);
+        d_header.codec_id = codec_id;
+        d_header.model_id = model_id;
+        d_header.ue_id = ue_id;
+    }
+
+    uint64_t frames() const { return d_frames; }
+    uint64_t bits_sent() const { return d_bits; }
+
+    //! The PDU of a frame.
+    pmt::pmt_t write(const frame_content& c, const uint8_t* payload, size_t payload_bytes)
+    {
+        const bool has_residual_energy = !std::isnan(c.residual_energy_db);
+        d_header.version = has_residual_energy ? 2 : 1;
+        d_header.residual_energy =
+            has_residual_energy ? residual_energy_to_code(c.residual_energy_db) : 0;
+        d_header.quantizer_type = c.type;
+        d_header.bits = c.bits;
+        d_header.frame_number = c.frame & 0xffff;
+        d_header.code_size = c.code_size;
+        d_header.gain = gain_to_code(c.gain_db);
+        const size_t frame_size = feedback_overhead(d_header.version) + payload_bytes;
+        size_t size = frame_size + (d_signer ? feedback_signature_bytes : 0);
+        const pmt::pmt_t bytes = pmt::make_u8vector(size, 0);
+        uint8_t* const out = pmt::u8vector_writable_elements(bytes, size);
+        pack_frame(d_header, payload, payload_bytes, out);
+        if (d_signer)
+            d_signer->sign(out, frame_size, c.frame, out + frame_size);
+        d_frames++;
+        d_bits += 8 * size;
+        return pmt::cons(pmt::PMT_NIL, bytes);
+    }
+
+private:
+    feedback_header d_header;
+    std::unique_ptr<feedback_signer> d_signer;
+    std::atomic<uint64_t> d_frames{ 0 };
+    std::atomic<uint64_t> d_bits{ 0 };
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_FRAME_WRITER_H */
