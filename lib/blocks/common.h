@@ -294,7 +294,7 @@ private:
 /*!
  * \brief Registers a message input port of a block with its handler.
  *
- * An exception of the handler is logged, once a burst, and ends there: GNU Radio would
+ * An exception of the handler is logged, once per burst, and ends there: GNU Radio would
  * end the flowgraph. (An interrupted thread is no std::exception and ends as it should.)
  * \param block   the block; call this in its constructor
  * \param logger  its d_logger

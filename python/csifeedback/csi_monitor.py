@@ -41,7 +41,7 @@ def to_image(magnitude, peak, span_db):
 class csi_monitor(gr.sync_block):
     """Shows |Ha| as it is and as reconstructed, and the error over the last frames.
 
-    Input 0: complex, true Ha, na x nt an item; tag `frame` as everywhere. Message port `pdus`:
+    Input 0: complex, true Ha, na x nt per item; tag `frame` as everywhere. Message port `pdus`:
     reconstructions, PDUs of na x nt complex values with the key `frame` and, if they have it,
     `age`. Each reconstruction is shown beside the truth of the same frame number.
 

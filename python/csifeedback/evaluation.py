@@ -111,7 +111,7 @@ class Evaluator:
                 "se_half_width": half.tolist()}
 
     def baselines(self, se):
-        """Rows of figures for what needs no codec: perfect CSI, and one DFT beam a user."""
+        """Rows of figures for what needs no codec: perfect CSI, and one DFT beam per user."""
         bits = int(np.ceil(np.log2(self.h.shape[2])))
         return [{"codec": name, "payload_bits": payload, "samples": len(self.h),
                  **self.efficiency_figures(se, estimate)}

@@ -231,7 +231,7 @@ struct l2o_profile {
     std::vector<int> widths; // of the transform, from 2 nt on
     int top_g;
 
-    // Products a codeword, for a complex W. What is known to be zero, the LSTM's states
+    // Products per codeword, for a complex W. What is known to be zero, the LSTM's states
     // at first, or to be equal, the first two gradients, does not count.
     double macs(int m, int iterations) const
     {
@@ -251,7 +251,7 @@ struct l2o_profile {
         sum += iterations * (na * row + elements * (inputs + hidden * (hidden + 5.0)));
         return sum + (iterations - 1) * elements * states;
     }
-    // Sigmoids and hyperbolic tangents an iteration.
+    // Sigmoids and hyperbolic tangents per iteration.
     double activations() const
     {
         return hidden ? 2.0 * n * (5 * hidden * lstm_layers + 3) : 0;

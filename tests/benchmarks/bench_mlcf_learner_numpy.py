@@ -115,7 +115,7 @@ def main():
     print(f"{args.samples} samples of {args.dim}, {args.landmarks} landmarks, {k} neighbours, "
           f"{args.threads} threads here")
     for name, seconds in times.items():
-        print(f"{name:20} {1e3 * min(seconds):8.1f} ms an iteration (best of {args.repeats})")
+        print(f"{name:20} {1e3 * min(seconds):8.1f} ms per iteration (best of {args.repeats})")
     best = min(min(times["NumPy, Gram"]), min(times["NumPy, differences"]))
     print(f"faster, best to best {best / min(times['this module']):.1f}, median of the quotients "
           f"of neighbouring runs {np.median(ratios):.1f}")

@@ -442,7 +442,7 @@ class TestFlowgraphs(unittest.TestCase):
     def test_ofdm_gui(self):
         phases = self.run_gui(OFDM_GUI_SCRIPT)
         start, noise, offset, errors, lost = phases
-        self.assertGreater(start["received"], 50)  # 50 a second, with room for a busy machine
+        self.assertGreater(start["received"], 50)  # 50 per second, with room for a busy machine
         self.assertGreater(start["estimate_rho"], 0.999)
         self.assertGreater(start["rho"], 0.95)
         self.assertLess(max(start["errors"]), -6)
@@ -462,7 +462,7 @@ class TestFlowgraphs(unittest.TestCase):
         start, coarse, errors, again, lost = report["phases"]
         self.assertEqual(start["bits_per_csi"], 136 + 5 * 256)
         self.assertEqual(start["discarded"], 0)
-        self.assertGreater(start["matched"], 50)  # 50 a second, with room for a busy machine
+        self.assertGreater(start["matched"], 50)  # 50 per second, with room for a busy machine
         self.assertLess(start["nmse_db"], -10)
         # Other bits while it runs: at most what was under way between two blocks is discarded.
         self.assertEqual(coarse["bits_per_csi"], 136 + 2 * 256)

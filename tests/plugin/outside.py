@@ -20,7 +20,7 @@ sys.path.append(str(HERE.parent / "python"))
 PLUGINS = pathlib.Path(os.environ["CSIFEEDBACK_PLUGINS"])
 #: matrices of the two ends below: two ports, 5 MHz
 PORTS_2 = ("--channel", "cdl-c", "--nc", 300, "--nt", 2, "--spacing-hz", 15e3, "--precursor", 8,
-           "--align-received", "--delay-spread-s", 3e-8, "--delay-spread-max-s", 3e-7)
+           "--receiver-aligned", "--delay-spread-s", 3e-8, "--max-delay-spread-s", 3e-7)
 
 
 class Outside(unittest.TestCase):

@@ -338,7 +338,7 @@ class TestGenerate(TestCase):
 
     def test_disk_full_on_the_way(self):
         done = self.interrupted("a.h5", signal.SIGKILL)[2]
-        # 256 bytes a sample, and their energies behind all of them.
+        # 256 bytes per sample, and their energies behind all of them.
         line = self.run_bad("generate", *SMALL, "--samples", SAMPLES, "-o", self.file("a.h5"),
                             preexec_fn=limit_file_size(256 * (done + 5000)))
         self.assertIn(f"a.h5.part: File too large after {done} of {SAMPLES} samples; they are kept",

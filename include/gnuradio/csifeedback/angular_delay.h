@@ -15,11 +15,11 @@ namespace gr {
 namespace csifeedback {
 
 /*!
- * \brief H to Ha: 2D-DFT to the angular-delay domain, cut to na delay rows.
+ * \brief H to Ha: 2D-DFT to the angular-delay domain, truncated to na delay rows.
  * \ingroup csifeedback
  *
- * Input 0: complex, H, nc x nt an item. Output 0: complex, Ha, na x nt an item. Output 1
- * (optional): float, the fraction of the energy that the cut lost, [0, 1].
+ * Input 0: complex, H, nc x nt per item. Output 0: complex, Ha, na x nt per item.
+ * Output 1 (optional): float, the fraction of the energy lost by the truncation, [0, 1].
  *
  * See angular_delay_transform for the conventions and parameters.
  */
@@ -36,7 +36,7 @@ public:
                      bool align = false,
                      float threshold_db = 20);
 
-    //! Mean energy fraction that the cut lost so far, [0, 1], of finite matrices.
+    //! Mean energy fraction lost by the truncation so far, [0, 1], of finite matrices.
     virtual double energy_lost() const = 0;
 };
 

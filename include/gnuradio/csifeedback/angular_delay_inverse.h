@@ -18,7 +18,7 @@ namespace csifeedback {
  * \brief Ha to H: the inverse of angular_delay, rows that were cut being zero.
  * \ingroup csifeedback
  *
- * Input 0: complex, Ha, na x nt an item. Output 0: complex, H, nc x nt an item. Message
+ * Input 0: complex, Ha, na x nt per item. Output 0: complex, H, nc x nt per item. Message
  * port `pdus` (in and out): the same for PDUs of complex values, metadata kept.
  */
 class CSIFEEDBACK_API angular_delay_inverse : virtual public gr::sync_block

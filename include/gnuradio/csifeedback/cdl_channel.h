@@ -45,7 +45,7 @@ struct CSIFEEDBACK_API cdl_parameters {
  * Between a uniform linear array at the BS, along the y axis (broadside at azimuth 0: a
  * ray that leaves at azimuth phi and zenith theta has u = sin(theta) sin(phi)), and one
  * isotropic antenna at the UE, all vertically polarized: cross-polarization is left out.
- * 20 rays a cluster, coupled at random, with random initial phases for every drop. The
+ * 20 rays per cluster, coupled at random, with random initial phases for every drop. The
  * powers of the profile's clusters are scaled to a sum of 1 before the element pattern:
  * with isotropic elements H has unit mean power, which fades from drop to drop.
  *

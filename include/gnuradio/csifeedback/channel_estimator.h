@@ -18,13 +18,13 @@ namespace csifeedback {
  * \brief H from the pilot symbols of a frame.
  * \ingroup csifeedback
  *
- * Input 0: complex, pilot_symbols() x nc cells an item, with the tags `frame` and `sync`,
- * as csi_sync sends them. Output 0 (optional): complex, H, nc x nt an item, with the tag
- * `frame` where numbers do not count on. Output 1 (optional): float, mean variance of the
- * error of H's entries. Message port `pdus` (out): H as a PDU with `frame` (uint64),
- * `error_variance`, `snr_db` (mean power of H over the noise of the least-squares
- * estimates), `shift` (delay that the alignment removed, in samples) and what the tag
- * `sync` has: `start`, `offset_hz`, `noise`.
+ * Input 0: complex, pilot_symbols() x nc resource elements per item, with the tags
+ * `frame` and `sync`, as csi_sync sends them. Output 0 (optional): complex, H, nc x nt
+ * per item, with the tag `frame` where numbers do not count on. Output 1 (optional):
+ * float, mean variance of the error of H's entries. Message port `pdus` (out): H as a
+ * PDU with `frame` (uint64), `error_variance`, `snr_db` (mean power of H over the noise
+ * of the least-squares estimates), `shift` (delay that the alignment removed, in samples)
+ * and what the tag `sync` has: `start`, `offset_hz`, `noise`.
  *
  * See csirs_estimator. The common phase is left as it came: with the receiver's
  * oscillator it turns from frame to frame, and no figure that a precoder depends on sees

@@ -15,10 +15,10 @@ namespace gr {
 namespace csifeedback {
 
 /*!
- * \brief Channel matrices from a channel model, one an item.
+ * \brief Channel matrices from a channel model, one per item.
  * \ingroup csifeedback
  *
- * Output 0: complex, one matrix an item, row-major: H (nc x nt), or Ha (na x nt) if
+ * Output 0: complex, one matrix per item, row-major: H (nc x nt), or Ha (na x nt) if
  * `na` > 0. The first item carries the tag `frame` (uint64), the number of the sample;
  * items that follow count on.
  *

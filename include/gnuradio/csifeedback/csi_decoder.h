@@ -18,13 +18,13 @@ namespace csifeedback {
  * \brief Reconstructs angular-delay CSI from a codeword (BS).
  * \ingroup csifeedback
  *
- * Input 0: float, s, M = code_size() of the decoder object an item. Input 1: float, gain
- * in dB. Output 0: complex, Ha^, na x nt an item. Message port `pdus` (in and out): the
+ * Input 0: float, s, M = code_size() of the decoder object per item. Input 1: float, gain
+ * in dB. Output 0: complex, Ha^, na x nt per item. Message port `pdus` (in and out): the
  * same for PDUs of 1 to M floats with the key `gain_db` (0 if it is missing), metadata
  * kept.
  *
  * A PDU of another length or type, or with a value that is not finite, is counted, logged
- * once a burst and discarded. On the stream such an item gives zeros.
+ * once per burst and discarded. On the stream such an item gives zeros.
  */
 class CSIFEEDBACK_API csi_decoder : virtual public gr::sync_block
 {

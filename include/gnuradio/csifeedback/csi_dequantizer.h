@@ -18,10 +18,10 @@ namespace csifeedback {
  * \brief Maps level numbers back to codewords: the inverse of csi_quantizer.
  * \ingroup csifeedback
  *
- * Input 0: short, M = code_size() of the quantizer object an item. Output 0: float, s, M
- * an item. Message port `pdus` (in and out): the same for PDUs of 1 to M shorts, metadata
- * kept. A PDU whose key `quantizer` (see csi_quantizer) is that of another one is
- * discarded.
+ * Input 0: short, M = code_size() of the quantizer object per item. Output 0: float, s,
+ * M per item. Message port `pdus` (in and out): the same for PDUs of 1 to M shorts,
+ * metadata kept. A PDU whose key `quantizer` (see csi_quantizer) names another quantizer
+ * is discarded.
  */
 class CSIFEEDBACK_API csi_dequantizer : virtual public gr::sync_block
 {

@@ -18,16 +18,16 @@ namespace csifeedback {
  * \brief Compresses angular-delay CSI to a short codeword (UE).
  * \ingroup csifeedback
  *
- * Input 0: complex, Ha, na x nt an item. Output 0: float, s, M = code_size() of the
- * encoder object an item. Output 1: float, gain of the matrix, 10 log10(mean |Ha|^2) in
+ * Input 0: complex, Ha, na x nt per item. Output 0: float, s, M = code_size() of the
+ * encoder object per item. Output 1: float, gain of the matrix, 10 log10(mean |Ha|^2) in
  * dB. Message port `pdus` (in and out): the same for PDUs, the gain as key `gain_db`.
  *
  * If the encoder returns a residual energy, every item and PDU carries it as tag or key
  * `residual_energy_db` (double, dB, at least -100).
  *
- * A matrix with a value that is not finite, or of zeros alone, is counted, logged once a
- * burst and discarded; the item after it carries the tag `frame` (uint64), so that frame
- * numbers downstream stay true. Without such tags items count from 0.
+ * A matrix with a value that is not finite, or of zeros alone, is counted, logged once
+ * per burst and discarded; the item after it carries the tag `frame` (uint64), so that
+ * frame numbers downstream stay true. Without such tags items count from 0.
  */
 class CSIFEEDBACK_API csi_encoder : virtual public gr::block
 {

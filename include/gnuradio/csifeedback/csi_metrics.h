@@ -34,7 +34,7 @@ struct CSIFEEDBACK_API csi_metrics_report {
  * \brief Compares reconstructed CSI with the truth it stems from, by frame number.
  * \ingroup csifeedback
  *
- * Input 0 (optional): complex, true matrices, rows x nt an item. Message port `truth`
+ * Input 0 (optional): complex, true matrices, rows x nt per item. Message port `truth`
  * (in): the same as PDUs with the key `frame`. Message port `pdus` (in): reconstructions,
  * PDUs of rows x nt complex values with the key `frame` and, if they have them, `age` and
  * `frame_bits`. Truth and reconstruction may come in any order and with gaps; the last

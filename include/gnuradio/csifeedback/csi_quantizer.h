@@ -18,13 +18,13 @@ namespace csifeedback {
  * \brief Quantizes codewords to level numbers.
  * \ingroup csifeedback
  *
- * Input 0: float, s, M = code_size() of the quantizer object an item. Output 0: short,
- * level numbers, M an item. Message port `pdus` (in and out): the same for PDUs of 1 to M
- * floats, metadata kept.
+ * Input 0: float, s, M = code_size() of the quantizer object per item. Output 0: short,
+ * level numbers, M per item. Message port `pdus` (in and out): the same for PDUs of 1 to
+ * M floats, metadata kept.
  *
  * The first item of each quantizer carries the tag `quantizer` (uint64), its type_id()
  * times 65536 plus its bits(), and so does the key `quantizer` of every PDU: blocks
- * downstream drop level numbers of another quantizer than theirs.
+ * downstream discard level numbers of another quantizer than theirs.
  */
 class CSIFEEDBACK_API csi_quantizer : virtual public gr::sync_block
 {

@@ -30,10 +30,10 @@ struct CSIFEEDBACK_API csi_spectral_efficiency_report {
 
 /*!
  * \brief Spectral efficiency of a downlink that is precoded with reconstructed CSI,
- * beside that of perfect CSI; see spectral_efficiency for what is computed. \ingroup
- * csifeedback
+ * beside that of perfect CSI; see spectral_efficiency for what is computed.
+ * \ingroup csifeedback
  *
- * Input 0 (optional): complex, true H, nc x nt an item. Input 1 (optional): complex,
+ * Input 0 (optional): complex, true H, nc x nt per item. Input 1 (optional): complex,
  * reconstructed H, item by item; K consecutive items are the K users of a group, which
  * should be independent of each other.
  *

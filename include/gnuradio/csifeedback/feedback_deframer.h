@@ -31,7 +31,7 @@ namespace csifeedback {
  * What is accepted is decided by a feedback_receiver, and documented there. By default no
  * clock is needed and only frames that are damaged, or meant for another model or
  * quantizer, are refused; `max_age`, `in_order` and `key` add what a link with other
- * senders on it needs. A frame that is refused is counted by its reason, logged once a
+ * senders on it needs. A frame that is refused is counted by its reason, logged once per
  * burst and never reaches the output.
  */
 class CSIFEEDBACK_API feedback_deframer : virtual public gr::block

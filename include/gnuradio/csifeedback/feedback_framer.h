@@ -21,7 +21,7 @@ namespace csifeedback {
  * \brief Packs level numbers and gain into feedback frames (UE).
  * \ingroup csifeedback
  *
- * Input 0: short, M = code_size() of the quantizer object an item. Input 1: float, gain
+ * Input 0: short, M = code_size() of the quantizer object per item. Input 1: float, gain
  * in dB. Message port `pdus` (in): PDUs of 1 to M shorts with the keys `gain_db` and
  * `frame`. Message port `pdus` (out): PDUs of bytes, one frame each (see
  * feedback_header), for a feedback_link or GNU Radio's socket and ZMQ PDU blocks.

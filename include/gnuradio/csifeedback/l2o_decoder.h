@@ -53,14 +53,16 @@ public:
      * \brief Makes the decoder of a model file.
      *
      * What depends on the length of a codeword (L, and the first estimate's matrix) is
-     * found here for code_size, and for others when a codeword of that length comes
-     * first. \param model      the file \param code_size  longest codeword, 1 to the rows
-     * of W; 0: all of them \param profile    which decoder of the file, for example
-     * "realtime" or "paper" \param iterations 1 to 100000, those beyond the trained ones
-     * use the parameters of the last; 0: as many as were trained \param tolerance  stops
-     * once an iteration changes x by less than this, relative to
-     *                   ||x||, 0 to 1; 0: never. With another, codewords are decoded one
-     *                   by one.
+     * computed here for code_size, and for other lengths when the first codeword of that
+     * length arrives.
+     * \param model      the file
+     * \param code_size  longest codeword, 1 to the rows of W; 0: all of them
+     * \param profile    which decoder of the file, for example "realtime" or "paper"
+     * \param iterations 1 to 100000, those beyond the trained ones use the parameters of
+     *                   the last; 0: as many as were trained
+     * \param tolerance  stops once an iteration changes x by less than this, relative to
+     *                   ||x||, 0 to 1; 0: never. With a value above 0, codewords are
+     *                   decoded one by one.
      * \throws std::invalid_argument if a parameter is out of range, the file lacks the
      *         profile, or arrays do not fit each other; the text names the array and what
      *         is allowed, or the profiles of the file and what it was trained for

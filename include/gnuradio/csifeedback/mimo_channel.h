@@ -45,8 +45,8 @@ namespace csifeedback {
  * A model with rays is turned into filters ray by ray; the H of one without them (a data
  * set of recorded matrices) is met by filters in the sense of least squares.
  *
- * Noise is white and Gaussian, with `signal_power` 10^(-snr_db / 10) a sample: with unit
- * gain and one port of that mean power sending on nc of N subcarriers, the SNR of a
+ * Noise is white and Gaussian, with `signal_power` 10^(-snr_db / 10) per sample: with
+ * unit gain and one port of that mean power sending on nc of N subcarriers, the SNR of a
  * subcarrier is N / nc above snr_db.
  */
 class CSIFEEDBACK_API mimo_channel : virtual public gr::block
@@ -65,8 +65,8 @@ public:
      * \param signal_power mean power of a port's samples, > 0
      * \param seed         of the noise
      * \param updates      samples of the models for each frame, 1 to 4096: at 1 the
-     * channel stands still within a frame. Their sample_interval_s should be
-     *                     frame_length() / (updates sample_rate)
+     *                     channel is constant within a frame. Their sample_interval_s
+     *                     should be frame_length() / (updates sample_rate)
      * \param frame        the frames that are sent, for updates above 1
      * \throws std::invalid_argument if a parameter is out of range or a model is null, or
      * frame where it is needed

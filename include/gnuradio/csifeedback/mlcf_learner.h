@@ -52,12 +52,16 @@ public:
 
     /*!
      * \brief Takes random samples, different ones as far as there are, as landmarks, and
-     * the weights of eq. (22) with mu = 0. \param samples    n x dim floats, a sample a
-     * row, finite \param dim        values of a sample, > 0 \param landmarks  their
-     * number L, 1 to n \param neighbours k, 1 to L \param lambda     weight of the
-     * distances, >= 0 \param mu         weight of the norms of the rows of W, >= 0 \param
-     * seed       of the random choice \param threads    1 to 256; 0: as many as the
-     * machine runs at once \throws std::invalid_argument if a parameter is out of range
+     * the weights of eq. (22) with mu = 0.
+     * \param samples    n x dim floats, one sample per row, finite
+     * \param dim        values of a sample, > 0
+     * \param landmarks  their number L, 1 to n
+     * \param neighbours k, 1 to L
+     * \param lambda     weight of the distances, >= 0
+     * \param mu         weight of the norms of the rows of W, >= 0
+     * \param seed       of the random choice
+     * \param threads    1 to 256; 0: as many as the machine runs at once
+     * \throws std::invalid_argument if a parameter is out of range
      */
     static sptr make(const std::vector<float>& samples,
                      int dim,
@@ -82,8 +86,7 @@ public:
 
     /*!
      * \brief The landmarks, L' x dim floats, without those that samples have no weights
-     * for
-     * (||w_j*|| up to 1e-3 of the root mean square of all).
+     * for (||w_j*|| up to 1e-3 of the root mean square of all).
      *
      * Those have no counterpart in the other space. L' may be less than k.
      */
@@ -93,7 +96,8 @@ public:
      * \brief The landmarks' counterparts in another space: Y W^T (W W^T)^-1, eq. (24).
      *
      * Solved by Cholesky's decomposition with 1e-10 of the mean of the diagonal added to
-     * it. \param y   the samples in that space, n x dim floats, a sample a row, finite
+     * it.
+     * \param y   the samples in that space, n x dim floats, one sample per row, finite
      * \param dim values of each, > 0
      * \returns L' x dim floats, for landmarks()
      * \throws std::invalid_argument if y does not fit
@@ -112,9 +116,9 @@ public:
 /*!
  * \brief Samples carried over to another space by landmarks and their counterparts there,
  * eqs. (33) and (34), or (36): what the codec does with every column of a matrix.
- * \param landmarks  count x dim floats, a landmark a row
+ * \param landmarks  count x dim floats, one landmark per row
  * \param images     count x image_dim floats, their counterparts
- * \param samples    n x dim floats, a sample a row
+ * \param samples    n x dim floats, one sample per row
  * \param neighbours k, 1 to count
  * \param lambda     weight of the distances, >= 0
  * \param threads    1 to 256; 0: as many as the machine runs at once

@@ -47,7 +47,7 @@ public:
     virtual std::string name() const = 0;
     //! Number of the method in a feedback frame, 0 to 15.
     virtual uint8_t type_id() const = 0;
-    //! The number that sets its resolution: bits an entry, or the budget of a codeword.
+    //! The number that sets its resolution: bits per entry, or the budget of a codeword.
     virtual int bits() const = 0;
     //! M, the longest codeword it is for.
     virtual int code_size() const = 0;

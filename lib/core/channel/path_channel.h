@@ -92,7 +92,7 @@ private:
     size_t d_fine; // points of the fine delay grid
     std::unique_ptr<fft_plan> d_to_frequency;
     std::unique_ptr<delay_profiler> d_profiler; // null unless receiver_aligned
-    std::vector<float> d_kernel;     // the spreading kernel, kernel_width values a step
+    std::vector<float> d_kernel;     // the spreading kernel, kernel_width values per step
     std::vector<float> d_deconvolve; // nc factors
     turns d_row_turns;               // exp(j pi i / nc)
     turns d_beam_turns;              // exp(j pi i / nt)

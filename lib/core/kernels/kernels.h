@@ -146,11 +146,14 @@ struct kernel_table {
 
     /*!
      * \brief y += sum over i of x[index_i] times row index_i of W: the product with W^T
-     * and a vector of which only some entries count. \param w      rows of W, cols values
-     * each, stride values apart \param index  count row numbers \param count  number of
-     * rows to add \param x      a factor for each row of W \param y      cols values,
-     * changed \param cols   length of a row; short ones are best, all of index is read
-     * again for every few registers of y
+     * and a vector of which only some entries count.
+     * \param w      rows of W, cols values each, stride values apart
+     * \param index  count row numbers
+     * \param count  number of rows to add
+     * \param x      a factor for each row of W
+     * \param y      cols values, changed
+     * \param cols   length of a row; short ones are best, all of index is read again for
+     *               every few registers of y
      */
     void (*add_chosen_rows)(const float* w,
                             size_t stride,

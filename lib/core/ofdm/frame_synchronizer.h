@@ -60,9 +60,11 @@ public:
 
     /*!
      * \brief Looks for the next frame.
-     * \param grid output, nr x pilot_symbols() x nc: the pilot symbols' cells, without
-     *             carrier offset, the first path at delay 0 but for a fraction of a
-     * sample \return false if more samples are needed
+     * \param result output, valid if a frame was found
+     * \param grid   output, nr x pilot_symbols() x nc: the resource elements of the pilot
+     *               symbols, without carrier offset, the first path at delay 0 but for a
+     *               fraction of a sample
+     * \return false if more samples are needed
      */
     bool next(sync_result& result, cf* grid);
 

@@ -19,7 +19,7 @@ namespace {
 
 using cd = std::complex<double>;
 
-// About the size with the fewest operations a sample.
+// About the size with the fewest operations per sample.
 int fft_size_for(int taps)
 {
     int size = 1024;

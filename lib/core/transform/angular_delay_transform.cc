@@ -36,7 +36,7 @@ public:
           d_is_fast(has_fast_fft(nc) || na > most_rows || size_t(na) * nc > most_entries)
     {
         if (d_is_fast) {
-            // H (antenna fastest) to one delay profile an antenna, and back
+            // H (antenna fastest) to one delay profile per antenna, and back
             d_to_delay = std::make_unique<fft_plan>(
                 nc, nt, nt, 1, 1, nc, FFTW_BACKWARD, false, true);
             d_to_frequency = std::make_unique<fft_plan>(

@@ -36,7 +36,7 @@ using block_class = py::class_<T, gr::block, gr::basic_block, std::shared_ptr<T>
 void bind_blocks(py::module& m)
 {
     sync_class<channel_source>(
-        m, "channel_source", "Channel matrices from a channel model, one an item.")
+        m, "channel_source", "Channel matrices from a channel model, one per item.")
         .def(py::init(&channel_source::make),
              py::arg("model"),
              py::arg("count") = 0,

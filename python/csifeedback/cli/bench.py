@@ -5,7 +5,7 @@
 #
 """csifeedback_bench: latency and throughput of codecs beside NumPy and PyTorch, on one thread.
 
-Each operation runs with one matrix a call and with a batch of them. This module encodes and
+Each operation runs with one matrix per call and with a batch of them. This module encodes and
 decodes the matrices of a batch one by one, and its times have the normalization and the gain
 in them; those of the others are the product with W or its adjoint alone, or the FISTA
 iterations. All get the same channels, of the COST 2100 indoor model, and what they return is
@@ -51,7 +51,7 @@ def parse(argv):
                              "cost2100-indoor-csi-l2o)")
     parser.add_argument("--flowgraph", type=int, metavar="N",
                         help="instead: run N matrices through the whole chain as a flowgraph, and "
-                             "say how many users at 1000 CSI a second a core serves")
+                             "say how many users at 1000 CSI per second a core serves")
     parser.add_argument("--ratio", default="1/16", help="compression ratio (default: 1/16)")
     parser.add_argument("--batch", type=int, default=64, metavar="N",
                         help="matrices of a batch (default: 64)")
@@ -323,7 +323,7 @@ def difference(ours, theirs):
 
 
 def operations(codec, size, batch):
-    """[(operation, matrices a call, our call, [(alternative, its call, difference)])]"""
+    """[(operation, matrices per call, our call, [(alternative, its call, difference)])]"""
     model = codec.model
     na, nt = model.na, model.nt
     whole = model.domain == "H"
@@ -489,7 +489,7 @@ def main(argv):
     else:
         print(", ".join(f"{k}: {v}" for k, v in description.items()))
         print(format_table(
-            ["codec", "operation", "matrices a call", "by", "us a matrix", "matrices/s",
+            ["codec", "operation", "matrices per call", "by", "us per matrix", "matrices/s",
              "our speed-up", "quartiles", "difference"],
             [[r["codec"], r["operation"], r["matrices_a_call"], r["by"], round(r["us"], 2),
               round(r["matrices_per_second"]), round(r["our_speedup"], 2),

@@ -65,7 +65,7 @@ def parse(argv):
     group.add_argument("--spectral-efficiency", type=int, metavar="K",
                        help="also the spectral efficiency of a downlink to groups of K users that "
                             "is precoded with each codec's CSI, beside perfect CSI and one DFT "
-                            "beam a user")
+                            "beam per user")
     group.add_argument("--se-snr", nargs=3, type=float, default=[0, 30, 5],
                        metavar=("LOW", "HIGH", "STEP"),
                        help="at these SNRs, transmit power over noise with channels of unit mean "
@@ -264,7 +264,7 @@ def draw(path, rows, title="", count="report"):
 
 
 def draw_efficiency(axis, rows):
-    """Spectral efficiency against SNR, one line a row."""
+    """Spectral efficiency against SNR, one line per row."""
     for number, r in enumerate(rows):
         name = [r["codec"], r.get("ratio")]
         name += [f"{r['bits']} bits, {r['quantizer']}"] if r.get("bits") else []

@@ -125,7 +125,7 @@ def evaluator(path):
 
 
 def figures(test, path, d, **options):
-    """A row of figures of a model with d values a column."""
+    """A row of figures of a model with d values per column."""
     codec = evaluation.Codec(path)
     size = d * codec.model.nt
     row = test.run(codec, min(size, codec.encoder(0).code_size()), **options)
@@ -134,8 +134,8 @@ def figures(test, path, d, **options):
 
 
 def cost(path, d):
-    """Floats of a model that UE and BS need for d values a column, and MFLOP of both, two for each
-    multiply-add."""
+    """Floats of a model that UE and BS need for d values per column, and MFLOP of both; a
+    multiply-add is two."""
     codec = evaluation.Codec(path)
     model = codec.model
     if model.codec == "mlcf":
@@ -328,7 +328,7 @@ EXPERIMENTS = {
                       "falls up to k = 400; 64 antennas worse than 32"),
     "mlcf-figure-4": (figure_4, "Fig. 4: objective (16) / N against iterations", "iteration",
                       "objective", ("pair",), "falls monotonically and converges"),
-    "mlcf-figure-5": (figure_5, "Fig. 5: NMSE against bits a value, d = 6", "bits", "nmse_db",
+    "mlcf-figure-5": (figure_5, "Fig. 5: NMSE against bits per value, d = 6", "bits", "nmse_db",
                       ("codec", "quantizer"), "10 bits are not far from no quantization"),
     "mlcf-figure-6": (figure_6, "Fig. 6: NMSE against the SNR of the estimate, d = 12", "snr_db",
                       "nmse_db", ("codec",), "MLCF ahead of the networks at every SNR"),
@@ -366,7 +366,7 @@ def parse(argv):
                              "which the printed figures are out of reach, or isotropic (default: "
                              "sector)")
     parser.add_argument("--samples", type=int, metavar="N",
-                        help="test matrices, or frames a point (default: 500; " + ", ".join(
+                        help="test matrices, or frames per point (default: 500; " + ", ".join(
                             f"{e[2]} for {name}"
                             for name, e in real_signals.EXPERIMENTS.items()) + ")")
     parser.add_argument("--json", action="store_true", help="print the table as JSON alone")
@@ -389,8 +389,8 @@ def draw_lines(axis, rows, experiment, keys):
         axis.plot([r[x] for r in line], [r[y] for r in line], label=name, linewidth=1,
                   marker="os^Dvx*P"[number % 8] if len(line) < 100 else None, markersize=4,
                   linestyle=":" if "paper" in name else "-")
-    axis.set_xlabel({"d": "values a column, d", "columns": "columns of the history, N",
-                     "k": "neighbours, k", "bits": "bits a value", "snr_db": "SNR in dB",
+    axis.set_xlabel({"d": "values per column, d", "columns": "columns of the history, N",
+                     "k": "neighbours, k", "bits": "bits per value", "snr_db": "SNR in dB",
                      "slot": "slot of 1 ms"}.get(x, x))
     axis.set_ylabel({"nmse_db": "NMSE in dB", "se": "bit/s/Hz",
                      "error_db": "squared error in dB"}.get(y, y))

@@ -377,7 +377,7 @@ END_TO_END = {
     "cost2100-indoor": lambda: core.cost2100_channel("indoor"),
 }
 END_TO_END_CODECS = ("local-klt", "csi-l2o", "air-local-klt", "air-csi-l2o")
-#: values a codeword: 4 bits each
+#: values per codeword: 4 bits each
 CODE_SIZES = (128, 256, 512)
 
 
@@ -536,7 +536,7 @@ def feedback_errors(samples, progress):
     return rows
 
 
-#: name -> (function, what it is, frames a point, panels); a panel: x, y, what makes a line, which
+#: name -> (function, what it is, frames per point, panels); a panel: x, y, what makes a line, which
 #: rows, what else is set
 EXPERIMENTS = {
     "ofdm-estimation": (
@@ -553,7 +553,7 @@ EXPERIMENTS = {
               for y in ("share", "nmse_db")
               for sweep in ("carrier_offset", "clock_ppm", "speed_kmh")]),
     "end-to-end": (
-        end_to_end, "Error of the CSI at the BS: 32 ports, 20 MHz, 4 bits a value", 200, [
+        end_to_end, "Error of the CSI at the BS: 32 ports, 20 MHz, 4 bits per value", 200, [
             ("snr_db", y, ("payload_bits", "csi"), {
                 "channel": channel, "codec": (codec, "none"), "csi": ("true", "estimated")}, {})
             for y in ("nmse_db", "rho") for channel in END_TO_END

@@ -72,7 +72,7 @@ def add_arguments(parser):
         help="train the LSTM alone: the transform and the step parameters, to which it adds, stay "
              "those of --start-from")
     add("--steps", type=int, default=20000, metavar="N", help="training steps (default: 20000)")
-    add("--batch", type=int, default=64, metavar="N", help="matrices a step (default: 64)")
+    add("--batch", type=int, default=64, metavar="N", help="matrices per step (default: 64)")
     add("--learning-rate", type=float, default=2e-3, metavar="X",
         help="of Adam, falls to 2 %% along a cosine (default: 2e-3)")
     add("--encoder-learning-rate", type=float, default=5e-4, metavar="X",

@@ -17,16 +17,17 @@ namespace gr {
 namespace csifeedback {
 
 //! A linear layer with bias, in the layout of the matrix product; one for all iterations
-//! or one an iteration.
+//! or one per iteration.
 struct l2o_layer {
     size_t inputs = 0;
     size_t outputs = 0;
     size_t stride = 0; //!< outputs rounded up to whole registers, the rest being zeros
-    size_t units = 0;  //!< number of layers: 1 or one an iteration
+    size_t units = 0;  //!< number of layers: 1 or one per iteration
     volk::vector<float> weights;
     volk::vector<float> bias;
 
-    //! y = W x + bias, with relu max(y, 0), for some rows x; writes stride values a row.
+    //! y = W x + bias, with relu max(y, 0), for some rows x; writes stride values per
+    //! row.
     void apply(const float* x,
                size_t x_stride,
                float* y,

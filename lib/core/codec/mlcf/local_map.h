@@ -52,11 +52,13 @@ public:
 
     /*!
      * \brief Maps the columns of x.
-     * \param x       dim() x columns floats, row-major
-     * \param columns at most what columns() was called with
-     * \param out     output, the first m values of image_dim() x columns floats,
-     * row-major \param m       1 to image_dim() * columns \return the sum of ||x - D
-     * w||^2 over the columns, if `residual`, else 0
+     * \param x        dim() x columns floats, row-major
+     * \param columns  at most what columns() was called with
+     * \param out      output, the first m values of image_dim() x columns floats,
+     *                 row-major
+     * \param m        1 to image_dim() * columns
+     * \param residual whether the residual is wanted
+     * \return the sum of ||x - D w||^2 over the columns, if `residual`, else 0
      */
     double apply(const float* x, int columns, float* out, size_t m, bool residual);
     //! Makes room for matrices of this number of columns.
