@@ -6,8 +6,8 @@
  */
 
 // Runs the corpus and then mutations of it, each determined by the seed and its number
-// alone. The inputs run in child processes, so that a crash is counted, its input kept, and
-// the run goes on.
+// alone. The inputs run in child processes, so that a crash is counted, its input kept,
+// and the run goes on.
 
 #include "fuzz.h"
 #include "random.h"

@@ -83,8 +83,8 @@ protected:
     //! \throws std::invalid_argument if a size is out of range
     explicit encoder(codec_info info);
 
-    //! As encode(). Calls do not overlap. May throw std::exception, which costs the matrix:
-    //! blocks log and count it.
+    //! As encode(). Calls do not overlap. May throw std::exception, which costs the
+    //! matrix: blocks log and count it.
     virtual float do_encode(const float* h_vec, float* s, int m) = 0;
     //! As encode_batch(). Unless overridden, calls do_encode() for each matrix.
     virtual void do_encode_batch(

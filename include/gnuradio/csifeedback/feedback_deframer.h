@@ -24,9 +24,9 @@ namespace csifeedback {
  * Message port `pdus` (in): PDUs of bytes. Message port `pdus` (out): PDUs of 1 to M
  * shorts with the keys `frame` (uint64, the whole number), `ue_id`, `gain_db`,
  * `codec_id`, `model_id`, `code_size`, `frame_bits`, `quantizer` (see csi_quantizer), and
- * of frames of version 2 `residual_energy_db`. Message port `tick` (in): the clock, a frame
- * number or a PDU with the key `frame`: the frame that the BS sends now. csirs_source,
- * channel_source (`tick`) and mimo_channel (`truth`) send it.
+ * from frames of version 2 `residual_energy_db`. Message port `tick` (in): the clock, a
+ * frame number or a PDU with the key `frame`: the frame that the BS sends now.
+ * csirs_source, channel_source (`tick`) and mimo_channel (`truth`) send it.
  *
  * What is accepted is decided by a feedback_receiver, and documented there. By default no
  * clock is needed and only frames that are damaged, or meant for another model or

@@ -64,7 +64,8 @@ py::object read_pdu(const pmt::pmt_t& message, const py::object& type)
         return read_pdu_of<int16_t>(pdu);
     if (wanted.equal(py::dtype::of<uint8_t>()))
         return read_pdu_of<uint8_t>(pdu);
-    throw std::invalid_argument("read_pdu: dtype is " + std::string(py::str(py::handle(wanted))) +
+    throw std::invalid_argument("read_pdu: dtype is " +
+                                std::string(py::str(py::handle(wanted))) +
                                 ", allowed is complex64, float32, int16 or uint8");
 }
 
