@@ -34,8 +34,8 @@ struct encoded_item {
  * \tparam coding what differs:
  *                - `part`, a shared_ptr to the codec_part
  *                - `item_bytes`, the size of an output item
- *                - `void encode(const float* h_vec, void* item, encoded_item&)`, which may
- *                  throw
+ *                - `void encode(const float* h_vec, void* item, encoded_item&)`, which
+ *                  may throw
  *                - `pmt::pmt_t make_payload(void*& item)`, a PDU's payload of that size
  *                - `pmt::pmt_t finish(payload, metadata&, const encoded_item&)`
  *                - `void add_tags(add, const encoded_item&)`, where add(key, value) tags

@@ -33,7 +33,7 @@ public:
           d_code_size(quantizer->code_size()),
           d_writer(codec_id, model_id, ue_id, key)
     {
-        // Of any quantizer: 10 bits an entry at most.
+        // Of any quantizer: 10 bits per entry at most.
         d_payload.reserve((10 * d_code_size + 7) / 8);
         message_port_register_out(key::pdus());
         add_message_input(

@@ -20,14 +20,14 @@ namespace csifeedback {
  *
  * Input 0: bytes, (max_bits + 7) / 8 an item, most significant bit first; the tag
  * `report_bits` (long) sets how many of them count, in that item and those behind it,
- * max_bits before the first tag. Input 1: float, gain in dB. Output 0: complex, Ha^ or H^,
- * rows x nt an item. Message port `pdus` (in and out): the same for PDUs of bytes with the
- * keys `report_bits` (all of the bytes if it is missing) and `gain_db` (0 if it is
- * missing), metadata kept.
+ * max_bits before the first tag. Input 1: float, gain in dB. Output 0: complex, Ha^ or
+ * H^, rows x nt per item. Message port `pdus` (in and out): the same for PDUs of bytes
+ * with the keys `report_bits` (all of the bytes if it is missing) and `gain_db` (0 if it
+ * is missing), metadata kept.
  *
  * A PDU of another type, with no bits or more than the object can have, or that the codec
- * fails on is counted, logged once a burst and discarded. On the stream such an item gives
- * zeros.
+ * fails on is counted, logged once per burst and discarded. On the stream such an item
+ * gives zeros.
  */
 class CSIFEEDBACK_API csi_report_decoder : virtual public gr::sync_block
 {

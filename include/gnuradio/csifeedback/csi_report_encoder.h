@@ -18,8 +18,8 @@ namespace csifeedback {
  * \brief Turns CSI into reports: strings of bits (UE).
  * \ingroup csifeedback
  *
- * Input 0: complex, Ha or H, rows x nt an item. Output 0: bytes, (budget + 7) / 8 an item,
- * most significant bit first, the bits that a report does not use zero; the tag
+ * Input 0: complex, Ha or H, rows x nt per item. Output 0: bytes, (budget + 7) / 8 an
+ * item, most significant bit first, the bits that a report does not use zero; the tag
  * `report_bits` (long) gives their number wherever it changes. Output 1: float, gain of
  * the matrix, 10 log10(mean |H|^2) in dB. Message port `pdus` (in and out): PDUs of
  * complex values become PDUs of the bytes that are used, with the keys `report_bits` and
@@ -29,7 +29,7 @@ namespace csifeedback {
  * `residual_energy_db` (double), at least -100.
  *
  * A matrix with a value that is not finite, of zeros alone, or that the codec fails on is
- * counted, logged once a burst and discarded; the item after it carries the tag `frame`
+ * counted, logged once per burst and discarded; the item after it carries the tag `frame`
  * (uint64), so that frame numbers downstream stay true. Without such tags items count
  * from 0.
  */

@@ -21,13 +21,14 @@ namespace csifeedback {
  * \brief Unpacks reports from feedback frames (BS).
  * \ingroup csifeedback
  *
- * Message port `pdus` (in): PDUs of bytes. Message port `pdus` (out): PDUs of the bytes of
- * a report with the keys `report_bits`, `frame` (uint64, the whole number), `ue_id`,
+ * Message port `pdus` (in): PDUs of bytes. Message port `pdus` (out): PDUs of the bytes
+ * of a report with the keys `report_bits`, `frame` (uint64, the whole number), `ue_id`,
  * `gain_db`, `codec_id`, `model_id`, `frame_bits`, and of frames of version 2
  * `residual_energy_db`. Message port `tick` (in): the clock, as of feedback_deframer.
  *
  * What is accepted is decided by a feedback_receiver, and documented there. A frame that
- * is refused is counted by its reason, logged once a burst and never reaches the output.
+ * is refused is counted by its reason, logged once per burst and never reaches the
+ * output.
  */
 class CSIFEEDBACK_API report_deframer : virtual public gr::block
 {

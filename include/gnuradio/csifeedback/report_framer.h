@@ -21,12 +21,12 @@ namespace csifeedback {
  * \brief Packs reports and gain into feedback frames (UE).
  * \ingroup csifeedback
  *
- * Input 0: bytes, (budget + 7) / 8 an item, as csi_report_encoder makes them, with the tag
- * `report_bits`. Input 1: float, gain in dB. Message port `pdus` (in): PDUs of bytes with
- * the keys `report_bits`, `gain_db` and `frame`. Message port `pdus` (out): PDUs of bytes,
- * one frame each. Frames are those of feedback_framer: quantized codewords have the fields
- * of their quantizer, other reports are of type 14 with the number of their bits in
- * `code_size`.
+ * Input 0: bytes, (budget + 7) / 8 an item, as csi_report_encoder makes them, with the
+ * tag `report_bits`. Input 1: float, gain in dB. Message port `pdus` (in): PDUs of bytes
+ * with the keys `report_bits`, `gain_db` and `frame`. Message port `pdus` (out): PDUs of
+ * bytes, one frame each. Frames are those of feedback_framer: quantized codewords have
+ * the fields of their quantizer, other reports are of type 14 with the number of their
+ * bits in `code_size`.
  *
  * Frame numbers come from the tag `frame` of the stream, or its item count, modulo 65536.
  * A residual energy, tag or key `residual_energy_db`, is sent in a frame of version 2.

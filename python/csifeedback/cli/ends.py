@@ -124,7 +124,7 @@ def signals():
 
 
 def run(end, args, describe, **options):
-    """Runs a BaseStation or UserEquipment, and prints a line a second.
+    """Runs a BaseStation or UserEquipment, and prints a line per second.
 
     describe(figures, last): the figures as text. options: of its run().
     """

@@ -507,7 +507,7 @@ class BaseStation:
     def run(self, show, duration=None, stopped=None):
         """Sends and listens until `count` frames have been sent, or for a time.
 
-        show(figures, last): called once a second and at the end with what figures() says. duration:
+        show(figures, last): called once per second and at the end with what figures() says. duration:
         in s, above 0, None: no limit. stopped: threading.Event that ends it, None: none.
         """
         runner = Runner(

@@ -108,7 +108,7 @@ class Watch:
 class Runner:
     """Runs a flowgraph.
 
-    flowgraph: a top_block. show(seconds, last): called once a second and at the end, with the time
+    flowgraph: a top_block. show(seconds, last): called once per second and at the end, with the time
     since the start and whether it is the end. watch: Watch, ends it if a block fails. count: number
     of frames() after which it ends, duration: time in s, above 0; None: no limit. stopped:
     threading.Event that ends it, None: one of its own.

@@ -335,7 +335,7 @@ class UserEquipment:
         """Receives until a recording ends, a data set is complete, for so many frames, or for a
         time.
 
-        show(figures, last): called once a second and at the end with what figures() says. count:
+        show(figures, last): called once per second and at the end with what figures() says. count:
         number of frames, None: no limit. duration: in s, above 0, None: no limit. stopped:
         threading.Event that ends it, None: none. Raises ValueError and OSError.
         """
