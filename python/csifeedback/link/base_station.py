@@ -7,7 +7,6 @@
 it."""
 
 import collections
-import hmac
 import threading
 import time
 from dataclasses import dataclass
@@ -29,10 +28,9 @@ from .pilots import Pilots, check_codec, period_s
 from .radio import Radio
 from .transport import FeedbackReceiver, SamplePublisher, parse_address
 
-#: Reasons to refuse a message: those of the frame format, and of the base station.
+#: Reasons to refuse a message: those of core.feedback_receiver, and of decoders.
 REASONS = tuple(name for name in core.frame_status.__members__ if name != "ok") + (
-    "bad_signature", "unknown_ue", "stale", "replayed", "not_finite",
-    "decoder_failed")
+    "not_finite", "decoder_failed")
 #: UEs with a channel model at most.
 MAX_SIMULATED_UES = 4
 #: Samples in the buffers around a block in Python.
@@ -87,7 +85,6 @@ class UeState:
         self.decoder = decoder
         self._transform = transform
         self.frame = None  # number of the CSI at hand
-        self.reported = None  # that of the last report on precoded pilots
         self.residual_energy_db = None
         self.received = 0
         self._matrix = None
@@ -115,9 +112,10 @@ class UeState:
 class Cell:
     """The base station without its radio: from messages to CSI and precoders.
 
-    Trusts nothing: a message becomes CSI only if checksum (and signature), model, quantizer and
-    length are right, the UE is known, and the frame is newer than the last one of this UE, and at
-    most max_age frames older than the one in the air.
+    Trusts nothing: a message becomes CSI only if core.feedback_receiver takes it (checksum, model,
+    quantizer and length are right, the UE is known, the signature is its own, the frame is at most
+    max_age frames older than the one in the air and newer than the last one of this UE), and if the
+    decoder makes finite numbers of it.
 
     codec, size, quantizer: as at the UE. ues: their numbers. frame: csirs_frame. now(): number of
     the frame that is being sent. max_age: in frames. keys: a dictionary with the key of each UE, or
@@ -132,7 +130,6 @@ class Cell:
                  downlink_snr_db=10):
         model = codec.model
         self._quantizer, self._now, self._max_age = quantizer, now, max_age
-        self._keys = keys or {}
         self._shape = (frame.nc(), frame.nt())
         self._truths = dict(zip(ues, truths))
         self._snr = 10 ** (downlink_snr_db / 10)
@@ -140,7 +137,10 @@ class Cell:
                                                  model.precursor) if model.domain == "Ha" else None
         self.ues = {ue: UeState(codec.decoder(size), transform) for ue in ues}
         first = next(iter(self.ues.values())).decoder
-        self._ids = (first.codec_id(), first.model_id())
+        self._receiver = core.feedback_receiver(quantizer, first.codec_id(), first.model_id(),
+                                                list(ues), max_age)
+        for ue, key in (keys or {}).items():
+            self._receiver.set_key(ue, key)
         self._precoders = {}
         self._rates = []
         self._lock = threading.Lock()
@@ -155,6 +155,7 @@ class Cell:
         it was refused."""
         with self._lock:
             self.messages += 1
+            self._receiver.set_now(self._now())
             if message[:1] == bytes([messages.REPORT]):
                 reason, ue = self._take_report(message), None
             else:
@@ -165,64 +166,23 @@ class Cell:
                 self._score(ue)
             return ue
 
-    def _split(self, message):
-        """The message without its signature, and that."""
-        return (message[:-messages.TAG_BYTES], message[-messages.TAG_BYTES:]) if self._keys \
-            else (message, None)
-
-    def _number(self, low):
-        """The number of a frame in the past: 16 bits tell the last 65536."""
-        now = self._now()
-        return now - (now - low) % 0x10000
-
-    def _is_signed(self, ue, message, tag, number):
-        return not self._keys or hmac.compare_digest(
-            tag, messages.signature(self._keys[ue], message, number))
-
     def _take_report(self, message):
-        message, tag = self._split(message)
-        report = messages.unpack_report(message)
+        end = len(message) - self._receiver.signature_bytes()
+        report = messages.unpack_report(message[:max(0, end)])
         if not report:
             return "bad_crc"
         ue, low, gain = report
-        number = self._number(low)
-        state = self.ues.get(ue)
-        if state is None:
-            return "unknown_ue"
-        if not self._is_signed(ue, message, tag, number):
-            return "bad_signature"
-        if self._now() - number > self._max_age:
-            return "stale"
-        if state.reported is not None and number <= state.reported:
-            return "replayed"
-        state.reported = number
-        state.heard.append(gain)
+        status, _ = self._receiver.admit(messages.REPORT_KIND, ue, low, message)
+        if status != core.frame_status.ok:
+            return status.name
+        self.ues[ue].heard.append(gain)
         return None
 
     def _take(self, message):
-        message, tag = self._split(message)
-        status, header, payload = core.unpack_frame(message)
+        status, header, number, payload = self._receiver.receive(message)
         if status != core.frame_status.ok:
             return status.name, None
-        q = self._quantizer
-        if (header.codec_id, header.model_id) != self._ids:
-            return "unknown_model", None
-        if header.quantizer_type != q.type_id() or header.bits != q.bits():
-            return "unknown_quantizer", None
-        if not 1 <= header.code_size <= q.code_size():
-            return "bad_code_size", None
-        if len(payload) != (q.total_bits(header.code_size) + 7) // 8:
-            return "bad_length", None
-        number = self._number(header.frame_number)
-        state = self.ues.get(header.ue_id)
-        if state is None:
-            return "unknown_ue", None
-        if not self._is_signed(header.ue_id, message, tag, number):
-            return "bad_signature", None
-        if self._now() - number > self._max_age:
-            return "stale", None
-        if state.frame is not None and number <= state.frame:
-            return "replayed", None
+        q, state = self._quantizer, self.ues[header.ue_id]
         s = q.dequantize(q.unpack(payload, header.code_size))
         try:
             matrix = state.decoder.decode(s, core.gain_from_code(header.gain))

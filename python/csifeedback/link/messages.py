@@ -3,11 +3,9 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-"""Feedback messages beside the feedback frame itself: signatures and their keys, reports on
-precoded pilots. docs/ends.md describes their form."""
+"""What there is beside feedback frames: keys of their signatures, reports on precoded pilots.
+docs/ends.md describes their form."""
 
-import hashlib
-import hmac
 import os
 import re
 import stat
@@ -19,10 +17,10 @@ import numpy as np
 from .. import csifeedback_python as core
 from .parameters import ParameterError
 
-#: Bytes that a signature adds to a message.
-TAG_BYTES = 8
 #: First byte of a report; a feedback frame begins with its version, 1 or 2, in four bits.
 REPORT = 0xf0
+#: What a report is to core.feedback_receiver.admit().
+REPORT_KIND = 1
 #: Lengths of keys in bytes.
 MIN_KEY_BYTES, MAX_KEY_BYTES = 16, 1 << 16
 #: Different bytes that a key has at least.
@@ -84,16 +82,6 @@ def read_keys(texts, ues, name="key"):
     return keys
 
 
-def signature(key, message, number):
-    """The bytes that sign a message, TAG_BYTES of them.
-
-    number: of the frame, 32 bits of which are signed. The message has 16 bits of it, so that no
-    message of an earlier round of the numbers passes.
-    """
-    return hmac.new(key, message + (number % (1 << 32)).to_bytes(4, "big"),
-                    hashlib.sha256).digest()[:TAG_BYTES]
-
-
 def pack_report(ue_id, frame, gain):
     """A message on the gain of precoded pilots.
 
@@ -110,8 +98,3 @@ def unpack_report(message):
         return None
     kind, ue_id, frame, code = struct.unpack(">BHHH", message[:7])
     return (ue_id, frame, 10 ** (core.gain_from_code(code) / 10)) if kind == REPORT else None
-
-
-def full_number(low, now):
-    """The frame number with these 16 bits that is nearest to a known number."""
-    return now + (low - now + 0x8000) % 0x10000 - 0x8000

@@ -123,39 +123,32 @@ class Monitor(gr.basic_block):
 class Feedback(gr.basic_block):
     """Sends feedback frames. Message port `pdus` (in): feedback_framer's.
 
-    sender: FeedbackSender. monitor: Monitor, which knows all bits of the frame's number. key: bytes
-    to sign with, None: no signature.
+    sender: FeedbackSender.
     """
 
-    def __init__(self, sender, monitor, key=None):
+    def __init__(self, sender):
         gr.basic_block.__init__(self, "feedback", None, None)
-        self._sender, self._monitor, self._key = sender, monitor, key
+        self._sender = sender
         self.message_port_register_in(pmt.intern("pdus"))
         self.set_msg_handler(pmt.intern("pdus"), self._handle)
 
     @guarded
     def _handle(self, message):
         pdu = read_pdu(message, np.uint8)
-        if pdu is None:
-            return
-        frame = pdu[1].tobytes()
-        if self._key:
-            known = self._monitor.frame
-            if known is None:  # the first frame is faster than its estimate
-                return
-            number = messages.full_number(int.from_bytes(frame[3:5], "big"), known)
-            frame += messages.signature(self._key, frame, number)
-        self._sender.send(frame)
+        if pdu is not None:
+            self._sender.send(pdu[1].tobytes())
 
 
 class Reports:
     """Collects the gains of precoded pilots, and reports their mean to the base station.
 
-    sender: FeedbackSender, or None. ue_id: number of this UE. key: as of Feedback.
+    sender: FeedbackSender, or None. ue_id: number of this UE. key: bytes to sign with, None: no
+    signature.
     """
 
     def __init__(self, sender, ue_id, key=None):
-        self._sender, self._ue_id, self._key = sender, ue_id, key
+        self._sender, self._ue_id = sender, ue_id
+        self._signer = core.feedback_signer(key) if key else None
         self._gains, self.shown = [], []
 
     def found(self, frame, gain):
@@ -165,8 +158,8 @@ class Reports:
         if len(self._gains) >= _REPORT_GAINS:
             message = messages.pack_report(self._ue_id, frame, np.mean(self._gains))
             self._gains.clear()
-            if self._key:
-                message += messages.signature(self._key, message, frame)
+            if self._signer:
+                message += self._signer.sign(message, frame)
             if self._sender:
                 self._sender.send(message)
 
@@ -322,13 +315,14 @@ class UserEquipment:
             last = transform
             self._blocks.append(transform)
         csi_encoder, csi_quantizer = core.csi_encoder(encoder), core.csi_quantizer(quantizer)
-        framer = core.feedback_framer(quantizer, encoder.codec_id(), encoder.model_id(), ue_id)
+        framer = core.feedback_framer(quantizer, encoder.codec_id(), encoder.model_id(), ue_id,
+                                      key or b"")
         flowgraph.connect(last, csi_encoder)
         flowgraph.connect((csi_encoder, 0), csi_quantizer, (framer, 0))
         flowgraph.connect((csi_encoder, 1), (framer, 1))
         self._blocks += [csi_encoder, csi_quantizer, framer]
         if self.sender:
-            self._feedback = Feedback(self.sender, self._monitor, key)
+            self._feedback = Feedback(self.sender)
             flowgraph.msg_connect(framer, "pdus", self._feedback, "pdus")
 
     def run(self, show, count=None, duration=None, stopped=None):

@@ -20,6 +20,10 @@ NOW, MAX_AGE, UES = 1_000_000, 100, (1, 7)
 KEYS = {1: b"the secret of UE one", 7: b"the secret of UE seven"}
 
 
+def signature(key, message, number):
+    return csifeedback.feedback_signer(key).sign(message, number)
+
+
 class Station:
     """A base station that knows a little, and genuine messages to it."""
 
@@ -61,7 +65,7 @@ class Station:
 
     @staticmethod
     def sign(message, key, number):
-        return message + messages.signature(key, message, number) if key else message
+        return message + signature(key, message, number) if key else message
 
 
 STATION = Station()
@@ -69,7 +73,7 @@ STATION = Station()
 
 def state(cell):
     """All that a base station knows of its UEs, but its figures."""
-    return [(ue, s.frame, s.reported, s.received, s.count, s.residual_energy_db, len(s.ages),
+    return [(ue, s.frame, s.received, s.count, s.residual_energy_db, len(s.ages),
              len(s.heard), s._matrix.tobytes()) for ue, s in cell.ues.items()]
 
 
@@ -122,9 +126,9 @@ def make(rng, keys):
                 message += b"\0"
         return STATION.sign(message, key, number), False
     if kind == 6 and keys:  # nobody's, another UE's, an old or no signature
-        other = [rng.bytes(8), messages.signature(KEYS[8 - ue], message, number),
-                 messages.signature(key, message, number - 65536), b"",
-                 messages.signature(key, message, number)[::-1]][rng.integers(5)]
+        other = [rng.bytes(8), signature(KEYS[8 - ue], message, number),
+                 signature(key, message, number - 65536), b"",
+                 signature(key, message, number)[::-1]][rng.integers(5)]
         return message + other, False
     # Any gain and any payload are CSI.
     header = STATION.header(ue, number)
