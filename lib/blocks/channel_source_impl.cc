@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "common.h"
+#include "acknowledgements.h"
 #include <gnuradio/block_detail.h>
 #include <gnuradio/csifeedback/channel_source.h>
 #include <gnuradio/io_signature.h>
@@ -34,13 +34,10 @@ public:
           d_first(first),
           d_na(na),
           d_precursor(precursor),
-          d_window(window),
           d_size(size),
-          d_ack(pmt::mp("ack"))
+          d_acknowledgements(*this, first, window)
     {
         enlarge_output_buffers(*this);
-        // No handler: work() waits on the queue itself, which a handler could not end.
-        message_port_register_in(d_ack);
         message_port_register_out(key::tick());
     }
 
@@ -55,16 +52,13 @@ public:
              gr_vector_void_star& output_items) override
     {
         if (d_count && d_sent >= d_count) {
-            // Once a source is done its flowgraph ends, and with it what is under way.
-            while (d_window && d_acknowledged < d_sent && next_message(linger))
-                ;
+            d_acknowledgements.wait_for_all(*detail(), d_sent);
             return WORK_DONE;
         }
         uint64_t wanted = noutput_items;
         if (d_count)
             wanted = std::min(wanted, d_count - d_sent);
-        if (d_window)
-            wanted = std::min(wanted, wait_for_credit());
+        wanted = std::min(wanted, d_acknowledgements.wait_for_credit(*detail(), d_sent));
         if (has_listeners(*this, key::tick()))
             message_port_pub(key::tick(),
                              pmt::from_uint64(d_first + d_sent + wanted - 1));
@@ -86,64 +80,15 @@ public:
     }
 
 private:
-    using milliseconds = boost::chrono::milliseconds;
-    static constexpr milliseconds::rep stall = 200;   // wait for an acknowledgement
-    static constexpr milliseconds::rep linger = 3000; // the same after the last matrix
-
-    // Number of matrices that may be sent now, at least 1.
-    uint64_t wait_for_credit()
-    {
-        while (d_sent - d_acknowledged >= d_window)
-            if (!next_message(stall))
-                return 1;
-        return d_window - (d_sent - d_acknowledged);
-    }
-
-    // Takes all messages from the queue, waiting for the first. False if none came in
-    // time. A source that returns from work() without an item is taken to be at its end,
-    // so the wait is here, on the condition with which the scheduler wakes a block for a
-    // message.
-    bool next_message(milliseconds::rep longest)
-    {
-        tpb_detail& tpb = detail()->d_tpb;
-        const auto end = boost::chrono::steady_clock::now() + milliseconds(longest);
-        for (;;) {
-            tpb.clear_changed();
-            bool any = false;
-            while (const pmt::pmt_t message = delete_head_nowait(d_ack)) {
-                acknowledge(message);
-                any = true;
-            }
-            if (any)
-                return true;
-            gr::thread::scoped_lock lock(tpb.mutex);
-            while (!tpb.input_changed)
-                if (tpb.input_cond.wait_until(lock, end) == boost::cv_status::timeout)
-                    return false;
-        }
-    }
-
-    void acknowledge(const pmt::pmt_t& message)
-    {
-        uint64_t frame = 0;
-        if (!number_of(message, frame))
-            return;
-        frame = nearest_frame(frame, d_first + d_sent);
-        if (frame >= d_first && frame - d_first < d_sent)
-            d_acknowledged = std::max(d_acknowledged, frame - d_first + 1);
-    }
-
     const channel_model::sptr d_model;
     const uint64_t d_count;
     const uint64_t d_first;
     const int d_na;
     const int d_precursor;
-    const uint64_t d_window;
     const size_t d_size;
-    const pmt::pmt_t d_ack;
     std::atomic<uint64_t> d_sent{ 0 };
     std::atomic<double> d_lost{ 0 };
-    uint64_t d_acknowledged = 0; // matrices acknowledged, counted from d_first
+    acknowledgements d_acknowledgements;
 };
 
 } // namespace

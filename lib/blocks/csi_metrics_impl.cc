@@ -90,6 +90,18 @@ public:
         return produced;
     }
 
+    bool stop() override
+    {
+        // A block whose stream has ended takes no messages any more.
+        const csi_metrics_report r = report();
+        if (r.truths > 0 && r.matched == 0)
+            d_logger->warn("none of the reconstructions of {:d} true matrices came while "
+                           "the stream of these was running; a source with a window that "
+                           "has the port ack connected waits for them",
+                           r.truths);
+        return true;
+    }
+
     csi_metrics_report report() const override
     {
         gr::thread::scoped_lock lock(d_mutex);

@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "common.h"
+#include "acknowledgements.h"
 #include <gnuradio/csifeedback/csirs_source.h>
 #include <volk/volk_alloc.hh>
 
@@ -17,7 +17,7 @@ namespace {
 class csirs_source_impl : public csirs_source
 {
 public:
-    csirs_source_impl(csirs_frame::sptr frame, uint64_t count, uint64_t first)
+    csirs_source_impl(csirs_frame::sptr frame, uint64_t count, uint64_t first, int window)
         : gr::sync_block("csirs_source",
                          gr::io_signature::make(0, 0, 0),
                          gr::io_signature::make(frame->parameters().nt,
@@ -27,7 +27,9 @@ public:
           d_count(count),
           d_first(first),
           d_header(size_t(frame->header_symbols()) *
-                   (frame->parameters().fft_size + frame->parameters().cp_length))
+                   (frame->parameters().fft_size + frame->parameters().cp_length)),
+          d_silence(window ? frame->frame_length() : 0),
+          d_acknowledgements(*this, first, window)
     {
         message_port_register_out(key::tick());
         // Fewer and longer calls: the scheduler wakes one thread for each port.
@@ -43,9 +45,21 @@ public:
     {
         int produced = 0;
         while (produced < noutput_items) {
-            if (d_count && d_sent >= d_count)
+            if (d_count && d_sent >= d_count) {
+                // Behind it the last frame is found as all others are.
+                const int here = std::min(noutput_items - produced, d_silence);
+                for (const auto out : output_items)
+                    std::fill_n(
+                        static_cast<gr_complex*>(out) + produced, here, gr_complex(0));
+                d_silence -= here;
+                produced += here;
                 break;
+            }
             if (d_position == 0) {
+                // What is made already must not wait.
+                if (produced && d_acknowledgements.is_limited())
+                    break;
+                d_acknowledgements.wait_for_credit(*detail(), d_sent);
                 const uint32_t number = d_first + d_sent;
                 d_frame->write_header(number, d_header.data());
                 const pmt::pmt_t value = pmt::from_uint64(number);
@@ -69,7 +83,10 @@ public:
                 d_sent++;
             }
         }
-        return produced ? produced : WORK_DONE;
+        if (produced)
+            return produced;
+        d_acknowledgements.wait_for_all(*detail(), d_sent);
+        return WORK_DONE;
     }
 
 private:
@@ -78,18 +95,21 @@ private:
     const uint64_t d_first;
     volk::vector<gr_complex> d_header;
     int d_position = 0; // in the frame under way
+    int d_silence;      // samples of it to come at the end
+    acknowledgements d_acknowledgements;
     std::atomic<uint64_t> d_sent{ 0 };
 };
 
 } // namespace
 
 csirs_source::sptr
-csirs_source::make(csirs_frame::sptr frame, uint64_t count, uint64_t first)
+csirs_source::make(csirs_frame::sptr frame, uint64_t count, uint64_t first, int window)
 {
     const char* where = "csirs_source";
     not_null(where, "frame", frame);
     check_range(where, "first", first, uint64_t(0), uint64_t(0xffffffff));
-    return gnuradio::make_block_sptr<csirs_source_impl>(frame, count, first);
+    check_range(where, "window", window, 0, 1 << 15);
+    return gnuradio::make_block_sptr<csirs_source_impl>(frame, count, first, window);
 }
 
 } // namespace csifeedback

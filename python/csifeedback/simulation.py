@@ -20,7 +20,10 @@ class Loopback(gr.top_block):
     feedback_link -> feedback_deframer -> csi_dequantizer -> csi_decoder -> csi_hold ->
     csi_metrics
 
-    channel: channel model. encoder, decoder, quantizer: codec objects. count: matrices.
+    channel: channel model. encoder, decoder, quantizer: codec objects; or a report encoder and
+    decoder, with quantizer None, and csi_report_encoder -> report_framer and report_deframer ->
+    csi_report_decoder in place of the blocks above. budget: most bits of such a report, 0: as many
+    as it can have. count: matrices.
     nc, na, nt, precursor: sizes of H and Ha. link: keyword arguments of feedback_link.
     whole: True: the source gives H (nc x nt), which angular_delay transforms, and a second
     csi_metrics compares H^ with H over all subcarriers; False: it gives Ha at once.
@@ -30,7 +33,8 @@ class Loopback(gr.top_block):
     """
 
     def __init__(self, channel, encoder, decoder, quantizer, count, na, precursor=4,
-                 first=0, link=None, whole=True, window=64, ue_id=1, nc=None, domain="Ha"):
+                 first=0, link=None, whole=True, window=64, ue_id=1, nc=None, domain="Ha",
+                 budget=0):
         super().__init__("CSI feedback loopback")
         nt = encoder.nt()
         nc = nc or channel.nc()
@@ -38,15 +42,21 @@ class Loopback(gr.top_block):
         cut = not whole and domain == "Ha"
         self.source = core.channel_source(channel, count, first, na if cut else 0, precursor,
                                           window)
-        self.encoder = core.csi_encoder(encoder)
-        self.quantizer = core.csi_quantizer(quantizer)
-        self.framer = core.feedback_framer(quantizer, encoder.codec_id(), encoder.model_id(),
-                                           ue_id)
+        reports = quantizer is None
+        if reports:
+            self.encoder = core.csi_report_encoder(encoder, budget)
+            self.framer = core.report_framer(encoder, ue_id, budget)
+            self.deframer = core.report_deframer(decoder, ue_id)
+        else:
+            self.encoder = core.csi_encoder(encoder)
+            self.quantizer = core.csi_quantizer(quantizer)
+            self.framer = core.feedback_framer(quantizer, encoder.codec_id(), encoder.model_id(),
+                                               ue_id)
+            self.deframer = core.feedback_deframer(quantizer, decoder.codec_id(),
+                                                   decoder.model_id(), ue_id)
+            self.dequantizer = core.csi_dequantizer(quantizer)
         self.link = core.feedback_link(**(link or {}))
-        self.deframer = core.feedback_deframer(quantizer, decoder.codec_id(),
-                                               decoder.model_id(), ue_id)
-        self.dequantizer = core.csi_dequantizer(quantizer)
-        self.decoder = core.csi_decoder(decoder)
+        self.decoder = core.csi_report_decoder(decoder) if reports else core.csi_decoder(decoder)
         self.hold = core.csi_hold()
         # The true matrices under way, those that bursts of losses leave behind included.
         history = 4 * max(window, 64) + (link or {}).get("delay", 0)
@@ -63,11 +73,15 @@ class Loopback(gr.top_block):
         else:
             self.connect(self.source, self.encoder)
             truth = self.source
-        self.connect((self.encoder, 0), self.quantizer, (self.framer, 0))
+        if reports:
+            self.connect((self.encoder, 0), (self.framer, 0))
+        else:
+            self.connect((self.encoder, 0), self.quantizer, (self.framer, 0))
         self.connect((self.encoder, 1), (self.framer, 1))
         self.connect(truth, self.metrics)
-        self._chain(self.framer, self.link, self.deframer, self.dequantizer, self.decoder,
-                    self.hold, self.metrics)
+        self._chain(self.framer, self.link, self.deframer,
+                    *(() if reports else (self.dequantizer,)), self.decoder, self.hold,
+                    self.metrics)
         slowest = self.whole_metrics or self.metrics
         self.msg_connect(slowest, "ack", self.source, "ack")
 

@@ -196,6 +196,21 @@ class Budget(unittest.TestCase):
         # What the best pair of a coarse grid had before.
         self.assertLess(rows[1]["nmse_db"], -7.5)
 
+    def test_sim_sends_the_reports_that_eval_chooses(self):
+        common = ("--codec", "cost2100-indoor-local-klt", "--budget", "200", "--samples", "300",
+                  "--json")
+        done = run_program("sim", *common)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        sim = json.loads(done.stdout)
+        done = run_program("eval", *common)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        row, = json.loads(done.stdout)
+        self.assertEqual(sim["matched"], 300)
+        for key in ("budget", "code_size", "quantizer", "bits", "payload_bits"):
+            self.assertEqual(sim[key], row[key], key)
+        self.assertEqual(sim["bits_per_csi"], row["frame_bits"])
+        self.assertAlmostEqual(sim["nmse_db"], row["nmse_db"], delta=1e-3)
+
     def test_bad_use(self):
         for text, *options in (
                 ("--budget has 0, allowed is 1 to 65535", "--budget", "0"),

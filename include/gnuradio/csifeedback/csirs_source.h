@@ -22,6 +22,8 @@ namespace csifeedback {
  * first sample of a frame carries the tag `frame` (uint64) on every port. Message port
  * `tick` (out): the number of each frame (uint64) before its first sample, the clock of
  * csi_hold and feedback_deframer.
+ * Message port `ack` (in): a frame number or a PDU with the key `frame`: all frames up to
+ * it have been dealt with.
  */
 class CSIFEEDBACK_API csirs_source : virtual public gr::sync_block
 {
@@ -34,9 +36,17 @@ public:
      * \param count frames to send, then the flowgraph ends; 0: no end
      * \param first number of the first frame, 0 to 2^32 - 1; numbers wrap round after
      *              2^32 - 1
+     * \param window frames under way at most, 0 to 32768; 0: no limit. With a window the
+     *              source waits for the acknowledgements at `ack`: message queues have no
+     *              back-pressure, and what is under way when the source ends is lost. After
+     *              the last frame it sends one frame length of zeros, and then waits until
+     *              all have arrived, or for 3 s without an acknowledgement
      * \throws std::invalid_argument if a parameter is out of range or frame is null
      */
-    static sptr make(csirs_frame::sptr frame, uint64_t count = 0, uint64_t first = 0);
+    static sptr make(csirs_frame::sptr frame,
+                     uint64_t count = 0,
+                     uint64_t first = 0,
+                     int window = 0);
 
     //! Number of whole frames sent so far.
     virtual uint64_t frames() const = 0;

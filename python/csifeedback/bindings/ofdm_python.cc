@@ -159,7 +159,8 @@ void bind_ofdm(py::module& m)
         .def(py::init(&csirs_source::make),
              py::arg("frame"),
              py::arg("count") = 0,
-             py::arg("first") = 0)
+             py::arg("first") = 0,
+             py::arg("window") = 0)
         .def("frames", &csirs_source::frames);
     block_class<mimo_channel>(
         m, "mimo_channel", "The radio channel from nt ports to nr antennas.")

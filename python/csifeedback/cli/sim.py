@@ -15,7 +15,7 @@ from .. import evaluation
 from ..simulation import Loopback
 from ..progress import Progress
 from .common import check_seed, print_json
-from .sources import add_source_arguments, channel_of
+from .sources import add_source_arguments, channel_of, validation_matrices
 
 
 def parse(argv):
@@ -27,6 +27,9 @@ def parse(argv):
     parser.add_argument("--bits", type=int, default=6, metavar="B",
                         help="bits for each value of the codeword, 1 to 10 (default: 6)")
     parser.add_argument("--quantizer", default="lloyd-max", choices=evaluation.QUANTIZERS)
+    parser.add_argument("--budget", type=int, metavar="BITS",
+                        help="instead of ratio, bits and quantizer: reports of at most so many "
+                             "bits, chosen as in csifeedback_eval")
     parser.add_argument("--ber", type=float, default=0, metavar="P",
                         help="bit error rate of the feedback link (default: 0)")
     parser.add_argument("--erasures", type=float, default=0, metavar="P",
@@ -51,25 +54,46 @@ def main(argv):
     domain = codec.model.domain
     if args.truncated and domain == "H":
         raise ValueError(f"--truncated: codec {codec.spec} takes whole matrices")
-    size = codec.code_size(args.ratio)
-    quantizer = codec.quantizer(args.quantizer, size, args.bits)
+    if args.budget is not None and not 1 <= args.budget <= 65535:
+        raise ValueError(f"--budget is {args.budget}, allowed is 1 to 65535")
+    if args.budget:
+        choice = None
+        if not codec.has_reports:
+            validation, _ = validation_matrices(args, [codec.model], 600)
+            choice, _ = evaluation.choose_report(codec, validation, args.budget)
+        encoder, decoder = choice.report_pair(codec) if choice else codec.own_reports()
+        quantizer, budget = None, args.budget
+        how = {"budget": budget, "code_size": choice and choice.code_size,
+               "quantizer": choice.quantizer if choice else "own", "bits": choice and choice.bits}
+        text = f"{budget} bits" + (f" (M = {choice.code_size}, {choice.quantizer}, "
+                                   f"{choice.bits} bits)" if choice else "")
+    elif not codec.has_codewords:
+        raise ValueError(f"codec {codec.spec} has no codewords, only reports: give --budget")
+    else:
+        size = codec.code_size(args.ratio)
+        quantizer, budget = codec.quantizer(args.quantizer, size, args.bits), 0
+        encoder, decoder = codec.encoder(size), codec.decoder(size)
+        how = {"ratio": args.ratio, "code_size": size, "bits": args.bits,
+               "quantizer": args.quantizer}
+        text = f"ratio {args.ratio} (M = {size}), {args.quantizer}, {args.bits} bits"
     flowgraph = Loopback(
-        channel, codec.encoder(size), codec.decoder(size), quantizer, count, codec.model.na,
+        channel, encoder, decoder, quantizer, count, codec.model.na,
         codec.model.precursor, first,
         {"bit_error_rate": args.ber, "erasure_rate": args.erasures,
          "mean_burst_length": args.burst, "delay": args.delay, "seed": args.link_seed},
-        whole=not args.truncated, domain=domain)
+        whole=not args.truncated, domain=domain, budget=budget)
     progress = Progress("frames", count)
     seconds = flowgraph.run_to_end(progress.update)
     figures = flowgraph.figures()
-    figures.update(codec=codec.label, ratio=args.ratio, code_size=size, bits=args.bits,
-                   quantizer=args.quantizer, seconds=seconds,
+    payload = quantizer.total_bits() if quantizer else \
+        flowgraph.encoder.bits() / max(1, flowgraph.encoder.reports())
+    figures.update(codec=codec.label, **how, payload_bits=payload, seconds=seconds,
                    frames_per_second=figures["truths"] / seconds)
     if args.json:
         print_json(figures)
         return 0
     lost = {k: v for k, v in figures["frames"].items() if v and k != "ok"}
-    print(f"{codec.label}, ratio {args.ratio} (M = {size}), {args.quantizer}, {args.bits} bits")
+    print(f"{codec.label}, {text}")
     print(f"NMSE      {figures['nmse_db']:.2f} dB (95 %: {figures['nmse_db_low']:.2f} to "
           f"{figures['nmse_db_high']:.2f}) over {figures['matched']} matrices")
     if domain == "Ha" and "nmse_whole_db" in figures:
@@ -77,7 +101,7 @@ def main(argv):
               f"{codec.model.na} delay rows alone loses {100 * figures['energy_lost']:.2f} %")
     print(f"rho       {figures['rho']:.4f}")
     print(f"feedback  {figures['bits_per_csi']:.0f} bits for each CSI as sent, "
-          f"{quantizer.total_bits()} of them codeword")
+          f"{payload:g} of them {'codeword' if quantizer else 'report'}")
     print(f"link      {figures['frames_sent']} frames sent, {figures['frames_erased']} lost, "
           f"{figures['bit_errors']} bit errors, {figures['frames']['ok']} delivered"
           + "".join(f", {v} discarded: {k}" for k, v in lost.items()))
