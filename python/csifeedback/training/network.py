@@ -1,0 +1,282 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""What the learned codecs that the papers compare with have in common.
+
+A `Network` is a torch.nn.Module with an encoder and a decoder for h_vec = [Re(Ha); Im(Ha)], row
+by row, scaled to a squared norm of na nt. The papers feed [0, 1] data with zero at 0.5; h_vec is
+centred at zero instead. What a network does to the range of its output is stated in its own
+docstring.
+
+`load_network` makes one of a model file, `export` writes one as TorchScript. No module of this
+file needs anything of the package but PyTorch, until a model file is read.
+"""
+
+import importlib
+import json
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+#: codec name -> module and class
+SYSTEMS = {
+    "csinet": ("csinet", "CsiNet"),
+    "nr-csinet": ("csinet", "NrCsiNet"),
+    "clnet": ("clnet", "ClNet"),
+    "transnet": ("transnet", "TransNet"),
+    "fista-net": ("fista_net", "FistaNet"),
+    "tilista": ("tilista", "TiLista"),
+    "sm-csinet-plus": ("csinet_plus", "SmCsiNetPlus"),
+    "pm-csinet-plus": ("csinet_plus", "PmCsiNetPlus"),
+}
+#: those that serve several ratios with one encoder
+MULTI_RATE = ("sm-csinet-plus", "pm-csinet-plus")
+
+
+class Network(nn.Module):
+    """Base of the learned codecs.
+
+    na, nt: delay rows and antennas. code_sizes: codeword lengths that it sends, ascending; all
+    but the multi-rate ones have a single one.
+
+    A subclass has
+
+    - `encode(h, code_size)`: float (B, 2 na nt) -> codewords (B, code_size); 0 is the longest;
+    - `decode(s)`: codewords (B, M), M one of code_sizes -> float (B, 2 na nt).
+
+    Both work on each matrix by itself: in eval mode a codeword does not depend on what else is
+    in the batch. Both are TorchScript methods.
+    """
+
+    #: name on the command line and in model files
+    codec = ""
+    #: options of the constructor beside na, nt and code_sizes, and their defaults
+    options = {}
+    #: published recipe, as far as it is not the trainer's: learning rate and batch
+    recipe = {"learning_rate": 1e-3, "batch": 200}
+    #: factor of the learning rate by the beginning of a parameter's name
+    rate_factors = {}
+
+    def __init__(self, na, nt, code_sizes):
+        super().__init__()
+        self.na, self.nt, self.size = int(na), int(nt), 2 * int(na) * int(nt)
+        self.code_sizes = [int(m) for m in code_sizes]
+
+    @property
+    def code_size(self):
+        """Length of the longest codeword."""
+        return self.code_sizes[-1]
+
+    def settings(self):
+        """The options that this network was made with."""
+        return {name: getattr(self, name) for name in self.options}
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        return self.decode(self.encode(h, 0))
+
+    def loss(self, h, seen):
+        """Scalar to minimize for matrices h (B, 2 na nt) of which the encoder has `seen`."""
+        return relative_error(self.decode(self.encode(seen, 0)), h)
+
+    def start(self, components):
+        """Takes what it can of the channel's principal components, a Components, before
+        training; networks that start at random alone ignore them."""
+
+    def multiply_adds(self, code_size=0):
+        """Multiply-adds for one matrix: {"encoder": n, "decoder": n}. All products by weights,
+        and those of attention; normalization and activations are not counted."""
+        raise NotImplementedError
+
+
+def relative_error(estimate, h):
+    """Mean over a batch of ||h^ - h||^2 / ||h||^2, where ||h||^2 = na nt: the MSE, scaled."""
+    return (estimate.float() - h).square().mean() * 2
+
+
+def bounded(x: torch.Tensor, limit: float) -> torch.Tensor:
+    """limit tanh(x / limit): an affine map of the sigmoid, which the papers end with.
+
+    With 0.5 in the middle of its range, the sigmoid's output is 0.5 + h / (2 limit). An element
+    of h_vec is at most sqrt(na nt) = limit. The slope at zero is one, as h_vec has elements
+    around one where the papers' data have 1/45 of that.
+    """
+    return limit * torch.tanh(x / limit)
+
+
+class ConvBn(nn.Module):
+    """A convolution without bias that keeps the size, and batch normalization.
+
+    bias: of the convolution, as Keras has it by default.
+    """
+
+    def __init__(self, inputs, outputs, kernel, bias=False):
+        super().__init__()
+        kernel = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, bias=bias,
+                              padding=((kernel[0] - 1) // 2, (kernel[1] - 1) // 2))
+        self.bn = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.bn(self.conv(x))
+
+    def weights(self):
+        """Weights of the kernel, which are the multiply-adds for an element."""
+        return self.conv.weight.numel()
+
+
+def leaky(x: torch.Tensor) -> torch.Tensor:
+    """LeakyReLU with the slope that the CsiNet family has."""
+    return functional.leaky_relu(x, 0.3)
+
+
+class Components:
+    """Principal components of a channel, circular as its phase is uniform.
+
+    values: variances, float (n,), descending. vectors: complex (n, n), a component a row.
+    """
+
+    def __init__(self, values, vectors):
+        self.values, self.vectors = values, vectors
+
+    @classmethod
+    def of(cls, h, limit=50000):
+        """Those of h_vec (N, 2 n), of at most `limit` rows, computed where h is."""
+        h = h[:limit]
+        n = h.shape[1] // 2
+        total = torch.zeros(n, n, dtype=torch.complex64, device=h.device)
+        for part in h.split(5000):
+            x = torch.complex(part[:, :n].float(), part[:, n:].float())
+            total += x.t() @ x.conj()
+        values, vectors = torch.linalg.eigh((total / len(h)).cpu())
+        return cls(values.flip(0).clamp(min=0), vectors.flip(1).t().contiguous())
+
+    def coloured_rows(self, size, generator=None):
+        """W (size, 2 n) with orthonormal rows, random combinations of the components, each by
+        the root of its standard deviation: see `csi_l2o.coloured_rows`."""
+        pairs = (size + 1) // 2
+        draw = torch.complex(*torch.randn(2, pairs, len(self.values), generator=generator))
+        rows = (draw * self.values.pow(0.25)) @ self.vectors.conj()
+        q, _ = torch.linalg.qr(rows.conj().t())
+        u = q.conj().t()
+        # Re and Im of u h, for h_vec = [Re; Im].
+        real = torch.cat([u.real, -u.imag], 1), torch.cat([u.imag, u.real], 1)
+        return torch.stack(real, 1).reshape(2 * pairs, -1)[:size].contiguous()
+
+
+def system(codec):
+    """The class of a codec of SYSTEMS."""
+    module, name = SYSTEMS[codec]
+    return getattr(importlib.import_module(f".{module}", __package__), name)
+
+
+def make(codec, na, nt, code_sizes, **options):
+    """A network of SYSTEMS, with random weights of PyTorch's generator.
+
+    Raises ValueError if it has no such option or cannot be for these sizes.
+    """
+    kind = system(codec)
+    unknown = set(options) - set(kind.options)
+    if unknown:
+        raise ValueError(f"{codec} has no option {', '.join(sorted(unknown))}")
+    if codec not in MULTI_RATE and len(code_sizes) != 1:
+        raise ValueError(f"{codec} sends codewords of one length, asked for are {len(code_sizes)}")
+    return kind(na, nt, sorted(code_sizes), **{**kind.options, **options})
+
+
+def arrays(network):
+    """The weights as they go into a model file: name -> float16 array, in the group network.
+
+    Counters of batches, which only training needs, are left out. Raises ValueError if a weight is
+    beyond the range of float16.
+    """
+    values = {}
+    for name, value in network.state_dict().items():
+        if not value.dtype.is_floating_point:
+            continue
+        half = value.detach().cpu().float().half()
+        if not torch.isfinite(half).all():
+            raise ValueError(f"the weight {name} is not finite, or too large for float16")
+        # HDF5 files of this module have no arrays without a dimension.
+        values[f"network/{name}"] = half.reshape(half.shape or (1,)).numpy()
+    return values
+
+
+def attributes(network):
+    """What a model file says of a network beside its arrays."""
+    return {"codec": network.codec, "code_size": network.code_size,
+            "network": json.dumps({"code_sizes": network.code_sizes, **network.settings()})}
+
+
+def load_arrays(network, read):
+    """Sets the weights. read(name, shape): the array network/name of that shape, float.
+
+    Every weight must be there. What read raises passes through.
+    """
+    state = network.state_dict()
+    for name, value in state.items():
+        if value.dtype.is_floating_point:
+            array = torch.as_tensor(read(f"network/{name}", tuple(value.shape) or (1,)))
+            state[name] = array.to(value).reshape(value.shape)
+    network.load_state_dict(state)
+    return network
+
+
+def load_network(model):
+    """The trained Network of a model file, in eval mode, on the CPU.
+
+    model: a csifeedback.model_file, or the name of one. Nothing in the file is executed; names
+    and shapes of its arrays are those of the network that its attributes `codec` and `network`
+    describe. Raises ValueError, which names the file, if it is no such model.
+    """
+    from .. import csifeedback_python as core
+
+    if not isinstance(model, core.model_file):
+        model = core.model_file(model)
+    if model.codec not in SYSTEMS:
+        raise ValueError(f"{model.path}: is a model of the codec {model.codec}, allowed is "
+                         + ", ".join(SYSTEMS))
+    try:
+        options = json.loads(model.text("network"))
+        sizes = options.pop("code_sizes")
+        network = make(model.codec, model.na, model.nt, sizes, **options)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{model.path}: attribute 'network' does not describe a {model.codec} "
+                         f"({error})") from None
+
+    def read(name, shape):
+        array = model.read(name)
+        if array.shape != shape:
+            raise ValueError(f"{model.path}: array '{name}' has shape {array.shape}, expected "
+                             f"{shape}")
+        return array
+
+    return load_arrays(network, read).eval()
+
+
+def export(network, path):
+    """Writes a network as TorchScript, with the methods encode(h, code_size) and decode(s).
+
+    The file is for a program that has PyTorch's C++ library; model files are what this module
+    exchanges, since loading TorchScript executes what is in it.
+    """
+    training = network.training
+    torch.jit.script(network.eval()).save(path)
+    network.train(training)
+
+
+def xavier(module):
+    """Xavier's uniform start of all layers, biases zero."""
+    for layer in module.modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def range_of(na, nt):
+    """The largest magnitude that an element of h_vec can have."""
+    return math.sqrt(na * nt)
