@@ -28,6 +28,9 @@ from . import csifeedback_python as core
 ENTRY_POINTS = "gr_csifeedback.codecs"
 #: Codec numbers of feedback frames that are free for everybody's use.
 PRIVATE_NUMBERS = (128, 255)
+#: Codecs of this package in Python, which need PyTorch: module `learned`.
+LEARNED = ("csinet", "nr-csinet", "clnet", "transnet", "fista-net", "tilista",
+           "sm-csinet-plus", "pm-csinet-plus")
 #: Quantizers of codewords, by name.
 QUANTIZERS = ("uniform", "lloyd-max", "lloyd-max-per-entry", "allocated")
 
@@ -335,6 +338,8 @@ def load_file(path):
 
 
 def _entry_point(name):
+    if name in LEARNED:
+        return register(importlib.import_module(".learned", __package__).CLASSES[name])
     for point in importlib.metadata.entry_points().get(ENTRY_POINTS, ()) \
             if sys.version_info < (3, 12) else importlib.metadata.entry_points(group=ENTRY_POINTS):
         if point.name == name:

@@ -22,7 +22,8 @@ class Model:
     """A trained model on its way to a file.
 
     attributes: what the file says of itself (codec, nc, na, nt, precursor, channel, ...).
-    arrays: name -> float32 or complex64 array, for example "encoder/W".
+    arrays: name -> float32, complex64 or float16 array, for example "encoder/W"; those of other
+    types become float32.
     model_id: None: that of the arrays; a part of a model has that of the whole.
     """
 
@@ -64,7 +65,9 @@ class Model:
             for name, value in self.attributes.items():
                 file.attrs[name] = json.dumps(value) if isinstance(value, (dict, list)) else value
             for name, array in self.arrays.items():
-                kind = np.complex64 if np.iscomplexobj(array) else np.float32
+                kind = (np.complex64 if np.iscomplexobj(array)
+                        else np.float16 if np.asarray(array).dtype == np.float16
+                        else np.float32)
                 file.create_dataset(name, data=np.ascontiguousarray(array, kind))
             file.flush()
             image = file.id.get_file_image()
@@ -75,7 +78,8 @@ class Model:
 def read_model(path):
     """A Model with all that is in a model file, named as for core.model_file.
 
-    Complex arrays are complex64. Raises ValueError, which names the file, if it is no model.
+    Complex arrays are complex64, others float32, or float16 where the file has that. Raises
+    ValueError, which names the file, if it is no model.
     """
     # Refuses what is damaged, before the HDF5 library, which trusts files, opens it.
     checked = core.model_file(path)
@@ -84,7 +88,11 @@ def read_model(path):
     def visit(name, item):
         if isinstance(item, h5py.Dataset):
             array = checked.read(name)
-            arrays[name] = array[..., 0] + 1j * array[..., 1] if item.dtype.kind in "cV" else array
+            if item.dtype.kind in "cV":
+                array = array[..., 0] + 1j * array[..., 1]
+            elif item.dtype == np.float16:
+                array = array.astype(np.float16)
+            arrays[name] = array
 
     with h5py.File(checked.path, "r") as file:
         file.visititems(visit)

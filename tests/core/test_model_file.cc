@@ -157,6 +157,36 @@ TEST_F(model, other_float_types_are_converted)
     }
 }
 
+// IEEE float16, which HDF5 1.10 has no name for.
+hid_t half_type(H5T_order_t order)
+{
+    const hid_t type = H5Tcopy(H5T_IEEE_F32LE);
+    H5Tset_fields(type, 15, 10, 5, 0, 10);
+    H5Tset_ebias(type, 15);
+    H5Tset_size(type, 2);
+    H5Tset_order(type, order);
+    return type;
+}
+
+TEST_F(model, half_floats_are_read)
+{
+    // Among them the largest, the smallest normal and the smallest of all.
+    const std::vector<float> x{
+        0, 1, -2.5f, 65504, std::ldexp(1.0f, -14), -std::ldexp(1.0f, -24), 0.333251953125f
+    };
+    for (const H5T_order_t order : { H5T_ORDER_LE, H5T_ORDER_BE }) {
+        write([&](model_writer& f) {
+            f.array("x", { x.size() }, x.data(), H5P_DEFAULT, half_type(order));
+        });
+        EXPECT_EQ(model_file::open(path)->read("x", { 0 }).data, x);
+        const float infinite = std::numeric_limits<float>::infinity();
+        write([&](model_writer& f) {
+            f.array("x", { 1 }, &infinite, H5P_DEFAULT, half_type(order));
+        });
+        EXPECT_THROW(model_file::open(path)->read("x", { 0 }), std::invalid_argument);
+    }
+}
+
 hid_t complex_type(hid_t real, const char* re = "r", const char* im = "i")
 {
     const size_t size = H5Tget_size(real);

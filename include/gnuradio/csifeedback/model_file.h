@@ -29,7 +29,7 @@ struct CSIFEEDBACK_API float_array {
  * Attributes of the root: `format` = "gr-csifeedback model", `format_version` = 1,
  * `codec`, `domain` (optional), `nc`, `na`, `nt`, `precursor`, `model_id`, and for
  * people: `channel`, `command`, `seed`, `nmse`. Arrays are float32 (or complex as a
- * compound of two float32), in the groups `encoder`, `quantizer` and `decoder`, each
+ * compound of two float32; float16 and float64 are read too), in the groups `encoder`, `quantizer` and `decoder`, each
  * stored in one piece (no chunks, no compression), in HDF5's most compatible format
  * (libver="earliest"). The manual has the whole format.
  *

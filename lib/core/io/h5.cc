@@ -60,6 +60,31 @@ std::string shape_text(const std::vector<size_t>& shape, const char* zero)
     return text + ")";
 }
 
+// The number that 2, 4 or 8 bytes of an IEEE float stand for.
+double real_of(uint64_t bits, int bytes)
+{
+    if (bytes == 8) {
+        double x;
+        std::memcpy(&x, &bits, 8);
+        return x;
+    }
+    if (bytes == 4) {
+        const uint32_t word = bits;
+        float x;
+        std::memcpy(&x, &word, 4);
+        return x;
+    }
+    const int exponent = bits >> 10 & 31, fraction = bits & 1023;
+    double x;
+    if (exponent == 31)
+        x = fraction ? std::numeric_limits<double>::quiet_NaN()
+                     : std::numeric_limits<double>::infinity();
+    else
+        x = exponent ? std::ldexp(1024 + fraction, exponent - 25)
+                     : std::ldexp(fraction, -24);
+    return bits >> 15 & 1 ? -x : x;
+}
+
 uint64_t padded(uint64_t size) { return (size + 7) / 8 * 8; }
 
 // A descriptor that closes itself.
@@ -411,22 +436,14 @@ double h5_reader::real(const std::string& name, double lo, double hi) const
     uint64_t bits = 0;
     for (int i = 0; i < bytes; i++)
         bits = bits << 8 | number(a.data, size < 0 ? i : bytes - 1 - i, 1);
-    double value;
-    if (bytes == 4) {
-        const uint32_t word = bits;
-        float x;
-        std::memcpy(&x, &word, 4);
-        value = x;
-    } else {
-        std::memcpy(&value, &bits, 8);
-    }
+    const double value = real_of(bits, bytes);
     if (!(value >= lo && value <= hi))
         fail("attribute '" + name + "' is " + std::to_string(value) + ", allowed is " +
              std::to_string(lo) + " to " + std::to_string(hi));
     return value;
 }
 
-// 4 or 8 for an IEEE float, negative if big-endian; 0 for other types.
+// 2, 4 or 8 for an IEEE float, negative if big-endian; 0 for other types.
 int h5_reader::float_size(span type) const
 {
     if (type.size < 20 || (type.data[0] & 15) != floating_point)
@@ -434,12 +451,13 @@ int h5_reader::float_size(span type) const
     const int size = number(type, 4, 4);
     // Byte order, implied leading one; place of the sign; then the fields.
     static const uint8_t properties[][12] = {
+        { 0, 0, 16, 0, 10, 5, 0, 10, 15, 0, 0, 0 },
         { 0, 0, 32, 0, 23, 8, 0, 23, 127, 0, 0, 0 },
         { 0, 0, 64, 0, 52, 11, 0, 52, 255, 3, 0, 0 },
     };
-    if ((size != 4 && size != 8) || (type.data[1] & ~1) != 0x20 ||
+    if ((size != 2 && size != 4 && size != 8) || (type.data[1] & ~1) != 0x20 ||
         type.data[2] != 8 * size - 1 ||
-        std::memcmp(type.data + 8, properties[size / 8], 12) != 0)
+        std::memcmp(type.data + 8, properties[size / 4], 12) != 0)
         return 0;
     return type.data[1] & 1 ? -size : size;
 }
@@ -550,17 +568,11 @@ bool h5_array::decode(const uint8_t* from, size_t count, float* to) const
             for (int b = 0; b < bytes; b++)
                 bits =
                     bits << 8 | from[offsets[p] + (float_size < 0 ? b : bytes - 1 - b)];
-            if (bytes == 4) {
-                const uint32_t word = bits;
-                std::memcpy(to, &word, 4);
-            } else {
-                double x;
-                std::memcpy(&x, &bits, 8);
-                // Beyond the range of float is not finite either.
-                *to = std::abs(x) <= std::numeric_limits<float>::max()
-                          ? float(x)
-                          : std::numeric_limits<float>::infinity();
-            }
+            const double x = real_of(bits, bytes);
+            // Beyond the range of float is not finite either.
+            *to = std::abs(x) <= std::numeric_limits<float>::max()
+                      ? float(x)
+                      : std::numeric_limits<float>::infinity();
             if (!std::isfinite(*to++))
                 return false;
         }

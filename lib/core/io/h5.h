@@ -24,7 +24,7 @@ struct h5_array {
     uint64_t items = 0;             //!< floats or pairs
     uint64_t item_size = 0;         //!< in bytes
     int parts = 1;                  //!< floats of an item, 1 or 2
-    int float_size = 0;             //!< bytes of a float, 4 or 8; negative: big-endian
+    int float_size = 0;             //!< bytes of a float, 2, 4 or 8; negative: big-endian
     uint64_t offsets[2] = { 0, 0 }; //!< of the floats in an item
 
     //! Decodes items as floats of this machine; false if one is not finite.

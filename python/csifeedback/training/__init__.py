@@ -56,7 +56,7 @@ def find_trainer(codec, path=None):
 
 def takes_whole(codec):
     """Whether a codec of this name takes full-band matrices H."""
-    cls = codecs.find_class(codec) if ":" in codec else None
+    cls = codecs.find_class(codec)
     return (cls.domain if cls else core.describe_codec(codec)["domain"]) == "H"
 
 

@@ -10,7 +10,7 @@ from typing import Tuple
 import torch
 from torch import nn
 
-from .network import Network, relative_error
+from .network import Network, full_precision, relative_error
 
 #: channels of the transforms
 CHANNELS = 16
@@ -119,6 +119,9 @@ class FistaNet(Network):
         if self.start_from == "components":
             self.w.copy_(components.coloured_rows(self.code_size))
             self.steps.fill_(1.0)
+            # Nearly plain gradient steps, rather than random changes, to begin with.
+            for phase in self.layers:
+                phase.out.weight.mul_(0.1)
 
     @torch.jit.export
     def encode(self, h: torch.Tensor, code_size: int = 0) -> torch.Tensor:
@@ -144,16 +147,24 @@ class FistaNet(Network):
         return u.reshape(-1, 2, self.na, self.nt)
 
     def loss(self, h, seen):
-        s = self.encode(seen)
+        with full_precision(h):
+            s = self.encode(seen)
         x = before = torch.zeros_like(h)
         total = 0.0
         for number, phase in enumerate(self.layers):
-            now, error = phase(self.descend(number, s, x, before), True)
+            with full_precision(h):
+                u = self.descend(number, s, x, before)
+            now, error = phase(u, True)
             before, x = x, now.flatten(1)
             weight = 1.0 if number + 1 == self.phases else 0.01
             # The error of the transforms relative to the power of h_vec, like the others.
             total = total + weight * relative_error(x, h) + 0.02 * error
         return total
+
+    def compile_parts(self):
+        # All phases are alike: one is compiled, for all.
+        for phase in self.layers:
+            phase.compile()
 
     def multiply_adds(self, code_size=0):
         gradient = 2 * self.size * self.code_size

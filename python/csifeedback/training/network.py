@@ -86,6 +86,10 @@ class Network(nn.Module):
         """Takes what it can of the channel's principal components, a Components, before
         training; networks that start at random alone ignore them."""
 
+    def compile_parts(self):
+        """Compiles what training needs, with PyTorch 2."""
+        self.loss = torch.compile(self.loss)
+
     def multiply_adds(self, code_size=0):
         """Multiply-adds for one matrix: {"encoder": n, "decoder": n}. All products by weights,
         and those of attention; normalization and activations are not counted."""
@@ -95,6 +99,11 @@ class Network(nn.Module):
 def relative_error(estimate, h):
     """Mean over a batch of ||h^ - h||^2 / ||h||^2, where ||h||^2 = na nt: the MSE, scaled."""
     return (estimate.float() - h).square().mean() * 2
+
+
+def full_precision(x):
+    """A context without autocast, for products that bfloat16 is too coarse for."""
+    return torch.autocast(x.device.type, enabled=False)
 
 
 def bounded(x: torch.Tensor, limit: float) -> torch.Tensor:

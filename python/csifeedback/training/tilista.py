@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .network import Network, relative_error
+from .network import Network, full_precision, relative_error
 
 #: outputs of the sparse auto-encoder for 2 nt inputs, relative to these
 WIDTH = 4
@@ -98,6 +98,10 @@ class TiLista(Network):
         return x
 
     def loss(self, h, seen):
+        with full_precision(h):
+            return self._loss(h, seen)
+
+    def _loss(self, h, seen):
         own = self.angular(self.dense(self.sparse(self.spatial(h))))
         return super().loss(h, seen) + 0.01 * relative_error(own, h)
 

@@ -97,10 +97,14 @@ class TransNet(Network):
     """
 
     codec = "transnet"
+    options = {"scale": 8.0}
     recipe = {"learning_rate": 1e-3, "batch": 200}
 
-    def __init__(self, na, nt, code_sizes):
+    def __init__(self, na, nt, code_sizes, scale=8.0):
         super().__init__(na, nt, code_sizes)
+        if not 0 < scale <= 1e6:
+            raise ValueError(f"scale is {scale}, allowed is more than 0, up to 1e6")
+        self.scale = float(scale)
         if self.size % TOKEN:
             raise ValueError(f"transnet takes matrices with a multiple of {TOKEN // 2} elements, "
                              f"{na} x {nt} has {na * nt}")
@@ -113,6 +117,7 @@ class TransNet(Network):
         for value in self.parameters():
             if value.dim() > 1:
                 nn.init.xavier_uniform_(value)
+        nn.init.constant_(self.last.weight, 1 / self.scale)
         for module in self.modules():
             if isinstance(module, Attention):
                 nn.init.zeros_(module.into.bias)
@@ -120,7 +125,7 @@ class TransNet(Network):
 
     @torch.jit.export
     def encode(self, h: torch.Tensor, code_size: int = 0) -> torch.Tensor:
-        x = h.reshape(-1, self.tokens, self.token)
+        x = (h / self.scale).reshape(-1, self.tokens, self.token)
         for _ in range(self.repeats):
             x = self.encoder_layer(x)
         return self.encoder_dense(x.flatten(1)).float()
@@ -131,7 +136,7 @@ class TransNet(Network):
         x = memory
         for _ in range(self.repeats):
             x = self.decoder_layer(x, memory)
-        return self.last(x).float().flatten(1)
+        return self.last(x).float().flatten(1) * self.scale
 
     def multiply_adds(self, code_size=0):
         dense = self.size * self.code_size

@@ -1,0 +1,541 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Training of the learned codecs that the papers compare with (needs PyTorch).
+
+All have the same data, the same budget and the same schedule: Adam with a warm-up and a cosine,
+the error of h_vec as the loss with the terms that a codec's authors add, a random phase for every
+matrix, the state that is best on validation matrices in the end. Test matrices choose nothing.
+
+The state of a run is in OUTPUT.checkpoint, arrays and JSON without any code, from where the same
+command goes on after Ctrl-C; OUTPUT.csv has the training curve.
+"""
+
+import contextlib
+import json
+import math
+import os
+import threading
+import time
+from fractions import Fraction
+
+import numpy as np
+
+try:
+    import torch
+except ImportError:
+    raise ValueError("this codec is trained with PyTorch, which is not installed: "
+                     "apt install python3-torch libopenblas0-pthread") from None
+
+from ..files import whole_file, write_csv
+from ..progress import Progress, held_interrupts
+from . import network as networks
+from . import quantizers
+
+CODECS = ("csinet", "nr-csinet", "clnet", "transnet", "fista-net", "tilista", "sm-csinet-plus",
+          "pm-csinet-plus")
+
+#: steps whose random numbers are drawn together; runs are cut only there
+BLOCK = 50
+#: the last step's learning rate, relative to the first one's
+LAST_RATE = 0.01
+#: part of the training that is warm-up
+WARM_UP = 0.02
+#: gradients with a larger norm are scaled down to it
+LARGEST_GRADIENT = 1.0
+#: several runs may share a GPU, a thread each: one at a time makes its graph
+_CAPTURING = threading.Lock()
+
+
+def add_arguments(parser):
+    """Options of these codecs."""
+    add = parser.add_argument
+    add("--ratio", nargs="+", default=["1/16"], metavar="R",
+        help="compression ratio; several for codecs of several rates, whose default is 1/4 1/8 "
+             "1/16 1/32 (default: 1/16)")
+    add("--budget-minutes", type=float, metavar="X",
+        help="train for this long: processor time, with --device cuda wall-clock time")
+    add("--steps", type=int, metavar="N",
+        help="train for this many steps; with --budget-minutes what ends first (default: 20000, "
+             "or as many as the budget allows)")
+    add("--batch", type=int, metavar="N", help="matrices per step (default: as published)")
+    add("--learning-rate", type=float, metavar="X", help="of Adam (default: the codec's)")
+    add("--option", nargs="+", default=[], metavar="NAME=VALUE",
+        help="options of the network: phases and start_from of fista-net, layers and start_from "
+             "of tilista; start_from is xavier or components")
+    add("--validation", metavar="FILE",
+        help="data set to choose the best state by (default: the end of the training set, 5 %%, "
+             "at most 5000 matrices, which are then not trained on)")
+    add("--validation-samples", type=int, default=2000, metavar="N",
+        help="matrices of a report (default: 2000)")
+    add("--reports", type=int, default=20, metavar="N",
+        help="how often the validation error is measured (default: 20)")
+    add("--precision", choices=("float32", "bfloat16"), default="float32",
+        help="of the layers in training; the products with a learned W are float32 in any case "
+             "(default: float32)")
+    add("--compile", action="store_true", help="compile the network (PyTorch 2)")
+    add("--device", help="cpu, cuda, ... (default: cuda where there is one)")
+    add("--overwrite", action="store_true", help="begin anew, whatever the checkpoint says")
+
+
+def code_sizes(codec, ratios, n):
+    """Codeword lengths of compression ratios M / (2 n), ascending."""
+    sizes = set()
+    for ratio in ratios:
+        try:
+            size = Fraction(ratio) * 2 * n
+        except (ValueError, ZeroDivisionError):
+            raise ValueError(f"--ratio is {ratio}, allowed are fractions such as 1/16") from None
+        if size.denominator != 1 or not 1 <= size <= 2 * n:
+            raise ValueError(f"--ratio is {ratio}, which gives a codeword of {float(size):g} "
+                             f"values, allowed are whole numbers from 1 to {2 * n}")
+        sizes.add(int(size))
+    if len(sizes) > 1 and codec not in networks.MULTI_RATE:
+        raise ValueError(f"--ratio has {len(sizes)} ratios, {codec} is trained for one at a time")
+    return sorted(sizes)
+
+
+def parse_options(codec, words):
+    """{name: value} of NAME=VALUE, with the types of the network's own defaults."""
+    known = networks.system(codec).options
+    options = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in known:
+            raise ValueError(f"--option has {name}, allowed for {codec} is "
+                             + (", ".join(known) or "none"))
+        try:
+            options[name] = type(known[name])(value)
+        except ValueError:
+            raise ValueError(f"--option has {word}: {name} is a whole number") from None
+    return options
+
+
+class Schedule:
+    """What a step may use of the learning rate: warm-up, then a cosine.
+
+    The share done is that of the steps or of the seconds, whichever is more.
+    """
+
+    def __init__(self, steps=None, seconds=None):
+        self.steps, self.seconds = steps, seconds
+
+    def share(self, step, seconds):
+        """Part of the training that is done, 0 to 1."""
+        parts = [done / all_ for done, all_ in ((step, self.steps), (seconds, self.seconds))
+                 if all_]
+        return min(1.0, max(parts))
+
+    @staticmethod
+    def factor(share):
+        """Of the learning rate."""
+        if share < WARM_UP:
+            return max(LAST_RATE, share / WARM_UP)
+        cosine = 0.5 * (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP)))
+        return LAST_RATE + (1 - LAST_RATE) * cosine
+
+
+class Draws:
+    """Which matrices a step takes, and the phases that they are turned by.
+
+    Every matrix is taken once before any is again. What a block of steps takes is a function of
+    the seed and the block alone.
+    """
+
+    def __init__(self, count, batch, seed):
+        self.count, self.batch, self.seed = count, batch, seed
+        self._epoch, self._order = None, None
+
+    def block(self, number):
+        """Indices int64 (BLOCK, batch) and phases float32 (BLOCK, batch) of BLOCK steps."""
+        wanted = BLOCK * self.batch
+        at = number * wanted
+        parts = []
+        while wanted:
+            epoch, first = divmod(at, self.count)
+            if epoch != self._epoch:
+                self._epoch = epoch
+                self._order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
+            parts.append(self._order[first:first + wanted])
+            at, wanted = at + len(parts[-1]), wanted - len(parts[-1])
+        rng = np.random.default_rng([self.seed, number, 1])
+        shape = BLOCK, self.batch
+        return (np.concatenate(parts).reshape(shape).astype(np.int64),
+                (2 * np.pi * rng.random(shape)).astype(np.float32))
+
+
+def turned(h, phase):
+    """h_vec (B, 2 n) with each matrix multiplied by exp(j phase), phase (B,)."""
+    re, im = h.chunk(2, dim=1)
+    c, s = torch.cos(phase)[:, None], torch.sin(phase)[:, None]
+    return torch.cat([c * re - s * im, s * re + c * im], 1)
+
+
+def errors(network, h, code_size=0):
+    """||h^ - h||^2 / ||h||^2 of every matrix of h (N, 2 n), in eval mode."""
+    training = network.training
+    network.eval()
+    found = []
+    with torch.no_grad():
+        for part in h.split(500):
+            part = part.float()
+            estimate = network.decode(network.encode(part, code_size))
+            found.append((estimate - part).square().sum(1) / part.square().sum(1))
+    network.train(training)
+    return torch.cat(found)
+
+
+class Run:
+    """A training run.
+
+    network: a Network on the device. h: h_vec of the training matrices (N, 2 n), float16 or
+    float32, on the device; validation: likewise. The random phases and the order of the matrices
+    come from the seed; on a GPU sums are not in the same order every time.
+    """
+
+    def __init__(self, network, h, validation, schedule, batch, learning_rate, seed=1,
+                 reports=20, precision="float32", compiled=False):
+        if not 1 <= batch <= len(h):
+            raise ValueError(f"--batch is {batch}, allowed is 1 to the {len(h)} matrices of the "
+                             "training set")
+        self.network, self.h, self.validation = network, h, validation
+        self.schedule, self.batch, self.seed = schedule, batch, seed
+        self.reports, self.precision = reports, precision
+        self.device = h.device
+        self.cuda = self.device.type == "cuda"
+        if compiled:
+            network.compile_parts()
+        self.draws = Draws(len(h), batch, seed)
+        self._prepare_optimizer(learning_rate)
+        self.step, self.seconds, self.curve = 0, 0.0, []
+        self.best, self.best_state, self.best_step = math.inf, None, 0
+        self._index = torch.zeros(BLOCK, batch, dtype=torch.int64, device=self.device)
+        self._phase = torch.zeros(BLOCK, batch, device=self.device)
+        self._at = torch.zeros(1, dtype=torch.int64, device=self.device)
+        self._graph = None
+
+    def _prepare_optimizer(self, learning_rate):
+        groups = {}
+        for name, value in self.network.named_parameters():
+            factor = next((f for prefix, f in self.network.rate_factors.items()
+                           if name == prefix or name.startswith(prefix + ".")), 1.0)
+            groups.setdefault(factor, []).append(value)
+        self.rates = [learning_rate * factor for factor in groups]
+        options = {}
+        if self.cuda:
+            # Rates that live on the device can change between replays of a graph.
+            options = {"fused": True, "capturable": True}
+        self.optimizer = torch.optim.Adam(
+            [{"params": values, "lr": torch.tensor(rate, device=self.device) if self.cuda
+              else rate} for values, rate in zip(groups.values(), self.rates)], **options)
+        self.parameters = [p for values in groups.values() for p in values]
+
+    def _set_rates(self):
+        factor = self.schedule.factor(self.schedule.share(self.step, self.seconds))
+        for group, rate in zip(self.optimizer.param_groups, self.rates):
+            if self.cuda:
+                group["lr"].fill_(factor * rate)
+            else:
+                group["lr"] = factor * rate
+
+    def _one_step(self):
+        index = self._index.index_select(0, self._at).squeeze(0)
+        phase = self._phase.index_select(0, self._at).squeeze(0)
+        self._at += 1
+        h = turned(self.h.index_select(0, index).float(), phase)
+        with torch.autocast(self.device.type, torch.bfloat16,
+                            enabled=self.precision == "bfloat16"):
+            loss = self.network.loss(h, h)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, LARGEST_GRADIENT)
+        self.optimizer.step()
+
+    def _capture(self):
+        """The step as a CUDA graph, after three steps that are run as they are."""
+        stream = torch.cuda.Stream(self.device)
+        stream.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                self.optimizer.zero_grad(set_to_none=True)
+                self._one_step()
+        torch.cuda.current_stream(self.device).wait_stream(stream)
+        self._at.zero_()
+        self.optimizer.zero_grad(set_to_none=True)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, capture_error_mode="relaxed"):
+            self._one_step()
+        return graph
+
+    def advance(self):
+        """BLOCK steps."""
+        index, phase = self.draws.block(self.step // BLOCK)
+        self._index.copy_(torch.from_numpy(index))
+        self._phase.copy_(torch.from_numpy(phase))
+        self._at.zero_()
+        self._set_rates()
+        self.network.train()
+        if self.cuda and self._graph is None:
+            with _CAPTURING:
+                self._graph = self._capture()
+        for number in range(BLOCK):
+            if number % 10 == 0:
+                self._set_rates()
+            if self._graph is not None:
+                self._graph.replay()
+            else:
+                self.optimizer.zero_grad(set_to_none=True)
+                self._one_step()
+            self.step += 1
+        if self.cuda:
+            torch.cuda.current_stream(self.device).synchronize()
+
+    def validate(self):
+        """NMSE in dB at every code size over the validation matrices."""
+        return [10 * math.log10(float(errors(self.network, self.validation, m).double().mean())
+                                or 1e-30) for m in self.network.code_sizes]
+
+    def state(self):
+        return {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+
+    def report(self):
+        """Measures the validation error, and keeps the state if it is the best one."""
+        figures = self.validate()
+        self.curve.append({
+            "step": self.step, "seconds": round(self.seconds, 1),
+            "learning_rate": self.rates[0] * self.schedule.factor(
+                self.schedule.share(self.step, self.seconds)),
+            **{f"nmse_db_{m}": round(f, 3) for m, f in zip(self.network.code_sizes, figures)}})
+        mean = sum(figures) / len(figures)
+        if mean < self.best or self.best_state is None:
+            self.best, self.best_state, self.best_step = mean, self.state(), self.step
+        return figures
+
+    @property
+    def done(self):
+        return self.schedule.share(self.step, self.seconds) >= 1
+
+    def _clock(self):
+        return time.monotonic() if self.cuda else time.process_time()
+
+    def train(self, progress=lambda run: None, between=lambda run: None):
+        """Trains until the schedule's end; the network has the best state then.
+
+        progress: called with this after every block. between: likewise, and may raise.
+        """
+        if not self.curve:
+            self.report()
+        start = self._clock() - self.seconds
+        next_report = self.schedule.share(self.step, self.seconds) + 1 / self.reports
+        while not self.done:
+            self.advance()
+            self.seconds = self._clock() - start
+            share = self.schedule.share(self.step, self.seconds)
+            if share + 1e-9 >= next_report or self.done:
+                figures = self.report()
+                # The time of a report counts: a budget is one of all the work.
+                self.seconds = self._clock() - start
+                next_report = max(next_report, share) + 1 / self.reports
+                if not all(math.isfinite(f) for f in figures):
+                    break
+            progress(self)
+            between(self)
+        self.network.load_state_dict(self.best_state)
+
+    def still_improving(self):
+        """dB that the last fifth of the training gained, over all code sizes."""
+        last = self.curve[-1]["step"]
+        before = next(c for c in reversed(self.curve) if c["step"] <= 0.8 * last)
+        names = [f"nmse_db_{m}" for m in self.network.code_sizes]
+        return sum(before[n] - self.curve[-1][n] for n in names) / len(names)
+
+
+# Checkpoints: arrays and JSON in a .npz file
+
+def _flatten(state):
+    """An optimizer's state as {"index/name": array}."""
+    return {f"optimizer/{index}/{name}": torch.as_tensor(value).detach().cpu().numpy()
+            for index, values in state["state"].items() for name, value in values.items()}
+
+
+def save_checkpoint(path, run, settings):
+    """Writes what a run needs to go on."""
+    arrays = _flatten(run.optimizer.state_dict())
+    for group, state in (("state", run.state()), ("best", run.best_state)):
+        arrays.update({f"{group}/{name}": value.cpu().numpy() for name, value in state.items()})
+    meta = {"settings": settings, "step": run.step, "seconds": run.seconds, "best": run.best,
+            "best_step": run.best_step, "curve": run.curve}
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, meta=np.array(json.dumps(meta)), **arrays)
+
+
+def load_checkpoint(path, run, settings):
+    """Lets a run go on where save_checkpoint was called. Executes nothing of the file.
+
+    Raises ValueError if it is no checkpoint of a run with the same settings.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        meta = json.loads(str(arrays.pop("meta")))
+        if meta["settings"] != settings:
+            raise ValueError(f"{path}: is of a run with other options; --overwrite begins anew")
+        groups = {"state": {}, "best": {}, "optimizer": {}}
+        for name, array in arrays.items():
+            group, _, rest = name.partition("/")
+            groups[group][rest] = torch.from_numpy(array)
+        moments = {}
+        for name, value in groups["optimizer"].items():
+            index, _, what = name.partition("/")
+            moments.setdefault(int(index), {})[what] = value
+        run.network.load_state_dict(groups["state"])
+        state = run.optimizer.state_dict()
+        run.optimizer.load_state_dict({**state, "state": moments})
+        run.best_state = {name: value.to(run.device) for name, value in groups["best"].items()}
+        for name in ("step", "seconds", "best", "best_step", "curve"):
+            setattr(run, name, meta[name])
+    except ValueError as error:
+        if "--overwrite" in str(error):
+            raise
+        raise ValueError(f"{path}: is no checkpoint ({error}); --overwrite begins anew") from None
+    except Exception as error:
+        raise ValueError(f"{path}: is no checkpoint ({type(error).__name__}: {error}); "
+                         "--overwrite begins anew") from None
+
+
+# The command
+
+def _device(name):
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"--device is {name}: {error}") from None
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = True
+        torch.backends.cudnn.allow_tf32 = True
+        torch.backends.cudnn.benchmark = True
+    return device
+
+
+def _matrices(data, first, count):
+    """h_vec of a Dataset's matrices, float16 (count, 2 na nt)."""
+    from . import normalized
+
+    size = data.na * data.nt
+    h = np.empty((count, 2 * size), np.float16)
+    progress = Progress("reading", count)
+    for at in range(0, count, 2000):
+        part = min(2000, count - at)
+        ha = normalized(data.read_truncated(first + at, part)).reshape(part, size)
+        h[at:at + part, :size], h[at:at + part, size:] = ha.real, ha.imag
+        progress.update(at + part)
+    return torch.from_numpy(h)
+
+
+def _check(args):
+    for name, low, high in (("steps", 1, 10**9), ("batch", 1, 10**6), ("reports", 1, 10**6),
+                            ("validation_samples", 2, 10**6)):
+        value = getattr(args, name)
+        if value is not None and not low <= value <= high:
+            raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed is {low} to {high}")
+    for name, high in (("budget_minutes", 1e6), ("learning_rate", 10.0)):
+        value = getattr(args, name)
+        if value is not None and not 0 < value <= high:
+            raise ValueError(f"--{name.replace('_', '-')} is {value:g}, allowed is more than 0, up "
+                             f"to {high:g}")
+
+
+def train(args, data):
+    """Trains args.codec on a Dataset; returns a Model without its measured NMSE."""
+    from ..dataset import Dataset
+    from ..model import Model
+
+    _check(args)
+    device = _device(args.device)
+    ratios = args.ratio
+    if args.codec in networks.MULTI_RATE and ratios == ["1/16"]:
+        ratios = ["1/4", "1/8", "1/16", "1/32"]
+    torch.manual_seed(args.seed % (1 << 63))
+    network = networks.make(args.codec, data.na, data.nt,
+                            code_sizes(args.codec, ratios, data.na * data.nt),
+                            **parse_options(args.codec, args.option))
+    count = len(data)
+    if args.validation:
+        with Dataset(args.validation) as other:
+            if (other.na, other.nt) != (data.na, data.nt):
+                raise ValueError(f"--validation {args.validation} has {other.na} x {other.nt} "
+                                 f"matrices, the training set {data.na} x {data.nt}")
+            held = _matrices(other, 0, min(len(other), args.validation_samples))
+    else:
+        left = min(5000, count // 20)
+        if left < 2:
+            raise ValueError(f"the data set has {count} matrices, 40 at least are needed")
+        count -= left
+        held = _matrices(data, count, min(left, args.validation_samples))
+    h = _matrices(data, 0, count).to(device)
+    network.start(networks.Components.of(h))
+    network.to(device)
+    network.to(memory_format=torch.channels_last)
+    budget = None if args.budget_minutes is None else 60 * args.budget_minutes
+    schedule = Schedule(args.steps or (None if budget else 20000), budget)
+    batch = args.batch or min(network.recipe["batch"], count)
+    run = Run(network, h, held.to(device), schedule, batch,
+              args.learning_rate or network.recipe["learning_rate"], args.seed, args.reports,
+              args.precision, args.compile)
+
+    settings = json.dumps({k: v for k, v in vars(args).items()
+                           if k not in ("output", "test", "json", "device", "overwrite")},
+                          sort_keys=True)
+    checkpoint = args.output + ".checkpoint"
+    if os.path.exists(checkpoint) and not args.overwrite:
+        load_checkpoint(checkpoint, run, settings)
+    total = 1000
+    progress = Progress(f"training {args.codec}", total,
+                        int(total * schedule.share(run.step, run.seconds)))
+    saved = [time.monotonic()]
+
+    def show(run):
+        last = run.curve[-1]
+        progress.update(int(total * schedule.share(run.step, run.seconds)),
+                        f"step {run.step}, {last['step']}: " + " ".join(
+                            f"{v:.2f}" for k, v in last.items() if k.startswith("nmse")) + " dB")
+
+    with held_interrupts() as interrupted:
+        def between(run):
+            if interrupted or time.monotonic() - saved[0] > 120:
+                save_checkpoint(checkpoint, run, settings)
+                write_csv(args.output + ".csv", run.curve, run.curve[0])
+                saved[0] = time.monotonic()
+            if interrupted:
+                raise KeyboardInterrupt
+
+        run.train(show, between)
+    save_checkpoint(checkpoint, run, settings)
+    write_csv(args.output + ".csv", run.curve, run.curve[0])
+    network.cpu()
+    return Model({**networks.attributes(network), **summary(run)},
+                 {**networks.arrays(network), **quantizer_tables(network, h.cpu())})
+
+
+def quantizer_tables(network, h, limit=20000):
+    """Arrays of the group quantizer, fitted to codewords of at most `limit` of the matrices h.
+
+    None where codewords of the lengths of a network are not each other's beginnings: one set of
+    tables cannot serve them.
+    """
+    if network.codec == "sm-csinet-plus":
+        return {}
+    network.eval()
+    with torch.no_grad():
+        s = torch.cat([network.encode(part.float()) for part in h[:limit].split(500)])
+    return {f"quantizer/{name}": table
+            for name, table in quantizers.fit(s.numpy(), 0).items()}
+
+
+def summary(run):
+    """What a model file says of its training: curve, steps, budget."""
+    return {"curve": run.curve, "steps": run.step, "batch": run.batch,
+            "training_seconds": round(run.seconds, 1), "training_device": run.device.type,
+            "best_step": run.best_step}
