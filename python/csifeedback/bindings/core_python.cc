@@ -93,6 +93,9 @@ void bind_core(py::module& m)
                             a.data.data());
                     } catch (const std::invalid_argument& e) {
                         failures = e.what();
+                        // Another rank is tried; what else is wrong stays wrong.
+                        if (failures.find(" has shape ") == std::string::npos)
+                            throw;
                     }
                 }
                 throw std::invalid_argument(failures);

@@ -88,17 +88,17 @@ class FistaNet(Network):
     Their program flattens (2, 32, 32) and takes it as (32, 32, 2), so that its convolutions see
     values that are no neighbours; here they see Re(Ha) and Im(Ha) as two channels.
 
-    1,083,736 parameters at 1/4 of 32 x 32, 299,... at 1/16; with 1,620 biases that the authors'
-    program makes and does not use these are the printed 1.09, 0.56, 0.30, 0.17 and 0.10 M.
+    1,083,736 parameters at 1/4 of 32 x 32; with 1,620 biases that the authors' program makes and
+    does not use these are the printed 1.09, 0.56, 0.30, 0.17 and 0.10 M.
 
-    start: "xavier", as published, with steps of 0.01; or "components": W are random combinations
+    start_from: "xavier", as published, with steps of 0.01; or "components": W are random combinations
     of the channel's principal components with orthonormal rows, and steps are 1, which trains
     much faster. The published recipe: Adam with 1e-4, batch 100, 300 epochs of 100,000.
     """
 
     codec = "fista-net"
     options = {"phases": 20, "start_from": "components"}
-    recipe = {"learning_rate": 1e-3, "batch": 200}
+    recipe = {"learning_rate": 3e-3, "batch": 200}
     rate_factors = {"steps": 5.0, "momenta": 5.0, "w": 0.25}
 
     def __init__(self, na, nt, code_sizes, phases=20, start_from="components"):

@@ -193,7 +193,11 @@ def make(codec, na, nt, code_sizes, **options):
         raise ValueError(f"{codec} has no option {', '.join(sorted(unknown))}")
     if codec not in MULTI_RATE and len(code_sizes) != 1:
         raise ValueError(f"{codec} sends codewords of one length, asked for are {len(code_sizes)}")
-    return kind(na, nt, sorted(code_sizes), **{**kind.options, **options})
+    sizes = sorted(int(m) for m in code_sizes)
+    if not sizes or not 1 <= sizes[0] <= sizes[-1] <= 2 * na * nt or len(set(sizes)) != len(sizes):
+        raise ValueError(f"code sizes are {sizes}, allowed are different ones from 1 to "
+                         f"{2 * na * nt}")
+    return kind(na, nt, sizes, **{**kind.options, **options})
 
 
 def arrays(network):

@@ -64,7 +64,7 @@ def add_arguments(parser):
     add("--learning-rate", type=float, metavar="X", help="of Adam (default: the codec's)")
     add("--option", nargs="+", default=[], metavar="NAME=VALUE",
         help="options of the network: phases and start_from of fista-net, layers and start_from "
-             "of tilista; start_from is xavier or components")
+             "of tilista (start_from is xavier or components), scale of transnet")
     add("--validation", metavar="FILE",
         help="data set to choose the best state by (default: the end of the training set, 5 %%, "
              "at most 5000 matrices, which are then not trained on)")
@@ -109,7 +109,8 @@ def parse_options(codec, words):
         try:
             options[name] = type(known[name])(value)
         except ValueError:
-            raise ValueError(f"--option has {word}: {name} is a whole number") from None
+            kind = "whole number" if isinstance(known[name], int) else "number"
+            raise ValueError(f"--option: {word} is no {kind}") from None
     return options
 
 
@@ -454,6 +455,8 @@ def train(args, data):
 
     _check(args)
     device = _device(args.device)
+    if args.precision != "float32" and device.type != "cuda":
+        raise ValueError(f"--precision is {args.precision}, allowed without a GPU is float32")
     ratios = args.ratio
     if args.codec in networks.MULTI_RATE and ratios == ["1/16"]:
         ratios = ["1/4", "1/8", "1/16", "1/32"]

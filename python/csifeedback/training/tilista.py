@@ -38,7 +38,7 @@ class TiLista(Network):
 
     codec = "tilista"
     options = {"layers": 10, "start_from": "components"}
-    recipe = {"learning_rate": 1e-3, "batch": 200}
+    recipe = {"learning_rate": 3e-3, "batch": 200}
     rate_factors = {"steps": 5.0, "thresholds": 5.0, "w": 0.25}
 
     def __init__(self, na, nt, code_sizes, layers=10, start_from="components"):
