@@ -26,6 +26,7 @@ from gnuradio.csifeedback.dataset import Dataset
 from gnuradio.csifeedback.link import base_station, messages, transport
 from gnuradio.csifeedback.link.flowgraph import Runner, SampleSource, Watch
 from gnuradio.csifeedback.link.pilots import Pilots
+from gnuradio.csifeedback.link.report_format import ReportFormat
 from gnuradio.csifeedback.link.user_equipment import UserEquipment
 from gnuradio.csifeedback.precoded import MeasurePrecoded, SendPrecoded
 from programs import CODEC, EndsTest, call, free_port, wait_for
@@ -46,12 +47,13 @@ class CellTest(unittest.TestCase):
         cls.frame = csifeedback.csirs_frame(nt=2, **csifeedback.csirs_frame.preset(5, 15))
         cls.size = cls.codec.code_size("1/4")
         cls.quantizer = evaluation.make_quantizer(cls.codec.model, "lloyd-max", cls.size, 6)
+        cls.reports = ReportFormat("1/4", "lloyd-max", 6)
         cls.channel = model_channel(cls.codec.model)
         cls.encoder = cls.codec.encoder(cls.size)
 
     def cell(self, **options):
         self.now = NOW
-        return base_station.Cell(self.codec, self.size, self.quantizer, [1, 7], self.frame,
+        return base_station.Cell(self.codec, self.reports, [1, 7], self.frame,
                        lambda: self.now, 100, **options)
 
     def message(self, number, ue=1, sample=0, **changes):
@@ -415,14 +417,13 @@ class LibraryTest(unittest.TestCase):
     def test_both(self):
         """Base station and UE as objects of one process."""
         codec = evaluation.Codec(CODEC)
-        size = codec.code_size("1/4")
-        quantizer = codec.quantizer("lloyd-max", size, 6)
+        reports = ReportFormat("1/4", "lloyd-max", 6)
         air, feedback = (f"zmq://127.0.0.1:{free_port()}" for _ in range(2))
         pilots = Pilots(period_ms=20)
         key = {1: os.urandom(32)}
-        station = base_station.BaseStation(codec, size, quantizer, pilots, address=air,
+        station = base_station.BaseStation(codec, reports, pilots, address=air,
                                            feedback=feedback, keys=key, first=70000)
-        ue = UserEquipment(codec, size, quantizer, pilots, address=air, feedback=feedback,
+        ue = UserEquipment(codec, reports, pilots, address=air, feedback=feedback,
                            key=key[1])
         self.assertAlmostEqual(station.period_s, 20e-3, delta=1e-6)
         lines, stopped = {station: [], ue: []}, threading.Event()
@@ -570,7 +571,7 @@ class RecordingTest(unittest.TestCase):
         figures = json.loads(call(*command, "--json").stdout.splitlines()[-1])
         rows = {row["block"]: row for row in figures["profile"]}
         self.assertLessEqual({"csi_sync", "csi_channel_estimator", "csi_angular_delay",
-                              "csi_encoder", "rest"}, set(rows))
+                              "csi_report_encoder", "rest"}, set(rows))
         total = figures["signal_s"] / figures["real_time_per_core"]
         self.assertAlmostEqual(sum(row["processor_s"] for row in rows.values()), total,
                                delta=1e-6)

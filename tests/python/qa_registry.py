@@ -17,8 +17,10 @@ import unittest
 
 import numpy as np
 from gnuradio import csifeedback
-from gnuradio.csifeedback import evaluation
-from common import run_program
+from gnuradio.csifeedback import evaluation, open_codec
+from gnuradio.csifeedback.link.base_station import Cell
+from gnuradio.csifeedback.link.report_format import ReportFormat
+from common import Messages, pdu, run_program, values
 
 SOURCE = pathlib.Path(__file__).parents[2]
 NAMES = "|".join(csifeedback.codec_names())
@@ -68,6 +70,7 @@ class OneBitReport(csifeedback.Codec):
     """Reports of one bit for each of the first cells: the sign of its real part."""
 
     name, number, report_bits, rows, nt = "one-bit", 202, (1, 24), 8, 4
+    help = "The signs of the first cells."
 
     def encode_bits(self, h, budget):
         return (h.ravel()[:budget].real > 0).astype(np.uint8)
@@ -155,6 +158,37 @@ class Python(unittest.TestCase):
         self.assertIn("belongs to another block", str(caught.exception))
         del block
         csifeedback.csi_encoder(encoder)
+
+
+class Link(unittest.TestCase):
+    """The base station takes reports of a codec's own."""
+
+    def test_cell(self):
+        codec = open_codec(f"{__file__}:OneBitReport")
+        frame = csifeedback.csirs_frame(nt=4, **csifeedback.csirs_frame.preset(5, 15))
+        form = ReportFormat(budget=20)
+        cell = Cell(codec, form, [5], frame, lambda: 1000)
+        encoder = form.encoder(codec)
+        rng = np.random.default_rng(2)
+        h = (rng.standard_normal((3, 8, 4)) + 1j).astype(np.complex64)
+        reports = Messages(csifeedback.csi_report_encoder(encoder, 20)).run(
+            [pdu(x, frame=990 + i) for i, x in enumerate(h)], 3)
+        frames = Messages(csifeedback.report_framer(encoder, 5, 20)).run(reports, 3)
+        for number, message in enumerate(frames):
+            raw = bytes(values(message, np.uint8))
+            self.assertIsNone(cell.receive(raw[:12] + bytes([raw[12] ^ 1]) + raw[13:]))
+            self.assertEqual(cell.receive(raw), 5)
+            self.assertEqual(cell.ues[5].frame, 990 + number)
+            found = cell.ues[5]._matrix.ravel()[:20].real
+            np.testing.assert_array_equal(np.sign(found), np.sign(h[number].ravel()[:20].real))
+        self.assertEqual(cell.refused["bad_crc"], 3)
+
+    def test_budget_is_for_reports(self):
+        codec = open_codec("cost2100-indoor-klt")
+        with self.assertRaises(ValueError) as caught:
+            ReportFormat(budget=100).encoder(codec)
+        self.assertIn("budget is 100, codec cost2100-indoor-klt has codewords",
+                      str(caught.exception))
 
 
 class Budget(unittest.TestCase):

@@ -468,6 +468,13 @@ void bind_reports(py::module& m)
     codec_class<report_decoder>(m, "report_decoder", "A string of bits to CSI (BS).")
         .def(py::init(&make_python_report_decoder), py::arg("codec"))
         .def("max_bits", &report_decoder::max_bits)
+        .def(
+            "frame_bits",
+            [](const report_decoder& self, int code_size) {
+                return self.format().bits_of(code_size);
+            },
+            py::arg("code_size"),
+            "Bits of the report in a feedback frame whose header has this code_size.")
         .def("decode",
              &decode_report,
              py::arg("bits"),

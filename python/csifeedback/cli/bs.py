@@ -115,15 +115,13 @@ def main(argv):
     ends.check_run_arguments(args)
     ues = ue_numbers(args.ue_id)
     codec = evaluation.Codec(args.codec)
-    size = codec.code_size(args.ratio)
-    quantizer = codec.quantizer(args.quantizer, size, args.bits)
     keys = messages.read_keys(args.key, ues)
     _, (host, _) = parse_address("feedback", args.feedback, ("zmq", "udp"))
     if not keys and not connections.is_local(host):
         print(f"--feedback {args.feedback}: without --key whoever reaches this port can pretend to "
               "be a UE", file=sys.stderr)
     station = BaseStation(
-        codec, size, quantizer, ends.pilots(args), address=args.air, feedback=args.feedback,
+        codec, ends.report_format(args), ends.pilots(args), address=args.air, feedback=args.feedback,
         ue_ids=ues, keys=keys, max_age=args.max_age, power=args.power, first=args.first,
         count=args.count or 0, downlink_snr_db=args.downlink_snr, precoded=args.precoded,
         air=Air(args.channel, args.dataset, args.snr, args.speed, args.drop, args.offset_hz,

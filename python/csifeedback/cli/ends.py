@@ -14,6 +14,7 @@ import time
 from .. import evaluation
 from ..link.parameters import ParameterError
 from ..link.pilots import Pilots
+from ..link.report_format import ReportFormat
 from ..link.radio import Radio
 from .common import print_json
 
@@ -55,6 +56,14 @@ def add_codec_arguments(parser, required):
     group.add_argument("--bits", type=int, default=6, metavar="B",
                        help="bits for each value of the codeword, 1 to 10 (default: 6)")
     group.add_argument("--quantizer", default="lloyd-max", choices=evaluation.QUANTIZERS)
+    group.add_argument("--budget", type=int, metavar="BITS",
+                       help="of codecs with reports of their own, in place of these three: most "
+                            "bits of a report (default: as many as it can have)")
+
+
+def report_format(args):
+    """The ReportFormat of add_codec_arguments()."""
+    return ReportFormat(args.ratio, args.quantizer, args.bits, args.budget)
 
 
 def add_run_arguments(parser):

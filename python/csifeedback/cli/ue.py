@@ -99,13 +99,9 @@ def main(argv):
     ends.check_run_arguments(args)
     if bool(args.codec) == (args.ports is not None):
         raise ValueError("give either --codec, or --ports to measure without feedback")
-    codec = size = quantizer = None
-    if args.codec:
-        codec = evaluation.Codec(args.codec)
-        size = codec.code_size(args.ratio)
-        quantizer = codec.quantizer(args.quantizer, size, args.bits)
+    codec = evaluation.Codec(args.codec) if args.codec else None
     ue = UserEquipment(
-        codec, size, quantizer, ends.pilots(args), nt=args.ports, address=args.air,
+        codec, ends.report_format(args), ends.pilots(args), nt=args.ports, address=args.air,
         feedback=None if args.feedback == "none" else args.feedback, ue_id=args.ue_id,
         key=messages.read_key(args.key) if args.key else None, interpolator=args.interpolator,
         precoded=args.precoded, recording=args.record and MatrixRecording(

@@ -26,6 +26,7 @@ from .flowgraph import Runner, SampleSink, Watch, enlarge_buffer
 from .parameters import ParameterError, check_range, refuse
 from .pilots import Pilots, check_codec, period_s
 from .radio import Radio
+from .report_format import ReportFormat
 from .transport import FeedbackReceiver, SamplePublisher, parse_address
 
 #: Reasons to refuse a message: those of core.feedback_receiver, and of decoders.
@@ -117,7 +118,7 @@ class Cell:
     max_age frames older than the one in the air and newer than the last one of this UE), and if the
     decoder makes finite numbers of it.
 
-    codec, size, quantizer: as at the UE. ues: their numbers. frame: csirs_frame. now(): number of
+    codec, reports (ReportFormat): as at the UE. ues: their numbers. frame: csirs_frame. now(): number of
     the frame that is being sent. max_age: in frames. keys: a dictionary with the key of each UE, or
     None for feedback without signatures. truths: a Truth for each UE, or none. downlink_snr_db: for
     the rate of several UEs.
@@ -126,19 +127,18 @@ class Cell:
     were refused for it. Its methods may be called by several threads.
     """
 
-    def __init__(self, codec, size, quantizer, ues, frame, now, max_age=100, keys=None, truths=(),
+    def __init__(self, codec, reports, ues, frame, now, max_age=100, keys=None, truths=(),
                  downlink_snr_db=10):
         model = codec.model
-        self._quantizer, self._now, self._max_age = quantizer, now, max_age
+        self._now, self._max_age = now, max_age
         self._shape = (frame.nc(), frame.nt())
         self._truths = dict(zip(ues, truths))
         self._snr = 10 ** (downlink_snr_db / 10)
         transform = core.angular_delay_transform(frame.nc(), frame.nt(), model.na,
                                                  model.precursor) if model.domain == "Ha" else None
-        self.ues = {ue: UeState(codec.decoder(size), transform) for ue in ues}
+        self.ues = {ue: UeState(reports.decoder(codec), transform) for ue in ues}
         first = next(iter(self.ues.values())).decoder
-        self._receiver = core.feedback_receiver(quantizer, first.codec_id(), first.model_id(),
-                                                list(ues), max_age)
+        self._receiver = core.feedback_receiver(first, list(ues), max_age)
         for ue, key in (keys or {}).items():
             self._receiver.set_key(ue, key)
         self._precoders = {}
@@ -182,10 +182,11 @@ class Cell:
         status, header, number, payload = self._receiver.receive(message)
         if status != core.frame_status.ok:
             return status.name, None
-        q, state = self._quantizer, self.ues[header.ue_id]
-        s = q.dequantize(q.unpack(payload, header.code_size))
+        state = self.ues[header.ue_id]
         try:
-            matrix = state.decoder.decode(s, core.gain_from_code(header.gain))
+            matrix = state.decoder.decode(np.frombuffer(payload, np.uint8),
+                                          state.decoder.frame_bits(header.code_size),
+                                          core.gain_from_code(header.gain))
         except core.CodecError as error:
             if not self._failing:  # once for several in a row
                 self._logger.warn(f"discarding CSI that the decoder failed on: {error}")
@@ -373,7 +374,7 @@ class BaseStation:
     """A base station as a whole: csirs_source -> channel model -> one stream for each UE, or ->
     radio with nt channels; and feedback -> Cell.
 
-    codec: evaluation.Codec. code_size: M. quantizer: all three as at the UEs. pilots: Pilots.
+    codec: evaluation.Codec. reports: ReportFormat. Both as at the UEs. pilots: Pilots.
     address: where samples go: zmq://HOST:PORT of this machine (the second UE has the next port, and
     so on), file:PATH for a SigMF recording of what a single UE receives, uhd:ARGS, soapy:ARGS.
     feedback: zmq://HOST:PORT or udp://HOST:PORT of this machine, where feedback comes. ue_ids:
@@ -387,7 +388,7 @@ class BaseStation:
     Listens and opens devices when it is made; run() begins to send. Raises ValueError.
     """
 
-    def __init__(self, codec, code_size, quantizer, pilots=Pilots(), *,
+    def __init__(self, codec, reports=ReportFormat(), pilots=Pilots(), *,
                  address="zmq://127.0.0.1:5550", feedback="zmq://127.0.0.1:5560", ue_ids=(1,),
                  keys=None, max_age=100, power=1.0, first=None, count=0, downlink_snr_db=10.0,
                  precoded=False, air=Air(), radio=Radio()):
@@ -421,7 +422,7 @@ class BaseStation:
         self._source = core.csirs_source(frame, count, first)
         self.flowgraph = self._connect(sinks, channel, truths, air)
         #: the Cell
-        self.cell = Cell(codec, code_size, quantizer, ue_ids, frame,
+        self.cell = Cell(codec, reports, ue_ids, frame,
                          lambda: first + self._source.frames(), max_age, keys, truths,
                          downlink_snr_db)
         self._blocks = [b for b in (self._source, self._precoded, channel, *sinks) if b]

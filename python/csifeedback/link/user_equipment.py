@@ -25,6 +25,7 @@ from .flowgraph import Runner, SampleSource, Watch, enlarge_buffer
 from .parameters import ParameterError, check_range, refuse
 from .pilots import Pilots, check_codec, period_s
 from .radio import Radio
+from .report_format import ReportFormat
 from .transport import FeedbackSender, SampleReceiver, parse_address
 
 #: Interpolators of the channel between pilots, by name.
@@ -199,11 +200,11 @@ class MatrixRecording:
 
 
 class UserEquipment:
-    """A UE as a whole: samples -> csi_sync -> channel_estimator -> angular_delay -> csi_encoder ->
-    csi_quantizer -> feedback_framer -> socket.
+    """A UE as a whole: samples -> csi_sync -> channel_estimator -> angular_delay ->
+    csi_report_encoder -> report_framer -> socket.
 
-    codec: evaluation.Codec, None: measures only, and nt says for how many antenna ports. code_size:
-    M. quantizer, pilots: as at the base station. address: where samples come from: zmq://HOST:PORT
+    codec: evaluation.Codec, None: measures only, and nt says for how many antenna ports. reports:
+    ReportFormat. pilots: Pilots. All three as at the base station. address: where samples come from: zmq://HOST:PORT
     of a base station, file:PATH of a SigMF recording, uhd:ARGS, soapy:ARGS. feedback:
     zmq://HOST:PORT or udp://HOST:PORT of a base station, None: there is none. ue_id: 0 to 65535.
     key: secret that feedback is signed with, None: it is not signed. interpolator: one of
@@ -216,7 +217,7 @@ class UserEquipment:
     for files.
     """
 
-    def __init__(self, codec=None, code_size=None, quantizer=None, pilots=Pilots(), *, nt=None,
+    def __init__(self, codec=None, reports=ReportFormat(), pilots=Pilots(), *, nt=None,
                  address="zmq://127.0.0.1:5550", feedback="zmq://127.0.0.1:5560", ue_id=1,
                  key=None, interpolator="lmmse", precoded=None, recording=None, record_air=None,
                  radio=Radio(), profile=False):
@@ -251,7 +252,7 @@ class UserEquipment:
             measure = MeasurePrecoded(frame, precoded, self._reports.found)
         self.flowgraph = self._connect(INTERPOLATORS[interpolator](frame), sink, measure)
         if codec:
-            self._connect_codec(codec, code_size, quantizer, ue_id, key)
+            self._connect_codec(codec, reports, ue_id, key)
         self._cpu = self._first_cpu = time.process_time()
         self._frames, self._seconds, self._samples = 0, 0.0, 0
 
@@ -304,23 +305,23 @@ class UserEquipment:
                         if b]
         return flowgraph
 
-    def _connect_codec(self, codec, code_size, quantizer, ue_id, key):
+    def _connect_codec(self, codec, reports, ue_id, key):
         """From the matrices to feedback."""
         flowgraph, frame, last = self.flowgraph, self.frame, self._estimator
-        encoder = codec.encoder(code_size)
+        encoder = reports.encoder(codec)
         if codec.model.domain == "Ha":
             transform = core.angular_delay(frame.nc(), frame.nt(), codec.model.na,
                                            codec.model.precursor, True)
             flowgraph.connect(last, transform)
             last = transform
             self._blocks.append(transform)
-        csi_encoder, csi_quantizer = core.csi_encoder(encoder), core.csi_quantizer(quantizer)
-        framer = core.feedback_framer(quantizer, encoder.codec_id(), encoder.model_id(), ue_id,
-                                      key or b"")
-        flowgraph.connect(last, csi_encoder)
-        flowgraph.connect((csi_encoder, 0), csi_quantizer, (framer, 0))
-        flowgraph.connect((csi_encoder, 1), (framer, 1))
-        self._blocks += [csi_encoder, csi_quantizer, framer]
+        budget = reports.budget or 0
+        report_encoder = core.csi_report_encoder(encoder, budget)
+        framer = core.report_framer(encoder, ue_id, budget, key or b"")
+        flowgraph.connect(last, report_encoder)
+        for port in (0, 1):
+            flowgraph.connect((report_encoder, port), (framer, port))
+        self._blocks += [report_encoder, framer]
         if self.sender:
             self._feedback = Feedback(self.sender)
             flowgraph.msg_connect(framer, "pdus", self._feedback, "pdus")

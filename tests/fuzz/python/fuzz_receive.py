@@ -14,6 +14,7 @@ from gnuradio import csifeedback
 from gnuradio.csifeedback import evaluation
 from gnuradio.csifeedback.channels import model_channel
 from gnuradio.csifeedback.link import base_station, messages
+from gnuradio.csifeedback.link.report_format import ReportFormat
 
 CODEC = "cdl-c-300x2-klt"
 NOW, MAX_AGE, UES = 1_000_000, 100, (1, 7)
@@ -32,6 +33,7 @@ class Station:
         self.frame = csifeedback.csirs_frame(nt=2, **csifeedback.csirs_frame.preset(5, 15))
         self.size = self.codec.code_size("1/4")
         self.quantizer = self.codec.quantizer("lloyd-max", self.size, 6)
+        self.reports = ReportFormat("1/4", "lloyd-max", 6)
         self.encoder = self.codec.encoder(self.size)
         channel = model_channel(self.codec.model)
         self.codewords = [self.encoder.encode(channel.generate_truncated(
@@ -39,7 +41,7 @@ class Station:
         self.cells = {name: self.make(keys) for name, keys in (("open", {}), ("signed", KEYS))}
 
     def make(self, keys):
-        cell = base_station.Cell(self.codec, self.size, self.quantizer, UES, self.frame,
+        cell = base_station.Cell(self.codec, self.reports, UES, self.frame,
                                  lambda: NOW, MAX_AGE, keys)
         for ue in UES:
             for message in (self.feedback(ue, NOW - 50), messages.pack_report(ue, NOW - 50, 2.0)):

@@ -1,0 +1,49 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""How CSI becomes bits."""
+
+from dataclasses import dataclass
+
+from .. import csifeedback_python as core
+from .parameters import ParameterError, check_range
+
+
+@dataclass(frozen=True)
+class ReportFormat:
+    """How CSI becomes bits: the same at both ends.
+
+    ratio, quantizer, bits: of codecs with codewords: compression ratio M / (2 Na Nt), kind of the
+    quantizer, and bits per value, 1 to 10. budget: of codecs with reports of their own: most bits
+    of a report; None: as many as it can have.
+    """
+
+    ratio: str = "1/8"
+    quantizer: str = "lloyd-max"
+    bits: int = 6
+    budget: int | None = None
+
+    def encoder(self, codec):
+        """The report encoder object of an evaluation.Codec. Raises ValueError."""
+        return self._own(codec)[0] if codec.has_reports else core.quantized_report_encoder(
+            *self._codeword(codec, codec.encoder))
+
+    def decoder(self, codec):
+        """The report decoder object, a new one at each call. Raises ValueError."""
+        return self._own(codec)[1] if codec.has_reports else core.quantized_report_decoder(
+            *self._codeword(codec, codec.decoder))
+
+    def _own(self, codec):
+        encoder, decoder = codec.own_reports()
+        if self.budget is not None:
+            check_range("budget", self.budget, encoder.min_bits(), 65535)
+        return encoder, decoder
+
+    def _codeword(self, codec, make):
+        if self.budget is not None:
+            raise ParameterError("budget", f" is {self.budget}, codec {codec.spec} has codewords: "
+                                 "give its ratio, quantizer and bits per value")
+        size = codec.code_size(self.ratio)
+        return make(size), codec.quantizer(self.quantizer, size, self.bits)
