@@ -524,12 +524,13 @@ class Shipped(unittest.TestCase):
         names = sorted(os.path.basename(p)[:-3] for p in
                        glob.glob(os.path.join(os.environ["CSIFEEDBACK_MODELS"], "*.h5")))
         h = {}
-        found = 0
+        found = size = 0
         for name in names:
             model = csifeedback.model_file(name)
             if model.codec not in networks.SYSTEMS:
                 continue
             found += 1
+            size += os.path.getsize(model.path)
             with self.subTest(name):
                 scenario = model.text("channel")
                 if scenario not in h:
@@ -544,6 +545,7 @@ class Shipped(unittest.TestCase):
                 self.assertLess(low, 10 ** (stated / 10))
                 self.assertGreater(high, 10 ** (stated / 10))
         self.assertGreaterEqual(found, 16)
+        self.assertLess(size, 25e6)
 
 
 def vectors(path):

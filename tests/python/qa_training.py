@@ -83,6 +83,27 @@ class Networks(unittest.TestCase):
                 np.testing.assert_allclose(inside, before[:m], atol=1e-4)
             np.testing.assert_allclose(encoder.lipschitz([2, size]), 1, atol=1e-5)
 
+    def test_principal_rows(self):
+        """Values of a codeword are uncorrelated within a ratio's own; the ratios stay the same."""
+        h = self.complex(2000, 12) @ self.complex(12, 12)
+        w = np.linalg.qr(self.complex(12, 6))[0].T.astype(np.complex64)
+        stacked = np.hstack([h.real, h.imag])
+        sizes = [4, 8]
+        turned = csi_l2o.principal_rows(w, stacked @ linear.real_rows(w).T, sizes)
+        np.testing.assert_allclose(turned @ turned.conj().T, np.eye(6), atol=1e-5)
+        s = stacked @ linear.real_rows(turned).T
+        c = s[:, ::2] + 1j * s[:, 1::2]
+        covariance = c.T @ c.conj() / len(c)
+        for first, last in ((0, 2), (2, 4), (4, 6)):
+            block = covariance[first:last, first:last]
+            self.assertLess(abs(block[0, 1]), 1e-4 * abs(block[0, 0]))
+            self.assertGreaterEqual(block[0, 0].real, block[1, 1].real)
+            # The same space as before.
+            inside = turned[first:last] @ w[first:last].conj().T
+            np.testing.assert_allclose(inside @ inside.conj().T, np.eye(2), atol=1e-5)
+        before = h @ w.T.conj()
+        self.assertGreater(abs(np.vdot(before[:, 0], before[:, 1])) / 2000, 1e-2)
+
     def test_lstm_is_that_of_pytorch(self):
         for layers in (1, 2, 3):
             cell = network.ElementLstm(6, layers)

@@ -232,6 +232,23 @@ def coloured_rows(values, u, count, rng):
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
+def principal_rows(w, s, sizes):
+    """Rows of W turned so that the values of a codeword are uncorrelated within each ratio's own.
+
+    w: complex (k, n), orthonormal rows. s: codewords of these (N, 2 k). sizes: code sizes of the
+    ratios, ascending. The rows that a ratio adds to the smaller one span the same space as before,
+    so every ratio is as good as before, but what a codeword tells is in fewer of its values: with
+    bits allocated by variance 3 bits per value are worth 1 to 2 dB more.
+    """
+    turned = []
+    for first, last in zip([0, *sizes], [*sizes, 2 * len(w)]):
+        if first < last:
+            c = s[:, first:last:2] + 1j * s[:, first + 1:last:2]
+            vectors = np.linalg.eigh(c.T @ c.conj() / len(c))[1][:, ::-1]
+            turned.append(vectors.T @ w[first // 2:last // 2])
+    return np.concatenate(turned).astype(np.complex64)
+
+
 class Processes:
     """What the processes of a distributed run have to agree on; one process is the rule."""
 
@@ -577,6 +594,9 @@ def train(args, data):
     run.train()
     if run.processes.rank:
         return None
+    if run.orthonormal:
+        rows = run.encoder.arrays()["encoder/W_complex"]
+        run.encoder.set_rows(principal_rows(rows, run.codewords(), run.sizes))
     arrays = {**run.statistics, **run.encoder.arrays()}
     if args.freeze_encoder:
         arrays.update(run.kept)

@@ -68,6 +68,11 @@ class Encoder(nn.Module):
         return pairs.reshape(2 * len(re), -1)[:m]
 
     @torch.no_grad()
+    def set_rows(self, w):
+        """Takes over complex vectors u (k, na nt)."""
+        self.w.copy_(torch.from_numpy(np.stack([w.real, w.imag])))
+
+    @torch.no_grad()
     def orthonormalize(self):
         """Makes the rows orthonormal; those of every prefix span what they did before."""
         w = torch.complex(self.w[0], self.w[1]) if self.is_complex \
