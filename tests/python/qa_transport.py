@@ -436,7 +436,7 @@ class HostileTest(EndsTest):
             air, back = hostile.Listener(b"PUB", name), hostile.Listener(b"PULL", name)
             ue = self.start("ue", "--codec", CODEC, "--air", f"zmq://127.0.0.1:{air.port}",
                             "--feedback", f"zmq://127.0.0.1:{back.port}")
-            self.assertTrue(wait_until(lambda: air.accepted and back.accepted), name)
+            self.assertTrue(wait_until(lambda: air.accepted and back.accepted and ue.lines), name)
             self.assertLess(self.grows(ue, lambda: time.sleep(1)), BOUND_MB, name)
             code, error = ue.interrupt()
             self.assertEqual(code, 0, error)
