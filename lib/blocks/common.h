@@ -17,6 +17,7 @@
 #include <pmt/pmt.h>
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <complex>
 #include <cstdint>
 #include <memory>
@@ -258,6 +259,15 @@ inline bool number_of(const pmt::pmt_t& message, uint64_t& frame)
 inline uint64_t nearest_frame(uint64_t frame, uint64_t known)
 {
     return nearest_number(frame, known, 16);
+}
+
+//! Whether all magnitudes are at most a limit, and no value is NaN.
+inline bool all_bounded(const float* x, size_t n, float limit)
+{
+    int bad = 0;
+    for (size_t i = 0; i < n; i++)
+        bad += !(std::abs(x[i]) <= limit);
+    return !bad;
 }
 
 inline bool all_finite(const float* x, size_t n)

@@ -84,9 +84,12 @@ private:
 
     bool is_good(const float* s, size_t m, float gain_db)
     {
-        if (!all_finite(s, m) || !all_finite(&gain_db, 1)) {
+        if (!all_bounded(s, m, decoder::max_value) || !std::isfinite(gain_db)) {
             if (d_discarded.bad())
-                d_logger->warn("discarding a codeword that is not finite");
+                d_logger->warn(
+                    "discarding a codeword with a value above {:g} or not finite, or "
+                    "a gain that is not finite",
+                    decoder::max_value);
             return false;
         }
         d_discarded.good();

@@ -110,6 +110,8 @@ private:
               uint64_t frame,
               double residual_energy_db)
     {
+        if (!has_gain(gain_db, d_discarded, *d_logger))
+            return;
         const size_t payload = (q.total_bits(m) + 7) / 8;
         d_payload.resize(payload);
         pack_levels(q, level, m, d_payload.data());

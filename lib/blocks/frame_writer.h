@@ -8,6 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_FRAME_WRITER_H
 #define INCLUDED_CSIFEEDBACK_FRAME_WRITER_H
 
+#include "common.h"
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <gnuradio/csifeedback/feedback_receiver.h>
 #include <gnuradio/csifeedback/normalize.h>
@@ -33,6 +34,20 @@ struct frame_content {
     int bits = 0;      //!< field `bits`
     int code_size = 0; //!< field `code_size`
 };
+
+//! Whether a feedback frame can carry this gain; if not, counts and logs it as discarded.
+inline bool has_gain(float gain_db, burst_counter& discarded, gr::logger& logger)
+{
+    if (gain_db > min_gain_db - gain_step_db / 2 &&
+        gain_db < max_gain_db + gain_step_db / 2)
+        return true;
+    if (discarded.bad())
+        logger.warn("discarding CSI of gain {:g} dB, allowed is {:g} to {:g} dB",
+                    gain_db,
+                    min_gain_db,
+                    max_gain_db);
+    return false;
+}
 
 //! Makes the PDUs of feedback frames of one UE and counts them.
 class frame_writer

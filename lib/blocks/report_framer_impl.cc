@@ -88,6 +88,8 @@ private:
                                d_max_bits);
             return;
         }
+        if (!has_gain(gain_db, d_discarded, *d_logger))
+            return;
         d_discarded.good();
         const frame_content content{
             frame,         gain_db,       residual_energy_db,

@@ -803,10 +803,55 @@ TEST(normalize, refuses_what_has_no_gain)
     EXPECT_TRUE(std::isnan(gain(0)));
     EXPECT_TRUE(std::isnan(gain({ nan, 0 })));
     EXPECT_TRUE(std::isnan(gain({ 1, infinity })));
-    EXPECT_TRUE(std::isnan(gain(3e38f)));
-    EXPECT_TRUE(std::isnan(gain(1e-30f)));
-    EXPECT_FALSE(std::isnan(gain(1e18f)));
-    EXPECT_FALSE(std::isnan(gain(1e-18f)));
+    EXPECT_TRUE(std::isnan(gain(-infinity)));
+    EXPECT_FALSE(std::isnan(gain(std::numeric_limits<float>::max())));
+    EXPECT_FALSE(std::isnan(gain(std::numeric_limits<float>::denorm_min())));
+}
+
+// Whatever finite floats there are: h_vec is that of the same matrix at 0 dB.
+TEST(normalize, any_scale)
+{
+    const vector x = random_matrix(2 * 50, 1, 29);
+    std::vector<std::complex<float>> unit, ha(50), back(50);
+    for (int i = 0; i < 50; i++)
+        unit.emplace_back(x[2 * i], x[2 * i + 1]);
+    std::vector<float> expected(100), h(100);
+    const float unit_db = normalize_csi(unit.data(), 50, expected.data());
+    for (const float scale : { 1e-36f,
+                               1e-30f,
+                               1e-20f,
+                               1e-15f,
+                               1e-13f,
+                               1e-12f,
+                               1e12f,
+                               1e15f,
+                               1e18f,
+                               1e20f,
+                               1e30f,
+                               1e37f }) {
+        for (int i = 0; i < 50; i++)
+            ha[i] = scale * unit[i];
+        const float gain_db = normalize_csi(ha.data(), 50, h.data());
+        EXPECT_NEAR(gain_db, unit_db + 20 * std::log10(scale), 1e-4) << scale;
+        for (int i = 0; i < 100; i++)
+            EXPECT_NEAR(h[i], expected[i], 2e-6) << scale;
+        denormalize_csi(h.data(), 50, gain_db, back.data());
+        for (int i = 0; i < 50; i++)
+            EXPECT_LT(std::abs(back[i] - ha[i]), 1e-4 * std::abs(ha[i]) + 1e-5 * scale);
+    }
+}
+
+// What decoders can give times any gain is finite.
+TEST(normalize, denormalized_is_finite)
+{
+    const std::vector<float> h{ 0, 1e19f, -1e19f, 1, -1e-30f, 3, 0, 2 };
+    std::vector<std::complex<float>> ha(4);
+    for (const float gain_db :
+         { -1e30f, -2000.0f, 256.0f, 380.0f, 390.0f, 800.0f, 1e30f, infinity }) {
+        denormalize_csi(h.data(), 4, gain_db, ha.data());
+        for (const std::complex<float> x : ha)
+            EXPECT_TRUE(std::isfinite(x.real()) && std::isfinite(x.imag())) << gain_db;
+    }
 }
 
 TEST(normalize, gain_codes)

@@ -385,6 +385,25 @@ quantizer::sptr of_bits(const std::vector<int>& bits)
     return scalar_quantizer::make(std::vector<float>(bits.size(), 1), bits, levels, 0, 0);
 }
 
+// What comes out of dequantize() is within the limits of decoders.
+TEST(scalar, levels_that_no_decoder_takes)
+{
+    for (const float std_dev : { 1.0f, 1e10f, 3e38f })
+        for (const float level : { 2.0f, 1e6f, 3e38f }) {
+            const auto make = [&] {
+                return scalar_quantizer::make({ std_dev }, { 1 }, { -level, 1 }, 15, 1);
+            };
+            if (std_dev * level > 1e15f) {
+                EXPECT_THROW(make(), std::invalid_argument) << std_dev << " " << level;
+                continue;
+            }
+            const int16_t first = 0;
+            float s;
+            make()->dequantize(&first, 1, &s);
+            EXPECT_EQ(s, -std_dev * level);
+        }
+}
+
 TEST(packing, golden_bytes)
 {
     const auto q = of_bits({ 3, 0, 5, 1, 10, 4, 0 });

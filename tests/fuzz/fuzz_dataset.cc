@@ -96,6 +96,7 @@ void use_as_channel(const std::string& path)
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
 {
     const scratch_input input(data, size);
+    const memory_limit limit;
     attempt([&] { read_all(input.path()); });
     attempt([&] { use_as_channel(input.path()); });
     return 0;

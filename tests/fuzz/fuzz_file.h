@@ -26,10 +26,25 @@
 //! The inputs are below 64 KiB: nothing reasonable is larger than this.
 constexpr size_t most_memory = size_t(1) << 20;
 
+//! While there is one, its thread may not allocate more than most_memory at once. What a
+//! fuzzing engine does between the inputs is its own affair.
+class memory_limit
+{
+public:
+    memory_limit() { s_active++; }
+    ~memory_limit() { s_active--; }
+    memory_limit(const memory_limit&) = delete;
+    memory_limit& operator=(const memory_limit&) = delete;
+    static bool active() { return s_active > 0; }
+
+private:
+    static inline thread_local int s_active = 0;
+};
+
 // Every allocation passes here.
 void* operator new(size_t size)
 {
-    if (size > most_memory)
+    if (size > most_memory && memory_limit::active())
         std::abort();
     if (void* memory = std::malloc(size ? size : 1))
         return memory;

@@ -180,6 +180,52 @@ class Foreign(unittest.TestCase):
         self.assertEqual((len(out), block.taken), (2, 2))
 
 
+class Values(unittest.TestCase):
+    """Matrices, gains and codewords near the limits of floats."""
+
+    def setUp(self):
+        self.model = csifeedback.model_file(KLT)
+        self.encoder = csifeedback.linear_encoder(self.model, 16)
+        self.decoder = csifeedback.linear_decoder(self.model, 16)
+        self.quantizer = csifeedback.lloyd_max_quantizer(self.model, 16, 6)
+        self.h = random_complex(np.random.default_rng(8), 32, 32)
+
+    def test_matrices_of_any_scale(self):
+        scales = (1e-20, 1e-12, 1, 1e12, 1e18)
+        block = csifeedback.csi_encoder(self.encoder)
+        out = Messages(block).run([pdu((self.h * x).astype(np.complex64), frame=i)
+                                   for i, x in enumerate(scales)], 5)
+        gains = [metadata(m)["gain_db"] for m in out]
+        np.testing.assert_allclose(gains, gains[2] + 20 * np.log10(scales), atol=1e-3)
+        for message in out:
+            np.testing.assert_allclose(values(message, np.float32), values(out[2], np.float32),
+                                       atol=1e-4)
+        back = Messages(csifeedback.csi_decoder(self.decoder)).run(out, 5)
+        unit = values(back[2], np.complex64)
+        for message, scale in zip(back, scales):
+            np.testing.assert_allclose(values(message, np.complex64) / scale, unit, rtol=1e-3,
+                                       atol=1e-4)
+        # A feedback frame has -256 to 256 dB.
+        framer = csifeedback.feedback_framer(self.quantizer, 1, 77)
+        levels = Messages(csifeedback.csi_quantizer(self.quantizer)).run(out, 5)
+        frames = Messages(framer).run(levels, 3)
+        self.assertEqual((len(frames), framer.discarded()), (3, 2))
+
+    def test_codewords_and_gains_near_the_largest_float(self):
+        block = csifeedback.csi_decoder(self.decoder)
+        largest = np.finfo(np.float32).max
+        s = np.ones(16, np.float32)
+        messages = [pdu(s * x, gain_db=g) for x, g in (
+            (1, 0.0), (largest, 0.0), (-1e16, 0.0), (1e15, 0.0), (1e15, 500.0), (1, 1e30), (1, -1e30),
+            (1, np.inf), (1, np.nan), (1, 1e300))]
+        out = Messages(block).run(messages, 5)
+        self.assertEqual(block.discarded(), 5)
+        for message in out:
+            self.assertTrue(np.isfinite(values(message, np.complex64)).all())
+        with self.assertRaisesRegex(ValueError, "gain_db is nan, allowed are finite"):
+            self.decoder.decode(s, np.nan)
+
+
 class Numbers(unittest.TestCase):
     """Wrong frame numbers, in csi_hold, csi_metrics and feedback_deframer."""
 

@@ -29,6 +29,8 @@ namespace csifeedback {
  * A codeword with the tag or key `residual_energy_db` (see csi_encoder) is sent in a
  * frame of version 2, others in one of version 1.
  *
+ * Gains are -256 to almost 256 dB (min_gain_db to max_gain_db); others are discarded.
+ *
  * Frame numbers come from the tag `frame` of the stream, or its item count, modulo 65536.
  *
  * Level numbers whose tag or key `quantizer` (see csi_quantizer) names another quantizer
@@ -67,7 +69,7 @@ public:
     virtual uint64_t frames() const = 0;
     //! Bits sent so far, header and checksum included.
     virtual uint64_t bits_sent() const = 0;
-    //! Codewords discarded because of their length, type or quantizer.
+    //! Codewords discarded because of their length, type, gain or quantizer.
     virtual uint64_t discarded() const = 0;
 };
 

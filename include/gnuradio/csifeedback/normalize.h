@@ -23,27 +23,30 @@ namespace csifeedback {
  * \param ha    n = na * nt complex values, row-major
  * \param n     number of values, > 0
  * \param h_vec output, 2 n floats: real parts, then imaginary parts, with squared norm n
- * \return the gain 10 log10(mean |ha|^2) in dB; NaN, with h_vec unspecified, if a value
- *         is not finite, if all are zero, if sum |ha|^2 overflows a float or if the mean
- *         is below its normal range (about 1.2e-38)
+ * \return the gain 10 log10(mean |ha|^2) in dB, from about -980 to 774 dB: any matrix of
+ *         finite floats has one. NaN, with h_vec unspecified, if a value is not finite or
+ *         if all are zero. Feedback frames carry min_gain_db to max_gain_db.
  */
 CSIFEEDBACK_API float
 normalize_csi(const std::complex<float>* ha, size_t n, float* h_vec);
 
 /*!
  * \brief The inverse of normalize_csi().
- * \param h_vec   2 n floats
+ * \param h_vec   2 n floats, as of a decoder, whose squared norm is a finite float
  * \param n       number of complex values
- * \param gain_db gain to restore, in dB
- * \param ha      output, n complex values
+ * \param gain_db gain to restore, in dB, not NaN
+ * \param ha      output, n complex values, all finite: what is beyond the range of a float
+ *                is its largest number
  */
 CSIFEEDBACK_API void
 denormalize_csi(const float* h_vec, size_t n, float gain_db, std::complex<float>* ha);
 
 //! Gain of one step of the 16-bit gain field of a feedback frame, in dB.
 constexpr float gain_step_db = 1.0f / 128;
-//! Gain of code 0 of that field, in dB; code 65535 is almost 256 dB.
+//! Gain of code 0 of that field, in dB.
 constexpr float min_gain_db = -256.0f;
+//! Gain of code 65535 of that field, in dB: almost 256 dB.
+constexpr float max_gain_db = min_gain_db + 65535 * gain_step_db;
 
 //! Nearest code of a gain in dB, limited to 0..65535; 0 for NaN.
 CSIFEEDBACK_API uint16_t gain_to_code(float gain_db);

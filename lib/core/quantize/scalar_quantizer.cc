@@ -6,6 +6,7 @@
  */
 
 #include "check.h"
+#include <gnuradio/csifeedback/decoder.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
 #include <algorithm>
 #include <cmath>
@@ -64,6 +65,15 @@ public:
     {
         if (!(std_dev >= 0) || !std::isfinite(std_dev))
             throw_bad(where, "a standard deviation", std_dev, "a finite number >= 0");
+        // All that dequantize() can give is good for a decoder.
+        float largest = 0;
+        for (size_t i = e.levels; i < e.levels + (size_t(1) << e.bits); i++)
+            largest = std::max(largest, std::abs(d_levels[i]));
+        if (!(std_dev * largest <= decoder::max_value))
+            throw_bad(where,
+                      "the largest level",
+                      std_dev * largest,
+                      "a value of magnitude up to 1e15");
         e.std_dev = std_dev;
         e.inverse_std_dev = std_dev > 0 ? 1 / std_dev : 0;
         if (!std::isfinite(e.inverse_std_dev))

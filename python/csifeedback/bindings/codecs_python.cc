@@ -95,6 +95,10 @@ array_in<float> gains_of(const py::object& gain_db, py::ssize_t count)
     array_in<float> gain = array_in<float>::ensure(gain_db);
     if (!gain || (gain.size() != 1 && gain.size() != count))
         throw std::invalid_argument("gain_db is not one number or one for each matrix");
+    for (py::ssize_t i = 0; i < gain.size(); i++)
+        if (!std::isfinite(gain.data()[i]))
+            throw std::invalid_argument("gain_db is " + std::to_string(gain.data()[i]) +
+                                        ", allowed are finite numbers");
     return gain;
 }
 
