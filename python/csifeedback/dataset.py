@@ -5,18 +5,22 @@
 #
 """Data sets of channel matrices in HDF5 files; docs/files.md describes the format."""
 
-import errno
 import functools
+import hashlib
+import json
 import os
 
 import h5py
 import numpy as np
 
 from . import csifeedback_python as core
-from .files import whole_file
+from . import hdf5
+from .files import Lock, WholeFile, check_place, same_file, sync_directory
 
 #: bytes of matrices that are read, generated or written at once
 BLOCK_BYTES = 1 << 24
+#: what to do about a file that is in the way
+ADVICE = "remove it, choose another file name, or overwrite it (--overwrite)"
 
 
 def block_samples(rows, nt):
@@ -53,6 +57,15 @@ class Dataset:
 
     def __len__(self):
         return len(self.energy)
+
+    def fingerprint(self):
+        """A text that differs, but by chance, where matrices or conventions differ; the name and
+        the place of the file do not count."""
+        names = ("whole", "nc", "na", "nt", "precursor", "align", "channel", "parameters", "seed",
+                 "first", "command")
+        content = hashlib.sha256(json.dumps([getattr(self, name) for name in names]).encode())
+        content.update(self.energy)
+        return content.hexdigest()[:32]
 
     def __enter__(self):
         return self
@@ -138,6 +151,9 @@ class DatasetWriter:
     has, and `append` goes on from there. A finished PATH with the same attributes counts as
     done. Anything else that is in the way is a ValueError, unless `overwrite` is set.
 
+    From the constructor to `close` a lock keeps other writers away from both names, also those
+    that overwrite. Neither may be a symbolic link.
+
     path: file name. samples: number of matrices in the end. attributes: domain (H or Ha),
     nc, na, nt, precursor, align, spacing_hz, sample_interval_s, and if known channel,
     parameters, command, seed, first. They decide the bytes of the file, with the matrices.
@@ -153,23 +169,16 @@ class DatasetWriter:
         self._arrays = {domain: ((samples, rows, nt), np.dtype(np.complex64)),
                         "energy": ((samples,), np.dtype(np.float32)),
                         "energy_lost": ((samples,), np.dtype(np.float32))}
-        self._file = self._descriptor = None
+        self._file = self._stream = self._count = self._descriptor = self._lock = None
         if samples < 1:
             raise ValueError(f"{path}: samples is {samples}, allowed is 1 or more")
-        if os.path.isdir(path):
-            raise ValueError(f"{path}: is a directory, expected a file name")
-        if overwrite:
-            for name in (self.path, self.part):
-                if os.path.exists(name):
-                    os.remove(name)
-        if os.path.exists(self.path):
-            self._check_same(self.path, "exists and is another data set")
-            self.done = samples
-            return
-        if not os.path.exists(self.part):
-            self._create()
-        self._check_same(self.part, "was begun by another command")
-        self._open()
+        check_place(self.path)
+        self._lock = Lock(self.path)
+        try:
+            self._begin(overwrite)
+        except BaseException:
+            self._release()
+            raise
 
     def __enter__(self):
         return self
@@ -220,27 +229,76 @@ class DatasetWriter:
         self._file.flush()
 
     def close(self):
-        """Closes the file, and gives it its name if it is whole."""
+        """Closes the file, and gives it its name if it is whole.
+
+        OSError if the file is no longer the one that was opened, or its name is taken.
+        """
         if self._file is None:
+            self._release()
             return
+        try:
+            self._count = None
+            self._file.close()
+            self._file = None
+            os.fsync(self._descriptor)
+            if self.done == self.samples:
+                self._finish()
+        finally:
+            self._release()
+
+    def _finish(self):
+        """PATH.part becomes PATH. The lock keeps other writers of data sets away, but nobody keeps
+        other programs from removing and renaming."""
+        if not same_file(self._descriptor, self.part):
+            raise OSError(f"{self.part}: was removed or replaced by another program while it was "
+                          "written; what is lost has to be made again")
+        if os.path.lexists(self.path):
+            raise OSError(f"{self.path}: was made by another program meanwhile; the data set is "
+                          f"{self.part}")
+        os.rename(self.part, self.path)
+        sync_directory(self.path)
+
+    def _release(self):
+        """Closes what is open, without a new name."""
         self._count = None
-        self._file.close()
-        os.fsync(self._descriptor)
-        os.close(self._descriptor)
-        self._file = self._descriptor = None
-        if self.done == self.samples:
-            os.replace(self.part, self.path)
+        for thing in (self._file, self._stream):
+            if thing is not None:
+                thing.close()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        if self._lock is not None:
+            self._lock.release()
+        self._file = self._stream = self._descriptor = self._lock = None
+
+    def _begin(self, overwrite):
+        """Finds out how far the data set is, and opens it if it is not finished."""
+        if overwrite:
+            for name in (self.path, self.part):
+                if os.path.lexists(name):
+                    os.remove(name)
+        if os.path.lexists(self.path):
+            done = self._open(self.path, os.O_RDONLY, "exists and is another data set")
+            self._release()
+            if done != self.samples:
+                raise ValueError(f"{self.path}: has {done} of {self.samples} samples, but the name "
+                                 f"of a finished data set; {ADVICE}")
+            self.done = done
+            return
+        check_place(self.part)
+        if not os.path.lexists(self.part):
+            self._create()
+        self.done = self._open(self.part, os.O_RDWR, "was begun by another command")
 
     def _create(self):
         """Makes PATH.part with room for all samples."""
         size = sum(kind.itemsize * int(np.prod(shape, dtype=object))
                    for shape, kind in self._arrays.values()) + (1 << 16)
-        with whole_file(self.part) as temporary:
-            # A disk that is too small is found now and not after hours of work. HDF5, which
-            # truncates the file, does not take such errors well, hence first without it.
-            with open(temporary, "wb") as file:
-                self._reserve(file.fileno(), size)
-            with h5py.File(temporary, "w", libver="earliest") as file:
+        whole = WholeFile(self.part)
+        try:
+            # A disk that is too small is found now and not after hours of work.
+            self._reserve(whole.file.fileno(), size)
+            whole.file.truncate(0)  # HDF5 takes an empty file alone for a new one
+            with h5py.File(whole.file, "w", libver="earliest") as file:
                 for name, value in self._attributes.items():
                     file.attrs[name] = value
                 file.attrs.create("samples", 0, dtype=np.int64)
@@ -253,8 +311,11 @@ class DatasetWriter:
                     layout.set_obj_track_times(False)
                     h5py.h5d.create(file.id, name.encode(), h5py.h5t.py_create(kind),
                                     h5py.h5s.create_simple(shape), layout)
-            with open(temporary, "r+b") as file:
-                self._reserve(file.fileno(), os.path.getsize(temporary))
+            whole.file.flush()
+            self._reserve(whole.file.fileno(), os.fstat(whole.file.fileno()).st_size)
+            whole.commit()
+        finally:
+            whole.close()
 
     def _reserve(self, descriptor, size):
         try:
@@ -263,45 +324,45 @@ class DatasetWriter:
             raise OSError(f"{self.path}: {error.strerror}; the data set needs "
                           f"{size / 1e6:.1f} MB") from None
 
-    def _check_same(self, path, what):
-        """ValueError unless the file is a data set with these attributes and sizes."""
-        advice = "remove it, choose another file name, or overwrite it (--overwrite)"
+    def _open(self, path, flags, what):
+        """Opens a data set with these attributes and sizes; returns how many samples it has.
+
+        what: the error if it is another one.
+        """
+        self._descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        size = os.fstat(self._descriptor).st_size
+        write = flags & os.O_RDWR
         try:
-            with h5py.File(path, "r") as file:
-                found = {name: file.attrs.get(name) for name in self._attributes}
-                arrays = {name: (file[name].shape, file[name].dtype) for name in self._arrays
-                          if name in file}
-        except OSError as error:
-            if error.errno == errno.EAGAIN:
-                raise ValueError(f"{path}: is being written by another process") from None
-            if error.errno in (errno.EACCES, errno.EPERM):
-                raise
-            raise ValueError(f"{path}: {what}: no HDF5 file; {advice}") from None
+            # One descriptor for HDF5 and for the samples: a name may change its file.
+            self._stream = os.fdopen(os.dup(self._descriptor), "r+b" if write else "rb")
+            self._file = h5py.File(self._stream, "r")
+            found = {name: self._file.attrs.get(name) for name in self._attributes}
+            done = self._file.attrs.get("samples")
+            arrays = {name: hdf5.own_array(self._file, name) for name in self._arrays}
+        except (OSError, RuntimeError, KeyError) as error:
+            raise ValueError(f"{path}: {what}: no HDF5 file ({error}); {ADVICE}") from None
         wrong = [name for name, value in self._attributes.items()
                  if not np.array_equal(found[name], value)]
-        wrong += [name for name, value in self._arrays.items() if arrays.get(name) != value]
+        wrong += [name for name, (shape, kind) in self._arrays.items()
+                  if arrays[name] is None or (arrays[name].shape, arrays[name].dtype)
+                  != (shape, kind)]
         if wrong:
             command = f": {found['command']}" if found.get("command") else ""
             raise ValueError(f"{path}: {what}{command} (it differs in {', '.join(wrong)}); "
-                             f"{advice}")
-
-    def _open(self):
-        """Opens PATH.part, which HDF5 locks, and finds where its arrays begin."""
-        try:
-            self._file = h5py.File(self.part, "r+", libver="earliest")
-        except OSError as error:
-            if error.errno == errno.EAGAIN:
-                raise ValueError(f"{self.part}: is being written by another process") from None
-            raise
-        self._count = h5py.h5a.open(self._file.id, b"samples")
-        self.done = int(self._file.attrs["samples"])
-        if not 0 <= self.done <= self.samples:
-            raise ValueError(f"{self.part}: attribute 'samples' is {self.done}, allowed is 0 to "
-                             f"{self.samples}")
-        self._offsets = {name: self._file[name].id.get_offset() for name in self._arrays}
-        # Blocks of samples are written past HDF5: they are in the file at once, whatever
-        # becomes of this process, and errors are those of the system.
-        self._descriptor = os.open(self.part, os.O_RDWR | os.O_CLOEXEC)
+                             f"{ADVICE}")
+        self._offsets = {name: array.id.get_offset() for name, array in arrays.items()}
+        for name, offset in self._offsets.items():
+            if offset is None or offset + arrays[name].nbytes > size:
+                raise ValueError(f"{path}: {what}: array '{name}' is not all in the file; {ADVICE}")
+        if not isinstance(done, np.integer) or not 0 <= done <= self.samples:
+            raise ValueError(f"{path}: attribute 'samples' is {done}, allowed is 0 to "
+                             f"{self.samples}; {ADVICE}")
+        if write:
+            # HDF5 changes a file that it may write, so only one that is ours.
+            self._file.close()
+            self._file = h5py.File(self._stream, "r+", libver="earliest")
+            self._count = h5py.h5a.open(self._file.id, b"samples")
+        return int(done)
 
 
 def _write_at(descriptor, array, offset):

@@ -41,11 +41,19 @@ class Model:
         """16 bits of a checksum over what UE and BS have to agree on."""
         if self._model_id is not None:
             return self._model_id
+        crc = self._checksum(("encoder/", "quantizer/", "network/"))
+        return (crc ^ crc >> 16) & 0xffff
+
+    def fingerprint(self):
+        """A number that differs, but by chance, where any array differs."""
+        return self._checksum(("",))
+
+    def _checksum(self, prefixes):
         crc = 0
         for name in sorted(self.arrays):
-            if name.startswith(("encoder/", "quantizer/", "network/")):
+            if name.startswith(prefixes):
                 crc = zlib.crc32(np.ascontiguousarray(self.arrays[name]).tobytes(), crc)
-        return (crc ^ crc >> 16) & 0xffff
+        return crc
 
     def opened(self, attributes):
         """This model with more attributes as a core.model_file, though it is in no file yet."""
@@ -71,7 +79,7 @@ class Model:
                 file.create_dataset(name, data=np.ascontiguousarray(array, kind))
             file.flush()
             image = file.id.get_file_image()
-        with whole_file(path) as temporary, open(temporary, "wb") as file:
+        with whole_file(path) as file:
             file.write(image)
 
 

@@ -8,6 +8,8 @@ channel."""
 
 import numpy as np
 
+from .files import write_figure
+
 
 def load_taps(source):
     """Taps for `mimo_channel_from_taps`, complex64 (count, nr, nt, length): tap d of a port delays
@@ -91,7 +93,7 @@ def plot_grid(frame, path=None, subcarriers=48):
                 fontsize="small", frameon=False)
     if path is None:
         return figure
-    figure.savefig(path, dpi=100)
+    write_figure(figure, path, 100)
     return None
 
 

@@ -8,19 +8,21 @@
 // Data set files, good ones and bad ones, written with HDF5's C API, and their replay as
 // a channel model against the DFT's definition.
 
-#include "model_writer.h"
+#include "dataset_writer.h"
 #include <gnuradio/csifeedback/channel_generator.h>
 #include <gnuradio/csifeedback/dataset_channel.h>
 #include <gnuradio/csifeedback/dataset_file.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <atomic>
 #include <cmath>
 #include <filesystem>
 #include <functional>
 #include <limits>
 #include <random>
 #include <stdexcept>
+#include <thread>
 
 using namespace gr::csifeedback;
 
@@ -173,7 +175,12 @@ TEST_F(dataset, has_what_was_written)
 TEST_F(dataset, an_unfinished_one_has_the_samples_that_are_done)
 {
     write(false, [](model_writer& file) { file.integer("samples", 2); });
-    const auto file = dataset_file::open(path);
+    // Under the name of a finished one it is a mistake.
+    const std::string refused = error_of([this] { dataset_file::open(path); });
+    EXPECT_NE(refused.find("is unfinished: it has 2 of 4 samples"), std::string::npos)
+        << refused;
+    std::filesystem::rename(path, path + ".part");
+    const auto file = dataset_file::open(path + ".part");
     EXPECT_EQ(file->samples(), 2u);
     EXPECT_EQ(file->energy(), (std::vector<float>{ 1, 2 }));
     std::vector<cf> out(3 * na * nt);
@@ -322,6 +329,40 @@ TEST_F(dataset, files_that_cannot_be_read)
     const std::string fifo = directory.file("fifo");
     ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
     EXPECT_THROW(dataset_file::open(fifo), std::invalid_argument);
+}
+
+TEST_F(dataset, one_file_is_read_though_its_name_changes_hands)
+{
+    // Of different sizes: what one file says of itself must not be looked for in another.
+    const std::string one = directory.file("one.h5"), other = directory.file("other.h5"),
+                      link = directory.file("link.h5");
+    write_dataset(one, false, 8, 4, 2, 3, false);
+    write_dataset(other, true, 16, 4, 3, 5, false);
+    const auto exchange = [&](const std::string& with) {
+        std::filesystem::create_hard_link(with, link);
+        std::filesystem::rename(link, path);
+    };
+    exchange(one);
+    std::atomic<bool> done{ false };
+    std::thread writer([&] {
+        while (!done) {
+            exchange(other);
+            exchange(one);
+        }
+    });
+    for (int i = 0; i < 3000; i++) {
+        const auto file = dataset_file::open(path);
+        const size_t size = size_t(file->whole() ? file->nc() : file->na()) * file->nt();
+        std::vector<cf> matrix(size);
+        const uint64_t last = file->samples() - 1;
+        const std::string text = error_of([&] { file->read(last, 1, matrix.data()); });
+        EXPECT_EQ(text, "no exception");
+        EXPECT_EQ(matrix, std::vector<cf>(size, cf(last + 1, 1)));
+        if (HasFailure())
+            break;
+    }
+    done = true;
+    writer.join();
 }
 
 TEST_F(dataset, replay_repeats_the_matrices)

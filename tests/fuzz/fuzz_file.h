@@ -73,7 +73,7 @@ inline std::string scratch(const char* use)
 {
     const char* const directory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
     return std::string(directory) + "/csifeedback_fuzz_" + use + "_" +
-           std::to_string(getpid()) + ".h5";
+           std::to_string(getpid()) + ".h5.part"; // data sets may be unfinished
 }
 
 //! The content of a file, which is removed.

@@ -22,8 +22,8 @@ namespace csifeedback {
  * \brief A data set of channel matrices in an HDF5 file, opened for reading.
  *
  * The manual has the format. The matrices stay in the file and are read when asked for,
- * so a data set may be larger than the memory. An unfinished data set (`.part`) opens
- * with the samples that it has.
+ * so a data set may be larger than the memory. An unfinished data set opens with the
+ * samples that it has, if its name ends in `.part`, and is refused otherwise.
  *
  * Nothing in a file is trusted: types and sizes are checked before memory is allocated.
  * All methods may be called by several threads at once.

@@ -7,7 +7,6 @@
 
 #include "io/h5.h"
 #include <gnuradio/csifeedback/dataset_file.h>
-#include <fcntl.h>
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
@@ -24,6 +23,13 @@ namespace {
 
 constexpr long most_samples = 1L << 28;
 
+bool is_part(const std::string& path)
+{
+    static const std::string part = ".part";
+    return path.size() > part.size() &&
+           path.compare(path.size() - part.size(), part.size(), part) == 0;
+}
+
 class dataset_file_impl : public dataset_file
 {
 public:
@@ -31,7 +37,7 @@ public:
     {
         // Mapped while the attributes are read; matrices are read with read(2), where a
         // file that is cut meanwhile is an error and no signal.
-        const h5_reader file(path, "gr-csifeedback data set", true);
+        const h5_reader file(path, "gr-csifeedback data set", true, &d_descriptor);
         if (!file.has_attribute("format") ||
             file.text("format") != "gr-csifeedback dataset")
             fail("is no gr-csifeedback data set");
@@ -67,17 +73,12 @@ public:
         if (d_array.shape[0] < d_samples)
             fail("has " + std::to_string(d_array.shape[0]) + " matrices, but " +
                  std::to_string(d_samples) + " samples by its attribute");
+        if (d_array.shape[0] > d_samples && !is_part(path))
+            fail("is unfinished: it has " + std::to_string(d_samples) + " of " +
+                 std::to_string(d_array.shape[0]) +
+                 " samples; only files whose name ends in .part may be");
         d_energy = per_sample(file, "energy", std::numeric_limits<float>::max());
         d_energy_lost = per_sample(file, "energy_lost", 1);
-
-        d_descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        if (d_descriptor < 0)
-            fail(std::string("cannot be opened: ") + std::strerror(errno));
-    }
-    ~dataset_file_impl() override
-    {
-        if (d_descriptor >= 0)
-            ::close(d_descriptor);
     }
 
     const std::string& path() const override { return d_path; }
@@ -154,7 +155,7 @@ private:
     void read_bytes(uint64_t address, size_t size, uint8_t* to) const
     {
         while (size > 0) {
-            const ssize_t n = ::pread(d_descriptor, to, size, address);
+            const ssize_t n = ::pread(d_descriptor.get(), to, size, address);
             if (n < 0 && errno == EINTR)
                 continue;
             if (n < 0)
@@ -176,7 +177,7 @@ private:
     std::map<std::string, int64_t> d_integer;
     std::vector<float> d_energy, d_energy_lost;
     h5_array d_array;
-    int d_descriptor = -1;
+    descriptor d_descriptor;
 };
 
 } // namespace

@@ -87,16 +87,6 @@ double real_of(uint64_t bits, int bytes)
 
 uint64_t padded(uint64_t size) { return (size + 7) / 8 * 8; }
 
-// A descriptor that closes itself.
-struct descriptor {
-    int fd;
-    ~descriptor()
-    {
-        if (fd >= 0)
-            ::close(fd);
-    }
-};
-
 } // namespace
 
 void h5_reader::fail(const std::string& text) const
@@ -104,20 +94,25 @@ void h5_reader::fail(const std::string& text) const
     throw std::invalid_argument(d_path + ": " + text);
 }
 
-h5_reader::h5_reader(const std::string& path, const char* what, bool map) : d_path(path)
+h5_reader::h5_reader(const std::string& path,
+                     const char* what,
+                     bool map,
+                     descriptor* kept)
+    : d_path(path)
 {
     const std::string expected = std::string("; expected a ") + what;
     // Opening a FIFO must not wait for a writer.
-    const descriptor file{ ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK) };
+    descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status;
-    if (file.fd < 0 || ::fstat(file.fd, &status) != 0)
+    if (file.get() < 0 || ::fstat(file.get(), &status) != 0)
         fail(std::string("cannot be opened: ") + std::strerror(errno) + expected);
     if (!S_ISREG(status.st_mode))
         fail("is no regular file" + expected);
     // An empty file cannot be mapped, but is not damaged more than others.
     if (map && status.st_size > 0) {
         d_size = status.st_size;
-        void* const start = ::mmap(nullptr, d_size, PROT_READ, MAP_PRIVATE, file.fd, 0);
+        void* const start =
+            ::mmap(nullptr, d_size, PROT_READ, MAP_PRIVATE, file.get(), 0);
         if (start == MAP_FAILED)
             fail(std::string("cannot be read: ") + std::strerror(errno) + expected);
         d_file = std::shared_ptr<const uint8_t>(
@@ -129,7 +124,8 @@ h5_reader::h5_reader(const std::string& path, const char* what, bool map) : d_pa
             fail("is larger than 1 GiB" + expected);
         const auto bytes = std::make_shared<std::vector<uint8_t>>(status.st_size);
         for (size_t got = 0; got < bytes->size();) {
-            const ssize_t n = ::read(file.fd, bytes->data() + got, bytes->size() - got);
+            const ssize_t n =
+                ::read(file.get(), bytes->data() + got, bytes->size() - got);
             if (n < 0 && errno == EINTR)
                 continue;
             if (n < 0)
@@ -158,6 +154,8 @@ h5_reader::h5_reader(const std::string& path, const char* what, bool map) : d_pa
         fail("is truncated");
     d_root = number(at(addresses + 40, 8), 0, 8);
     messages(d_root);
+    if (kept)
+        *kept = std::move(file);
 }
 
 h5_reader::span h5_reader::part(span whole, uint64_t offset, uint64_t size) const

@@ -8,10 +8,12 @@
 #ifndef INCLUDED_CSIFEEDBACK_H5_H
 #define INCLUDED_CSIFEEDBACK_H5_H
 
+#include <unistd.h>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gr {
@@ -29,6 +31,28 @@ struct h5_array {
 
     //! Decodes items as floats of this machine; false if one is not finite.
     bool decode(const uint8_t* from, size_t count, float* to) const;
+};
+
+//! A file descriptor that closes itself, or -1.
+class descriptor
+{
+public:
+    explicit descriptor(int fd = -1) : d_fd(fd) {}
+    descriptor(descriptor&& other) noexcept : d_fd(std::exchange(other.d_fd, -1)) {}
+    descriptor& operator=(descriptor&& other) noexcept
+    {
+        std::swap(d_fd, other.d_fd);
+        return *this;
+    }
+    ~descriptor()
+    {
+        if (d_fd >= 0)
+            ::close(d_fd);
+    }
+    int get() const { return d_fd; }
+
+private:
+    int d_fd;
 };
 
 /*!
@@ -51,8 +75,12 @@ public:
      * \param path its name
      * \param what the kind of file that is expected, for error texts
      * \param map  maps it into memory: nobody may shorten it while this object lives
+     * \param kept output, the file that was read: its name may belong to another one soon
      */
-    h5_reader(const std::string& path, const char* what, bool map = false);
+    h5_reader(const std::string& path,
+              const char* what,
+              bool map = false,
+              descriptor* kept = nullptr);
 
     const std::string& path() const { return d_path; }
     //! Whether there is a group or array of this name, such as "encoder/W".

@@ -20,17 +20,28 @@ def run(main):
         sys.stdout = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
     try:
-        sys.exit(main(sys.argv[1:]))
+        status = main(sys.argv[1:])
+        sys.stdout.flush()
+        sys.exit(status)
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         # The reader of stdout went away, as `| head` does: no error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_stdout()
         sys.exit(0)
     except (ValueError, OSError, core.CodecError) as error:
         print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _discard_stdout()
         sys.exit(2)
+
+
+def _discard_stdout():
+    """What is left for stdout goes nowhere, or Python would try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def warn_renamed(old, new):

@@ -6,6 +6,7 @@
 """csifeedback_dataset: makes, imports, exports and inspects data sets of channel matrices."""
 
 import argparse
+import json
 import shlex
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,9 @@ import numpy as np
 from .. import csifeedback_python as core
 from ..channels import NAMES, make_channel
 from ..dataset import Dataset, DatasetWriter, block_samples
-from ..interchange import AXES, CSINET_KEY, ArrayFile, Matrices, csinet_layout, export_csinet
-from ..files import whole_file
+from ..files import write_figure
+from ..interchange import (AXES, CSINET_KEY, UNPACKED_BYTES, UNPACKED_RATIO, ArrayFile, Matrices,
+                           csinet_layout, export_csinet)
 from ..progress import Progress
 from ..renamed import CHANNEL_PARAMETERS
 from .common import new_options, print_json
@@ -62,7 +64,7 @@ RENAMED = {old.replace("_", "-"): new.replace("_", "-")
            for old, new in CHANNEL_PARAMETERS.items()}
 
 #: What a program is told beside what decides the file's content.
-NOT_CONTENT = ("main", "output", "threads", "overwrite", "json")
+NOT_CONTENT = ("main", "output", "threads", "overwrite", "json", "max_gb")
 
 
 def add_output_arguments(parser):
@@ -242,12 +244,16 @@ def add_import_arguments(parser):
     parser.add_argument("--sample-interval-s", type=float, default=0.0, metavar="X",
                         help="time between two samples (default: they are independent)")
     parser.add_argument("--name", default="imported", help="of the channel (default: imported)")
+    parser.add_argument("--max-gb", type=float, default=UNPACKED_BYTES / 1e9, metavar="X",
+                        help="refuse an array that is larger than X GB when it is unpacked, and "
+                             f"{UNPACKED_RATIO} times as large as the file (default: %(default).3g)")
     add_output_arguments(parser)
 
 
 def import_matrices(args, command):
     """Makes a data set from an array in a file of another program."""
-    with ArrayFile(args.file) as file:
+    check_range("--max-gb", args.max_gb, 0, 1e9)
+    with ArrayFile(args.file, int(1e9 * args.max_gb)) as file:
         key = args.key
         if key is None:
             key = next(iter(file.names)) if len(file.names) == 1 else CSINET_KEY
@@ -279,7 +285,9 @@ def import_matrices(args, command):
             "domain": matrices.domain, "nc": nc, "na": na, "nt": matrices.nt,
             "precursor": args.precursor, "align": int(args.align),
             "spacing_hz": args.spacing_hz, "sample_interval_s": args.sample_interval_s,
-            "channel": args.name, "parameters": "{}", "command": command}
+            # The name of a file does not say what is in it.
+            "channel": args.name, "parameters": json.dumps(file.fingerprint()),
+            "command": command}
         write(args, samples, attributes,
               lambda first, count: (matrices.read(args.first + first, count),))
 
@@ -423,8 +431,7 @@ def draw(path, data, facts):
         else:
             axes[str(i)].set_axis_off()
     figure.suptitle(f"{data.channel or data.path}, {len(data)} samples")
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    write_figure(figure, path, 120)
     plt.close(figure)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from .. import evaluation
 from ..channels import model_channel
+from ..files import write_figure
 from ..simulation import Loopback
-from ..files import whole_file
 from ..progress import Progress
 from .common import format_table, print_json, run
 
@@ -77,8 +77,7 @@ def draw_matrices(path, codec, quantizer_kind, indices):
         axis.set_xlabel("angle (DFT beam)", fontsize=8)
     figure.colorbar(image, ax=axes, label="|Ha| in dB of the strongest", shrink=0.7)
     figure.suptitle(f"{codec.model.text('channel')}, {codec.label}, {quantizer_kind}")
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+    write_figure(figure, path, 110)
     plt.close(figure)
 
 
@@ -108,8 +107,7 @@ def draw_figures(path, rows):
     axes[1].set_xticks([r["bits_per_csi"] for r in first],
                        [f"{r['bits_per_csi']:.0f}" for r in first])
     axes[1].legend(fontsize=8)
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+    write_figure(figure, path, 110)
     plt.close(figure)
 
 

@@ -13,7 +13,7 @@ import sys
 
 from .. import csifeedback_python as core
 from .. import evaluation
-from ..files import check_place, whole_file, write_csv
+from ..files import check_place, write_csv, write_figure
 from ..progress import Progress
 from .common import format_table, print_json
 from .sources import add_source_arguments, test_matrices, validation_matrices
@@ -258,8 +258,7 @@ def draw(path, rows, title="", count="report"):
     if efficiency_rows:
         draw_efficiency(axes[0][-1], efficiency_rows)
     figure.suptitle(title)
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    write_figure(figure, path, 120)
     plt.close(figure)
 
 

@@ -22,10 +22,10 @@ import numpy as np
 from .. import csifeedback_python as core
 from .. import evaluation
 from ..dataset import Dataset, DatasetWriter
+from ..files import write_csv, write_figure
 from . import dataset as dataset_program
 from . import reproduce_ofdm as real_signals
 from . import train as train_program
-from ..files import whole_file, write_csv
 from ..progress import Progress
 from .common import format_table, print_json, warn_renamed
 
@@ -67,11 +67,11 @@ class Bench:
 
     def dataset(self, name, count, *options, channel=CHANNEL):
         path = self.path(name + ".h5")
-        if not os.path.exists(path):
-            element = ("--sector-element",) if channel is CHANNEL and \
-                self.element == "sector" else ()
-            self.quietly(dataset_program.main, "generate", *channel, *element, "--samples", count,
-                         *options, "-o", path)
+        element = ("--sector-element",) if channel is CHANNEL and \
+            self.element == "sector" else ()
+        # Makes nothing anew, and refuses what is another data set.
+        self.quietly(dataset_program.main, "generate", *channel, *element, "--samples", count,
+                     *options, "-o", path)
         return path
 
     def history(self, split, nt=32, columns=4000):
@@ -94,15 +94,16 @@ class Bench:
     def slots(self, path, which, name):
         """Some matrices of a data set, as one of its own."""
         new = self.path(name + ".h5")
-        if not os.path.exists(new):
-            with Dataset(path) as data:
-                h = data.read(0, len(data))[which]
-                attributes = {k: getattr(data, k) for k in ("nc", "na", "nt", "precursor", "align",
-                                                            "spacing_hz", "sample_interval_s")}
-                attributes.update(align=int(data.align), domain="H", channel=data.channel,
-                                  parameters=data.parameters)
-            with DatasetWriter(new, len(h), attributes, overwrite=True) as writer:
-                writer.append(h)
+        with Dataset(path) as data:
+            h = data.read(0, len(data))[which]
+            attributes = {k: getattr(data, k) for k in ("nc", "na", "nt", "precursor", "align",
+                                                        "spacing_hz", "sample_interval_s")}
+            attributes.update(align=int(data.align), domain="H", channel=data.channel,
+                              parameters=data.parameters,
+                              command=f"{data.command} | {which.start}::{which.step}")
+        with DatasetWriter(new, len(h), attributes) as writer:
+            if writer.done < len(h):
+                writer.append(h[writer.done:])
         return new
 
     def model(self, codec, history, *options):
@@ -111,9 +112,11 @@ class Bench:
         name = "_".join([codec, os.path.basename(history)[:-3].split("-", 1)[1],
                          *(o.lstrip("-") for o in options)])
         path = self.path(name + ".h5")
-        if not os.path.exists(path):
-            self.quietly(train_program.main, "--codec", codec, "--dataset", history, "-o", path,
-                         "--entry-bits", 0, *options)
+        arguments = ["--codec", codec, "--dataset", history, "-o", path, "--entry-bits", "0",
+                     *options]
+        # The name of a file does not say what is in it.
+        if not (os.path.exists(path) and train_program.made_by(path, arguments)):
+            self.quietly(train_program.main, *arguments)
         return path
 
 
@@ -434,8 +437,7 @@ def draw(path, rows, experiment):
         if name:
             axis.set_title(name, fontsize=9)
     figure.suptitle(title, fontsize=10)
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+    write_figure(figure, path, 110)
     plt.close(figure)
 
 

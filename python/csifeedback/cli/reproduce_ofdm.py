@@ -15,7 +15,7 @@ from gnuradio import analog, blocks, channels, gr
 
 from .. import csifeedback_python as core
 from .. import evaluation, ofdm
-from ..files import whole_file
+from ..files import write_figure
 
 #: a UE's carrier
 CARRIER_HZ = 3.5e9
@@ -28,6 +28,14 @@ def from_file(run, dtype=np.complex64):
         path = os.path.join(directory, "samples")
         run(path)
         return np.fromfile(path, dtype)
+
+
+def run_to_end(flowgraph, *sinks):
+    """Runs a flowgraph; OSError if a checked_file_sink in it could not write all."""
+    flowgraph.run()
+    for sink in sinks:
+        if sink.finish():
+            raise OSError(sink.error())
 
 
 def cdl_c(frame, seed=1, **changes):
@@ -52,8 +60,9 @@ def through_channel(frame, model, count, first=0, max_delay=64, updates=1):
                                     frame=frame)
         for n in range(frame.nt()):
             flowgraph.connect((source, n), (channel, n))
-        flowgraph.connect(channel, blocks.file_sink(gr.sizeof_gr_complex, path))
-        flowgraph.run()
+        sink = core.checked_file_sink(path)
+        flowgraph.connect(channel, sink)
+        run_to_end(flowgraph, sink)
 
     return from_file(run)
 
@@ -82,7 +91,7 @@ def receive(frame, samples, interpolators, max_offset=4):
     metadata by number, and the block csi_sync.
     """
     sync = core.csi_sync(frame, 1, max_offset)
-    found, stores = [], []
+    found, stores, sinks = [], [], []
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "samples")
         np.asarray(samples, np.complex64).tofile(path)
@@ -92,10 +101,10 @@ def receive(frame, samples, interpolators, max_offset=4):
         for number, interpolator in enumerate(interpolators):
             estimator = core.channel_estimator(interpolator)
             stores.append(blocks.message_debug())
-            flowgraph.connect(sync, estimator, blocks.file_sink(
-                8 * size, os.path.join(directory, str(number))))
+            sinks.append(core.checked_file_sink(os.path.join(directory, str(number)), 8 * size))
+            flowgraph.connect(sync, estimator, sinks[-1])
             flowgraph.msg_connect(estimator, "pdus", stores[-1], "store")
-        flowgraph.run()
+        run_to_end(flowgraph, *sinks)
         for number, store in enumerate(stores):
             info = [pmt.to_python(pmt.car(store.get_message(i)))
                     for i in range(store.num_messages())]
@@ -305,10 +314,10 @@ def resampled(samples, ppm):
         with tempfile.TemporaryDirectory() as directory:
             source = os.path.join(directory, "samples")
             samples.tofile(source)
+            sink = core.checked_file_sink(path)
             flowgraph.connect(blocks.file_source(gr.sizeof_gr_complex, source),
-                              channels.channel_model(0, 0, 1 + 1e-6 * ppm),
-                              blocks.file_sink(gr.sizeof_gr_complex, path))
-            flowgraph.run()
+                              channels.channel_model(0, 0, 1 + 1e-6 * ppm), sink)
+            run_to_end(flowgraph, sink)
 
     return from_file(run)
 
@@ -620,6 +629,5 @@ def draw(path, rows, experiment):
         if "codec" in only:
             axis.set_title(f"{only['channel']}, {only['codec'][0]}", fontsize=9)
     figure.suptitle(title, fontsize=10)
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=90)
+    write_figure(figure, path, 90)
     plt.close(figure)

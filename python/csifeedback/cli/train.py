@@ -6,6 +6,7 @@
 """csifeedback_train: trains a codec on a data set and writes a model file."""
 
 import argparse
+import contextlib
 import os
 import shlex
 
@@ -13,8 +14,9 @@ from .. import csifeedback_python as core
 from ..dataset import Dataset
 from ..codecs import open_codec
 from ..evaluation import Evaluator
+from ..files import Lock, check_place
+from ..model import read_model
 from ..training import find_trainer, takes_whole, trainers
-from ..files import check_place
 from .common import check_seed, format_table, print_json
 
 RATIOS = ("1/4", "1/8", "1/16", "1/32", "1/64")
@@ -63,11 +65,32 @@ def measure(path, test):
     return figures
 
 
+def command_of(argv):
+    """The command, as model files have it."""
+    return "csifeedback_train " + shlex.join(argv)
+
+
+def made_by(path, argv):
+    """Whether a model file was made by these arguments of the data set as it is now."""
+    attributes = read_model(path).attributes
+    with Dataset(parse(argv)[0].dataset) as data:
+        return (attributes.get("command"), attributes.get("dataset_fingerprint")) \
+            == (command_of(argv), data.fingerprint())
+
+
 def main(argv):
     args, trainer = parse(argv)
     # Before hours of training, not after.
     check_place(args.output)
     check_seed("--seed", args.seed)
+    # Of the processes of a distributed run the first one writes.
+    first = os.environ.get("RANK", "0") == "0"
+    with Lock(args.output) if first else contextlib.nullcontext():
+        return train(args, trainer, argv)
+
+
+def train(args, trainer, argv):
+    """Trains a codec, writes its model and prints the figures."""
     whole = takes_whole(args.codec)
 
     def checked(path):
@@ -92,7 +115,8 @@ def main(argv):
             "nc": data.nc, "na": data.na, "nt": data.nt, "precursor": data.precursor,
             "align": data.align, "channel": data.channel, "parameters": data.parameters,
             "samples": len(data), "seed": args.seed,
-            "command": "csifeedback_train " + shlex.join(argv), "dataset_command": data.command,
+            "command": command_of(argv), "dataset_command": data.command,
+            "dataset_fingerprint": data.fingerprint(),
             **model.attributes}
     figures = []
     model.write(args.output)
