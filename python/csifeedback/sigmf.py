@@ -14,7 +14,7 @@ import math
 import os
 
 from . import csifeedback_python as core
-from .files import whole_file
+from .files import Lock, check_place, whole_file
 
 #: core:datatype -> bytes of a sample
 DATATYPES = {"cf32_le": 8, "ci16_le": 4}
@@ -60,7 +60,7 @@ def write_meta(path, frame, parameters, frequency_hz=None, description=""):
             "core:extensions": [{"name": "csi", "version": "1.0.0", "optional": True}],
             **{f"csi:{name}": values[name] for name in PARAMETERS}, "csi:hash": frame.hash()},
         "captures": [capture], "annotations": []}
-    with whole_file(base(path) + ".sigmf-meta") as temporary, open(temporary, "w") as file:
+    with whole_file(base(path) + ".sigmf-meta", text=True) as file:
         json.dump(meta, file, indent=1)
         file.write("\n")
 
@@ -153,6 +153,39 @@ def _parse(text):
     except (ValueError, RecursionError) as error:
         raise ValueError(f"is no SigMF metadata: {error}") from None
     return _Fields("the file", meta)
+
+
+class Recorder:
+    """A recording that is being made: a lock on its name, the metadata, and a block for the samples.
+
+    path: as for write_meta, whose other arguments follow. sink: block, of complex samples. A
+    second recorder of the same name is a ValueError.
+    """
+
+    def __init__(self, path, *meta, **more):
+        self.data = base(path) + ".sigmf-data"
+        check_place(self.data)
+        self._lock = Lock(self.data)
+        try:
+            write_meta(path, *meta, **more)
+            self.sink = core.checked_file_sink(self.data)
+        except BaseException:
+            self._lock.release()
+            raise
+        # Whoever runs the flowgraph says what went wrong, once.
+        self.sink.set_log_level("off")
+
+    def failed(self):
+        """Whether samples were lost."""
+        return bool(self.sink.error())
+
+    def close(self):
+        """To be called when the flowgraph has ended. OSError if samples were lost, on a full disk
+        for example; those before are kept."""
+        error = self.sink.finish()
+        self._lock.release()
+        if error:
+            raise OSError(error)
 
 
 class Recording:

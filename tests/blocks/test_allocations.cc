@@ -24,6 +24,7 @@
 #include <gnuradio/csifeedback/cdl_channel.h>
 #include <gnuradio/csifeedback/channel_estimator.h>
 #include <gnuradio/csifeedback/channel_source.h>
+#include <gnuradio/csifeedback/checked_file_sink.h>
 #include <gnuradio/csifeedback/cost2100_channel.h>
 #include <gnuradio/csifeedback/csi_decoder.h>
 #include <gnuradio/csifeedback/csi_dequantizer.h>
@@ -57,6 +58,7 @@
 #include <gtest/gtest.h>
 #include <boost/random/normal_distribution.hpp>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <functional>
 #include <vector>
@@ -425,6 +427,14 @@ TEST(stream, csirs_source)
     csirs_parameters p;
     p.gap = 10 * calls * harness::at_once;
     expect_no_allocation(csirs_source::make(csirs_frame::make(p)), {}, p.nt);
+}
+
+TEST(stream, checked_file_sink)
+{
+    const auto sink = checked_file_sink::make("test_allocations.samples", 16);
+    std::remove("test_allocations.samples");
+    expect_no_allocation(sink, { normal_item(4) }, 0);
+    EXPECT_EQ(sink->recorded(), uint64_t(2 * calls * harness::at_once));
 }
 
 TEST(stream, mimo_channel)

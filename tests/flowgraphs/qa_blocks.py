@@ -114,7 +114,9 @@ class TestBlocks(unittest.TestCase):
             with self.subTest(key):
                 qt = key == "csifeedback_csi_monitor"
                 graph = Graph(self.platform, "qt_gui" if qt else "no_gui")
-                extra = {"path": self.dataset} if key.endswith("dataset_channel") else {}
+                extra = {"variable_csifeedback_dataset_channel": {"path": self.dataset},
+                         "csifeedback_checked_file_sink":
+                             {"path": os.path.join(self.directory.name, "samples")}}.get(key, {})
                 graph.terminate(graph.add(key, "under_test", **extra))
                 self.assertEqual(graph.errors(), [])
                 spec = importlib.util.spec_from_file_location(
@@ -197,6 +199,7 @@ class TestBlocks(unittest.TestCase):
                  "isinstance(interpolator, csifeedback.channel_interpolator)"),
                 ("csifeedback_channel_estimator", {"threshold_db": 0}, "0 < threshold_db"),
                 ("csifeedback_csi_import", {"nc": 0}, "1 <= nc"),
+                ("csifeedback_checked_file_sink", {"item_size": 0}, "1 <= item_size"),
                 (variable + "csirs_frame", {"nc": 299}, "nc is 299"),
                 (variable + "model_file", {"path": "nowhere"}, "nowhere"),
                 (variable + "linear_encoder", {"code_size": 4096}, "code_size is 4096"),

@@ -6,6 +6,7 @@
 
 #include "arrays.h"
 #include <gnuradio/csifeedback/channel_estimator.h>
+#include <gnuradio/csifeedback/checked_file_sink.h>
 #include <gnuradio/csifeedback/csi_import.h>
 #include <gnuradio/csifeedback/csi_sync.h>
 #include <gnuradio/csifeedback/csirs_frame.h>
@@ -312,4 +313,16 @@ void bind_ofdm(py::module& m)
         .def(py::init(&csi_import::make), py::arg("nc"), py::arg("item_size") = 8)
         .def("imported", &csi_import::imported)
         .def("discarded", &csi_import::discarded);
+    sync_class<checked_file_sink>(
+        m,
+        "checked_file_sink",
+        "Writes a stream to a file, and knows whether all is there.")
+        .def(
+            py::init(&checked_file_sink::make), py::arg("path"), py::arg("item_size") = 8)
+        .def("recorded", &checked_file_sink::recorded)
+        .def("error", &checked_file_sink::error)
+        .def("finish",
+             &checked_file_sink::finish,
+             py::call_guard<py::gil_scoped_release>(),
+             "Waits until all is on the disk; what went wrong, or an empty text.");
 }

@@ -18,7 +18,6 @@ from gnuradio import blocks, channels, gr
 from .. import csifeedback_python as core
 from .. import evaluation, ofdm, sigmf
 from ..channels import make_channel, model_channel
-from ..files import check_place
 from ..pdus import guarded, read_pdu
 from ..precoded import SendPrecoded
 from . import messages
@@ -418,6 +417,7 @@ class BaseStation:
             truths = [Truth((frame.nc(), frame.nt()), max_age + 64) for _ in ue_ids]
         self._precoded = SendPrecoded(frame, len(ue_ids)) if precoded else None
         self._receiver = FeedbackReceiver(feedback)
+        self._recorder = None
         sinks = self._make_sinks(address, parameters, len(ue_ids), radio)
         self._source = core.csirs_source(frame, count, first)
         self.flowgraph = self._connect(sinks, channel, truths, air)
@@ -435,10 +435,9 @@ class BaseStation:
         if scheme == "file":
             if count > 1:
                 raise ParameterError("air", f" {address}: records one UE, there are {count}")
-            check_place(sigmf.base(rest) + ".sigmf-data")
-            sigmf.write_meta(rest, frame, parameters, radio.frequency_hz,
-                             "pilots of csifeedback_bs")
-            return [blocks.file_sink(gr.sizeof_gr_complex, sigmf.base(rest) + ".sigmf-data")]
+            self._recorder = sigmf.Recorder(rest, frame, parameters, radio.frequency_hz,
+                                            "pilots of csifeedback_bs")
+            return [self._recorder.sink]
         if scheme == "zmq":
             host, port = rest
             return [SampleSink(SamplePublisher(f"zmq://{host}:{port + k}")) for k in range(count)]
@@ -469,7 +468,8 @@ class BaseStation:
         """Sends and listens until `count` frames have been sent, or for a time.
 
         show(figures, last): called once per second and at the end with what figures() says. duration:
-        in s, above 0, None: no limit. stopped: threading.Event that ends it, None: none.
+        in s, above 0, None: no limit. stopped: threading.Event that ends it, None: none. Raises
+        OSError if a recording lost samples.
         """
         runner = Runner(
             self.flowgraph, lambda seconds, last: show(self.figures(seconds, last), last),
@@ -482,6 +482,8 @@ class BaseStation:
         finally:
             runner.stopped.set()
             listener.join(2)
+            if self._recorder:
+                self._recorder.close()
 
     def _listen(self, stopped):
         while not stopped.is_set():

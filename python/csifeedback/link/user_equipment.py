@@ -17,7 +17,6 @@ from gnuradio import blocks, gr
 from .. import csifeedback_python as core
 from .. import evaluation, sigmf
 from ..dataset import DatasetWriter
-from ..files import check_place
 from ..pdus import guarded, read_pdu
 from ..precoded import MeasurePrecoded
 from . import messages
@@ -241,16 +240,14 @@ class UserEquipment:
         #: the DatasetWriter, or None
         self.writer = recording.writer(frame, interpolator) if recording else None
         self._monitor = Monitor(frame, self.writer)
-        sink = None
-        if record_air:
-            sigmf.write_meta(record_air, frame, parameters, radio.frequency_hz,
-                             "pilots received by csifeedback_ue")
-            sink = blocks.file_sink(gr.sizeof_gr_complex, sigmf.base(record_air) + ".sigmf-data")
+        self._recorder = sigmf.Recorder(
+            record_air, frame, parameters, radio.frequency_hz,
+            "pilots received by csifeedback_ue") if record_air else None
         self._reports = Reports(self.sender, ue_id, key)
         measure = None
         if precoded is not None:
             measure = MeasurePrecoded(frame, precoded, self._reports.found)
-        self.flowgraph = self._connect(INTERPOLATORS[interpolator](frame), sink, measure)
+        self.flowgraph = self._connect(INTERPOLATORS[interpolator](frame), measure)
         if codec:
             self._connect_codec(codec, reports, ue_id, key)
         self._cpu = self._first_cpu = time.process_time()
@@ -281,12 +278,11 @@ class UserEquipment:
 
     def _check_record_air(self, path):
         data = sigmf.base(path) + ".sigmf-data"
-        check_place(data)
         if self._address.startswith("file:") and os.path.exists(data) and \
                 os.path.samefile(data, sigmf.base(self._address[5:]) + ".sigmf-data"):
             raise ParameterError("record_air", f" {path}: is what --air replays")
 
-    def _connect(self, interpolator, sink, measure):
+    def _connect(self, interpolator, measure):
         """The flowgraph up to the matrices H."""
         flowgraph = gr.top_block("csifeedback_ue")
         self._sync = core.csi_sync(self.frame)
@@ -295,6 +291,7 @@ class UserEquipment:
         enlarge_buffer(source, _LONG_BUFFER)
         flowgraph.connect(*self._sources, self._sync, self._estimator)
         flowgraph.msg_connect(self._estimator, "pdus", self._monitor, "pdus")
+        sink = self._recorder and self._recorder.sink
         if sink:
             flowgraph.connect(source, sink)
         if measure:
@@ -336,7 +333,8 @@ class UserEquipment:
         """
         def show_figures(seconds, last):
             show(self.figures(seconds, last), last)
-            if self._monitor.recorded or self._monitor.error:
+            if self._monitor.recorded or self._monitor.error or \
+                    (self._recorder and self._recorder.failed()):
                 runner.stopped.set()
 
         runner = Runner(self.flowgraph, show_figures,
@@ -349,6 +347,8 @@ class UserEquipment:
                 self.writer.close()
             if self.sender:
                 self.sender.close()
+            if self._recorder:
+                self._recorder.close()
         if self._monitor.error:
             raise self._monitor.error
         if runner.ended and not self._address.startswith("file:"):
