@@ -8,6 +8,9 @@
 import os
 import subprocess
 import sys
+import contextlib
+import os
+import subprocess
 import time
 
 import numpy as np
@@ -47,6 +50,33 @@ def values(message, dtype):
 def random_complex(rng, *shape):
     """Complex64 Gaussian numbers of unit variance."""
     return (rng.standard_normal(shape + (2,)) @ [1, 1j] / np.sqrt(2)).astype(np.complex64)
+
+
+@contextlib.contextmanager
+def small_disk(test, place, size):
+    """Makes a directory on a disk of its own, of `size` bytes; skips a TestCase that may not."""
+    os.mkdir(place)
+    try:
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", place],
+                              capture_output=True, text=True)
+        if done.returncode:
+            test.skipTest(f"no small disk can be mounted: {done.stderr.strip()}")
+        try:
+            yield place
+        finally:
+            subprocess.run(["umount", "-l", place], check=True)
+    finally:
+        os.rmdir(place)
+
+
+class Opener:
+    """What a pickle may make Python do when it is read: here it makes a file."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def __reduce__(self):
+        return open, (self._path, "w")
 
 
 class Messages:

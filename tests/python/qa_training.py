@@ -20,7 +20,9 @@ import unittest
 import h5py
 import numpy as np
 import torch
+from common import Opener, small_disk
 from gnuradio import csifeedback
+from gnuradio.csifeedback.cli import train
 from gnuradio.csifeedback.dataset import Dataset
 from gnuradio.csifeedback.model import read_model
 from gnuradio.csifeedback.training import csi_l2o, linear
@@ -334,7 +336,8 @@ class Training(unittest.TestCase):
         _, errors = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130, errors)
         self.assertFalse(os.path.exists(self.path("parts.h5")))
-        self.assertLess(torch.load(self.path("parts.h5.checkpoint"))["step"], 300)
+        with np.load(self.path("parts.h5.checkpoint")) as state:
+            self.assertLess(json.loads(str(state["values"]))["step"], 300)
         # Another command does not touch the run, and says how to.
         done = call(*program("train", "--codec", "csi-l2o", "--dataset", self.path("train.h5"),
                              "-o", self.path("parts.h5"), *SMALL, "--steps", 200))
@@ -342,6 +345,50 @@ class Training(unittest.TestCase):
         self.assertIn("--overwrite", done.stderr)
         self.train("parts.h5", *options)
         self.same_arrays("whole.h5", "parts.h5", rtol=0, atol=0)
+
+    def test_checkpoints_of_others(self):
+        """Nothing is executed that lies beside the output; what is damaged is said to be."""
+        path = self.path("refused.h5.checkpoint")
+        for save in (torch.save, lambda value, file: torch.save(
+                value, file, _use_new_zipfile_serialization=False)):
+            save({"settings": Opener(self.path("executed"))}, path)
+            self.refuse("refused.h5.checkpoint: is no checkpoint", *SMALL, "--steps", 20)
+            self.assertFalse(os.path.exists(self.path("executed")))
+        options = (*SMALL, "--steps", 20, "--hidden", 2)
+        self.train("good.h5", *options)
+        with np.load(self.path("good.h5.checkpoint")) as file:
+            good = dict(file)
+        for name in good:
+            if not name.startswith(("array/", "values")):
+                continue
+            for bad in ({k: v for k, v in good.items() if k != name} if name == "values" or
+                        "best_state" in name else None,
+                        {**good, name: np.zeros((1, 2, 3), np.float32)}):
+                if bad and (name == "values" or np.prod(good[name].shape) > 1):
+                    with open(path, "wb") as file:
+                        np.savez(file, **bad)
+                    self.assertRaisesRegex(ValueError, "refused.h5.checkpoint: is (no checkpoint|"
+                                           "damaged)", self.resume, path, options)
+        os.remove(path)
+
+    def resume(self, path, options):
+        """What a run does first with its checkpoint, in this process."""
+        arguments, trainer = train.parse([
+            str(x) for x in ("--codec", "csi-l2o", "--dataset", self.path("train.h5"), "-o",
+                             self.path("refused.h5"), *options)])
+        csi_l2o._settings(arguments)
+        with Dataset(arguments.dataset) as data:
+            csi_l2o.Run(arguments, data).resume(path)
+
+    def test_full_disk(self):
+        """One line, also from PyTorch, and no file."""
+        with small_disk(self, self.path("disk"), 8192) as disk:
+            done = call(*program("train", "--codec", "csi-l2o", "--dataset", self.path("train.h5"),
+                                 "-o", disk + "/m.h5", *SMALL, "--steps", 20))
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertRegex(done.stderr, r"^csifeedback_train: .*/m\.h5\.checkpoint: No space left "
+                                          r"on device\n$")
+            self.assertEqual(os.listdir(disk), ["m.h5.csv"])
 
     def test_two_processes(self):
         """The batch divided among two processes: the same as in one, up to rounding."""

@@ -30,11 +30,11 @@ except ImportError:
     raise ValueError("this codec is trained with PyTorch, which is not installed: "
                      "apt install python3-torch libopenblas0-pthread") from None
 
-from ..files import whole_file, write_csv
-from ..progress import Progress, held_interrupts
 from ..dataset import Dataset
+from ..files import write_csv
 from ..model import Model, read_model
-from . import linear, quantizers
+from ..progress import Progress, held_interrupts
+from . import checkpoint, linear, quantizers
 from .l2o_network import (ACTIVATIONS, STARTS, Decoder, Encoder, MmseStart, relative_errors,
                           rows_of)
 
@@ -42,6 +42,9 @@ from .l2o_network import (ACTIVATIONS, STARTS, Decoder, Encoder, MmseStart, rela
 CODECS = ("csi-l2o", "ms4l2o")
 #: steps between two times that what depends on W follows it; runs are cut only there
 FOLLOW = 20
+
+#: what a checkpoint has beside arrays
+PROGRESS = ("step", "best", "stale", "curve", "seconds")
 
 PROFILES = {
     "realtime": {"hidden": 0, "lstm_layers": 2, "iterations": 16, "transform": [256], "top_g": 0,
@@ -295,9 +298,12 @@ class Run:
             raise ValueError(f"--code-size is {self.rows}, allowed are even numbers from "
                              f"{self.sizes[-1]}, which --rates need, to {2 * self.n}")
         self.count = len(data)
+        # Of the files that the run depends on: their names say nothing.
+        self.fingerprint = {}
         self._prepare_validation()
         self._prepare_networks()
         self.samples = Samples(data, self.count, args.batch, args.seed)
+        self.fingerprint["data"] = data.fingerprint()
         self.step, self.best, self.best_state, self.stale = 0, math.inf, None, 0
         self.curve, self.seconds = [], 0.0
 
@@ -309,6 +315,7 @@ class Run:
                                      f"{other.nt} matrices, the training set {self.na} x "
                                      f"{self.nt}")
                 ha = other.read_truncated(0, min(len(other), self.args.validation_samples))
+                self.fingerprint["validation"] = other.fingerprint()
         else:
             held = min(5000, self.count // 20)
             if held < 2:
@@ -333,6 +340,8 @@ class Run:
         start = None
         if args.start_from:
             start = read_model(args.start_from)
+            self.fingerprint["start_from"] = start.fingerprint()
+            self.before = start.attributes
             sizes = start.attributes["na"], start.attributes["nt"]
             if sizes != (self.na, self.nt):
                 raise ValueError(f"--start-from {args.start_from} is for {sizes[0]} x {sizes[1]} "
@@ -518,31 +527,50 @@ class Run:
 
     def settings(self):
         """What a checkpoint must have been made with to be continued."""
-        return json.dumps({k: v for k, v in vars(self.args).items()
-                           if k not in ("output", "test", "json", "device", "overwrite")},
-                          sort_keys=True)
+        options = {k: v for k, v in vars(self.args).items()
+                   if k not in ("output", "test", "json", "device", "overwrite", "dataset",
+                                "validation", "start_from")}
+        return json.dumps({**options, **self.fingerprint}, sort_keys=True)
 
     def save(self, path):
         if self.processes.rank:
             return
-        with whole_file(path) as temporary:
-            torch.save({"settings": self.settings(), "state": self.state(), "step": self.step,
-                        "optimizer": self.optimizer.state_dict(), "best": self.best,
-                        "best_state": self.best_state, "stale": self.stale, "curve": self.curve,
-                        "seconds": self.seconds}, temporary)
+        states = {"state": self.state(), "best_state": self.best_state}
+        arrays = {f"{name}/{part}/{k}": v.numpy() for name, parts in states.items()
+                  for part, values in parts.items() for k, v in values.items()}
+        for number, values in self.optimizer.state_dict()["state"].items():
+            arrays.update({f"optimizer/{number}/{k}": torch.as_tensor(v).cpu().numpy()
+                           for k, v in values.items()})
+        checkpoint.save(path, self.settings(),
+                        {name: getattr(self, name) for name in PROGRESS}, arrays)
 
     def resume(self, path):
+        """Goes on from a checkpoint."""
+        values, arrays = checkpoint.load(path, self.settings())
         try:
-            saved = torch.load(path, map_location="cpu")
-        except Exception as error:
-            raise ValueError(f"{path}: is no checkpoint ({error}); --overwrite begins anew"
-                             ) from None
-        if saved["settings"] != self.settings():
-            raise ValueError(f"{path}: is of a run with other options; --overwrite begins anew")
-        self.load(saved["state"])
-        self.optimizer.load_state_dict(saved["optimizer"])
-        for name in ("step", "best", "best_state", "stale", "curve", "seconds"):
-            setattr(self, name, saved[name])
+            for name in PROGRESS:
+                setattr(self, name, type(getattr(self, name))(values[name]))
+            found = {name: {"encoder": {}, "decoder": {}} for name in ("state", "best_state")}
+            optimizer = self.optimizer.state_dict()
+            for name, array in arrays.items():
+                kind, part, key = name.split("/", 2)
+                if kind == "optimizer":
+                    optimizer["state"].setdefault(int(part), {})[key] = torch.from_numpy(array)
+                else:
+                    found[kind][part][key] = torch.from_numpy(array)
+            parameters = [p for group in self.groups for p in group["params"]]
+            for number, values in optimizer["state"].items():
+                for key, value in values.items():
+                    if key != "step" and value.shape != parameters[number].shape:
+                        raise ValueError(f"optimizer/{number}/{key} has shape "
+                                         f"{tuple(value.shape)}")
+            self.best_state = found["best_state"]
+            self.load(self.best_state)
+            self.load(found["state"])
+            self.optimizer.load_state_dict(optimizer)
+        except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+            text = " ".join(str(error).split())
+            raise ValueError(f"{path}: is damaged ({text}); --overwrite begins anew") from None
 
     def write_curve(self, path):
         if self.processes.rank or not self.curve:
@@ -551,9 +579,9 @@ class Run:
 
     def train(self):
         args = self.args
-        checkpoint = args.output + ".checkpoint"
-        if os.path.exists(checkpoint) and not args.overwrite:
-            self.resume(checkpoint)
+        state = args.output + ".checkpoint"
+        if os.path.lexists(state) and not args.overwrite:
+            self.resume(state)
         progress = Progress(f"training {args.codec} {args.profile}", args.steps, self.step)
         if self.step == 0:
             self.report()
@@ -572,11 +600,11 @@ class Run:
                         break
                 if self.step % FOLLOW == 0:
                     if interrupted or time.monotonic() - saved > 120:
-                        self.save(checkpoint)
+                        self.save(state)
                         saved = time.monotonic()
                     if interrupted:
                         raise KeyboardInterrupt
-        self.save(checkpoint)
+        self.save(state)
         self.load(self.best_state)
 
     def codewords(self):
@@ -608,7 +636,6 @@ def train(args, data):
     arrays.update(run.decoder.arrays(args.profile))
     history = []
     if args.start_from:
-        before = read_model(args.start_from).attributes
-        history = [*json.loads(before.get("history", "[]")), before.get("command", "")]
+        history = [*json.loads(run.before.get("history", "[]")), run.before.get("command", "")]
     return Model({"codec": args.codec, "code_size": run.encoder.code_size, "history": history,
                   "curve": run.curve}, arrays)

@@ -17,16 +17,15 @@ import json
 import os
 import sys
 import time
-import zipfile
 import zlib
 
 import numpy as np
 
 from .. import csifeedback_python as core
-from ..files import check_place, whole_file, write_csv
-from ..progress import Progress, held_interrupts
+from ..files import check_place, write_csv
 from ..model import Model
-from . import linear, quantizers
+from ..progress import Progress, held_interrupts
+from . import checkpoint, linear, quantizers
 
 #: the codecs that it trains
 CODECS = ("mlcf",)
@@ -157,6 +156,7 @@ class Run:
                   "MLCF may fit this history and fail on other channels: record a longer one, "
                   "while the UE moves", file=sys.stderr)
         self.x = columns_of(h)
+        self.fingerprint = data.fingerprint()
         self.pairs = ["compression", *map(str, args.dimensions)]
         self.y = None
         self.arrays = {}
@@ -218,38 +218,33 @@ class Run:
         """What a checkpoint must have been made with to be continued."""
         options = {k: v for k, v in vars(self.args).items()
                    if k not in ("output", "test", "json", "threads", "overwrite", "ue_output",
-                                "bs_output")}
-        return json.dumps({**options, "columns_crc": zlib.crc32(self.x.tobytes())},
-                          sort_keys=True)
+                                "bs_output", "dataset")}
+        return json.dumps({**options, "data": self.fingerprint,
+                           "columns_crc": zlib.crc32(self.x.tobytes())}, sort_keys=True)
 
     def save(self, path, pair):
-        values = {"settings": self.settings(), "curve": json.dumps(self.curve), "pair": pair,
-                  "seconds": self.seconds, "y": self.y}
-        values.update({f"array/{name}": array for name, array in self.arrays.items()})
+        arrays = {"y": self.y, **{f"model/{name}": array for name, array in self.arrays.items()}}
         if self.learner:
-            state = self.learner.state()
-            values.update({f"state/{i}": value for i, value in enumerate(state)})
-        with whole_file(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, **values)
+            arrays.update({f"state/{i}": np.asarray(value)
+                           for i, value in enumerate(self.learner.state())})
+        checkpoint.save(path, self.settings(), {"curve": self.curve, "pair": pair,
+                                                "seconds": self.seconds}, arrays)
 
     def resume(self, path):
         """Goes on from a checkpoint; returns the pair that it stopped in."""
+        values, arrays = checkpoint.load(path, self.settings())
         try:
-            with np.load(path) as file:
-                saved = {name: file[name] for name in file.files}
-            settings, pair = str(saved["settings"]), str(saved["pair"])
-            curve, seconds, y = json.loads(str(saved["curve"])), float(saved["seconds"]), saved["y"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path}: is no checkpoint ({error}); --overwrite begins anew"
-                             ) from None
-        if settings != self.settings():
-            raise ValueError(f"{path}: is of a run with other options or another data set; "
-                             "--overwrite begins anew")
-        self.curve, self.seconds, self.y = curve, seconds, y
-        self.arrays = {name[6:]: array for name, array in saved.items()
-                       if name.startswith("array/")}
-        if "state/0" in saved:
-            self.begin(pair, (int(saved["state/0"]), *(saved[f"state/{i}"] for i in (1, 2, 3))))
+            pair, self.curve, self.seconds = (values[k] for k in ("pair", "curve", "seconds"))
+            if pair not in self.pairs:
+                raise ValueError(f"pair is {pair}")
+            self.y = arrays["y"]
+            self.arrays = {name[len("model/"):]: array for name, array in arrays.items()
+                           if name.startswith("model/")}
+            if "state/0" in arrays:
+                self.begin(pair, (int(arrays["state/0"]),
+                                  *(arrays[f"state/{i}"] for i in (1, 2, 3))))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: is damaged ({error}); --overwrite begins anew") from None
         return pair
 
     def write_curve(self, path):
@@ -257,7 +252,7 @@ class Run:
 
     def train(self):
         args = self.args
-        checkpoint = args.output + ".checkpoint"
+        state = args.output + ".checkpoint"
         start = saved = time.monotonic()
         before = 0.0
         at = self.pairs[0]
@@ -266,13 +261,13 @@ class Run:
             def keep(pair, now=False):
                 nonlocal saved
                 if now or interrupted or time.monotonic() - saved > 60:
-                    self.save(checkpoint, pair)
+                    self.save(state, pair)
                     saved = time.monotonic()
                 if interrupted:
                     raise KeyboardInterrupt
 
-            if os.path.exists(checkpoint) and not args.overwrite:
-                at = self.resume(checkpoint)
+            if os.path.lexists(state) and not args.overwrite:
+                at = self.resume(state)
                 before = self.seconds
             else:
                 self.embed()

@@ -1,0 +1,57 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""The state of an interrupted training: arrays and JSON in an .npz file, nothing that is executed."""
+
+import json
+import os
+import zipfile
+import zlib
+
+import numpy as np
+
+from ..files import whole_file
+
+
+def save(path, settings, values, arrays):
+    """Writes a checkpoint.
+
+    settings: text, of what the run must have been begun with to be continued. values: what JSON
+    can say. arrays: name -> NumPy array.
+    """
+    texts = {"settings": settings, "values": json.dumps(values)}
+    with whole_file(path) as file:
+        np.savez(file, **texts, **{f"array/{name}": array for name, array in arrays.items()})
+
+
+def load(path, settings):
+    """(values, arrays) of a checkpoint. Nothing in it is executed.
+
+    Raises ValueError, which names the file, if it is none, or one of other settings.
+    """
+    try:
+        if not os.path.isfile(path):
+            raise ValueError("it is no regular file")
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            if any(m.filename.endswith("/data.pkl") for m in members):
+                raise ValueError("it was made by an earlier version, and executes code when it is "
+                                 "read")
+            # np.savez does not compress.
+            if sum(m.file_size for m in members) > os.fstat(file.fileno()).st_size:
+                raise ValueError("it is compressed")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as found:
+                saved = {name: found[name] for name in found.files}
+        values = json.loads(str(saved["values"]))
+        found_settings = str(saved["settings"])
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, SyntaxError, MemoryError,
+            zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path}: is no checkpoint ({error}); --overwrite begins anew") from None
+    if found_settings != settings:
+        raise ValueError(f"{path}: is of a run with other options or other data; --overwrite "
+                         "begins anew")
+    return values, {name[len("array/"):]: array for name, array in saved.items()
+                    if name.startswith("array/")}
