@@ -6,15 +6,21 @@
 """Channel matrices in files of other programs: MATLAB, NumPy, HDF5, with named axes."""
 
 import contextlib
+import io
+import math
 import os
 import shutil
+import sys
 import tempfile
 import zipfile
+import zlib
 
 import h5py
 import numpy as np
 
+from . import hdf5
 from .files import whole_file
+from .matlab import MatFile, MatFile4
 
 #: What an axis of an array may be called, and what it is.
 AXES = {"sample": "sample", "n": "sample", "user": "sample", "slot": "sample",
@@ -24,16 +30,31 @@ AXES = {"sample": "sample", "n": "sample", "user": "sample", "slot": "sample",
         "reim": "reim"}
 
 
+#: bytes that an array may have when it is unpacked, whatever the size of its file ...
+UNPACKED_BYTES = 1 << 30
+#: ... and how many times the size of its file
+UNPACKED_RATIO = 8
+#: bytes of an array that are said beforehand
+ANNOUNCED_BYTES = 1 << 26
+#: bytes at the beginning of an .npy member that its header has to end in
+HEADER_BYTES = 1 << 16
+
+
 class ArrayFile:
     """A file with arrays: .mat of any version, .npy, .npz or HDF5, recognized by content.
 
+    path: file name. most_bytes: an array that is larger when it is unpacked, and larger than
+    UNPACKED_RATIO times the file, is refused before anything is unpacked.
+
     names: name -> shape; the array of an .npy file is called "". Nothing in a file is
-    executed: pickled objects are refused. Raises ValueError, which names the file, if it is
-    none of these or damaged.
+    executed: pickled objects are refused. Nothing outside the file is read: links, external
+    storage and virtual data sets of HDF5 are refused. Raises ValueError, which names the file,
+    if it is none of these or damaged.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, most_bytes=UNPACKED_BYTES):
         self.path = os.fspath(path)
+        self._most = max(most_bytes, UNPACKED_RATIO * os.path.getsize(self.path))
         with open(self.path, "rb") as file:
             head = file.read(520)
         self._stack = contextlib.ExitStack()
@@ -43,17 +64,22 @@ class ArrayFile:
                 self.names = {"": self._numpy("").shape}
             elif head.startswith(b"PK"):
                 self._array = self._zipped
-                self.names = _zip_shapes(self.path)
+                self._headers = _zip_headers(self.path)
+                self.names = {name: shape for name, (shape, _, _) in self._headers.items()}
             elif b"\x89HDF\r\n\x1a\n" in (head[:8], head[512:520]):
                 self._hdf5 = self._stack.enter_context(h5py.File(self.path, "r"))
                 # MATLAB writes its arrays with the axes in reverse.
                 self._reverse = head.startswith(b"MATLAB")
                 self._array = self._from_hdf5
                 self.names = _hdf5_shapes(self._hdf5, self._reverse)
-            elif head.startswith(b"MATLAB") or self.path.endswith(".mat"):
-                from scipy import io
+            elif head.startswith(b"MATLAB"):
+                self._mat = MatFile(self.path)
                 self._array = self._matlab
-                self.names = {name: shape for name, shape, _ in io.whosmat(self.path)}
+                self.names = self._mat.shapes
+            elif self.path.endswith(".mat"):
+                self._mat = MatFile4(self.path)
+                self._array = self._mat.array
+                self.names = self._mat.shapes
             else:
                 raise ValueError("no MATLAB, NumPy or HDF5 file")
 
@@ -63,9 +89,20 @@ class ArrayFile:
     def __exit__(self, *_):
         self._stack.close()
 
+    def fingerprint(self):
+        """Size and checksum of the file, as dictionary."""
+        crc = size = 0
+        with open(self.path, "rb") as file:
+            while block := file.read(1 << 20):
+                crc, size = zlib.crc32(block, crc), size + len(block)
+        return {"file_bytes": size, "file_crc32": crc}
+
     def array(self, name):
         """An array, or what can be indexed as one and is read then."""
         if name not in self.names:
+            with self._errors():
+                if hasattr(self, "_hdf5"):
+                    hdf5.own_array(self._hdf5, name)
             raise ValueError(f"{self.path}: has no array '{name}', only "
                              + (", ".join(self.names) or "none"))
         with self._errors():
@@ -88,10 +125,22 @@ class ArrayFile:
             text = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ValueError(f"{self.path}: cannot be read: {text}") from None
 
+    def _unpacks_to(self, name, size):
+        """Says that an array of many bytes is coming, or refuses it."""
+        if size > self._most:
+            raise ValueError(f"the array '{name}' unpacks to {size / 1e9:.3g} GB, allowed is "
+                             f"{self._most / 1e9:.3g} GB (--max-gb)")
+        if size >= ANNOUNCED_BYTES:
+            print(f"{self.path}: '{name}' unpacks to {size / 1e9:.3g} GB", file=sys.stderr)
+
     def _numpy(self, _, path=None):
         return np.load(path or self.path, mmap_mode="r", allow_pickle=False)
 
     def _zipped(self, name):
+        shape, dtype, size = self._headers[name]
+        if dtype.hasobject or math.prod(shape) * dtype.itemsize > size:
+            raise ValueError(f"the array '{name}' has {size} bytes for the shape {shape} of {dtype}")
+        self._unpacks_to(name, size)
         # Unpacked to a file, so that it need not fit into memory.
         with zipfile.ZipFile(self.path) as archive, tempfile.TemporaryFile() as file:
             with archive.open(name + ".npy") as member:
@@ -100,12 +149,14 @@ class ArrayFile:
             return self._numpy(name, f"/proc/self/fd/{file.fileno()}")
 
     def _from_hdf5(self, name):
-        array = self._hdf5[name]
+        array = hdf5.own_array(self._hdf5, name)
+        self._unpacks_to(name, array.nbytes)
+        array = hdf5.Array(array, self._most)
         return _Reversed(array) if self._reverse else array
 
     def _matlab(self, name):
-        from scipy import io
-        return io.loadmat(self.path, variable_names=[name])[name]
+        self._unpacks_to(name, self._mat.declared(name))
+        return self._mat.array(name)
 
 
 class _Reversed:
@@ -118,24 +169,31 @@ class _Reversed:
         return self._array[index[::-1]].transpose()
 
 
-def _zip_shapes(path):
-    shapes = {}
+def _zip_headers(path):
+    """name -> (shape, type, bytes without the header) of the arrays in an .npz file."""
+    headers = {}
     with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if name.endswith(".npy"):
-                with archive.open(name) as member:
-                    version = np.lib.format.read_magic(member)
-                    read = (np.lib.format.read_array_header_1_0 if version == (1, 0)
-                            else np.lib.format.read_array_header_2_0)
-                    shapes[name[:-4]] = read(member)[0]
-    return shapes
+        for info in archive.infolist():
+            if not info.filename.endswith(".npy"):
+                continue
+            with archive.open(info) as member:
+                # A header says how long it is, and all of it would be unpacked.
+                head = io.BytesIO(member.read(HEADER_BYTES))
+            version = np.lib.format.read_magic(head)
+            read = (np.lib.format.read_array_header_1_0 if version == (1, 0)
+                    else np.lib.format.read_array_header_2_0)
+            shape, _, dtype = read(head)
+            headers[info.filename[:-4]] = shape, dtype, info.file_size - head.tell()
+    return headers
 
 
 def _hdf5_shapes(file, reverse):
+    """name -> shape of the arrays that are in the file itself; links are not followed."""
     shapes = {}
 
     def visit(name, thing):
-        if isinstance(thing, h5py.Dataset) and thing.shape and not name.startswith("#"):
+        if isinstance(thing, h5py.Dataset) and not hdf5.elsewhere(thing) and thing.shape \
+                and not name.startswith("#"):
             shapes[name] = thing.shape[::-1 if reverse else 1]
 
     file.visititems(visit)
@@ -279,23 +337,40 @@ def export_csinet(data, path):
                          ".mat files; use .npz or .npy")
     largest = max(float(np.max(np.abs(ha.view(np.float32)))) for ha in data.chunks())
     scale = 0.5 / largest if largest > 0 else 1.0
-    with whole_file(path) as temporary:
-        if extension == ".npy":
-            ht = np.lib.format.open_memmap(temporary, "w+", np.float32, (n, columns))
-        else:
-            ht = np.empty((n, columns), np.float32)
-        done = 0
+
+    def ht():
         for ha in data.chunks():
-            ht[done:done + len(ha)] = csinet_vectors(ha, scale)
-            done += len(ha)
+            yield csinet_vectors(ha, scale)
+
+    def hf_all():
+        for h in data.chunks("H"):
+            yield h.transpose(0, 2, 1).reshape(len(h), -1)
+
+    arrays = {"HT": ((n, columns), np.float32, ht)}
+    if with_whole:
+        arrays["HF_all"] = ((n, data.nc * data.nt), np.complex64, hf_all)
+    facts = {"scale": scale, "precursor": data.precursor}
+    with whole_file(path) as file:
         if extension == ".npy":
-            ht.flush()
-            return
-        arrays = {"HT": ht, "scale": scale, "precursor": data.precursor}
-        if with_whole:
-            arrays["HF_all"] = data.read(0, n).transpose(0, 2, 1).reshape(n, -1)
-        if extension == ".npz":
-            np.savez(temporary, **arrays)
+            _write_npy(file, *arrays["HT"])
+        elif extension == ".npz":
+            with zipfile.ZipFile(file, "w") as archive:
+                for name, array in arrays.items():
+                    with archive.open(name + ".npy", "w", force_zip64=True) as member:
+                        _write_npy(member, *array)
+                for name, value in facts.items():
+                    with archive.open(name + ".npy", "w") as member:
+                        np.save(member, value)
         else:
-            from scipy import io
-            io.savemat(temporary, arrays)
+            from scipy.io import savemat
+            savemat(file, {**{name: np.concatenate(list(blocks()))
+                              for name, (_, _, blocks) in arrays.items()}, **facts})
+
+
+def _write_npy(file, shape, dtype, blocks):
+    """Writes an array in the form of .npy, block by block."""
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False,
+               "shape": shape})
+    for block in blocks():
+        file.write(np.ascontiguousarray(block, dtype).data.cast("B"))
