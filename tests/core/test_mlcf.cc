@@ -143,7 +143,7 @@ TEST_P(mlcf, values_beyond_the_largest_dimension_are_ignored)
         const size_t next =
             &size == &dimensions.back() ? s.size() : (&size)[1] * d->nt() - 1;
         longer.resize(next);
-        std::fill(longer.begin() + s.size(), longer.end(), 1e30f);
+        std::fill(longer.begin() + s.size(), longer.end(), decoder::max_value);
         EXPECT_EQ(decode(*d, longer), decode(*d, s)) << size;
         s = row(model->read("oracle/code", { 0, 0 }), 0);
     }
