@@ -8,7 +8,7 @@
 // Model files, good ones and every kind of bad ones, written with HDF5's C API.
 
 #include "model_writer.h"
-#include <gnuradio/csifeedback/encoder.h>
+#include <gnuradio/csifeedback/linear_encoder.h>
 #include <gnuradio/csifeedback/model_file.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
