@@ -6,8 +6,9 @@
  */
 
 // The kernels of the local weights of MLCF: distances, the k smallest of them, and small
-// systems of equations, one to a lane. Included by kernels_impl.h; its rules hold here
-// too.
+// systems of equations, one to a lane; see kernels.h for the maths.
+
+#include "kernels/registers.h"
 
 namespace {
 

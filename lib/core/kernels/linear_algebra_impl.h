@@ -1,0 +1,382 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+// Products of real matrices and vectors; see kernels.h for the maths.
+
+#include "kernels/registers.h"
+
+namespace {
+
+void gemv(const float* w,
+          size_t stride,
+          const float* x,
+          float* RESTRICT y,
+          size_t rows,
+          size_t cols)
+{
+    const size_t whole = cols - cols % lanes;
+    float sum[8];
+    size_t r = 0;
+    // Eight rows at a time share the loads of x and keep eight sums in flight.
+    for (; r + 8 <= rows; r += 8) {
+        const float* w0 = w + r * stride;
+        const float* w1 = w0 + stride;
+        const float* w2 = w1 + stride;
+        const float* w3 = w2 + stride;
+        const float* w4 = w3 + stride;
+        const float* w5 = w4 + stride;
+        const float* w6 = w5 + stride;
+        const float* w7 = w6 + stride;
+        vec a0 = {}, a1 = {}, a2 = {}, a3 = {}, a4 = {}, a5 = {}, a6 = {}, a7 = {};
+        for (size_t c = 0; c < whole; c += lanes) {
+            const vec v = load(x + c);
+            a0 += load(w0 + c) * v;
+            a1 += load(w1 + c) * v;
+            a2 += load(w2 + c) * v;
+            a3 += load(w3 + c) * v;
+            a4 += load(w4 + c) * v;
+            a5 += load(w5 + c) * v;
+            a6 += load(w6 + c) * v;
+            a7 += load(w7 + c) * v;
+        }
+        sums(a0, a1, a2, a3, sum);
+        sums(a4, a5, a6, a7, sum + 4);
+        for (size_t c = whole; c < cols; c++)
+            for (size_t i = 0; i < 8; i++)
+                sum[i] += w0[i * stride + c] * x[c];
+        for (size_t i = 0; i < 8; i++)
+            y[r + i] += sum[i];
+    }
+    for (; r < rows; r++) {
+        const float* w0 = w + r * stride;
+        vec a0 = {};
+        for (size_t c = 0; c < whole; c += lanes)
+            a0 += load(w0 + c) * load(x + c);
+        sums(a0, a0, a0, a0, sum);
+        for (size_t c = whole; c < cols; c++)
+            sum[0] += w0[c] * x[c];
+        y[r] += sum[0];
+    }
+}
+
+void add_rows(const float* w,
+              size_t stride,
+              const float* scale,
+              size_t count,
+              float* RESTRICT y,
+              size_t cols)
+{
+    const size_t whole = cols - cols % lanes;
+    size_t i = 0;
+    // y is read and written once for eight rows.
+    for (; i + 8 <= count; i += 8) {
+        const float* w0 = w + (i + 0) * stride;
+        const float* w1 = w + (i + 1) * stride;
+        const float* w2 = w + (i + 2) * stride;
+        const float* w3 = w + (i + 3) * stride;
+        const float* w4 = w + (i + 4) * stride;
+        const float* w5 = w + (i + 5) * stride;
+        const float* w6 = w + (i + 6) * stride;
+        const float* w7 = w + (i + 7) * stride;
+        const float f0 = scale[i + 0];
+        const float f1 = scale[i + 1];
+        const float f2 = scale[i + 2];
+        const float f3 = scale[i + 3];
+        const float f4 = scale[i + 4];
+        const float f5 = scale[i + 5];
+        const float f6 = scale[i + 6];
+        const float f7 = scale[i + 7];
+        for (size_t c = 0; c < whole; c += lanes) {
+            vec a = load(y + c) + load(w0 + c) * f0;
+            vec b = load(w1 + c) * f1;
+            a += load(w2 + c) * f2;
+            b += load(w3 + c) * f3;
+            a += load(w4 + c) * f4;
+            b += load(w5 + c) * f5;
+            a += load(w6 + c) * f6;
+            b += load(w7 + c) * f7;
+            store(y + c, a + b);
+        }
+        for (size_t c = whole; c < cols; c++)
+            y[c] += w0[c] * f0 + w1[c] * f1 + w2[c] * f2 + w3[c] * f3 + w4[c] * f4 +
+                    w5[c] * f5 + w6[c] * f6 + w7[c] * f7;
+    }
+    for (; i < count; i++) {
+        const float* w0 = w + i * stride;
+        const float f0 = scale[i];
+        for (size_t c = 0; c < whole; c += lanes)
+            store(y + c, load(y + c) + load(w0 + c) * f0);
+        for (size_t c = whole; c < cols; c++)
+            y[c] += w0[c] * f0;
+    }
+}
+
+// Columns [begin, begin + registers * lanes) of the sum, which stay in registers.
+template <size_t registers>
+inline void add_chosen(const float* w,
+                       size_t stride,
+                       const uint32_t* index,
+                       size_t count,
+                       const float* x,
+                       float* RESTRICT y,
+                       size_t begin)
+{
+    vec sum[registers];
+    for (size_t k = 0; k < registers; k++)
+        sum[k] = load(y + begin + k * lanes);
+    for (size_t i = 0; i < count; i++) {
+        const float* row = w + index[i] * stride + begin;
+        const float f = x[index[i]];
+        for (size_t k = 0; k < registers; k++)
+            sum[k] += load(row + k * lanes) * f;
+    }
+    for (size_t k = 0; k < registers; k++)
+        store(y + begin + k * lanes, sum[k]);
+}
+
+void add_chosen_rows(const float* w,
+                     size_t stride,
+                     const uint32_t* index,
+                     size_t count,
+                     const float* x,
+                     float* RESTRICT y,
+                     size_t cols)
+{
+    size_t c = 0;
+    for (; c + 8 * lanes <= cols; c += 8 * lanes)
+        add_chosen<8>(w, stride, index, count, x, y, c);
+    for (; c + 2 * lanes <= cols; c += 2 * lanes)
+        add_chosen<2>(w, stride, index, count, x, y, c);
+    for (; c + lanes <= cols; c += lanes)
+        add_chosen<1>(w, stride, index, count, x, y, c);
+    for (; c < cols; c++)
+        for (size_t i = 0; i < count; i++)
+            y[c] += w[index[i] * stride + c] * x[index[i]];
+}
+
+// Registers of columns and rows of a block of the result: together with what is
+// multiplied they fill the registers.
+#if CSIFEEDBACK_LANES == 16
+constexpr size_t most_registers = 4, most_rows = 6;
+#else
+constexpr size_t most_registers = 2, most_rows = 6;
+#endif
+// Rows of b that are multiplied at a time, so that a block of it stays in the cache.
+constexpr size_t depth_block = 64;
+
+// Rows [0, rows) and columns [0, registers * lanes) of c = start + a b.
+template <size_t rows, size_t registers>
+inline void gemm_block(const float* a,
+                       size_t a_stride,
+                       const float* b,
+                       size_t b_stride,
+                       const float* start,
+                       size_t start_stride,
+                       float* c,
+                       size_t c_stride,
+                       size_t depth,
+                       bool relu)
+{
+    vec sum[rows][registers];
+    for (size_t r = 0; r < rows; r++)
+        for (size_t k = 0; k < registers; k++)
+            sum[r][k] = start ? load(start + r * start_stride + k * lanes) : vec{};
+    for (size_t d = 0; d < depth; d++) {
+        vec v[registers];
+        for (size_t k = 0; k < registers; k++)
+            v[k] = load_once(b + d * b_stride + k * lanes);
+        for (size_t r = 0; r < rows; r++) {
+            const float f = a[r * a_stride + d];
+            for (size_t k = 0; k < registers; k++)
+                sum[r][k] += v[k] * f;
+        }
+    }
+    for (size_t r = 0; r < rows; r++)
+        for (size_t k = 0; k < registers; k++) {
+            vec result = sum[r][k];
+            if (relu)
+                result = result < 0.0f ? vec{} : result;
+            store(c + r * c_stride + k * lanes, result);
+        }
+}
+
+template <size_t registers>
+inline void gemm_rows(const float* a,
+                      size_t a_stride,
+                      const float* b,
+                      size_t b_stride,
+                      const float* start,
+                      size_t start_stride,
+                      float* c,
+                      size_t c_stride,
+                      size_t rows,
+                      size_t depth,
+                      bool relu)
+{
+    while (rows > 0) {
+        // Four and four rather than six and two.
+        const size_t n = rows >= most_rows + 4 || rows == most_rows ? most_rows
+                         : rows < 4                                 ? rows
+                                                                    : 4;
+        switch (n) {
+        case 6:
+            gemm_block<6, registers>(
+                a, a_stride, b, b_stride, start, start_stride, c, c_stride, depth, relu);
+            break;
+        case 4:
+            gemm_block<4, registers>(
+                a, a_stride, b, b_stride, start, start_stride, c, c_stride, depth, relu);
+            break;
+        case 3:
+            gemm_block<3, registers>(
+                a, a_stride, b, b_stride, start, start_stride, c, c_stride, depth, relu);
+            break;
+        case 2:
+            gemm_block<2, registers>(
+                a, a_stride, b, b_stride, start, start_stride, c, c_stride, depth, relu);
+            break;
+        default:
+            gemm_block<1, registers>(
+                a, a_stride, b, b_stride, start, start_stride, c, c_stride, depth, relu);
+        }
+        a += n * a_stride;
+        c += n * c_stride;
+        if (start)
+            start += n * start_stride;
+        rows -= n;
+    }
+}
+
+void gemm(const float* a,
+          size_t a_stride,
+          const float* b,
+          size_t b_stride,
+          const float* start,
+          size_t start_stride,
+          float* c,
+          size_t c_stride,
+          size_t rows,
+          size_t depth,
+          size_t cols,
+          bool relu)
+{
+    for (size_t at = 0; at < cols;) {
+        const bool wide = cols - at >= most_registers * lanes;
+        const auto some_rows = wide ? gemm_rows<most_registers> : gemm_rows<1>;
+        const float* from = start ? start + at : nullptr;
+        size_t from_stride = start_stride, d = 0;
+        do {
+            const size_t n = depth - d < depth_block ? depth - d : depth_block;
+            const bool last = d + n == depth;
+            some_rows(a + d,
+                      a_stride,
+                      b + d * b_stride + at,
+                      b_stride,
+                      from,
+                      from_stride,
+                      c + at,
+                      c_stride,
+                      rows,
+                      n,
+                      relu && last);
+            from = c + at;
+            from_stride = c_stride;
+            d += n;
+        } while (d < depth);
+        at += wide ? most_registers * lanes : lanes;
+    }
+}
+
+// c[i][0..3] += sum over k of a[i][k] b[j][k] for some rows i and four rows j. Of b, rows
+// from `have` on are not there.
+template <size_t rows>
+inline void dot_block(const float* a,
+                      size_t a_stride,
+                      const float* b,
+                      size_t b_stride,
+                      float* c,
+                      size_t c_stride,
+                      size_t have,
+                      size_t depth)
+{
+    const float* b0 = b;
+    const float* b1 = have > 1 ? b0 + b_stride : b0;
+    const float* b2 = have > 2 ? b1 + b_stride : b1;
+    const float* b3 = have > 3 ? b2 + b_stride : b2;
+    vec sum[rows][4];
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < 4; j++)
+            sum[r][j] = vec{};
+    for (size_t d = 0; d < depth; d += lanes) {
+        const vec v0 = load_once(b0 + d), v1 = load_once(b1 + d), v2 = load_once(b2 + d),
+                  v3 = load_once(b3 + d);
+        for (size_t r = 0; r < rows; r++) {
+            const vec x = load_once(a + r * a_stride + d);
+            sum[r][0] += v0 * x;
+            sum[r][1] += v1 * x;
+            sum[r][2] += v2 * x;
+            sum[r][3] += v3 * x;
+        }
+    }
+    for (size_t r = 0; r < rows; r++) {
+        float result[4];
+        sums(sum[r][0], sum[r][1], sum[r][2], sum[r][3], result);
+        for (size_t j = 0; j < have; j++)
+            c[r * c_stride + j] += result[j];
+    }
+}
+
+void add_dot_products(const float* a,
+                      size_t a_stride,
+                      const float* b,
+                      size_t b_stride,
+                      float* c,
+                      size_t c_stride,
+                      size_t a_rows,
+                      size_t b_rows,
+                      size_t depth)
+{
+    constexpr size_t most = CSIFEEDBACK_LANES == 16 ? 4 : 2;
+    for (size_t i = 0; i < a_rows;) {
+        const size_t n = a_rows - i >= most ? most : a_rows - i >= 2 ? 2 : 1;
+        for (size_t j = 0; j < b_rows; j += 4) {
+            const float* from = b + j * b_stride;
+            float* to = c + i * c_stride + j;
+            const size_t have = b_rows - j < 4 ? b_rows - j : 4;
+            if (n == most)
+                dot_block<most>(a + i * a_stride,
+                                a_stride,
+                                from,
+                                b_stride,
+                                to,
+                                c_stride,
+                                have,
+                                depth);
+            else if (n == 2)
+                dot_block<2>(a + i * a_stride,
+                             a_stride,
+                             from,
+                             b_stride,
+                             to,
+                             c_stride,
+                             have,
+                             depth);
+            else
+                dot_block<1>(a + i * a_stride,
+                             a_stride,
+                             from,
+                             b_stride,
+                             to,
+                             c_stride,
+                             have,
+                             depth);
+        }
+        i += n;
+    }
+}
+
+} // namespace
