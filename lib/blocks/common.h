@@ -167,12 +167,12 @@ inline bool to_number(const pmt::pmt_t& x, uint64_t& value)
 }
 
 //! Largest frame number that a message may have: sums and differences do not wrap.
-constexpr uint64_t largest_frame = uint64_t(1) << 62;
+constexpr uint64_t max_frame_number = uint64_t(1) << 62;
 
 //! Reads a frame number; false if it is none.
 inline bool to_frame(const pmt::pmt_t& x, uint64_t& frame)
 {
-    return to_number(x, frame) && frame <= largest_frame;
+    return to_number(x, frame) && frame <= max_frame_number;
 }
 
 //! A real number, or the fallback if it is none.
@@ -227,7 +227,7 @@ public:
     {
         return to_number(pmt::dict_ref(d_metadata, name, pmt::PMT_NIL), value);
     }
-    //! The frame number, key `frame`; false if it is missing or above largest_frame.
+    //! The frame number, key `frame`; false if it is missing or above max_frame_number.
     bool frame(uint64_t& value) const
     {
         return to_frame(pmt::dict_ref(d_metadata, key::frame(), pmt::PMT_NIL), value);

@@ -36,7 +36,7 @@ public:
           d_ring_frame(history, no_frame)
     {
         d_waiting.reserve(history + 1);
-        d_results.reserve(most_results);
+        d_results.reserve(max_results);
         if (delay_rows) {
             d_to_frequency =
                 std::make_unique<fft_plan>(nc, nt, nt, 1, nt, 1, FFTW_FORWARD);
@@ -128,7 +128,7 @@ public:
 
 private:
     static constexpr uint64_t no_frame = UINT64_MAX;
-    static constexpr size_t most_results = 4096;
+    static constexpr size_t max_results = 4096;
 
     static double to_db(double x) { return 10 * std::log10(x); }
 
@@ -180,7 +180,7 @@ private:
         e.h = pdu.payload();
         const auto figure = [&pdu](const pmt::pmt_t& name) {
             const double x = pdu.real(name, 0);
-            return x >= 0 && x <= largest_frame ? x : 0;
+            return x >= 0 && x <= max_frame_number ? x : 0;
         };
         e.age = figure(key::age());
         e.frame_bits = figure(key::frame_bits());
@@ -260,7 +260,7 @@ private:
                                : cosine_similarity(h, h_hat, d_rows, d_nt);
         if (!std::isfinite(ratio))
             return count_unmatched();
-        if (d_streaming && d_results.size() < most_results)
+        if (d_streaming && d_results.size() < max_results)
             d_results.emplace_back(to_db(ratio), rho);
 
         uint64_t matched;

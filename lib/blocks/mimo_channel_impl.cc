@@ -166,7 +166,7 @@ public:
     {
         set_snr_db(snr_db);
         for (int n = 0; n < grid.nt; n++)
-            d_inputs.emplace_back(d_past + most_samples);
+            d_inputs.emplace_back(d_past + max_samples);
         d_in.resize(grid.nt);
         d_out.resize(nr);
         d_filter = std::make_unique<mimo_filter>(grid.nt, nr, d_source->length());
@@ -174,7 +174,7 @@ public:
             d_next = std::make_unique<mimo_filter>(grid.nt, nr, d_source->length());
             d_h.resize(size_t(grid.nc) * grid.nt);
             for (int r = 0; r < nr; r++) {
-                d_other.emplace_back(most_samples);
+                d_other.emplace_back(max_samples);
                 d_other_out.push_back(d_other[r].data());
             }
         }
@@ -213,7 +213,7 @@ public:
                      gr_vector_const_void_star& input_items,
                      gr_vector_void_star& output_items) override
     {
-        int count = std::min(noutput_items, int(most_samples));
+        int count = std::min(noutput_items, int(max_samples));
         for (const int available : ninput_items)
             count = std::min(count, available);
         const uint64_t first = nitems_read(0);
@@ -255,7 +255,7 @@ public:
     }
 
 private:
-    static constexpr size_t most_samples = 32768; // of one call
+    static constexpr size_t max_samples = 32768; // of one call
 
     // Output sample t is that of the filter at t: its taps' lead is the delay.
     void filter(int from, int count)

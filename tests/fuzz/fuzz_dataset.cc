@@ -24,7 +24,7 @@ namespace {
 using complex_vector = std::vector<std::complex<float>>;
 
 // Matrices above this are not read: their memory is the caller's, who knows their size.
-constexpr size_t largest_matrix = 1 << 13;
+constexpr size_t max_matrix = 1 << 13;
 
 std::vector<uint8_t> make_file(bool whole, bool latest)
 {
@@ -59,7 +59,7 @@ void read_all(const std::string& path)
     file->text("channel");
 
     const size_t size = size_t(file->whole() ? file->nc() : file->na()) * file->nt();
-    if (size > largest_matrix)
+    if (size > max_matrix)
         return;
     for (uint64_t i = 0; i < std::min<uint64_t>(file->samples(), 4); i++) {
         complex_vector matrix(size);
@@ -82,7 +82,7 @@ void use_as_channel(const std::string& path)
     const auto channel = dataset_channel::make(path);
     channel->parameters();
     const channel_grid& grid = channel->grid();
-    if (size_t(grid.nc) * grid.nt > largest_matrix)
+    if (size_t(grid.nc) * grid.nt > max_matrix)
         return;
     complex_vector h(size_t(grid.nc) * grid.nt);
     channel_sample_info info;

@@ -24,9 +24,9 @@
 #include <vector>
 
 //! The inputs are below 64 KiB: nothing reasonable is larger than this.
-constexpr size_t most_memory = size_t(1) << 20;
+constexpr size_t max_memory = size_t(1) << 20;
 
-//! While there is one, its thread may not allocate more than most_memory at once. What a
+//! While there is one, its thread may not allocate more than max_memory at once. What a
 //! fuzzing engine does between the inputs is its own affair.
 class memory_limit
 {
@@ -44,7 +44,7 @@ private:
 // Every allocation passes here.
 void* operator new(size_t size)
 {
-    if (size > most_memory && memory_limit::active())
+    if (size > max_memory && memory_limit::active())
         std::abort();
     if (void* memory = std::malloc(size ? size : 1))
         return memory;

@@ -58,7 +58,7 @@ struct scenario {
     // upper triangular Cholesky factor of the correlation of delay spread, azimuth at the
     // BS and azimuth at the MS with shadow fading first: the others are uncorrelated
     double correlation[4][4];
-    double link_delay_s, least_link_delay_s;
+    double link_delay_s, min_link_delay_s;
 };
 
 // Parameters of the public implementation, version 3.1; lognormal ones as it codes them.
@@ -382,7 +382,7 @@ private:
         double link_delay;
         do
             link_delay = link(engine);
-        while (link_delay < d_s.least_link_delay_s);
+        while (link_delay < d_s.min_link_delay_s);
 
         const vec3 at_bs = at_bearing(distance_bs, bearing_bs);
         const double distance_ms =

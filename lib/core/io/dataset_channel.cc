@@ -21,7 +21,7 @@ namespace {
 
 using cf = std::complex<float>;
 
-constexpr size_t largest_in_memory = size_t(256) << 20;
+constexpr size_t max_in_memory = size_t(256) << 20;
 
 std::string quoted(const std::string& text)
 {
@@ -52,7 +52,7 @@ public:
         d_grid.nt = d_file->nt();
         if (d_file->spacing_hz() > 0)
             d_grid.spacing_hz = d_file->spacing_hz();
-        if (d_file->samples() <= largest_in_memory / sizeof(cf) / d_size) {
+        if (d_file->samples() <= max_in_memory / sizeof(cf) / d_size) {
             d_matrices.resize(d_file->samples() * d_size);
             d_file->read(0, d_file->samples(), d_matrices.data());
         }

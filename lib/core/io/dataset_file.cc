@@ -21,7 +21,7 @@ namespace csifeedback {
 
 namespace {
 
-constexpr long most_samples = 1L << 28;
+constexpr long max_samples = 1L << 28;
 
 bool is_part(const std::string& path)
 {
@@ -53,7 +53,7 @@ public:
         d_align = file.integer("align", 0, 1);
         d_spacing_hz = file.real("spacing_hz", 0, 1e12);
         d_sample_interval_s = file.real("sample_interval_s", 0, 1e6);
-        d_samples = file.integer("samples", 0, most_samples);
+        d_samples = file.integer("samples", 0, max_samples);
         if (d_samples == 0)
             fail("has no samples yet");
         for (const char* name : { "channel", "parameters", "command" })
@@ -67,9 +67,9 @@ public:
         d_array = file.locate(domain, { 0, rows, nt, 2 });
         if (d_array.float_size != 4 || d_array.item_size != 8)
             fail("array '" + domain + "' is not of complex numbers of twice 32 bits");
-        if (d_array.shape[0] > most_samples)
+        if (d_array.shape[0] > max_samples)
             fail("has " + std::to_string(d_array.shape[0]) +
-                 " matrices, allowed are up to " + std::to_string(most_samples));
+                 " matrices, allowed are up to " + std::to_string(max_samples));
         if (d_array.shape[0] < d_samples)
             fail("has " + std::to_string(d_array.shape[0]) + " matrices, but " +
                  std::to_string(d_samples) + " samples by its attribute");

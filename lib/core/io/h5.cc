@@ -24,12 +24,12 @@ namespace csifeedback {
 
 namespace {
 
-constexpr uint64_t largest_file = uint64_t(1) << 30;
+constexpr uint64_t max_file_bytes = uint64_t(1) << 30;
 constexpr uint64_t undefined_address = ~uint64_t(0);
 // Far more than a model's groups have; ends searches in trees that bite their tails.
-constexpr int most_tree_nodes = 1024;
+constexpr int max_tree_nodes = 1024;
 // Ends of lists of names.
-constexpr uint64_t longest_name = 64, most_names = 64;
+constexpr uint64_t max_name_length = 64, max_names = 64;
 
 enum message_type : unsigned {
     dataspace = 0x01,
@@ -120,7 +120,7 @@ h5_reader::h5_reader(const std::string& path,
                 ::munmap(const_cast<uint8_t*>(p), size);
             });
     } else {
-        if (uint64_t(status.st_size) > largest_file)
+        if (uint64_t(status.st_size) > max_file_bytes)
             fail("is larger than 1 GiB" + expected);
         const auto bytes = std::make_shared<std::vector<uint8_t>>(status.st_size);
         for (size_t got = 0; got < bytes->size();) {
@@ -251,7 +251,7 @@ bool h5_reader::search_group(uint64_t group, const visitor& visit) const
         const span heap = at(number(m.body, 8, 8), 32);
         check_signature(heap, "HEAP");
         const span names = at(number(heap, 24, 8), number(heap, 8, 8));
-        int nodes_left = most_tree_nodes;
+        int nodes_left = max_tree_nodes;
         return search_tree(number(m.body, 0, 8), names, nodes_left, visit);
     }
     return false; // no group
@@ -282,10 +282,10 @@ std::vector<std::string> h5_reader::names(const std::string& group) const
         return found;
     search_group(object, [&](span from, span) {
         std::string name;
-        for (uint64_t i = 0; i < from.size && from.data[i] && i < longest_name; i++)
+        for (uint64_t i = 0; i < from.size && from.data[i] && i < max_name_length; i++)
             name += from.data[i] >= 32 && from.data[i] < 127 ? from.data[i] : '?';
         found.push_back(name);
-        return found.size() == most_names;
+        return found.size() == max_names;
     });
     return found;
 }

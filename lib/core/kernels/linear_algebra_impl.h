@@ -161,9 +161,9 @@ void add_chosen_rows(const float* w,
 // Registers of columns and rows of a block of the result: together with what is
 // multiplied they fill the registers.
 #if CSIFEEDBACK_LANES == 16
-constexpr size_t most_registers = 4, most_rows = 6;
+constexpr size_t max_registers = 4, max_rows = 6;
 #else
-constexpr size_t most_registers = 2, most_rows = 6;
+constexpr size_t max_registers = 2, max_rows = 6;
 #endif
 // Rows of b that are multiplied at a time, so that a block of it stays in the cache.
 constexpr size_t depth_block = 64;
@@ -219,9 +219,9 @@ inline void gemm_rows(const float* a,
 {
     while (rows > 0) {
         // Four and four rather than six and two.
-        const size_t n = rows >= most_rows + 4 || rows == most_rows ? most_rows
-                         : rows < 4                                 ? rows
-                                                                    : 4;
+        const size_t n = rows >= max_rows + 4 || rows == max_rows ? max_rows
+                         : rows < 4                               ? rows
+                                                                  : 4;
         switch (n) {
         case 6:
             gemm_block<6, registers>(
@@ -265,8 +265,8 @@ void gemm(const float* a,
           bool relu)
 {
     for (size_t at = 0; at < cols;) {
-        const bool wide = cols - at >= most_registers * lanes;
-        const auto some_rows = wide ? gemm_rows<most_registers> : gemm_rows<1>;
+        const bool wide = cols - at >= max_registers * lanes;
+        const auto some_rows = wide ? gemm_rows<max_registers> : gemm_rows<1>;
         const float* from = start ? start + at : nullptr;
         size_t from_stride = start_stride, d = 0;
         do {
@@ -287,7 +287,7 @@ void gemm(const float* a,
             from_stride = c_stride;
             d += n;
         } while (d < depth);
-        at += wide ? most_registers * lanes : lanes;
+        at += wide ? max_registers * lanes : lanes;
     }
 }
 

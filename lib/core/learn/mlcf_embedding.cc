@@ -25,7 +25,7 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 // The n x n matrices take 8 GiB then.
-constexpr int most_samples = 1 << 15;
+constexpr int max_samples = 1 << 15;
 
 // The samples as columns.
 MatrixXd
@@ -203,14 +203,14 @@ mlcf_embedding embed(const char* where,
                      int dim,
                      int dimensions,
                      int neighbours,
-                     int least_neighbours,
+                     int min_neighbours,
                      int threads,
                      function&& accumulate)
 {
-    const MatrixXd x = columns_of(where, samples, dim, most_samples);
+    const MatrixXd x = columns_of(where, samples, dim, max_samples);
     const int n = x.cols();
     check_range(where, "dimensions", dimensions, 1, n - 2);
-    check_range(where, "neighbours", neighbours, least_neighbours, n - 1);
+    check_range(where, "neighbours", neighbours, min_neighbours, n - 1);
     threads = number_of_threads(where, threads);
     alignment m(n);
     accumulate(x, nearest_neighbours(x, neighbours, threads), m.matrix(), threads);

@@ -40,7 +40,7 @@ constexpr double shortest_row = 1e-6;
 
 // Part of the rows' root mean square below which a landmark has no use, and no weights
 // that its image could be told from.
-constexpr double least_row = 1e-3;
+constexpr double min_row = 1e-3;
 
 // A sum of block_values values each, in registers.
 class block_sum
@@ -397,7 +397,7 @@ private:
         double power = 0;
         for (const double row : d_row)
             power += row * row;
-        const double least = least_row * std::sqrt(power / d_count);
+        const double least = min_row * std::sqrt(power / d_count);
         std::vector<int> rows;
         for (int j = 0; j < d_count; j++)
             if (d_row[j] > least)

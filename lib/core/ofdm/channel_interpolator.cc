@@ -245,7 +245,7 @@ public:
         // Within 1 dB of the noise that it is for, the estimate loses next to nothing.
         d_age++;
         if (d_active.empty() || d_changed ||
-            (d_age >= least_age &&
+            (d_age >= min_age &&
              std::abs(std::log((noise + 1e-30f) / (d_noise + 1e-30f))) > 0.23))
             prepare(noise);
 
@@ -289,7 +289,7 @@ public:
 
 private:
     static constexpr const char* where = "lmmse_interpolator";
-    static constexpr int least_age = 8; // frames between two estimators
+    static constexpr int min_age = 8; // frames between two estimators
     static constexpr int first_frames = 16, every = 8;
 
     double row_of(int d) const { return 0.5 * d - d_window.before; }

@@ -42,7 +42,7 @@ namespace {
 
 constexpr const char* where = "csirs_frame";
 constexpr int number_bits = 32, crc_bits = 16, header_bits = number_bits + crc_bits;
-constexpr int least_header_cells = 600;
+constexpr int min_header_cells = 600;
 using header_code = convolutional_code<header_bits>;
 // Repetitions of a coded bit are far apart, and neighbours in the code too.
 constexpr int header_stride = 61;
@@ -118,7 +118,7 @@ public:
         : d_p(checked(parameters)),
           d_code_length(d_p.cdm_frequency * d_p.cdm_time),
           d_symbol_length(d_p.fft_size + d_p.cp_length),
-          d_headers((least_header_cells + d_p.nc - 1) / d_p.nc),
+          d_headers((min_header_cells + d_p.nc - 1) / d_p.nc),
           d_pilot_symbols((d_p.nt + d_code_length * d_p.comb - 1) /
                           (d_code_length * d_p.comb) * d_p.cdm_time),
           d_symbols(2 + d_headers + d_pilot_symbols + 1),

@@ -21,7 +21,7 @@ using cd = std::complex<double>;
 
 // Metric at which a preamble may be: noise alone exceeds x / (fft_size / 2) with the
 // probability exp(-x) at a sample.
-constexpr double metric_factor = 16, least_metric = 0.03;
+constexpr double metric_factor = 16, min_metric = 0.03;
 // The same for the squared correlation of symbols 0 and 1, or 1 and the last one.
 constexpr double correlation_factor = 10;
 // What a wrong sequence shows of symbol 1 is spread over all delays. The share of its
@@ -29,7 +29,7 @@ constexpr double correlation_factor = 10;
 // chance. Receivers see the same sequence, so more of them do not narrow that. Frames
 // with few subcarriers vary more: a signal of the second share is enough (-8 dB), below
 // which no header can be read.
-constexpr double delay_factor = 7, least_signal = 0.13;
+constexpr double delay_factor = 7, min_signal = 0.13;
 // The header correlates with the channel as symbol 1 says, or by this much of it at
 // least.
 constexpr double header_ratio = 0.4;
@@ -54,9 +54,9 @@ frame_synchronizer::frame_synchronizer(csirs_frame::sptr frame, int nr, double m
       d_length(d_n + d_cp),
       d_stride((d_n + 15) / 16 * 16),
       // The halves' phase gives the offset modulo two: nearest even number.
-      d_most_shift(2 * int(std::ceil(max_offset / 2))),
+      d_max_shift(2 * int(std::ceil(max_offset / 2))),
       d_early(std::max(1, d_cp / 4)),
-      d_threshold(std::max(least_metric, metric_factor / (d_n / 2))),
+      d_threshold(std::max(min_metric, metric_factor / (d_n / 2))),
       d_span(size_t(frame->symbols()) * d_length),
       d_keep(d_n + 2 * d_cp),
       d_capacity(2 * d_span + 4 * size_t(d_length) + 4 * chunk),
@@ -302,7 +302,7 @@ frame_synchronizer::outcome frame_synchronizer::attempt(sync_result& result, cf*
     const int even = d_half % 2;
     int shift = 0;
     double best = -1;
-    for (int g = -d_most_shift; g <= d_most_shift; g += 2) {
+    for (int g = -d_max_shift; g <= d_max_shift; g += 2) {
         cd sum = 0;
         double e0 = 0, e1 = 0;
         for (int r = 0; r < d_nr; r++) {
@@ -456,11 +456,11 @@ frame_synchronizer::outcome frame_synchronizer::attempt(sync_result& result, cf*
     // this share of their power at possible delays.
     const double share = double(d_cp + d_early) / d_n;
     const double excess = power > 0 ? within / power - share : 0;
-    const double least_excess = std::min(
-        delay_factor * std::sqrt(share * (1 - share) / d_nc), least_signal * (1 - share));
+    const double min_excess = std::min(
+        delay_factor * std::sqrt(share * (1 - share) / d_nc), min_signal * (1 - share));
     // The signal's share of a cell's power, by symbol 1 and by the header.
     const double signal = excess / (1 - share);
-    if (!(excess > least_excess) ||
+    if (!(excess > min_excess) ||
         !(matched > header_ratio * signal * std::sqrt(header_power * headers * power))) {
         d_bad_headers++;
         return outcome::none;

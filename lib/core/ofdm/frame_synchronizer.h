@@ -96,7 +96,7 @@ private:
     const csirs_frame::sptr d_frame;
     const int d_nr, d_n, d_cp, d_nc, d_half, d_length; // d_length: of a symbol
     const size_t d_stride;                             // of rows of bins
-    const int d_most_shift;                            // even
+    const int d_max_shift;                             // even
     const int d_early;                                 // windows begin so much early
     const float d_threshold;                           // of the metric
     const size_t d_span;                               // samples of a frame without gap

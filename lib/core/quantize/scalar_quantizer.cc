@@ -17,7 +17,7 @@ namespace csifeedback {
 
 namespace {
 
-constexpr int largest_bits = 10;
+constexpr int max_bits = 10;
 
 enum type : uint8_t {
     uniform = 0,
@@ -145,10 +145,10 @@ quantizer::sptr scalar_quantizer::make_uniform(model_file::sptr model,
 {
     const char* where = "uniform quantizer";
     const std::vector<float> std_dev = read_std_dev(where, model, code_size);
-    check_range(where, "bits", bits, 1, largest_bits);
+    check_range(where, "bits", bits, 1, max_bits);
     check_range(where, "range", range, 0.0f, 1e6f);
     if (range == 0)
-        range = model->read("quantizer/uniform_range", { largest_bits + 1 }).data[bits];
+        range = model->read("quantizer/uniform_range", { max_bits + 1 }).data[bits];
     const int count = 1 << bits;
     std::vector<float> levels(count);
     for (int i = 0; i < count; i++)
@@ -168,7 +168,7 @@ quantizer::sptr scalar_quantizer::make_lloyd_max(model_file::sptr model,
 {
     const char* where = "Lloyd-Max quantizer";
     const std::vector<float> std_dev = read_std_dev(where, model, code_size);
-    check_range(where, "bits", bits, 1, largest_bits);
+    check_range(where, "bits", bits, 1, max_bits);
     const size_t count = size_t(1) << bits;
     if (!per_entry) {
         auto q = std::make_shared<scalar_quantizer_impl>(
@@ -200,9 +200,9 @@ scalar_quantizer::make_allocated(model_file::sptr model, int code_size, int tota
                 "total_bits",
                 total_bits,
                 1,
-                std::min<int>(65535, largest_bits * std_dev.size()));
+                std::min<int>(65535, max_bits * std_dev.size()));
     const std::vector<float> mse =
-        model->read("quantizer/global_mse", { largest_bits + 1 }).data;
+        model->read("quantizer/global_mse", { max_bits + 1 }).data;
 
     // The table is convex, so giving each bit to the entry that gains the most is
     // optimal.
@@ -213,7 +213,7 @@ scalar_quantizer::make_allocated(model_file::sptr model, int code_size, int tota
     std::priority_queue<gain, std::vector<gain>, decltype(smaller)> gains(smaller);
     std::vector<int> bits(std_dev.size(), 0);
     const auto push = [&](size_t i) {
-        if (bits[i] < largest_bits)
+        if (bits[i] < max_bits)
             gains.emplace(
                 double(std_dev[i]) * std_dev[i] * (mse[bits[i]] - mse[bits[i] + 1]), i);
     };
@@ -230,7 +230,7 @@ scalar_quantizer::make_allocated(model_file::sptr model, int code_size, int tota
         "allocated", type::allocated, total_bits, std_dev.size());
     const float zero = 0;
     std::vector<scalar_quantizer_impl::entry> tables = { q->add_table(where, &zero, 0) };
-    for (int b = 1; b <= largest_bits; b++)
+    for (int b = 1; b <= max_bits; b++)
         tables.push_back(q->add_table(
             where, model->read(global_table(b), { size_t(1) << b }).data.data(), b));
     for (size_t i = 0; i < std_dev.size(); i++)
@@ -255,7 +255,7 @@ quantizer::sptr scalar_quantizer::make(const std::vector<float>& std_dev,
     check_range(where, "bits", bits, 0, 65535);
     size_t wanted = 0;
     for (const int b : entry_bits) {
-        check_range(where, "a number of bits", b, 0, largest_bits);
+        check_range(where, "a number of bits", b, 0, max_bits);
         wanted += size_t(1) << b;
     }
     if (levels.size() != wanted)

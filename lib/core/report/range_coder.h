@@ -35,7 +35,7 @@ struct range_coder {
     //! How many low bits of a value with so many possible ones are coded by themselves.
     static int low_bits(uint32_t values);
     //! The range is at least this large before each symbol.
-    static constexpr uint32_t least_range = 1u << 24;
+    static constexpr uint32_t min_range = 1u << 24;
 };
 
 //! The writing half.
@@ -59,7 +59,7 @@ public:
         d_low += uint64_t(unit) * begin;
         // The last symbol has what the division leaves over.
         d_range = begin + count == total ? d_range - unit * begin : unit * count;
-        while (d_range < range_coder::least_range) {
+        while (d_range < range_coder::min_range) {
             shift();
             d_range <<= 8;
         }
@@ -117,7 +117,7 @@ public:
     {
         d_code -= d_unit * begin;
         d_range = begin + count == total ? d_range - d_unit * begin : d_unit * count;
-        while (d_range < range_coder::least_range) {
+        while (d_range < range_coder::min_range) {
             d_code = d_code << 8 | next();
             d_range <<= 8;
         }

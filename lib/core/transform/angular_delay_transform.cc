@@ -33,7 +33,7 @@ public:
           d_nt(nt),
           d_na(na),
           d_precursor(precursor),
-          d_is_fast(has_fast_fft(nc) || na > most_rows || size_t(na) * nc > most_entries)
+          d_is_fast(has_fast_fft(nc) || na > max_rows || size_t(na) * nc > max_entries)
     {
         if (d_is_fast) {
             // H (antenna fastest) to one delay profile per antenna, and back
@@ -99,8 +99,8 @@ public:
 
 private:
     // Of the matrix: beyond them FFTW is faster even so, and the matrix is large.
-    static constexpr int most_rows = 64;
-    static constexpr size_t most_entries = 1 << 18;
+    static constexpr int max_rows = 64;
+    static constexpr size_t max_entries = 1 << 18;
 
     // Delay row of the whole matrix that row r of Ha is.
     int row(int r) const { return (r - d_precursor + d_nc) % d_nc; }

@@ -20,7 +20,7 @@ using cf = std::complex<float>;
 namespace {
 
 // Of one array: 64 GiB.
-constexpr size_t most_values = size_t(1) << 33;
+constexpr size_t max_values = size_t(1) << 33;
 
 } // namespace
 
@@ -190,10 +190,10 @@ void bind_channels(py::module& m)
                 throw std::invalid_argument("generate_channels: model is null");
             const channel_grid& grid = model->grid();
             const size_t rows = na > 0 && na <= grid.nc ? na : grid.nc, nt = grid.nt;
-            if (count > most_values / (rows * nt))
+            if (count > max_values / (rows * nt))
                 throw std::invalid_argument(
                     "count is " + std::to_string(count) + ", allowed is 0 to " +
-                    std::to_string(most_values / (rows * nt)) + " at once");
+                    std::to_string(max_values / (rows * nt)) + " at once");
             py::array_t<cf> matrices({ count, rows, nt });
             py::array_t<double> energy(count), lost(count);
             cf* out = matrices.mutable_data();

@@ -32,7 +32,7 @@ CODECS = ("mlcf",)
 #: matrices at most that the quantizers are fitted to
 QUANTIZER_MATRICES = 2000
 #: a history should have this many independent matrices for every independent column
-LEAST_DIVERSITY = 2
+MIN_DIVERSITY = 2
 
 
 def add_arguments(parser):
@@ -76,7 +76,7 @@ def add_arguments(parser):
 def _check(args, data):
     """Refuses options that do not fit."""
     args.dimensions = sorted(set(args.dimensions))
-    for name, low, high in (("iterations", 0, 10**6), ("entry_bits", 0, quantizers.LARGEST_BITS),
+    for name, low, high in (("iterations", 0, 10**6), ("entry_bits", 0, quantizers.MAX_BITS),
                             ("threads", 0, 256), ("columns", 3, 1 << 24),
                             ("embedding_neighbours", 1, 1 << 15)):
         value = getattr(args, name)
@@ -150,7 +150,7 @@ class Run:
         self.args = args
         h = spread_matrices(data, _check(args, data))
         matrices, columns = diversity(h)
-        if matrices < LEAST_DIVERSITY * columns:
+        if matrices < MIN_DIVERSITY * columns:
             print(f"warning: {data.path} is not diverse: its {len(h)} matrices follow from "
                   f"{matrices} of them with an error of -30 dB, and their columns from {columns}. "
                   "MLCF may fit this history and fail on other channels: record a longer one, "

@@ -7,13 +7,13 @@
 
 import numpy as np
 
-LARGEST_BITS = 10
+MAX_BITS = 10
 
 
 def check_entry_bits(bits):
     """ValueError if --entry-bits is out of range."""
-    if not 0 <= bits <= LARGEST_BITS:
-        raise ValueError(f"--entry-bits is {bits}, allowed is 0 to {LARGEST_BITS}")
+    if not 0 <= bits <= MAX_BITS:
+        raise ValueError(f"--entry-bits is {bits}, allowed is 0 to {MAX_BITS}")
 
 
 class Distribution:
@@ -114,14 +114,14 @@ def fit(codewords, entry_bits=6, progress=None):
     step = max(1, len(x) * x.shape[1] // 4_000_000)
     shared = Distribution(x[::step], np.broadcast_to(std**2, x.shape)[::step])
     tables = [np.float32([0])]
-    for bits in range(1, LARGEST_BITS + 1):
+    for bits in range(1, MAX_BITS + 1):
         tables.append(lloyd_max(shared, bits))
         arrays[f"global_{bits}"] = tables[-1]
         if progress:
-            progress(0.4 * bits / LARGEST_BITS)
+            progress(0.4 * bits / MAX_BITS)
     arrays["global_mse"] = np.float32([shared.mse(t.astype(np.float64)) for t in tables])
     arrays["uniform_range"] = np.float32(
-        [0] + [uniform_range(shared, b) for b in range(1, LARGEST_BITS + 1)])
+        [0] + [uniform_range(shared, b) for b in range(1, MAX_BITS + 1)])
     entries = [[] for _ in range(entry_bits + 1)]
     for i in range(x.shape[1]):
         own = Distribution(x[:, i])

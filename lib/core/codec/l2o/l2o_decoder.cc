@@ -24,9 +24,9 @@ namespace csifeedback {
 namespace {
 
 // Codewords that are decoded together at most, and bytes of their LSTM's states.
-constexpr size_t most_together = 8;
+constexpr size_t max_together = 8;
 constexpr size_t state_bytes = size_t(4) << 20;
-constexpr size_t most_state_bytes = size_t(1) << 30;
+constexpr size_t max_state_bytes = size_t(1) << 30;
 // Bytes of W that stay in the cache from the gradient to the next projection.
 constexpr size_t cached_bytes = size_t(512) << 10;
 // Delay rows that go through all layers of the transform at a time.
@@ -69,9 +69,9 @@ private:
             d_estimate = std::make_unique<mmse_estimate>(model, d_p.cols, 0.0f);
         const size_t blocks = d_layout.size / l2o_block,
                      bytes = blocks * d_state_size * 4;
-        if (d_model.hidden && bytes > most_state_bytes)
+        if (d_model.hidden && bytes > max_state_bytes)
             throw_bad("l2o_decoder", "memory of the LSTM's states", bytes, "1 GiB");
-        d_together = d_tolerance > 0 ? 1 : most_together;
+        d_together = d_tolerance > 0 ? 1 : max_together;
         if (d_model.hidden)
             d_together = std::min(d_together, std::max<size_t>(1, state_bytes / bytes));
 

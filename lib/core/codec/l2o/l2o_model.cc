@@ -21,7 +21,7 @@ constexpr size_t lanes = 16; // of the largest registers
 // Columns of a layer's weights that lie together.
 constexpr size_t panel = 64;
 // Floats of all weights in the layout of the products.
-constexpr size_t most_weights = size_t(1) << 28;
+constexpr size_t max_weights = size_t(1) << 28;
 
 size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
@@ -81,7 +81,7 @@ public:
                     "1 or one for each of the " + std::to_string(iterations) +
                         " iterations");
             d_weights += l.units * l.inputs * l.stride;
-            if (d_weights > most_weights)
+            if (d_weights > max_weights)
                 bad(layer + "_weight",
                     std::to_string(l.outputs) + " outputs",
                     "less than 1 GiB for all layers");

@@ -18,7 +18,7 @@ namespace csifeedback {
 namespace {
 
 // The distances of all landmarks from each other are kept: 256 MiB.
-constexpr size_t most_landmarks = 8192;
+constexpr size_t max_landmarks = 8192;
 
 } // namespace
 
@@ -36,7 +36,7 @@ local_map local_map::load(const char* where,
     const float_array landmarks = model.read(group + "/" + from, { 0, dim });
     const size_t count = landmarks.shape[0];
     const float_array images = model.read(group + "/" + to, { count, image_dim });
-    check_range<size_t>(where, "number of landmarks", count, 1, most_landmarks);
+    check_range<size_t>(where, "number of landmarks", count, 1, max_landmarks);
     // So that no sum overflows.
     for (const float_array* values : { &landmarks, &images })
         for (const float x : values->data)

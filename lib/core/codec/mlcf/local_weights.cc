@@ -18,11 +18,11 @@ namespace {
 
 constexpr float epsilon = 1e-6f;
 // A ridge beyond this gives a landmark no weight that counts.
-constexpr float most_ridge = 1e12f;
-constexpr float least_mean = 1e-30f, most_mean = 1e30f;
+constexpr float max_ridge = 1e12f;
+constexpr float min_mean = 1e-30f, max_mean = 1e30f;
 
 // Single precision is enough for a larger pivot.
-constexpr float least_pivot = 5e-5f;
+constexpr float min_pivot = 5e-5f;
 
 Eigen::Map<const Eigen::VectorXd> wide(const double* x, size_t n)
 {
@@ -209,7 +209,7 @@ void local_weights::solve_block(const float* extra, size_t n)
         for (size_t l = 0; l < weights_block; l++)
             d_mean[l] += d_nearest[i * weights_block + l] * share;
     const auto solvable = [&](size_t l) {
-        return d_mean[l] > least_mean && d_mean[l] < most_mean;
+        return d_mean[l] > min_mean && d_mean[l] < max_mean;
     };
     for (size_t l = 0; l < weights_block; l++)
         d_half[l] = solvable(l) ? 0.5f / d_mean[l] : 0.0f;
@@ -223,8 +223,8 @@ void local_weights::solve_block(const float* extra, size_t n)
         for (size_t i = 0; i < d_k; i++)
             for (size_t l = 0; l < weights_block; l++) {
                 const size_t at = i * weights_block + l;
-                d_ridge[at] = std::min(d_ridge[at] + 2 * d_half[l] * extra[d_index[at]],
-                                       most_ridge);
+                d_ridge[at] =
+                    std::min(d_ridge[at] + 2 * d_half[l] * extra[d_index[at]], max_ridge);
             }
     for (size_t l = 0; l < n; l++) {
         // The others refer to the one of least ridge, since that one's is added to all.
@@ -265,7 +265,7 @@ void local_weights::solve_block(const float* extra, size_t n)
         if (!solvable(l))
             for (size_t i = 0; i < d_k; i++)
                 d_weights[i * weights_block + l] = share;
-        else if (!(d_pivot[l] > least_pivot))
+        else if (!(d_pivot[l] > min_pivot))
             solve_exactly(extra, l);
     }
 }
@@ -292,7 +292,7 @@ void local_weights::solve_exactly(const float* extra, size_t lane)
         entry += d_lambda * entry + epsilon * mean;
         if (extra)
             entry += std::min<double>(extra[d_index[i * weights_block + lane]],
-                                      most_ridge * mean);
+                                      max_ridge * mean);
     }
     // Cholesky, and both substitutions with e.
     for (size_t i = 0; i < d_k; i++) {

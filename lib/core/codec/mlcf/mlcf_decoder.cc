@@ -19,7 +19,7 @@ namespace csifeedback {
 namespace {
 
 const char* const where = "mlcf_decoder";
-constexpr size_t most_bytes = size_t(1) << 30;
+constexpr size_t max_bytes = size_t(1) << 30;
 
 class mlcf_decoder_impl : public mlcf_decoder
 {
@@ -80,7 +80,7 @@ private:
                                            2 * size_t(na)));
             maps.back().columns(nt);
             bytes += maps.back().bytes();
-            if (bytes > most_bytes)
+            if (bytes > max_bytes)
                 throw_bad(where, "memory of the landmarks' distances", bytes, "1 GiB");
         }
         return maps;
