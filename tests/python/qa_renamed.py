@@ -64,8 +64,10 @@ class TestRenamed(unittest.TestCase):
         """All blocks that discard items, and only they, have the old name of the method."""
         blocks = {name: value for name, value in vars(csifeedback).items()
                   if isinstance(value, type) and hasattr(value, "to_basic_block")}
+        # Those that came later never had it.
+        later = {"csi_report_encoder", "csi_report_decoder", "report_framer"}
         self.assertEqual({n for n, b in blocks.items() if hasattr(b, "discarded")},
-                         set(renamed.DISCARDING))
+                         set(renamed.DISCARDING) | later)
         self.assertEqual({n for n, b in blocks.items() if hasattr(b, "dropped")},
                          set(renamed.DISCARDING))
         block = csifeedback.csi_hold()
