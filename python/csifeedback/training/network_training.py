@@ -367,7 +367,7 @@ def save_checkpoint(path, run, settings):
         arrays.update({f"{group}/{name}": value.cpu().numpy() for name, value in state.items()})
     meta = {"settings": settings, "step": run.step, "seconds": run.seconds, "best": run.best,
             "best_step": run.best_step, "curve": run.curve}
-    with whole_file(path) as temporary, open(temporary, "wb") as file:
+    with whole_file(path) as file:
         np.savez(file, meta=np.array(json.dumps(meta)), **arrays)
 
 
