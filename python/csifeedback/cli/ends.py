@@ -5,6 +5,8 @@
 #
 """What csifeedback_ue and csifeedback_bs share: options, running, output."""
 
+import os
+import sys
 import contextlib
 import functools
 import signal
@@ -12,6 +14,7 @@ import threading
 import time
 
 from .. import evaluation
+from ..link.flowgraph import unfinished
 from ..link.parameters import ParameterError
 from ..link.pilots import Pilots
 from ..link.report_format import ReportFormat
@@ -145,3 +148,8 @@ def run(end, args, describe, **options):
 
     with signals() as stopped:
         end.run(show, duration=args.duration, stopped=stopped, **options)
+    if unfinished.is_set():
+        # All is written; what still runs would crash in an interpreter that is gone.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)

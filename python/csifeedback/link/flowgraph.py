@@ -105,6 +105,11 @@ class Watch:
                      if not any(thread.startswith(begin) for thread in running)), None)
 
 
+#: Set once a flowgraph has not ended 5 s after it was told to: threads of it still run, and the
+#: interpreter must not be taken down around them.
+unfinished = threading.Event()
+
+
 class Runner:
     """Runs a flowgraph.
 
@@ -153,7 +158,8 @@ class Runner:
             failed = None
         self.stopped.set()
         self._flowgraph.stop()
-        done.wait(5)
+        if not done.wait(5):
+            unfinished.set()
         self._show(time.monotonic() - start, True)
         if failed:
             raise ValueError(f"the block {failed} ended with an error, see GNU Radio's message "
