@@ -490,7 +490,7 @@ class Trainer(unittest.TestCase):
         self.assertFalse(os.path.exists(outputs[1]))
         # A checkpoint is arrays and JSON: nothing in it is executed.
         with np.load(outputs[1] + ".checkpoint", allow_pickle=False) as file:
-            self.assertEqual(json.loads(str(file["meta"]))["step"], 100)
+            self.assertEqual(json.loads(str(file["values"]))["step"], 100)
         self.train(*arguments(outputs[1]))
         first, second = (read_model(path) for path in outputs)
         for name, array in first.arrays.items():

@@ -5,6 +5,7 @@
 #
 """The state of an interrupted training: arrays and JSON in an .npz file, nothing that is executed."""
 
+import contextlib
 import json
 import os
 import zipfile
@@ -55,3 +56,37 @@ def load(path, settings):
                          "begins anew")
     return values, {name[len("array/"):]: array for name, array in saved.items()
                     if name.startswith("array/")}
+
+
+@contextlib.contextmanager
+def reading(path):
+    """What goes wrong with the content of a checkpoint becomes a ValueError with its name."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        text = " ".join(str(error).split())
+        raise ValueError(f"{path}: is damaged ({text}); --overwrite begins anew") from None
+
+
+def optimizer_arrays(optimizer):
+    """The state of a PyTorch optimizer as {"optimizer/NUMBER/NAME": array}."""
+    import torch
+    return {f"optimizer/{number}/{name}": torch.as_tensor(value).detach().cpu().numpy()
+            for number, values in optimizer.state_dict()["state"].items()
+            for name, value in values.items()}
+
+
+def load_optimizer(optimizer, arrays):
+    """The reverse; other arrays are left alone. ValueError if one has another shape than its
+    parameter."""
+    import torch
+    state = optimizer.state_dict()
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for name, array in arrays.items():
+        if not name.startswith("optimizer/"):
+            continue
+        _, number, key = name.split("/")
+        if key != "step" and array.shape != tuple(parameters[int(number)].shape):
+            raise ValueError(f"{name} has shape {array.shape}")
+        state["state"].setdefault(int(number), {})[key] = torch.from_numpy(array)
+    optimizer.load_state_dict(state)

@@ -538,39 +538,25 @@ class Run:
         states = {"state": self.state(), "best_state": self.best_state}
         arrays = {f"{name}/{part}/{k}": v.numpy() for name, parts in states.items()
                   for part, values in parts.items() for k, v in values.items()}
-        for number, values in self.optimizer.state_dict()["state"].items():
-            arrays.update({f"optimizer/{number}/{k}": torch.as_tensor(v).cpu().numpy()
-                           for k, v in values.items()})
+        arrays.update(checkpoint.optimizer_arrays(self.optimizer))
         checkpoint.save(path, self.settings(),
                         {name: getattr(self, name) for name in PROGRESS}, arrays)
 
     def resume(self, path):
         """Goes on from a checkpoint."""
         values, arrays = checkpoint.load(path, self.settings())
-        try:
+        with checkpoint.reading(path):
             for name in PROGRESS:
                 setattr(self, name, type(getattr(self, name))(values[name]))
             found = {name: {"encoder": {}, "decoder": {}} for name in ("state", "best_state")}
-            optimizer = self.optimizer.state_dict()
             for name, array in arrays.items():
                 kind, part, key = name.split("/", 2)
-                if kind == "optimizer":
-                    optimizer["state"].setdefault(int(part), {})[key] = torch.from_numpy(array)
-                else:
+                if kind != "optimizer":
                     found[kind][part][key] = torch.from_numpy(array)
-            parameters = [p for group in self.groups for p in group["params"]]
-            for number, values in optimizer["state"].items():
-                for key, value in values.items():
-                    if key != "step" and value.shape != parameters[number].shape:
-                        raise ValueError(f"optimizer/{number}/{key} has shape "
-                                         f"{tuple(value.shape)}")
             self.best_state = found["best_state"]
             self.load(self.best_state)
             self.load(found["state"])
-            self.optimizer.load_state_dict(optimizer)
-        except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
-            text = " ".join(str(error).split())
-            raise ValueError(f"{path}: is damaged ({text}); --overwrite begins anew") from None
+            checkpoint.load_optimizer(self.optimizer, arrays)
 
     def write_curve(self, path):
         if self.processes.rank or not self.curve:

@@ -233,7 +233,7 @@ class Run:
     def resume(self, path):
         """Goes on from a checkpoint; returns the pair that it stopped in."""
         values, arrays = checkpoint.load(path, self.settings())
-        try:
+        with checkpoint.reading(path):
             pair, self.curve, self.seconds = (values[k] for k in ("pair", "curve", "seconds"))
             if pair not in self.pairs:
                 raise ValueError(f"pair is {pair}")
@@ -243,8 +243,6 @@ class Run:
             if "state/0" in arrays:
                 self.begin(pair, (int(arrays["state/0"]),
                                   *(arrays[f"state/{i}"] for i in (1, 2, 3))))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}: is damaged ({error}); --overwrite begins anew") from None
         return pair
 
     def write_curve(self, path):

@@ -29,8 +29,9 @@ except ImportError:
     raise ValueError("this codec is trained with PyTorch, which is not installed: "
                      "apt install python3-torch libopenblas0-pthread") from None
 
-from ..files import whole_file, write_csv
+from ..files import write_csv
 from ..progress import Progress, held_interrupts
+from . import checkpoint
 from . import network as networks
 from . import quantizers
 
@@ -352,57 +353,38 @@ class Run:
         return sum(before[n] - self.curve[-1][n] for n in names) / len(names)
 
 
-# Checkpoints: arrays and JSON in a .npz file
+# Checkpoints
 
-def _flatten(state):
-    """An optimizer's state as {"index/name": array}."""
-    return {f"optimizer/{index}/{name}": torch.as_tensor(value).detach().cpu().numpy()
-            for index, values in state["state"].items() for name, value in values.items()}
+#: what a checkpoint has beside arrays
+_PROGRESS = ("step", "seconds", "best", "best_step", "curve")
 
 
 def save_checkpoint(path, run, settings):
     """Writes what a run needs to go on."""
-    arrays = _flatten(run.optimizer.state_dict())
+    arrays = checkpoint.optimizer_arrays(run.optimizer)
     for group, state in (("state", run.state()), ("best", run.best_state)):
         arrays.update({f"{group}/{name}": value.cpu().numpy() for name, value in state.items()})
-    meta = {"settings": settings, "step": run.step, "seconds": run.seconds, "best": run.best,
-            "best_step": run.best_step, "curve": run.curve}
-    with whole_file(path) as file:
-        np.savez(file, meta=np.array(json.dumps(meta)), **arrays)
+    checkpoint.save(path, settings, {name: getattr(run, name) for name in _PROGRESS}, arrays)
 
 
 def load_checkpoint(path, run, settings):
     """Lets a run go on where save_checkpoint was called. Executes nothing of the file.
 
-    Raises ValueError if it is no checkpoint of a run with the same settings.
+    Raises ValueError if it is no checkpoint of a run with the same settings and data.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        meta = json.loads(str(arrays.pop("meta")))
-        if meta["settings"] != settings:
-            raise ValueError(f"{path}: is of a run with other options; --overwrite begins anew")
+    values, arrays = checkpoint.load(path, settings)
+    with checkpoint.reading(path):
         groups = {"state": {}, "best": {}, "optimizer": {}}
         for name, array in arrays.items():
             group, _, rest = name.partition("/")
             groups[group][rest] = torch.from_numpy(array)
-        moments = {}
-        for name, value in groups["optimizer"].items():
-            index, _, what = name.partition("/")
-            moments.setdefault(int(index), {})[what] = value
+        # The best state is loaded in the end, so it has to fit.
+        run.network.load_state_dict(groups["best"])
         run.network.load_state_dict(groups["state"])
-        state = run.optimizer.state_dict()
-        run.optimizer.load_state_dict({**state, "state": moments})
+        checkpoint.load_optimizer(run.optimizer, arrays)
         run.best_state = {name: value.to(run.device) for name, value in groups["best"].items()}
-        for name in ("step", "seconds", "best", "best_step", "curve"):
-            setattr(run, name, meta[name])
-    except ValueError as error:
-        if "--overwrite" in str(error):
-            raise
-        raise ValueError(f"{path}: is no checkpoint ({error}); --overwrite begins anew") from None
-    except Exception as error:
-        raise ValueError(f"{path}: is no checkpoint ({type(error).__name__}: {error}); "
-                         "--overwrite begins anew") from None
+        for name in _PROGRESS:
+            setattr(run, name, values[name])
 
 
 # The command
@@ -465,12 +447,14 @@ def train(args, data):
                             code_sizes(args.codec, ratios, data.na * data.nt),
                             **parse_options(args.codec, args.option))
     count = len(data)
+    validation = None
     if args.validation:
         with Dataset(args.validation) as other:
             if (other.na, other.nt) != (data.na, data.nt):
                 raise ValueError(f"--validation {args.validation} has {other.na} x {other.nt} "
                                  f"matrices, the training set {data.na} x {data.nt}")
             held = _matrices(other, 0, min(len(other), args.validation_samples))
+            validation = other.fingerprint()
     else:
         left = min(5000, count // 20)
         if left < 2:
@@ -488,12 +472,14 @@ def train(args, data):
               args.learning_rate or network.recipe["learning_rate"], args.seed, args.reports,
               args.precision, args.compile)
 
-    settings = json.dumps({k: v for k, v in vars(args).items()
-                           if k not in ("output", "test", "json", "device", "overwrite")},
+    # Data sets by their content: names say nothing.
+    settings = json.dumps({**{k: v for k, v in vars(args).items()
+                              if k not in ("output", "test", "json", "device", "overwrite")},
+                           "dataset": data.fingerprint(), "validation": validation},
                           sort_keys=True)
-    checkpoint = args.output + ".checkpoint"
-    if os.path.exists(checkpoint) and not args.overwrite:
-        load_checkpoint(checkpoint, run, settings)
+    state = args.output + ".checkpoint"
+    if os.path.lexists(state) and not args.overwrite:
+        load_checkpoint(state, run, settings)
     total = 1000
     progress = Progress(f"training {args.codec}", total,
                         int(total * schedule.share(run.step, run.seconds)))
@@ -508,14 +494,14 @@ def train(args, data):
     with held_interrupts() as interrupted:
         def between(run):
             if interrupted or time.monotonic() - saved[0] > 120:
-                save_checkpoint(checkpoint, run, settings)
+                save_checkpoint(state, run, settings)
                 write_csv(args.output + ".csv", run.curve, run.curve[0])
                 saved[0] = time.monotonic()
             if interrupted:
                 raise KeyboardInterrupt
 
         run.train(show, between)
-    save_checkpoint(checkpoint, run, settings)
+    save_checkpoint(state, run, settings)
     write_csv(args.output + ".csv", run.curve, run.curve[0])
     network.cpu()
     return Model({**networks.attributes(network), **summary(run)},
