@@ -340,6 +340,22 @@ class CrowdTest(unittest.TestCase):
         for s in sockets:
             s.close()
 
+    def test_flood(self):
+        """A receiver that leaves late messages out comes back from a flood of bad ones."""
+        listener = hostile.Listener(b"PUB", "multipart of small parts")
+        self.addCleanup(listener.close)
+        receiver = transport.SampleReceiver(f"zmq://127.0.0.1:{listener.port}")
+        self.addCleanup(receiver.close)
+        buffer = np.empty(1000, np.complex64)
+        self.assertTrue(wait_until(lambda: receiver.read(buffer, 0.1) or receiver.refused))
+        for _ in range(5):
+            receiver._empty_at = float("-inf")
+            begin = time.monotonic()
+            self.assertEqual(receiver.read(buffer, 0.25), 0)
+            self.assertLess(time.monotonic() - begin, 2)
+        # All its parts are one message.
+        self.assertEqual(receiver.refused, 1)
+
     def test_slow_subscribers(self):
         """Peers that do not read cost a bounded backlog, and the others lose nothing."""
         port = free_port()

@@ -5,11 +5,11 @@
 #
 """What csifeedback_ue and csifeedback_bs share: options, running, output."""
 
-import os
-import sys
 import contextlib
 import functools
+import os
 import signal
+import sys
 import threading
 import time
 
@@ -146,10 +146,17 @@ def run(end, args, describe, **options):
         else:
             print(describe(figures, last), flush=True)
 
-    with signals() as stopped:
-        end.run(show, duration=args.duration, stopped=stopped, **options)
+    code = 0
+    try:
+        with signals() as stopped:
+            end.run(show, duration=args.duration, stopped=stopped, **options)
+    except (ValueError, OSError) as error:
+        if not unfinished.is_set():
+            raise
+        print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
+        code = 2
     if unfinished.is_set():
         # All is written; what still runs would crash in an interpreter that is gone.
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(0)
+        os._exit(code)

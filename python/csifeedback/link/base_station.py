@@ -21,7 +21,7 @@ from ..channels import make_channel, model_channel
 from ..pdus import guarded, read_pdu
 from ..precoded import SendPrecoded
 from . import messages
-from .flowgraph import Runner, SampleSink, Watch, enlarge_buffer
+from .flowgraph import Runner, SampleSink, Watch, enlarge_buffer, unfinished
 from .parameters import ParameterError, check_range, refuse
 from .pilots import Pilots, check_codec, period_s
 from .radio import Radio
@@ -481,7 +481,9 @@ class BaseStation:
             runner.run()
         finally:
             runner.stopped.set()
-            listener.join(2)
+            listener.join(5)
+            if listener.is_alive():
+                unfinished.set()
             if self._recorder:
                 self._recorder.close()
 

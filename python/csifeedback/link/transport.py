@@ -47,7 +47,7 @@ PROVEN_S = 10
 
 _ROUND_MESSAGES = 8  # of a peer that is not proven
 _READ_BYTES = 1 << 18  # of samples
-_SKIPPED_READS = 128  # more than can wait here and at the publisher
+_SKIP_S = 0.1  # long enough for all that can wait here and at the publisher
 _SAMPLE_BYTES = 8
 
 
@@ -514,8 +514,9 @@ class SampleReceiver:
     def _skip(self):
         """Leaves out what waits: samples that are late give CSI that is old, for ever if this end
         is no faster than the other."""
+        until = time.monotonic() + _SKIP_S
         with self._client.guard():
-            for _ in range(_SKIPPED_READS):
+            while time.monotonic() < until:
                 for _, end in self._pieces:
                     self._inside = not end
                     self.skipped += end
