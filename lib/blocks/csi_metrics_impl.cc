@@ -48,6 +48,7 @@ public:
         set_tag_propagation_policy(TPP_DONT);
         message_port_register_out(d_reports);
         message_port_register_out(d_ack);
+        message_port_register_out(key::pdus());
         add_message_input(
             *this, d_logger, key::pdus(), [this](const pmt::pmt_t& m) { handle(m); });
         add_message_input(
@@ -157,7 +158,8 @@ private:
     // A reconstruction.
     struct estimate {
         uint64_t frame = 0;
-        pmt::pmt_t h; // d_size complex values
+        pmt::pmt_t pdu;
+        pmt::pmt_t h; // its d_size complex values
         double age = 0;
         double frame_bits = 0; // 0: unknown
 
@@ -177,6 +179,7 @@ private:
             return false;
         }
         d_malformed.good();
+        e.pdu = message;
         e.h = pdu.payload();
         const auto figure = [&pdu](const pmt::pmt_t& name) {
             const double x = pdu.real(name, 0);
@@ -206,11 +209,12 @@ private:
             d_waiting.push_back(e);
             if (d_waiting.size() > d_history) {
                 count_unmatched();
+                pass_on(d_waiting.front());
                 d_waiting.erase(d_waiting.begin());
             }
             return;
         }
-        compare(e);
+        finish(e);
     }
 
     // Whether the truth of a frame has been stored, or a later one in its place.
@@ -229,7 +233,7 @@ private:
         const auto done = [this](const estimate& e) {
             if (!truth_is_due(e.frame))
                 return false;
-            compare(e);
+            finish(e);
             return true;
         };
         d_waiting.erase(std::remove_if(d_waiting.begin(), d_waiting.end(), done),
@@ -242,11 +246,24 @@ private:
         d_report.unmatched++;
     }
 
-    void compare(const estimate& e)
+    void pass_on(const estimate& e)
+    {
+        if (has_listeners(*this, key::pdus()))
+            message_port_pub(key::pdus(), e.pdu);
+    }
+
+    // Compared first: what hears of it may end the flowgraph.
+    void finish(const estimate& e)
     {
         const uint64_t frame = nearest_frame(e.frame, d_newest);
-        const gr_complex* const h_hat = e.matrix();
+        compare(frame, e);
+        pass_on(e);
         message_port_pub(d_ack, pmt::from_uint64(frame));
+    }
+
+    void compare(uint64_t frame, const estimate& e)
+    {
+        const gr_complex* const h_hat = e.matrix();
         const size_t slot = frame % d_history;
         if (d_ring_frame[slot] != frame)
             return count_unmatched();

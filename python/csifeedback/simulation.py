@@ -69,7 +69,8 @@ class Loopback(gr.top_block):
             self.inverse = core.angular_delay_inverse(nc, nt, na, precursor)
             self.whole_metrics = core.csi_metrics(nc, nt, False, nc, history)
             self.connect(self.source, self.whole_metrics)
-            self._chain(self.hold, self.inverse, self.whole_metrics)
+            # Behind the first one: what is acknowledged here has been compared there.
+            self._chain(self.metrics, self.inverse, self.whole_metrics)
         else:
             self.connect(self.source, self.encoder)
             truth = self.source

@@ -10,7 +10,7 @@ import unittest
 
 import numpy as np
 import pmt
-from gnuradio import csifeedback, gr
+from gnuradio import blocks, csifeedback, gr
 
 from common import Messages, metadata, pdu, random_complex, stream, tag, values
 
@@ -555,6 +555,33 @@ class Metrics(unittest.TestCase):
         self.assertEqual(report["bits_per_csi"], 800)
         block.reset()
         self.assertEqual(block.report()["matched"], 0)
+
+    def test_one_behind_the_other(self):
+        """A slow one, and a fast one behind it that ends the flowgraph: both compare all."""
+        count, first = 20, 2_000_000
+        source = csifeedback.channel_source(csifeedback.cost2100_channel("indoor", seed=5), count,
+                                            first, NA, 4, window=64)
+        slow = csifeedback.csi_metrics(NA, NT, True, 16384)
+        fast = csifeedback.csi_metrics(NA, NT)
+        passed = blocks.message_debug(True)
+        flowgraph = gr.top_block()
+        flowgraph.connect(source, slow)
+        flowgraph.connect(source, fast)
+        flowgraph.msg_connect(slow, "pdus", passed, "store")
+        flowgraph.msg_connect(slow, "pdus", fast, "pdus")
+        flowgraph.msg_connect(fast, "ack", source, "ack")
+        h = indoor(count, first)
+        messages = [pdu(2 * x, frame=first + i) for i, x in enumerate(h)]
+        for message in messages:
+            slow._post(pmt.intern("pdus"), message)
+        flowgraph.run()
+        self.assertEqual(passed.num_messages(), count)
+        for i, x in enumerate(h):
+            np.testing.assert_array_equal(values(passed.get_message(i), np.complex64),
+                                          2 * x.ravel())
+        for metrics in (slow, fast):
+            self.assertEqual(metrics.report()["matched"], count)
+            self.assertAlmostEqual(metrics.report()["nmse"], 1, places=6)
 
     def test_forgotten_truth(self):
         block = csifeedback.csi_metrics(24, 4, history=8)

@@ -303,6 +303,20 @@ class Programs(unittest.TestCase):
             self.assertNotIn("Traceback", errors)
         self.assertEqual(os.listdir(self.directory), [])
 
+    def test_ctrl_c_while_loading(self):
+        os.mkdir(self.path("gnuradio"))
+        with open(self.path("gnuradio/__init__.py"), "w") as file:
+            file.write("import time\nprint('loading', flush=True)\ntime.sleep(60)\n")
+        for program in ("bench", "bs", "dataset", "eval", "reproduce", "sim", "train", "ue"):
+            process = subprocess.Popen(
+                [os.path.join(APPS, "csifeedback_" + program)], text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": self.directory, "PYTHONDONTWRITEBYTECODE": "1"})
+            self.assertEqual(process.stdout.readline(), "loading\n")
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=50)
+            self.assertEqual((process.returncode, errors), (130, "interrupted\n"), program)
+
     def test_demo(self):
         done = subprocess.run(
             [sys.executable, "-m", "gnuradio.csifeedback.cli.demo", "--samples", "20", "--output",

@@ -46,8 +46,11 @@ struct CSIFEEDBACK_API csi_metrics_report {
  * rho of each. They come out as further true matrices come in. Message port `reports`
  * (out): every `interval` comparisons a dictionary of the means (`nmse_db`,
  * `nmse_db_low`, `nmse_db_high`, `rho`, `age`, `matched`, `held`, `unmatched`,
- * `bits_per_csi`). Message port `ack` (out): the whole frame number of each
- * reconstruction, for channel_source.
+ * `bits_per_csi`). Message port `pdus` (out): the reconstructions, each after it was
+ * compared. Message port `ack` (out): the whole frame number of each reconstruction, for
+ * channel_source. Where several blocks compare, put them one behind the other and
+ * acknowledge with the last one: the flowgraph ends when all is acknowledged, and what
+ * another branch has not handled by then is lost.
  *
  * With delay_rows = false the rows are subcarriers and rho is computed over them. With
  * delay_rows = true they are delay rows of Ha; rho is then that of the `nc` subcarriers

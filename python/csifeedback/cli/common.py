@@ -7,7 +7,9 @@
 
 import json
 import os
+import signal
 import sys
+import threading
 
 from .. import csifeedback_python as core
 
@@ -20,6 +22,9 @@ def run(main):
         sys.stdout = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
     try:
+        if threading.current_thread() is threading.main_thread():
+            # In place of what the program's file has for the time that it takes to load.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         status = main(sys.argv[1:])
         sys.stdout.flush()
         sys.exit(status)

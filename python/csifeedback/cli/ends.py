@@ -10,7 +10,6 @@ import functools
 import os
 import signal
 import sys
-import threading
 import time
 
 from .. import evaluation
@@ -122,11 +121,38 @@ def option_names(**options):
     return decorate
 
 
+class Stop:
+    """What a threading.Event does, for signal handlers: these interrupt the main thread anywhere,
+    also where it holds the lock that an Event has inside."""
+
+    def __init__(self):
+        self._set = False
+
+    def set(self):
+        self._set = True
+
+    def is_set(self):
+        return self._set
+
+    def wait(self, seconds):
+        """Waits so long, or until it is set, which is found 20 times a second."""
+        until = time.monotonic() + seconds
+        while not self._set and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.05))
+        return self._set
+
+
 @contextlib.contextmanager
 def signals():
-    """An event that Ctrl-C and SIGTERM set."""
-    stopped = threading.Event()
-    previous = {number: signal.signal(number, lambda *_: stopped.set())
+    """A Stop that Ctrl-C and SIGTERM set. The second one ends the program at once."""
+    stopped = Stop()
+
+    def handle(*_):
+        if stopped.is_set():
+            os._exit(130)
+        stopped.set()
+
+    previous = {number: signal.signal(number, handle)
                 for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stopped
