@@ -5,6 +5,8 @@
 #
 """What the tests of csifeedback_ue and csifeedback_bs share: programs that run."""
 
+import contextlib
+import glob
 import json
 import os
 import signal
@@ -41,7 +43,8 @@ class End:
         self.begin = time.monotonic()
         self.process = subprocess.Popen(
             [*prefix, os.path.join(APPS, "csifeedback_" + program), *map(str, arguments), "--json"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONFAULTHANDLER": "1"}, **options)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -53,6 +56,15 @@ class End:
         with open(f"/proc/{self.process.pid}/status") as file:
             return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) / 1024
 
+    def _threads(self):
+        text = ""
+        for task in sorted(glob.glob(f"/proc/{self.process.pid}/task/*")):
+            for name in ("comm", "wchan", "syscall"):
+                with contextlib.suppress(OSError), open(f"{task}/{name}") as file:
+                    text += file.read().strip() + "; "
+            text += "\n"
+        return text
+
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.end()
@@ -62,7 +74,16 @@ class End:
         return self.end()
 
     def end(self):
-        self.process.wait(15)
+        """Waits for the end; exit code and stderr. Raises AssertionError with what the threads do
+        if it does not come."""
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            threads = self._threads()
+            self.process.send_signal(signal.SIGABRT)  # tells where Python is
+            self.process.wait()
+            raise AssertionError("the program does not end\n" + threads
+                                 + self.process.stderr.read()) from None
         self._thread.join(5)
         error = self.process.stderr.read()
         self.process.stderr.close()
