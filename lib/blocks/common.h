@@ -95,16 +95,6 @@ inline void enlarge_output_buffers(gr::block& block)
             port, std::max(1, bytes / signature->sizeof_stream_item(port)));
 }
 
-//! Throws if a shared pointer handed to make() is null (Python's None).
-template <typename T>
-const std::shared_ptr<T>&
-not_null(const char* where, const char* name, const std::shared_ptr<T>& pointer)
-{
-    if (!pointer)
-        throw std::invalid_argument(std::string(where) + ": " + name + " is null");
-    return pointer;
-}
-
 //! Whether any other block listens to a message port: without one there is no message to
 //! make.
 inline bool has_listeners(gr::basic_block& block, const pmt::pmt_t& port)

@@ -6,7 +6,7 @@
  */
 
 #include "common.h"
-#include "transform/fft_plan.h"
+#include "dsp/fft_plan.h"
 #include <gnuradio/csifeedback/csi_metrics.h>
 #include <gnuradio/io_signature.h>
 #include <volk/volk_alloc.hh>

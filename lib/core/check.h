@@ -8,6 +8,9 @@
 #ifndef INCLUDED_CSIFEEDBACK_CHECK_H
 #define INCLUDED_CSIFEEDBACK_CHECK_H
 
+#include <cmath>
+#include <cstddef>
+#include <memory>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -34,6 +37,25 @@ void check_range(const char* where, const char* name, T value, T lo, T hi)
         allowed << lo << " to " << hi;
         throw_bad(where, name, value, allowed.str());
     }
+}
+
+//! Throws if a shared pointer handed to make() is null (Python's None).
+template <typename T>
+const std::shared_ptr<T>&
+not_null(const char* where, const char* name, const std::shared_ptr<T>& pointer)
+{
+    if (!pointer)
+        throw std::invalid_argument(std::string(where) + ": " + name + " is null");
+    return pointer;
+}
+
+inline bool all_finite(const float* x, size_t n)
+{
+    // x - x is NaN for a NaN or an infinity, and 0 otherwise.
+    float sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] - x[i];
+    return sum == 0;
 }
 
 } // namespace csifeedback

@@ -22,8 +22,7 @@ void generate_channels(channel_model::sptr model,
                        channel_sample_info* info)
 {
     const char* where = "generate_channels";
-    if (!model)
-        throw std::invalid_argument("generate_channels: model is null");
+    not_null("generate_channels", "model", model);
     check_range(where, "na", na, 0, model->grid().nc);
     if (na)
         check_range(where, "precursor", precursor, 0, na - 1);

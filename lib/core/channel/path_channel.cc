@@ -9,7 +9,7 @@
 #include "channel/phasor.h"
 #include "check.h"
 #include "kernels/kernels.h"
-#include "transform/first_path.h"
+#include "dsp/first_path.h"
 #include <volk/volk.h>
 #include <algorithm>
 #include <cmath>

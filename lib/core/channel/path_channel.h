@@ -8,8 +8,8 @@
 #ifndef INCLUDED_CSIFEEDBACK_PATH_CHANNEL_H
 #define INCLUDED_CSIFEEDBACK_PATH_CHANNEL_H
 
-#include "transform/fft_plan.h"
-#include "transform/first_path.h"
+#include "dsp/fft_plan.h"
+#include "dsp/first_path.h"
 #include <gnuradio/csifeedback/channel_model.h>
 #include <volk/volk_alloc.hh>
 #include <memory>

@@ -391,8 +391,7 @@ namespace {
 
 model_file::sptr not_null(const char* where, model_file::sptr model)
 {
-    if (!model)
-        throw std::invalid_argument(std::string(where) + ": model is null");
+    not_null(where, "model", model);
     return model;
 }
 

@@ -59,8 +59,7 @@ public:
 
     void set_quantizer(quantizer::sptr quantizer) override
     {
-        if (!quantizer)
-            throw std::invalid_argument(std::string(where) + ": quantizer is null");
+        not_null(where, "quantizer", quantizer);
         d_format = report_format(quantizer);
         d_max_size = quantizer->code_size();
     }
@@ -230,8 +229,7 @@ private:
 feedback_receiver::sptr feedback_receiver::make(quantizer::sptr quantizer,
                                                 const feedback_rules& rules)
 {
-    if (!quantizer)
-        throw std::invalid_argument(std::string(where) + ": quantizer is null");
+    not_null(where, "quantizer", quantizer);
     check_rules(rules);
     return std::make_shared<feedback_receiver_impl>(
         report_format(quantizer), quantizer->code_size(), rules);

@@ -8,7 +8,7 @@
 #include "channel/phasor.h"
 #include "check.h"
 #include "kernels/kernels.h"
-#include "transform/fft_plan.h"
+#include "dsp/fft_plan.h"
 #include <gnuradio/csifeedback/channel_interpolator.h>
 #include <Eigen/Cholesky>
 #include <volk/volk.h>
@@ -32,8 +32,7 @@ cf multiply(cf a, cf b)
 
 csirs_frame::sptr checked(const char* where, csirs_frame::sptr frame)
 {
-    if (!frame)
-        throw std::invalid_argument(std::string(where) + ": frame is null");
+    not_null(where, "frame", frame);
     return frame;
 }
 

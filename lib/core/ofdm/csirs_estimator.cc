@@ -7,7 +7,7 @@
 
 #include "channel/phasor.h"
 #include "check.h"
-#include "transform/first_path.h"
+#include "dsp/first_path.h"
 #include <gnuradio/csifeedback/csirs_estimator.h>
 #include <volk/volk_alloc.hh>
 #include <algorithm>
@@ -176,8 +176,7 @@ csirs_estimator::sptr csirs_estimator::make(channel_interpolator::sptr interpola
                                             float threshold_db)
 {
     const char* where = "channel_estimator";
-    if (!interpolator)
-        throw std::invalid_argument(std::string(where) + ": interpolator is null");
+    not_null(where, "interpolator", interpolator);
     if (!(threshold_db > 0 && threshold_db <= 100))
         throw_bad(where, "threshold_db", threshold_db, "above 0, at most 100");
     return std::make_shared<csirs_estimator_impl>(interpolator, align, threshold_db);

@@ -7,7 +7,7 @@
 
 #include "check.h"
 #include "ofdm/convolutional.h"
-#include "transform/fft_plan.h"
+#include "dsp/fft_plan.h"
 #include <gnuradio/csifeedback/csirs_frame.h>
 #include <volk/volk.h>
 #include <volk/volk_alloc.hh>

@@ -8,7 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_FRAME_SYNCHRONIZER_H
 #define INCLUDED_CSIFEEDBACK_FRAME_SYNCHRONIZER_H
 
-#include "transform/fft_plan.h"
+#include "dsp/fft_plan.h"
 #include <gnuradio/csifeedback/csirs_frame.h>
 #include <volk/volk_alloc.hh>
 #include <atomic>

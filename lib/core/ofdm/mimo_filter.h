@@ -8,7 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_MIMO_FILTER_H
 #define INCLUDED_CSIFEEDBACK_MIMO_FILTER_H
 
-#include "transform/fft_plan.h"
+#include "dsp/fft_plan.h"
 #include <gnuradio/csifeedback/channel_model.h>
 #include <volk/volk_alloc.hh>
 #include <complex>

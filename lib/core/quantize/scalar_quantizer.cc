@@ -124,8 +124,7 @@ private:
 std::vector<float>
 read_std_dev(const char* where, const model_file::sptr& model, int code_size)
 {
-    if (!model)
-        throw std::invalid_argument(std::string(where) + ": model is null");
+    not_null(where, "model", model);
     std::vector<float> std_dev = model->read("quantizer/std", { 0 }).data;
     check_range<size_t>(where, "length of quantizer/std", std_dev.size(), 1, 65535);
     check_range(where, "code_size", code_size, 0, int(std_dev.size()));

@@ -201,8 +201,7 @@ const std::vector<codec_option>& quantized_options()
 
 const codec_descriptor& codec_of(const char* where, const model_file::sptr& model)
 {
-    if (!model)
-        throw std::invalid_argument(std::string(where) + ": model is null");
+    not_null(where, "model", model);
     return codec_registry::instance().codec(model->codec());
 }
 

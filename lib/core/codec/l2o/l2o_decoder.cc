@@ -567,8 +567,7 @@ decoder::sptr l2o_decoder::make(model_file::sptr model,
                                 int iterations,
                                 float tolerance)
 {
-    if (!model)
-        throw std::invalid_argument("l2o_decoder: model is null");
+    not_null("l2o_decoder", "model", model);
     return std::make_shared<l2o_decoder_impl>(
         *model, code_size, profile, iterations, tolerance);
 }

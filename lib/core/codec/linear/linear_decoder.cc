@@ -99,8 +99,7 @@ private:
 decoder::sptr
 linear_decoder::make(model_file::sptr model, int code_size, float noise_variance)
 {
-    if (!model)
-        throw std::invalid_argument("linear_decoder: model is null");
+    not_null("linear_decoder", "model", model);
     if (antenna_projection::is_in(*model))
         return std::make_shared<klt_decoder<antenna_projection>>(
             antenna_projection::load(where, *model, code_size), noise_variance);

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
+#include "check.h"
 #include "codec/linear/projection.h"
 #include <gnuradio/csifeedback/linear_encoder.h>
 #include <algorithm>
@@ -39,8 +40,7 @@ private:
 
 encoder::sptr linear_encoder::make(model_file::sptr model, int code_size)
 {
-    if (!model)
-        throw std::invalid_argument("linear_encoder: model is null");
+    not_null("linear_encoder", "model", model);
     const char* where = "linear_encoder";
     if (antenna_projection::is_in(*model))
         return std::make_shared<linear_encoder_impl<antenna_projection>>(

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
+#include "check.h"
 #include "codec/local_klt/local_klt.h"
 #include <gnuradio/csifeedback/local_klt_decoder.h>
 #include <algorithm>
@@ -63,8 +64,7 @@ private:
 
 decoder::sptr local_klt_decoder::make(model_file::sptr model, int code_size)
 {
-    if (!model)
-        throw std::invalid_argument("local_klt_decoder: model is null");
+    not_null("local_klt_decoder", "model", model);
     return std::make_shared<local_klt_decoder_impl>(
         local_klt("local_klt_decoder", *model, code_size, false));
 }

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
+#include "check.h"
 #include "codec/local_klt/local_klt.h"
 #include <gnuradio/csifeedback/local_klt_encoder.h>
 #include <algorithm>
@@ -65,8 +66,7 @@ private:
 
 encoder::sptr local_klt_encoder::make(model_file::sptr model, int code_size)
 {
-    if (!model)
-        throw std::invalid_argument("local_klt_encoder: model is null");
+    not_null("local_klt_encoder", "model", model);
     return std::make_shared<local_klt_encoder_impl>(
         local_klt("local_klt_encoder", *model, code_size, true));
 }

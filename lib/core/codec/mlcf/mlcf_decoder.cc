@@ -107,8 +107,7 @@ private:
 
 decoder::sptr mlcf_decoder::make(model_file::sptr model, int code_size)
 {
-    if (!model)
-        throw std::invalid_argument("mlcf_decoder: model is null");
+    not_null("mlcf_decoder", "model", model);
     return std::make_shared<mlcf_decoder_impl>(*model, code_size);
 }
 

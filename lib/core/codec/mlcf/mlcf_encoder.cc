@@ -82,8 +82,7 @@ private:
 
 encoder::sptr mlcf_encoder::make(model_file::sptr model, int code_size)
 {
-    if (!model)
-        throw std::invalid_argument("mlcf_encoder: model is null");
+    not_null("mlcf_encoder", "model", model);
     return std::make_shared<mlcf_encoder_impl>(*model, code_size);
 }
 

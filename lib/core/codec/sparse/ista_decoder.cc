@@ -201,8 +201,7 @@ decoder::sptr ista_decoder::make(model_file::sptr model,
                                  float tolerance,
                                  bool warm_start)
 {
-    if (!model)
-        throw std::invalid_argument("ista_decoder: model is null");
+    not_null("ista_decoder", "model", model);
     return std::make_shared<ista_decoder_impl>(
         projection::load("ista_decoder", *model, code_size),
         accelerate,

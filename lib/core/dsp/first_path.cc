@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "transform/first_path.h"
+#include "dsp/first_path.h"
 #include <algorithm>
 #include <cmath>
 #include <limits>

@@ -8,7 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_FIRST_PATH_H
 #define INCLUDED_CSIFEEDBACK_FIRST_PATH_H
 
-#include "transform/fft_plan.h"
+#include "dsp/fft_plan.h"
 #include <volk/volk_alloc.hh>
 #include <complex>
 #include <vector>

@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "transform/fft_plan.h"
+#include "dsp/fft_plan.h"
 #include <cstdlib>
 #include <mutex>
 #include <new>
