@@ -134,30 +134,31 @@ void bind_feedback(py::module& m)
              py::arg("max_age") = -1,
              py::arg("max_lead") = 0,
              py::arg("in_order") = false)
-        .def(py::init([](report_decoder::sptr decoder,
-                         const std::vector<uint16_t>& ue_ids,
-                         int max_age,
-                         int max_lead,
-                         bool in_order) {
-                 if (!decoder)
-                     throw std::invalid_argument("feedback_receiver: decoder is null");
-                 feedback_rules rules;
-                 rules.codec_id = decoder->codec_id();
-                 rules.model_id = decoder->model_id();
-                 rules.ue_ids = ue_ids;
-                 rules.max_age = max_age;
-                 rules.max_lead = max_lead;
-                 rules.in_order = in_order;
-                 return feedback_receiver::make(
-                     decoder->format(), decoder->max_bits(), rules);
-             }),
-             "Of reports: the codec, the model and the form of the reports are those of a "
-             "report decoder.",
-             py::arg("decoder"),
-             py::arg("ue_ids") = std::vector<uint16_t>(),
-             py::arg("max_age") = -1,
-             py::arg("max_lead") = 0,
-             py::arg("in_order") = false)
+        .def(
+            py::init([](report_decoder::sptr decoder,
+                        const std::vector<uint16_t>& ue_ids,
+                        int max_age,
+                        int max_lead,
+                        bool in_order) {
+                if (!decoder)
+                    throw std::invalid_argument("feedback_receiver: decoder is null");
+                feedback_rules rules;
+                rules.codec_id = decoder->codec_id();
+                rules.model_id = decoder->model_id();
+                rules.ue_ids = ue_ids;
+                rules.max_age = max_age;
+                rules.max_lead = max_lead;
+                rules.in_order = in_order;
+                return feedback_receiver::make(
+                    decoder->format(), decoder->max_bits(), rules);
+            }),
+            "Of reports: the codec, the model and the form of the reports are those of a "
+            "report decoder.",
+            py::arg("decoder"),
+            py::arg("ue_ids") = std::vector<uint16_t>(),
+            py::arg("max_age") = -1,
+            py::arg("max_lead") = 0,
+            py::arg("in_order") = false)
         .def("set_quantizer", &feedback_receiver::set_quantizer, py::arg("quantizer"))
         .def(
             "set_key",

@@ -8,20 +8,28 @@
 
 namespace py = pybind11;
 
+void bind_blocks(py::module& m);
 void bind_channels(py::module& m);
 void bind_codecs(py::module& m);
-void bind_core(py::module& m);
-void bind_blocks(py::module& m);
 void bind_feedback(py::module& m);
+void bind_frames(py::module& m);
+void bind_metrics(py::module& m);
 void bind_mlcf_training(py::module& m);
+void bind_model(py::module& m);
 void bind_ofdm(py::module& m);
+void bind_quantizers(py::module& m);
+void bind_transform(py::module& m);
 
 PYBIND11_MODULE(csifeedback_python, m)
 {
     // The base classes of all blocks.
     py::module::import("gnuradio.gr");
     bind_channels(m);
-    bind_core(m);
+    bind_model(m);
+    bind_quantizers(m);
+    bind_transform(m);
+    bind_frames(m);
+    bind_metrics(m);
     bind_codecs(m);
     bind_feedback(m);
     bind_blocks(m);

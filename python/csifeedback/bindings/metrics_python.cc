@@ -1,0 +1,162 @@
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "arrays.h"
+#include <gnuradio/csifeedback/metrics.h>
+#include <gnuradio/csifeedback/precoder.h>
+#include <gnuradio/csifeedback/spectral_efficiency.h>
+#include <pybind11/stl.h>
+
+using namespace gr::csifeedback;
+using namespace csifeedback_python;
+using cf = std::complex<float>;
+
+namespace {
+
+py::dict estimate_to_dict(const mean_estimate& e)
+{
+    py::dict d;
+    d["count"] = e.count;
+    d["mean"] = e.mean;
+    d["half_width"] = e.half_width;
+    return d;
+}
+
+} // namespace
+
+void bind_metrics(py::module& m)
+{
+    py::class_<running_mean>(m, "running_mean", "Mean with its 95 % confidence interval.")
+        .def(py::init<>())
+        .def("add", &running_mean::add, py::arg("x"))
+        .def("reset", &running_mean::reset)
+        .def("estimate",
+             [](const running_mean& self) { return estimate_to_dict(self.estimate()); });
+    m.def(
+        "squared_error_ratio",
+        [](const array_in<cf>& h, const array_in<cf>& h_hat) {
+            if (h.ndim() != 2 && h.ndim() != 3)
+                throw std::invalid_argument("h is not a matrix or a batch of matrices");
+            const std::vector<py::ssize_t> item(h.shape() + h.ndim() - 2,
+                                                h.shape() + h.ndim());
+            const batch b = as_batch(h, "h", item);
+            if (as_batch(h_hat, "h_hat", item).count != b.count ||
+                h_hat.ndim() != h.ndim())
+                throw std::invalid_argument("h and h_hat have different shapes");
+            const size_t n = item[0] * item[1];
+            auto ratio = results<double>(b, {});
+            for (py::ssize_t i = 0; i < b.count; i++)
+                ratio.mutable_data()[i] =
+                    squared_error_ratio(h.data() + i * n, h_hat.data() + i * n, n);
+            return ratio;
+        },
+        py::arg("h"),
+        py::arg("h_hat"),
+        "||h - h_hat||^2 / ||h||^2 of every matrix, complex (rows, nt) or (n, rows, "
+        "nt).");
+    m.def(
+        "cosine_similarity",
+        [](const array_in<cf>& h, const array_in<cf>& h_hat) {
+            if (h.ndim() != 2 && h.ndim() != 3)
+                throw std::invalid_argument("h is not a matrix or a batch of matrices");
+            const std::vector<py::ssize_t> item(h.shape() + h.ndim() - 2,
+                                                h.shape() + h.ndim());
+            const batch b = as_batch(h, "h", item);
+            if (as_batch(h_hat, "h_hat", item).count != b.count ||
+                h_hat.ndim() != h.ndim())
+                throw std::invalid_argument("h and h_hat have different shapes");
+            const size_t n = item[0] * item[1];
+            auto rho = results<double>(b, {});
+            for (py::ssize_t i = 0; i < b.count; i++)
+                rho.mutable_data()[i] = cosine_similarity(
+                    h.data() + i * n, h_hat.data() + i * n, item[0], item[1]);
+            return rho;
+        },
+        py::arg("h"),
+        py::arg("h_hat"),
+        "Mean over the rows of |h_hat_k h_k^H| / (||h_hat_k|| ||h_k||), rows = "
+        "subcarriers.");
+
+    py::class_<precoder, precoder::sptr>(
+        m,
+        "precoder",
+        "Precoding vectors of users with one antenna, from their channels.")
+        .def(py::init(&precoder::make),
+             py::arg("users"),
+             py::arg("nt"),
+             py::arg("type") = "zero-forcing")
+        .def("users", &precoder::users)
+        .def("nt", &precoder::nt)
+        .def(
+            "compute",
+            [](precoder& self, const array_in<cf>& h) {
+                const batch b = as_batch(h, "h", { self.users(), self.nt() });
+                auto w = results<cf>(b, { self.users(), self.nt() });
+                std::vector<const cf*> rows(self.users());
+                const cf* in = h.data();
+                cf* out = w.mutable_data();
+                const size_t size = rows.size() * self.nt();
+                for (py::ssize_t i = 0; i < b.count; i++) {
+                    for (size_t k = 0; k < rows.size(); k++)
+                        rows[k] = in + i * size + k * self.nt();
+                    self.compute(rows.data(), out + i * size);
+                }
+                return w;
+            },
+            py::arg("h"),
+            "The users' vectors as rows, complex64 (users, nt) or (n, users, nt), for "
+            "their "
+            "channels h in the same shape, of finite values.");
+    py::class_<spectral_efficiency, spectral_efficiency::sptr>(
+        m,
+        "spectral_efficiency",
+        "Spectral efficiency of a downlink precoded with reconstructed CSI.")
+        .def(py::init(&spectral_efficiency::make),
+             py::arg("users"),
+             py::arg("nc"),
+             py::arg("nt"),
+             py::arg("snr_db"),
+             py::arg("precoding") = "zero-forcing",
+             py::arg("normalize") = true)
+        .def("users", &spectral_efficiency::users)
+        .def("nc", &spectral_efficiency::nc)
+        .def("nt", &spectral_efficiency::nt)
+        .def("snr_db", &spectral_efficiency::snr_db)
+        .def(
+            "compute",
+            [](spectral_efficiency& self,
+               const array_in<cf>& h,
+               const array_in<cf>& h_hat) {
+                const py::ssize_t users = self.users(), snrs = self.snr_db().size();
+                const std::vector<py::ssize_t> item{ users, self.nc(), self.nt() };
+                const batch b = as_batch(h, "h", item);
+                if (as_batch(h_hat, "h_hat", item).count != b.count)
+                    throw std::invalid_argument("h and h_hat have different shapes");
+                auto se = results<double>(b, { snrs });
+                std::vector<const cf*> one(users), other(users);
+                const size_t size = size_t(self.nc()) * self.nt();
+                const cf *in = h.data(), *in_hat = h_hat.data();
+                double* out = se.mutable_data();
+                py::gil_scoped_release release;
+                for (py::ssize_t i = 0; i < b.count; i++) {
+                    for (py::ssize_t k = 0; k < users; k++) {
+                        one[k] = in + (i * users + k) * size;
+                        other[k] = in_hat + (i * users + k) * size;
+                    }
+                    if (!self.compute(one.data(), other.data(), out + i * snrs))
+                        throw std::invalid_argument(
+                            "group " + std::to_string(i) +
+                            " has a matrix that is all zero or not finite");
+                }
+                return se;
+            },
+            py::arg("h"),
+            py::arg("h_hat"),
+            "Spectral efficiency at each SNR, float64 (snrs,) or (n, snrs), in bit/s/Hz, "
+            "of "
+            "groups of users: true and reconstructed H, complex (users, nc, nt) or (n, "
+            "users, nc, nt).");
+}
