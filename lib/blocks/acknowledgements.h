@@ -21,8 +21,8 @@ namespace csifeedback {
  * end of the flowgraph, and waiting for them.
  *
  * Message queues have no back-pressure, and once a source is done its flowgraph ends, and
- * with it what is under way. A source that returns from work() without an item is taken to
- * be at its end, so the wait is in work() itself, on the condition with which the
+ * with it what is under way. A source that returns from work() without an item is taken
+ * to be at its end, so the wait is in work() itself, on the condition with which the
  * scheduler wakes a block for a message.
  */
 class acknowledgements

@@ -260,15 +260,6 @@ inline bool all_bounded(const float* x, size_t n, float limit)
     return !bad;
 }
 
-inline bool all_finite(const float* x, size_t n)
-{
-    // x - x is NaN for a NaN or an infinity, and 0 otherwise.
-    float sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += x[i] - x[i];
-    return sum == 0;
-}
-
 //! Counts bad events and says when to log one: the first of a burst, which ends with 100
 //! good ones in a row.
 class burst_counter

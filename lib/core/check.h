@@ -8,7 +8,6 @@
 #ifndef INCLUDED_CSIFEEDBACK_CHECK_H
 #define INCLUDED_CSIFEEDBACK_CHECK_H
 
-#include <cmath>
 #include <cstddef>
 #include <memory>
 #include <sstream>
@@ -49,6 +48,7 @@ not_null(const char* where, const char* name, const std::shared_ptr<T>& pointer)
     return pointer;
 }
 
+//! Whether no value is a NaN or an infinity.
 inline bool all_finite(const float* x, size_t n)
 {
     // x - x is NaN for a NaN or an infinity, and 0 otherwise.

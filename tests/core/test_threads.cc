@@ -6,8 +6,8 @@
  */
 
 // What runs in several threads: the channel generators, replay, MLCF's learner and its
-// embeddings. tests/threads builds this file under ThreadSanitizer with the sources that it
-// needs and no more; here it compares the results of one thread and of several.
+// embeddings. tests/threads builds this file under ThreadSanitizer with the sources that
+// it needs and no more; here it compares the results of one thread and of several.
 
 #include "dataset_writer.h"
 #include "parallel.h"

@@ -38,15 +38,13 @@ public:
      *              2^32 - 1
      * \param window frames under way at most, 0 to 32768; 0: no limit. With a window the
      *              source waits for the acknowledgements at `ack`: message queues have no
-     *              back-pressure, and what is under way when the source ends is lost. After
-     *              the last frame it sends one frame length of zeros, and then waits until
-     *              all have arrived, or for 3 s without an acknowledgement
+     *              back-pressure, and what is under way when the source ends is lost.
+     *              After the last frame it sends one frame length of zeros, and then
+     *              waits until all have arrived, or for 3 s without an acknowledgement
      * \throws std::invalid_argument if a parameter is out of range or frame is null
      */
-    static sptr make(csirs_frame::sptr frame,
-                     uint64_t count = 0,
-                     uint64_t first = 0,
-                     int window = 0);
+    static sptr
+    make(csirs_frame::sptr frame, uint64_t count = 0, uint64_t first = 0, int window = 0);
 
     //! Number of whole frames sent so far.
     virtual uint64_t frames() const = 0;

@@ -29,9 +29,9 @@ struct CSIFEEDBACK_API float_array {
  * Attributes of the root: `format` = "gr-csifeedback model", `format_version` = 1,
  * `codec`, `domain` (optional), `nc`, `na`, `nt`, `precursor`, `model_id`, and for
  * people: `channel`, `command`, `seed`, `nmse`. Arrays are float32 (or complex as a
- * compound of two float32; float16 and float64 are read too), in the groups `encoder`, `quantizer` and `decoder`, each
- * stored in one piece (no chunks, no compression), in HDF5's most compatible format
- * (libver="earliest"). The manual has the whole format.
+ * compound of two float32; float16 and float64 are read too), in the groups `encoder`,
+ * `quantizer` and `decoder`, each stored in one piece (no chunks, no compression), in
+ * HDF5's most compatible format (libver="earliest"). The manual has the whole format.
  *
  * Nothing in a file is trusted, and the HDF5 library, which crashes on some damaged
  * files, is not used: types, ranks and sizes are checked against the data in the file

@@ -35,8 +35,8 @@ normalize_csi(const std::complex<float>* ha, size_t n, float* h_vec);
  * \param h_vec   2 n floats, as of a decoder, whose squared norm is a finite float
  * \param n       number of complex values
  * \param gain_db gain to restore, in dB, not NaN
- * \param ha      output, n complex values, all finite: what is beyond the range of a float
- *                is its largest number
+ * \param ha      output, n complex values, all finite: what is beyond the range of a
+ *                float is its largest number
  */
 CSIFEEDBACK_API void
 denormalize_csi(const float* h_vec, size_t n, float gain_db, std::complex<float>* ha);

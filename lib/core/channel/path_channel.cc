@@ -8,8 +8,8 @@
 #include "channel/path_channel.h"
 #include "channel/phasor.h"
 #include "check.h"
-#include "kernels/kernels.h"
 #include "dsp/first_path.h"
+#include "kernels/kernels.h"
 #include <volk/volk.h>
 #include <algorithm>
 #include <cmath>

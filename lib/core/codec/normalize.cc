@@ -16,7 +16,8 @@ namespace csifeedback {
 
 namespace {
 
-// Mean of re^2 + im^2. A NaN or an infinity anywhere makes it one, since all terms are >= 0.
+// Mean of re^2 + im^2. A NaN or an infinity anywhere makes it one, since no term is
+// negative.
 float mean_power(const float* h_vec, size_t n)
 {
     float power = 0;
@@ -24,8 +25,8 @@ float mean_power(const float* h_vec, size_t n)
     return power / n;
 }
 
-// Divides by a power of two, so that the squares of what is left are far from the limits of
-// a float. Returns its exponent, or 0 if there is none.
+// Divides by a power of two, so that the squares of what is left are far from the limits
+// of a float. Returns its exponent, or 0 if there is none.
 int scale_to_one(float* h_vec, size_t n)
 {
     float largest = 0;

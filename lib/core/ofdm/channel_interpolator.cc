@@ -7,8 +7,8 @@
 
 #include "channel/phasor.h"
 #include "check.h"
-#include "kernels/kernels.h"
 #include "dsp/fft_plan.h"
+#include "kernels/kernels.h"
 #include <gnuradio/csifeedback/channel_interpolator.h>
 #include <Eigen/Cholesky>
 #include <volk/volk.h>

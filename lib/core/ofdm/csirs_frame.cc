@@ -6,8 +6,8 @@
  */
 
 #include "check.h"
-#include "ofdm/convolutional.h"
 #include "dsp/fft_plan.h"
+#include "ofdm/convolutional.h"
 #include <gnuradio/csifeedback/csirs_frame.h>
 #include <volk/volk.h>
 #include <volk/volk_alloc.hh>

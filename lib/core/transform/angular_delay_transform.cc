@@ -7,9 +7,9 @@
 
 #include "channel/phasor.h"
 #include "check.h"
-#include "kernels/kernels.h"
 #include "dsp/fft_plan.h"
 #include "dsp/first_path.h"
+#include "kernels/kernels.h"
 #include <gnuradio/csifeedback/angular_delay_transform.h>
 #include <volk/volk.h>
 #include <volk/volk_alloc.hh>
