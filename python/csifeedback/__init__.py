@@ -5,12 +5,11 @@
 #
 """CSI feedback for FDD massive MIMO: channel models, codecs, quantizers, feedback links."""
 
-import os as _os
-
 # The bindings take base classes from GNU Radio's own.
 from gnuradio import gr as _gr  # noqa: F401
 
 from .csifeedback_python import *  # noqa: F401,F403
+from .csifeedback_python import __version__  # noqa: F401
 from .codecs import (  # noqa: F401
     Codec, Decoder, Encoder, ReportDecoder, ReportEncoder, decoder_from_model,
     encoder_from_model, open_codec, report_decoder_from_model, report_encoder_from_model)

@@ -4,10 +4,10 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# usage: test_install.sh BUILD_DIRECTORY PYTHON CMAKE GR_PYTHON_DIR
+# usage: test_install.sh BUILD_DIRECTORY PYTHON CMAKE GR_PYTHON_DIR VERSION
 
 set -euo pipefail
-build=$1 python=$2 cmake=$3 python_dir=$4
+build=$1 python=$2 cmake=$3 python_dir=$4 version=$5
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -27,13 +27,14 @@ echo "== a custom prefix: PYTHONPATH is all that it needs"
 (cd / && PYTHONPATH=$work/prefix/$python_dir "$python" -B -c "$check" "$work/prefix")
 for program in train eval sim dataset bench; do
     PYTHONPATH=$work/prefix/$python_dir "$work/prefix/bin/csifeedback_$program" --help >/dev/null
+    [ "$(PYTHONPATH=$work/prefix/$python_dir "$work/prefix/bin/csifeedback_$program" --version)" = "csifeedback_$program $version" ]
 done
 
 echo "== an external project, without find_package(Gnuradio) of its own"
 "$cmake" -S "$here/consumer" -B "$work/consumer" -DCMAKE_PREFIX_PATH="$work/prefix" >"$work/log" 2>&1 ||
     { cat "$work/log"; exit 1; }
 "$cmake" --build "$work/consumer" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
-[ "$("$work/consumer/consumer")" = "csi_angular_delay cde703" ]
+[ "$("$work/consumer/consumer")" = "csi_angular_delay cde703 $version" ]
 
 echo "== below DESTDIR: /usr/local is on Python's own path and has every part"
 DESTDIR=$work/stage "$cmake" --install "$build" --prefix /usr/local >/dev/null

@@ -18,6 +18,7 @@ import unittest
 
 import h5py
 import numpy as np
+from gnuradio import csifeedback
 
 APPS = os.environ["CSIFEEDBACK_APPS"]
 KLT = "cost2100-indoor-klt"
@@ -56,6 +57,9 @@ class Programs(unittest.TestCase):
     def test_help(self):
         for program in ("dataset", "train", "eval", "sim", "bench", "reproduce", "ue", "bs"):
             self.assertIn("usage: csifeedback_" + program, self.succeed(program, "--help").stdout)
+            self.assertEqual(self.succeed(program, "--version").stdout,
+                             f"csifeedback_{program} {csifeedback.__version__}\n")
+        self.assertRegex(csifeedback.__version__, r"^\d+\.\d+\.\d+$")
 
     def test_eval_and_sim_agree(self):
         """The same codec on the same samples, by objects and by a flowgraph: 0.01 dB."""

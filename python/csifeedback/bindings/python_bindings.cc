@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
+#include <gnuradio/csifeedback/version.h>
 #include <pybind11/pybind11.h>
 
 namespace py = pybind11;
@@ -24,6 +25,7 @@ PYBIND11_MODULE(csifeedback_python, m)
 {
     // The base classes of all blocks.
     py::module::import("gnuradio.gr");
+    m.attr("__version__") = gr::csifeedback::version();
     bind_channels(m);
     bind_model(m);
     bind_quantizers(m);

@@ -30,7 +30,7 @@ from ..model import read_model
 from ..simulation import Loopback
 from . import dataset
 from ..progress import Progress
-from .common import format_table, print_json
+from .common import Parser, format_table, print_json
 
 try:
     import torch
@@ -42,7 +42,7 @@ TOLERANCE = 1e-4
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="csifeedback_bench", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--codec", action="append", metavar="MODEL[:DECODER[,..]]",

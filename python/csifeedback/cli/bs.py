@@ -5,7 +5,6 @@
 #
 """csifeedback_bs: sends pilots, takes the feedback of csifeedback_ue and precodes with it."""
 
-import argparse
 import sys
 
 from .. import evaluation
@@ -14,10 +13,11 @@ from ..link import connections, messages
 from ..link.base_station import Air, BaseStation
 from ..link.transport import parse_address
 from . import ends
+from .common import Parser
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(prog="csifeedback_bs", description=__doc__)
+    parser = Parser(prog="csifeedback_bs", description=__doc__)
     parser.add_argument("--air", default="zmq://127.0.0.1:5550", metavar="ADDRESS",
                         help="where samples go: zmq://HOST:PORT of this machine (a second UE has "
                              "the next port), file:PATH for a SigMF recording of what the UE "

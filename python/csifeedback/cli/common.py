@@ -5,11 +5,14 @@
 #
 """What the command-line programs share: errors, options, output."""
 
+import argparse
 import json
 import os
 import signal
 import sys
 import threading
+
+from .. import csifeedback_python as core
 
 from .. import csifeedback_python as core
 
@@ -73,6 +76,15 @@ def check_seed(option, value):
     """Refuses a seed that does not fit in 64 bits."""
     if not 0 <= value < 1 << 64:
         raise ValueError(f"{option} is {value}, allowed is 0 to {(1 << 64) - 1}")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser with the option --version."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.add_argument("--version", action="version",
+                          version=f"%(prog)s {core.__version__}")
 
 
 def print_json(value, indent=1):

@@ -21,7 +21,7 @@ from ..interchange import (AXES, CSINET_KEY, UNPACKED_BYTES, UNPACKED_RATIO, Arr
                            csinet_layout, export_csinet)
 from ..progress import Progress
 from ..renamed import CHANNEL_PARAMETERS
-from .common import new_options, print_json
+from .common import Parser, new_options, print_json
 
 #: Parameters of the channel models: name, type (None: yes or no), help.
 GRID = (
@@ -445,8 +445,9 @@ COMMANDS = (
 
 def parse(argv):
     """The arguments and the canonical command."""
-    parser = argparse.ArgumentParser(prog="csifeedback_dataset", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser = Parser(prog="csifeedback_dataset", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND",
+                                     parser_class=argparse.ArgumentParser)
     parsers = {}
     for name, text, add_arguments in COMMANDS:
         parsers[name] = commands.add_parser(name, help=text, description=text)

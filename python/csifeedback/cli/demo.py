@@ -6,7 +6,6 @@
 """The demo: channels of a standard model, compressed, quantized, fed back over an imperfect
 link and reconstructed by a GNU Radio flowgraph, on the shipped models."""
 
-import argparse
 import os
 import sys
 
@@ -17,7 +16,7 @@ from ..channels import model_channel
 from ..files import write_figure
 from ..simulation import Loopback
 from ..progress import Progress
-from .common import format_table, print_json, run
+from .common import Parser, format_table, print_json, run
 
 RATIOS = ("1/4", "1/8", "1/16", "1/32", "1/64")
 MODEL = "cost2100-indoor-csi-l2o"
@@ -112,7 +111,7 @@ def draw_figures(path, rows):
 
 
 def main(argv):
-    parser = argparse.ArgumentParser(prog="apps/demo", description=__doc__)
+    parser = Parser(prog="apps/demo", description=__doc__)
     parser.add_argument("--samples", type=int, default=300, metavar="N",
                         help="channel matrices for each row of the table (default: 300)")
     parser.add_argument("--output", default="out", metavar="DIRECTORY",

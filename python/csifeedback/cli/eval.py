@@ -5,7 +5,6 @@
 #
 """csifeedback_eval: codecs x ratios x bits x iterations on one data set, as table and figure."""
 
-import argparse
 import itertools
 import math
 import os
@@ -15,7 +14,7 @@ from .. import csifeedback_python as core
 from .. import evaluation
 from ..files import check_place, write_csv, write_figure
 from ..progress import Progress
-from .common import format_table, print_json
+from .common import Parser, format_table, print_json
 from .sources import add_source_arguments, test_matrices, validation_matrices
 
 COLUMNS = ("codec", "model", "budget", "ratio", "code_size", "quantizer", "bits", "payload_bits", "frame_bits",
@@ -26,7 +25,7 @@ PICTURES = (".png", ".pdf", ".svg")
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="csifeedback_eval", description=__doc__,
         epilog="NMSE is the mean of ||H-H^||^2/||H||^2 in dB, with its 95 %% interval, against "
                "the delay rows kept; 'whole' is against the whole channel. Bits are those of a "

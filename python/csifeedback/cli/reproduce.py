@@ -10,7 +10,6 @@ Data sets and models are kept in the output directory: what is there already is 
 so that an interrupted run goes on where it was.
 """
 
-import argparse
 import contextlib
 import csv
 import io
@@ -27,7 +26,7 @@ from . import dataset as dataset_program
 from . import reproduce_ofdm as real_signals
 from . import train as train_program
 from ..progress import Progress
-from .common import format_table, print_json, warn_renamed
+from .common import Parser, format_table, print_json, warn_renamed
 
 #: Table II: dimensions d of a column -> NMSE in dB, rho, parameters, MFLOP
 PAPER_TABLE_2 = {
@@ -355,7 +354,7 @@ def element(name):
 
 def parse(argv):
     every = {**EXPERIMENTS, **real_signals.EXPERIMENTS}
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="csifeedback_reproduce", description=__doc__.split("\n\n", 1)[0], epilog="; ".join(
             f"{name}: {what}" for name, (_, what, *_) in every.items()))
     parser.add_argument("experiment", choices=sorted(every), metavar="EXPERIMENT",

@@ -9,17 +9,16 @@ Channel model, 2D-DFT, encoder, quantizer, feedback frames over an imperfect lin
 metrics, each the block that GRC offers.
 """
 
-import argparse
 
 from .. import evaluation
 from ..simulation import Loopback
 from ..progress import Progress
-from .common import check_seed, print_json
+from .common import Parser, check_seed, print_json
 from .sources import add_source_arguments, channel_of, validation_matrices
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(prog="csifeedback_sim", description=__doc__)
+    parser = Parser(prog="csifeedback_sim", description=__doc__)
     parser.add_argument("--codec", required=True, metavar="MODEL[:DECODER[,..]]",
                         help="as in csifeedback_eval")
     add_source_arguments(parser)

@@ -17,14 +17,14 @@ from ..evaluation import Evaluator
 from ..files import Lock, check_place
 from ..model import read_model
 from ..training import find_trainer, takes_whole, trainers
-from .common import check_seed, format_table, print_json
+from .common import Parser, check_seed, format_table, print_json
 
 RATIOS = ("1/4", "1/8", "1/16", "1/32", "1/64")
 
 
 def parse(argv):
     """The arguments, and the module that trains the codec that they name."""
-    parser = argparse.ArgumentParser(prog="csifeedback_train", description=__doc__)
+    parser = Parser(prog="csifeedback_train", description=__doc__)
     # The options depend on the codec, so that one is looked for first.
     first = argparse.ArgumentParser(add_help=False)
     for one in (first, parser):

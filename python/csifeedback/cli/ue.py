@@ -5,17 +5,16 @@
 #
 """csifeedback_ue: receives pilots, measures the channel and feeds it back to csifeedback_bs."""
 
-import argparse
 
 from .. import evaluation
 from ..link import messages
 from ..link.user_equipment import INTERPOLATORS, MatrixRecording, UserEquipment
 from . import ends
-from .common import format_table
+from .common import Parser, format_table
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(prog="csifeedback_ue", description=__doc__)
+    parser = Parser(prog="csifeedback_ue", description=__doc__)
     parser.add_argument("--air", default="zmq://127.0.0.1:5550", metavar="ADDRESS",
                         help="where samples come from: zmq://HOST:PORT of csifeedback_bs, "
                              "file:PATH of a SigMF recording, uhd:ARGS, soapy:ARGS (default: "
