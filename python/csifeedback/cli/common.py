@@ -14,8 +14,6 @@ import threading
 
 from .. import csifeedback_python as core
 
-from .. import csifeedback_python as core
-
 
 def run(main):
     """Runs main(argv) as a program: 0, or 2 and one clear line on bad use, or 130 on Ctrl-C."""
