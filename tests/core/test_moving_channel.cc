@@ -42,7 +42,8 @@ std::vector<cf> random_values(size_t size, uint64_t seed)
     return x;
 }
 
-csirs_frame::sptr some_frame()
+// The pilots are the last symbols but one: the gap says where in the frame they lie.
+csirs_frame::sptr some_frame(int gap)
 {
     csirs_parameters p;
     p.nc = nc;
@@ -51,6 +52,7 @@ csirs_frame::sptr some_frame()
     p.cp_length = 16;
     p.spacing_hz = rate / 64;
     p.comb = 4;
+    p.gap = gap;
     return csirs_frame::make(p);
 }
 
@@ -143,7 +145,7 @@ TEST(moving_channel, straight_lines_between_updates)
     const int updates = 4;
     const size_t size = nr * nt * length;
     const auto taps = random_values(2 * updates * size, 1);
-    const auto frame = some_frame();
+    const auto frame = some_frame(1000);
     const size_t frame_length = frame->frame_length();
     std::vector<std::vector<cf>> signal;
     for (int n = 0; n < nt; n++)
@@ -170,19 +172,44 @@ TEST(moving_channel, straight_lines_between_updates)
                     << t << " of " << frame_length << ", stretch " << stretch;
             }
         }
-        // The truth is the mean of the two updates around the middle of the pilots.
-        const double place = std::max(0.0, times.middle * updates / times.length - 0.5);
-        const int update = place;
-        const float part = place - update;
-        EXPECT_GT(part, 0);
-        std::vector<cf> h(nc * nt), before(nc * nt), after(nc * nt);
-        channel.truth(1, 0, h.data());
-        taps_response(
-            &taps[(updates + update) * size], length, 0, grid, rate, &before[0]);
-        taps_response(
-            &taps[(updates + update + 1) * size], length, 0, grid, rate, &after[0]);
-        for (size_t i = 0; i < h.size(); i++)
-            ASSERT_LT(std::abs(h[i] - (before[i] + part * (after[i] - before[i]))), 1e-5);
+    }
+}
+
+TEST(moving_channel, truth_in_the_middle_of_the_pilots)
+{
+    const int updates = 4, frames = 2;
+    const size_t size = nr * nt * length;
+    const auto taps = random_values(frames * updates * size, 1);
+    const auto response = [&](int frame, int update) {
+        std::vector<cf> h(nc * nt);
+        const cf* of = &taps.at((frame * updates + update) * size);
+        taps_response(of, length, 0, grid, rate, h.data());
+        return h;
+    };
+    // With pilots well within the frame, and with pilots after the middle of the last
+    // update, where the channel is constant.
+    for (const int gap : { 1000, 0 }) {
+        const auto times = frame_times::make("test", updates, some_frame(gap));
+        const double place = times.middle * updates / times.length - 0.5;
+        if (gap) {
+            ASSERT_GT(place, 1);
+            ASSERT_LT(place, updates - 1);
+        } else {
+            ASSERT_GT(place, updates - 1);
+        }
+        const int update = std::min(int(place), updates - 2);
+        const float part = std::min(1.0, place - update);
+        moving_channel channel(
+            taps_source::from_taps("test", taps, nr, length, grid, rate), times);
+        for (int f = 0; f < frames; f++) {
+            std::vector<cf> h(nc * nt);
+            channel.truth(f, 0, h.data());
+            const auto before = response(f, update), after = response(f, update + 1);
+            for (size_t i = 0; i < h.size(); i++)
+                ASSERT_LT(std::abs(h[i] - (before[i] + part * (after[i] - before[i]))),
+                          1e-5)
+                    << "frame " << f << ", gap " << gap;
+        }
     }
 }
 
@@ -191,10 +218,10 @@ TEST(moving_channel, rays_and_what_they_lose)
     cdl_parameters p;
     p.profile = 'C';
     p.grid = grid;
-    p.delay_spread_s = 2e-6;
+    p.delay_spread_s = 8e-6; // the last ray comes after 69 samples
     const auto model = cdl_channel::make(p);
-    double lost = 2;
-    for (const int max_delay : { 4, 8, 64 }) {
+    double lost = 1;
+    for (const int max_delay : { 4, 16, 64 }) {
         moving_channel channel(
             taps_source::from_models("test", { model }, rate, max_delay), {});
         EXPECT_EQ(channel.nr(), 1);
