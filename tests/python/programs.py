@@ -35,16 +35,17 @@ def free_port(kind=socket.SOCK_STREAM):
 class End:
     """A program that runs, and the lines of JSON that it writes.
 
-    prefix: command that begins it, for example `ip netns exec NAME`. options: of Popen.
+    prefix: command that begins it, for example `ip netns exec NAME`. env: its environment
+    variables (default: those of this process). options: of Popen.
     """
 
-    def __init__(self, program, *arguments, prefix=(), **options):
+    def __init__(self, program, *arguments, prefix=(), env=None, **options):
         self.lines = []
         self.begin = time.monotonic()
         self.process = subprocess.Popen(
             [*prefix, os.path.join(APPS, "csifeedback_" + program), *map(str, arguments), "--json"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONFAULTHANDLER": "1"}, **options)
+            env={**(os.environ if env is None else env), "PYTHONFAULTHANDLER": "1"}, **options)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
