@@ -339,7 +339,8 @@ def load_file(path):
 
 def _entry_point(name):
     if name in LEARNED:
-        return register(importlib.import_module(".learned", __package__).CLASSES[name])
+        return register(importlib.import_module(
+            ".training.learned", __package__).CLASSES[name])
     for point in importlib.metadata.entry_points().get(ENTRY_POINTS, ()) \
             if sys.version_info < (3, 12) else importlib.metadata.entry_points(group=ENTRY_POINTS):
         if point.name == name:

@@ -6,6 +6,10 @@
 """Names that changed since the last release. They work for one more release, with a warning."""
 
 import functools
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
 import warnings
 
 from . import csifeedback_python as core
@@ -18,6 +22,10 @@ CHANNEL_PARAMETERS = {"delay_spread_max_s": "max_delay_spread_s",
 #: Blocks and functions of the package.
 PACKAGE = {"feedback_channel": "feedback_link", "mismatch_to_code": "residual_energy_to_code",
            "mismatch_from_code": "residual_energy_from_code"}
+#: Modules of the package.
+MODULES = {"dataset": "data.dataset", "interchange": "data.interchange", "matlab": "data.matlab",
+           "sigmf": "data.sigmf", "learned": "training.learned",
+           "cli.reproduce_ofdm": "experiments.real_signals"}
 #: Blocks with a method dropped(), now discarded().
 DISCARDING = ("angular_delay_inverse", "channel_estimator", "csi_decoder", "csi_dequantizer",
               "csi_encoder", "csi_hold", "csi_import", "csi_quantizer", "feedback_framer")
@@ -40,6 +48,27 @@ def renamed_parameters(function, names):
         return function(*args, **parameters)
 
     return call
+
+
+class _OldModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds modules by their old names: they are the new ones."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        package, _, name = fullname.partition(f"{__package__}.")
+        if package or name not in MODULES:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self)
+
+    def create_module(self, spec):
+        old = spec.name[len(__package__) + 1:]
+        module = importlib.import_module(f"{__package__}.{MODULES[old]}")
+        # The import system is about to put the old name's in its place.
+        self._spec = module.__spec__
+        warn(spec.name, module.__name__)
+        return module
+
+    def exec_module(self, module):
+        module.__spec__ = self._spec
 
 
 def _dropped(self):
@@ -74,3 +103,4 @@ def install(package):
         return package[PACKAGE[name]]
 
     package["__getattr__"] = get
+    sys.meta_path.append(_OldModules())

@@ -29,7 +29,7 @@ from gnuradio import csifeedback
 from gnuradio.csifeedback import channels
 from gnuradio.csifeedback.cli import common
 from gnuradio.csifeedback.cli import dataset as cli
-from gnuradio.csifeedback.dataset import Dataset, DatasetWriter
+from gnuradio.csifeedback.data.dataset import Dataset, DatasetWriter
 
 APPS = os.environ["CSIFEEDBACK_APPS"]
 
@@ -189,7 +189,7 @@ class TestFile(TestCase):
     def test_two_writers_at_once(self):
         with DatasetWriter(self.file("a.h5"), 8, ATTRIBUTES):
             code = ("import sys\n"
-                    "from gnuradio.csifeedback.dataset import DatasetWriter\n"
+                    "from gnuradio.csifeedback.data.dataset import DatasetWriter\n"
                     "try:\n"
                     f"    DatasetWriter({self.file('a.h5')!r}, 8, {ATTRIBUTES!r})\n"
                     "except ValueError as error:\n"

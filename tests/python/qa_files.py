@@ -35,10 +35,11 @@ from scipy.io import savemat
 
 from common import Opener, small_disk
 from gnuradio import blocks, csifeedback, gr
-from gnuradio.csifeedback import files, interchange, matlab, sigmf
+from gnuradio.csifeedback import files
+from gnuradio.csifeedback.data import interchange, matlab, sigmf
 from gnuradio.csifeedback.cli import common
 from gnuradio.csifeedback.cli import dataset as cli
-from gnuradio.csifeedback.dataset import Dataset, DatasetWriter
+from gnuradio.csifeedback.data.dataset import Dataset, DatasetWriter
 from gnuradio.csifeedback.model import Model, read_model
 from gnuradio.csifeedback.training import checkpoint
 

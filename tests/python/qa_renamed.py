@@ -6,11 +6,14 @@
 """Names of the last release: they work, with a warning, and nothing here uses them any more."""
 
 import contextlib
+import importlib
 import io
 import json
 import os
 import pathlib
 import re
+import subprocess
+import sys
 import tempfile
 import unittest
 import warnings
@@ -74,6 +77,24 @@ class TestRenamed(unittest.TestCase):
         with self.warns("csi_hold.dropped()", "discarded()") as caught:
             self.assertEqual(block.dropped(), 0)
         self.assertEqual(caught.filename, __file__)
+
+    def test_modules(self):
+        """Modules by their old names are the new ones, once and in any form of import."""
+        for old, new in renamed.MODULES.items():
+            path = f"gnuradio.csifeedback.{old}"
+            expected = importlib.import_module(f"gnuradio.csifeedback.{new}")
+            spec = expected.__spec__
+            sys.modules.pop(path, None)
+            with self.warns(path, expected.__name__):
+                self.assertIs(importlib.import_module(path), expected)
+            self.assertIs(expected.__spec__, spec)
+        code = "from gnuradio.csifeedback import sigmf\nfrom gnuradio.csifeedback.dataset import Dataset"
+        done = subprocess.run([sys.executable, "-W", "error::ImportWarning", "-W", "always", "-c",
+                               code], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(re.findall(r"<string>:(\d): DeprecationWarning", done.stderr), ["1", "2"])
+        with self.assertRaises(ModuleNotFoundError):
+            importlib.import_module("gnuradio.csifeedback.nothing")
 
     def test_header(self):
         header = csifeedback.feedback_header()

@@ -14,31 +14,10 @@ neighbouring runs, with its quartiles. Time is the processor time of the thread.
 """
 
 import argparse
-import contextlib
-import io
-import os
-import platform
-import re
-import tempfile
-import time
 
-import numpy as np
-
-from .. import csifeedback_python as core
 from .. import evaluation
-from ..model import read_model
-from ..simulation import Loopback
-from . import dataset
-from ..progress import Progress
+from ..experiments import speed
 from .common import Parser, format_table, print_json
-
-try:
-    import torch
-except ImportError:
-    torch = None
-
-#: Largest difference of two results, relative to the largest value.
-TOLERANCE = 1e-4
 
 
 def parse(argv):
@@ -61,405 +40,21 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
-def complex_rows(model, code_size):
-    """The rows u of W as complex vectors, None for a real W; s = u^* h in turn Re and Im."""
-    if not model.has("encoder/W_complex") or code_size % 2:
-        return None
-    u = model.read("encoder/W_complex")[:code_size // 2]
-    return np.ascontiguousarray(u[..., 0] + 1j * u[..., 1], np.complex64)
-
-
-def real_rows(model, code_size):
-    """W, float32 (M, 2 na nt)."""
-    if not model.has("encoder/W_complex"):
-        return np.ascontiguousarray(model.read("encoder/W")[:code_size])
-    u = model.read("encoder/W_complex")[:(code_size + 1) // 2]
-    w = np.empty((2 * len(u), 2 * u.shape[1]), np.float32)
-    w[0::2] = np.concatenate([u[..., 0], u[..., 1]], axis=1)
-    w[1::2] = np.concatenate([-u[..., 1], u[..., 0]], axis=1)
-    return np.ascontiguousarray(w[:code_size])
-
-
-class NumpyProducts:
-    """s = A h and h = A^H s, A real or complex, for a vector or rows of vectors."""
-
-    name = "NumPy"
-
-    def __init__(self, matrix):
-        self.a = np.conj(matrix)
-        self.adjoint = np.ascontiguousarray(self.a.conj().T)
-
-    def array(self, x):
-        return np.ascontiguousarray(x)
-
-    def encode(self, h):
-        return self.a @ h if h.ndim == 1 else h @ self.a.T
-
-    def decode(self, s):
-        return self.adjoint @ s if s.ndim == 1 else s @ self.adjoint.T
-
-    def fista(self, s, iterations, weight, norm):
-        """FISTA as in ista_decoder, for one codeword; soft thresholds act on real values."""
-        correlation = self.decode(s)
-        threshold = np.float32(weight * np.abs(correlation.view(np.float32)).max() / norm)
-        h = before = np.zeros_like(correlation)
-        t, momentum = 1.0, 0.0
-        for _ in range(iterations):
-            y = h + momentum * (h - before)
-            y -= self.decode(self.encode(y) - s) / norm
-            before, h = h, np.empty_like(y)
-            values = y.view(np.float32)
-            np.subtract(values, np.clip(values, -threshold, threshold), out=h.view(np.float32))
-            t, last = (1 + np.sqrt(1 + 4 * t * t)) / 2, t
-            momentum = (last - 1) / t
-        return h
-
-
-class NumpyColumns:
-    """s = C [Re H; Im H] and its adjoint, C (d, 2 na) the same for every antenna."""
-
-    name = "NumPy"
-
-    def __init__(self, matrix, nt, code_size):
-        self.c, self.nt, self.code_size = matrix[:-(-code_size // nt)], nt, code_size
-
-    def array(self, x):
-        return np.ascontiguousarray(x)
-
-    def encode(self, h):
-        s = self.c @ h.reshape(*h.shape[:-1], -1, self.nt)
-        return s.reshape(*h.shape[:-1], -1)[..., :self.code_size]
-
-    def decode(self, s):
-        whole = np.zeros((*s.shape[:-1], len(self.c) * self.nt), np.float32)
-        whole[..., :self.code_size] = s
-        h = self.c.T @ whole.reshape(*s.shape[:-1], -1, self.nt)
-        return h.reshape(*s.shape[:-1], -1)
-
-
-class NumpyPatches:
-    """The local KLT, of complex matrices in rows."""
-
-    name = "NumPy"
-
-    def __init__(self, model, code_size):
-        self.sides = []
-        noise = model.read("encoder/noise")[np.argmin(np.abs(np.log(
-            model.read("encoder/rates") / code_size)))]
-        for side in ("rows", "columns"):
-            basis = model.read(f"encoder/{side}_basis")
-            u = np.ascontiguousarray(basis[..., 0] + 1j * basis[..., 1], np.complex64)
-            variance = model.read(f"encoder/{side}_variance")
-            inverse = (u.transpose(0, 2, 1) / (variance + noise)[:, None]) @ u.conj()
-            self.sides.append((u, variance, np.ascontiguousarray(inverse.reshape(len(u), -1)),
-                               np.log(variance + noise).sum(axis=1)))
-        self.na, self.nt = (s[0].shape[1] for s in self.sides)
-        self.row_bits, column_bits = ((len(s[0]) - 1).bit_length() for s in self.sides)
-        self.bits = self.row_bits + column_bits
-        self.amplitude = model.read("encoder/amplitude")[0]
-        self.code_size = code_size
-
-    def array(self, x):
-        return np.ascontiguousarray(x)
-
-    def order(self, p, q):
-        power = self.sides[0][1][p][:, :, None] * self.sides[1][1][q][:, None]
-        count = -(-(self.code_size - self.bits) // 2)
-        return np.argsort(-power.reshape(len(power), -1), axis=1, kind="stable")[:, :count]
-
-    def encode(self, h):
-        x = h.reshape(-1, self.na, self.nt)
-        chosen = []
-        for (_, _, inverse, logarithm), c in zip(
-                self.sides, (x @ x.conj().transpose(0, 2, 1) / self.nt,
-                             x.transpose(0, 2, 1) @ x.conj() / self.na)):
-            score = (c.reshape(len(c), -1) @ inverse.conj().T).real + logarithm
-            chosen.append(np.argmin(score, axis=1))
-        p, q = chosen
-        z = self.sides[0][0][p].conj() @ x @ self.sides[1][0][q].conj().transpose(0, 2, 1)
-        cells = np.take_along_axis(z.reshape(len(z), -1), self.order(p, q), axis=1)
-        both = p | q << self.row_bits
-        signs = (both[:, None] >> np.arange(self.bits) & 1) * 2 - 1
-        return np.hstack([signs * self.amplitude, cells.view(np.float32)])[
-            :, :self.code_size].astype(np.float32).reshape(*h.shape[:-1], -1)
-
-    def decode(self, s):
-        s = s.reshape(-1, self.code_size)
-        both = (s[:, :self.bits] > 0) @ (1 << np.arange(self.bits))
-        p, q = both & (1 << self.row_bits) - 1, both >> self.row_bits
-        z = np.zeros((len(s), self.na * self.nt), np.complex64)
-        cells = s[:, self.bits:]
-        cells = np.pad(cells, ((0, 0), (0, cells.shape[1] % 2)))
-        np.put_along_axis(z, self.order(p, q), np.ascontiguousarray(cells).view(np.complex64),
-                          axis=1)
-        return (self.sides[0][0][p].transpose(0, 2, 1) @ z.reshape(-1, self.na, self.nt)
-                @ self.sides[1][0][q]).reshape(len(s), -1)
-
-
-class TorchProducts:
-    """The same with PyTorch, A real."""
-
-    name = "PyTorch mv"
-
-    def __init__(self, matrix):
-        self.a = torch.from_numpy(matrix)
-        self.adjoint = self.a.T.contiguous()
-
-    def array(self, x):
-        return torch.from_numpy(np.ascontiguousarray(x))
-
-    def encode(self, h):
-        return self.a.mv(h) if h.ndim == 1 else h @ self.a.T
-
-    def decode(self, s):
-        return self.adjoint.mv(s) if s.ndim == 1 else s @ self.adjoint.T
-
-    def fista(self, s, iterations, weight, norm):
-        threshold = float(weight * self.decode(s).abs().max() / norm)
-        h = before = torch.zeros(self.a.shape[1])
-        t, momentum = 1.0, 0.0
-        for _ in range(iterations):
-            y = h + momentum * (h - before)
-            y -= self.decode(self.encode(y) - s) / norm
-            before, h = h, torch.nn.functional.softshrink(y, threshold)
-            t, last = (1 + np.sqrt(1 + 4 * t * t)) / 2, t
-            momentum = (last - 1) / t
-        return h
-
-
-def l2o_profile(codec):
-    """The profile in the model file that the decoder uses."""
-    usual = "realtime" if codec.model.has("l2o/realtime/p") else codec.model.codec
-    return codec.options.get("profile", usual)
-
-
-class TorchL2o:
-    """The decoder of Csi-L2O as it is trained."""
-
-    def __init__(self, codec, size):
-        from ..training import l2o_network as network
-        model = codec.model
-        arrays = read_model(model.path).arrays
-        self._decoder = network.Decoder.of_model(arrays, l2o_profile(codec), model.na, model.nt)
-        if size not in self._decoder.rates:
-            raise ValueError(f"codec {codec.spec}: is trained for codewords of "
-                             f"{', '.join(map(str, self._decoder.rates))} values, not {size}")
-        self._rate = self._decoder.rates.index(size)
-        encoder = network.Encoder(
-            arrays.get("encoder/W_complex", arrays.get("encoder/W")), model.na, model.nt)
-        with torch.no_grad():
-            self._w = encoder.matrix(size).contiguous()
-            self._norm = encoder.lipschitz([size])[0]
-            self._start = None
-            if self._decoder.start == "mmse":
-                self._start = network.MmseStart(
-                    arrays["decoder/basis"], arrays["decoder/variance"],
-                    arrays["decoder/floor"][0], model.na, model.nt)
-                self._start.update(encoder.matrix(encoder.code_size))
-        self._shape = model.na, model.nt
-
-    def decode(self, s):
-        """Codewords (n, M) -> rows (n, 2 na nt)."""
-        with torch.no_grad():
-            x0 = self._decoder.first(self._w, s, self._norm, self._start)
-            return self._decoder(self._w, s, x0, self._rate, self._norm)[0]
-
-    def real(self, rows):
-        """What decode() returned, as [Re, Im]."""
-        na, nt = self._shape
-        return rows.numpy().reshape(-1, na, 2, nt).transpose(0, 2, 1, 3).reshape(len(rows), -1)
-
-
-def csinet_encoder(na, nt, size):
-    """The encoder of CsiNet (Wen, Shih and Jin, 2018), with random weights."""
-    nn = torch.nn
-    return nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.BatchNorm2d(2), nn.LeakyReLU(0.3),
-                         nn.Flatten(), nn.Linear(2 * na * nt, size)).eval()
-
-
-class TorchLinear(TorchProducts):
-    """As a network does it: a Linear layer, for a batch of shape (1, n) or larger."""
-
-    name = "PyTorch Linear"
-
-    def encode(self, h):
-        return torch.nn.functional.linear(h.reshape(-1, self.a.shape[1]), self.a)
-
-    def decode(self, s):
-        return torch.nn.functional.linear(s.reshape(-1, self.a.shape[0]), self.adjoint)
-
-
-def seconds_a_call(call, count):
-    # Of this thread alone: other programs on the machine disturb it less.
-    start = time.thread_time()
-    for _ in range(count):
-        call()
-    return (time.thread_time() - start) / count
-
-
-def beside(calls, repeats, progress):
-    """Median seconds of each call, and the quotients of each by the first: quartiles."""
-    counts = [max(1, int(0.005 / min(seconds_a_call(call, 3) for _ in range(3))))
-              for call in calls]
-    times = np.empty((repeats, len(calls)))
-    for row in times:
-        for i, (call, count) in enumerate(zip(calls, counts)):
-            call()
-            row[i] = seconds_a_call(call, count)
-        progress()
-    quotients = np.percentile(times / times[:, :1], [50, 25, 75], axis=0)
-    return np.median(times, axis=0), quotients.T
-
-
-def to_real(x):
-    """Complex vectors in rows as [Re, Im]; real ones as they are."""
-    x = np.asarray(x)
-    return np.concatenate([x.real, x.imag], axis=-1) if np.iscomplexobj(x) else x
-
-
-def difference(ours, theirs):
-    """Largest difference, relative to the largest value."""
-    return float(np.abs(ours - theirs).max() / np.abs(ours).max())
-
-
-def operations(codec, size, batch):
-    """[(operation, matrices per call, our call, [(alternative, its call, difference)])]"""
-    model = codec.model
-    na, nt = model.na, model.nt
-    whole = model.domain == "H"
-    ha = core.generate_channels(
-        core.cost2100_channel("indoor", nc=na if whole else max(1024, na), nt=nt),
-        count=batch, na=0 if whole else na)[0].reshape(batch, -1)
-    ha /= np.sqrt(np.mean(np.abs(ha) ** 2, axis=1, keepdims=True))
-    matrices = ha.reshape(batch, na, nt)
-    encoder, decoder = codec.encoder(size), codec.decoder(size)
-    s, gain = encoder.encode(matrices)
-    gain[:] = 0
-    h_hat = to_real(decoder.decode(s, gain).reshape(batch, -1))
-
-    iterations = int(codec.options.get("iterations", 20))
-    weight = float(codec.options.get("lambda", 0.02))
-    # (alternative, its inputs to the encoder and to the decoder)
-    others = []
-    invertible = not model.has("decoder/basis")  # of a KLT, whose rows are principal components
-    if model.has("encoder/W_columns"):
-        columns = NumpyColumns(model.read("encoder/W_columns"), nt, size)
-        others = [(columns.name, columns, to_real(ha), s)]
-    elif model.has("encoder/rows_basis"):
-        others = [(NumpyPatches.name, NumpyPatches(model, size), ha, s)]
-    elif model.has("encoder/W") or model.has("encoder/W_complex"):
-        w = real_rows(model, size)
-        norm = float(np.linalg.norm(w.astype(float), 2) ** 2)
-        others = [("NumPy (real)", NumpyProducts(w), to_real(ha), s)]
-        u = complex_rows(model, size)
-        if u is not None:
-            others.append(("NumPy (complex)", NumpyProducts(u), ha, s.view(np.complex64)))
-        if torch:
-            others += [(kind.name, kind(w), to_real(ha), s)
-                       for kind in (TorchProducts, TorchLinear)]
-
-    table = []
-    for count in (1, batch):
-        part = 0 if count == 1 else slice(None)
-        calls = [(name, call, difference(s[part], np.ascontiguousarray(call()).view(np.float32)))
-                 for name, products, h, _ in others
-                 for call in [lambda p=products, x=products.array(h[part]): p.encode(x)]]
-        if torch:
-            network = csinet_encoder(na, nt, size)
-            image = torch.from_numpy(to_real(ha[:count]).reshape(count, 2, na, nt))
-
-            def run(network=network, image=image):
-                with torch.no_grad():
-                    return network(image)
-
-            calls.append(("CsiNet encoder", run, 0.0))
-        table.append(("encode", count, lambda h=matrices[part]: encoder.encode(h), calls))
-        if codec.decoder_name == "fista" and count == 1:
-            calls = [(name, lambda p=products, x=products.array(code[0]): p.fista(
-                x, iterations, weight, norm)) for name, products, _, code in others
-                if not isinstance(products, TorchLinear)]
-        elif model.has("encoder/rows_basis") or codec.decoder_name == "linear" and invertible:
-            calls = [(name, lambda p=products, x=products.array(code[part]): p.decode(x))
-                     for name, products, _, code in others]
-        elif codec.decoder_name == "l2o" and torch:
-            products = TorchL2o(codec, size)
-            code = torch.from_numpy(s[:count])
-            error = difference(h_hat[:count], products.real(products.decode(code)))
-            table.append((f"decode, {codec.decoder_name}", count,
-                          lambda x=s[part], g=gain[part]: decoder.decode(x, g),
-                          [("PyTorch", lambda p=products, x=code: p.decode(x), error)]))
-            continue
-        else:
-            calls = []
-        table.append((
-            f"decode, {codec.decoder_name}", count,
-            lambda x=s[part], g=gain[part]: decoder.decode(x, g),
-            [(name, call, difference(h_hat[part], to_real(call()))) for name, call in calls]))
-    return table
-
-
-def machine():
-    """What the figures depend on."""
-    with open("/proc/cpuinfo") as file:
-        model = re.search(r"^model name\s*: (.*)$", file.read(), re.MULTILINE)
-    with open("/proc/self/maps") as file:
-        libraries = set(re.findall(r"/(lib(?:openblas|blas|mkl|blis|cblas)[^/\s]*)$",
-                                   file.read(), re.MULTILINE))
-    return {"processor": model.group(1) if model else platform.machine(),
-            "cores": os.cpu_count(), "python": platform.python_version(),
-            "numpy": np.__version__, "torch": torch.__version__ if torch else None,
-            "blas": ", ".join(sorted(libraries)) or "none found"}
-
-
-def flowgraph(codec, size, count):
-    """Processor time for one CSI of the whole chain, encoder to metrics, as a flowgraph.
-
-    Channels come from a data set of a thousand, so that the time of making them is not in it.
-    Starting and stopping cancel out between a short and a long run.
-    """
-    model = codec.model
-    with tempfile.TemporaryDirectory() as directory:
-        path = os.path.join(directory, "channels.h5")
-        with contextlib.redirect_stdout(io.StringIO()):
-            dataset.main(["generate", "--channel", model.text("channel") or "cost2100-indoor",
-                          "--nt", str(model.nt), "--nc", str(model.nc), "--na", str(model.na),
-                          "--precursor", str(model.precursor), "--samples", "1000",
-                          *["--whole"] * (model.domain == "H"),
-                          "--first", "1000000", "-o", path])
-        channel = core.dataset_channel(path)
-        quantizer = codec.quantizer("lloyd-max", size, 6)
-        times = []
-        for matrices in (100, 100 + count):
-            chain = Loopback(channel, codec.encoder(size), codec.decoder(size), quantizer,
-                             matrices, model.na, model.precursor, whole=False,
-                             # rho over few subcarriers: a measure, and no part of the chain
-                             nc=model.na, domain=model.domain)
-            start = time.process_time()
-            chain.run_to_end()
-            times.append(time.process_time() - start)
-            figures = chain.figures()
-    seconds = (times[1] - times[0]) / count
-    return {"codec": codec.label, "us_a_csi": 1e6 * seconds, "csi_per_second": 1 / seconds,
-            "users_at_1000_csi_per_second": int(1e-3 / seconds), "matched": figures["matched"],
-            "nmse_db": figures["nmse_db"], "decode_us": figures["decode_us"]}
-
-
 def main(argv):
     args = parse(argv)
     for name, value in (("--batch", args.batch), ("--repeats", args.repeats),
                         ("--flowgraph", args.flowgraph or 1)):
         if value < 1:
             raise ValueError(f"{name} is {value}, allowed is 1 or more")
-    if torch:
-        torch.set_num_threads(1)
+    speed.one_thread()
     results = []
     codecs = args.codec or ["cost2100-indoor-klt", "cost2100-indoor-orthonormal:fista",
                             "cost2100-indoor-csi-l2o"]
     if args.flowgraph:
-        rows = [flowgraph(codec, codec.code_size(args.ratio), args.flowgraph)
+        rows = [speed.flowgraph(codec, codec.code_size(args.ratio), args.flowgraph)
                 for codec in map(evaluation.Codec, codecs)]
         if args.json:
-            print_json({"machine": machine(), "flowgraphs": rows})
+            print_json({"machine": speed.machine(), "flowgraphs": rows})
         else:
             print(format_table(
                 ["codec", "us of processor time a CSI", "CSI/s", "users at 1000 CSI/s a core",
@@ -468,22 +63,9 @@ def main(argv):
                   r["users_at_1000_csi_per_second"], round(r["decode_us"], 1)] for r in rows]))
         return 0
     for codec in map(evaluation.Codec, codecs):
-        size = codec.code_size(args.ratio)
-        table = operations(codec, size, args.batch)
-        progress = Progress(codec.label, len(table) * args.repeats)
-        done = iter(range(1, len(table) * args.repeats + 1))
-        for operation, per, ours, others in table:
-            times, quotients = beside([ours] + [call for _, call, _ in others], args.repeats,
-                                      lambda: progress.update(next(done)))
-            for i, (name, _, error) in enumerate([("this module", None, 0.0)] + others):
-                results.append({
-                    "codec": codec.label, "ratio": args.ratio, "operation": operation,
-                    "matrices_a_call": per, "by": name, "us": 1e6 * times[i] / per,
-                    "matrices_per_second": per / times[i],
-                    "our_speedup": quotients[i][0], "our_speedup_low": quotients[i][1],
-                    "our_speedup_high": quotients[i][2], "difference": error})
-    description = machine()
-    agree = all(r["difference"] <= TOLERANCE for r in results)
+        results += speed.compare(codec, args.ratio, args.batch, args.repeats)
+    description = speed.machine()
+    agree = all(r["difference"] <= speed.TOLERANCE for r in results)
     if args.json:
         print_json({"machine": description, "results": results})
     else:
@@ -496,5 +78,5 @@ def main(argv):
               f"{r['our_speedup_low']:.2f} to {r['our_speedup_high']:.2f}",
               f"{r['difference']:.0e}"] for r in results]))
     if not agree:
-        raise ValueError(f"results differ by more than {TOLERANCE:g}")
+        raise ValueError(f"results differ by more than {speed.TOLERANCE:g}")
     return 0

@@ -8,56 +8,16 @@
 import argparse
 import json
 import shlex
-import time
-from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
-from .. import csifeedback_python as core
-from ..channels import NAMES, make_channel
-from ..dataset import Dataset, DatasetWriter, block_samples
-from ..files import write_figure
-from ..interchange import (AXES, CSINET_KEY, UNPACKED_BYTES, UNPACKED_RATIO, ArrayFile, Matrices,
-                           csinet_layout, export_csinet)
-from ..progress import Progress
+from ..channels import NAMES
+from ..data import generate as generation
+from ..data.dataset import Dataset
+from ..data.generate import CDL, COST2100, GRID, MODEL, PRECURSOR, check_range
+from ..data.interchange import (AXES, CSINET_KEY, UNPACKED_BYTES, UNPACKED_RATIO, ArrayFile,
+                                Matrices, csinet_layout, export_csinet)
+from ..data.summary import draw, statistics
 from ..renamed import CHANNEL_PARAMETERS
 from .common import Parser, new_options, print_json
-
-#: Parameters of the channel models: name, type (None: yes or no), help.
-GRID = (
-    ("nc", int, "subcarriers, rows of H (default: 1024)"),
-    ("nt", int, "antenna ports of the BS, columns of H (default: 32)"),
-    ("spacing_hz", float, "distance of two subcarriers (default: 19531.25)"),
-    ("antenna_spacing", float, "of the BS array, in wavelengths (default: 0.5)"),
-)
-MODEL = (
-    ("seed", int, "of all random numbers (default: 1)"),
-    ("slots_per_drop", int, "samples of one drop: 1, or a track of a moving UE (default: 1)"),
-    ("sample_interval_s", float, "time between two samples of a track (default: 0.001)"),
-    ("speed_mps", float, "speed of the UE (default: 1 for COST 2100, 0 for CDL)"),
-    ("align", None, "move the earliest path within 20 dB of the strongest to delay zero "
-                    "(default: yes)"),
-    ("receiver_aligned", None, "the earliest path is the one that angular_delay finds in the "
-                               "matrix, as a receiver does; for codecs that work on measured "
-                               "channels (default: no, the exact ray)"),
-    ("normalize", None, "scale the path powers of every sample to a sum of 1 (default: yes for "
-                        "COST 2100, no for CDL)"),
-)
-COST2100 = (
-    ("area_m", float, "side of the square in which the UE is (default: 20 indoor, 400 outdoor)"),
-)
-CDL = (
-    ("carrier_hz", float, "for the Doppler shift (default: 3.5e9)"),
-    ("delay_spread_s", float, "RMS delay spread (default: 1e-7)"),
-    ("max_delay_spread_s", float, "draw the delay spread of every drop, log-uniform up to this "
-                                  "(default: 0, the same for all)"),
-    ("travel_azimuth_deg", float, "direction of travel (default: 0)"),
-    ("travel_zenith_deg", float, "direction of travel, 0 to 180 (default: 90)"),
-    ("angle_span_deg", float, "turn the mean azimuths of every drop by up to half of this "
-                              "either way, 0 to 360 (default: 0)"),
-    ("sector_element", None, "BS elements with the sector pattern of TR 38.901, Table 7.3-1 "
-                             "(default: isotropic)"),
-)
 
 #: Options that had another name in the last release.
 RENAMED = {old.replace("_", "-"): new.replace("_", "-")
@@ -95,7 +55,7 @@ def add_generate_arguments(parser):
                              "test set (default: 0)")
     parser.add_argument("--whole", action="store_true",
                         help="store H, all subcarriers, and not Ha, the first delay rows")
-    add_cut_arguments(parser, 32, 4)
+    add_cut_arguments(parser, 32, PRECURSOR)
     parser.add_argument("--threads", type=int, default=0, metavar="N",
                         help="1 to 256 (default: as many as the machine has processors); the "
                              "file is the same whatever their number")
@@ -128,87 +88,25 @@ def canonical_command(args, parser):
     return shlex.join(words)
 
 
-def model_parameters(args):
-    """The parameters of the channel model that the options give."""
-    cdl = args.channel.startswith("cdl-")
-    parameters = {}
-    for options, allowed in ((GRID, True), (MODEL, True), (COST2100, not cdl), (CDL, cdl)):
-        for name, _, _ in options:
-            value = getattr(args, name)
-            if value is None:
-                continue
-            if not allowed:
-                raise ValueError(f"--{name.replace('_', '-')} is no parameter of the channel "
-                                 f"{args.channel}")
-            parameters[name] = value
-    return parameters
-
-
-def check_range(name, value, low, high):
-    """ValueError unless low <= value <= high."""
-    if not low <= value <= high:
-        raise ValueError(f"{name} is {value}, allowed is {low} to {high}")
-
-
-def write(args, samples, attributes, make):
-    """Writes a data set and says what was written.
-
-    make(first, count): the arguments of DatasetWriter.append for these samples.
-    """
-    rows = attributes["nc" if attributes["domain"] == "H" else "na"]
-    step = block_samples(rows, attributes["nt"])
-    start = time.monotonic()
-    with DatasetWriter(args.output, samples, attributes, args.overwrite) as writer, \
-            ThreadPoolExecutor(1) as disk:
-        begun = made = writer.done
-        progress = Progress("samples", samples - begun)
-        writing = None
-        # A block is written while the next one is made.
-        while made < samples:
-            block = make(made, min(step, samples - made))
-            if writing:
-                writing.result()
-            writing = disk.submit(writer.append, *block)
-            made += len(block[0])
-            progress.update(made - begun)
-        if writing:
-            writing.result()
-    rate = (samples - begun) / (time.monotonic() - start)
-    with Dataset(args.output) as data:
-        lost = None if data.whole else float(np.mean(data.energy_lost))
+def report(args, summary):
+    """Says what was written."""
     if args.json:
-        print_json({"file": args.output, "domain": attributes["domain"], "samples": samples,
-                    "rows": rows, "nt": attributes["nt"], "energy_lost": lost,
-                    "new_samples": samples - begun, "samples_per_s": rate})
+        print_json(summary)
         return
-    print(f"{args.output}: {samples} matrices {attributes['domain']} of {rows} x "
-          f"{attributes['nt']}"
+    lost = summary["energy_lost"]
+    print(f"{summary['file']}: {summary['samples']} matrices {summary['domain']} of "
+          f"{summary['rows']} x {summary['nt']}"
           + (f", {100 * lost:.2f} % of the energy lost" if lost else "")
-          + (f", {rate:.0f}/s" if begun < samples else ", was complete"))
+          + (f", {summary['samples_per_s']:.0f}/s" if summary["new_samples"]
+             else ", was complete"))
 
 
-def generate(args, command):
+def generate(args, _):
     """Makes a data set from a channel model."""
-    seed = 1 if args.seed is None else args.seed
-    check_range("--seed", seed, 0, (1 << 63) - 1)
-    channel = make_channel(args.channel, **model_parameters(args))
-    nc = channel.nc()
-    na = min(32, nc) if args.na is None else args.na
-    check_range("--na", na, 1, nc)
-    check_range("--precursor", args.precursor, 0, na - 1)
-    check_range("--samples", args.samples, 1, 1 << 28)
-    check_range("--first", args.first, 0, (1 << 63) - 1 - args.samples)
-    check_range("--threads", args.threads, 0, 256)
-    align = args.align is not False
-    attributes = {
-        "domain": "H" if args.whole else "Ha", "nc": nc, "na": na, "nt": channel.nt(),
-        "precursor": args.precursor, "align": int(align), "spacing_hz": channel.spacing_hz(),
-        "sample_interval_s": channel.sample_interval_s(), "channel": channel.name(),
-        "parameters": channel.parameters(), "command": command,
-        "seed": seed, "first": args.first}
-    write(args, args.samples, attributes, lambda first, count: core.generate_channels(
-        channel, args.first + first, count, 0 if args.whole else na, args.precursor,
-        args.threads))
+    report(args, generation.generate(
+        args.output, args.channel, args.samples, args.first, args.whole, args.na, args.precursor,
+        args.threads, args.overwrite,
+        **{name: getattr(args, name) for name, _, _ in (*GRID, *MODEL, *COST2100, *CDL)}))
 
 
 def add_import_arguments(parser):
@@ -288,8 +186,9 @@ def import_matrices(args, command):
             # The name of a file does not say what is in it.
             "channel": args.name, "parameters": json.dumps(file.fingerprint()),
             "command": command}
-        write(args, samples, attributes,
-              lambda first, count: (matrices.read(args.first + first, count),))
+        report(args, generation.write(
+            args.output, samples, attributes,
+            lambda first, count: (matrices.read(args.first + first, count),), args.overwrite))
 
 
 def _named(args, array):
@@ -329,27 +228,6 @@ def add_inspect_arguments(parser):
     parser.add_argument("--plot", metavar="FILE",
                         help="draw the mean power of the delay rows, some |Ha| and the energy "
                              "that the cut lost (PNG, PDF or SVG)")
-
-
-def statistics(data):
-    """Figures of all matrices of a Dataset, as dictionary."""
-    power = np.zeros(data.na)
-    progress = Progress("reading", len(data))
-    done = 0
-    for ha in data.chunks():
-        power += np.square(np.abs(ha), dtype=np.float64).sum(axis=(0, 2))
-        done += len(ha)
-        progress.update(done)
-    lost = data.energy_lost
-    return {
-        "energy": {"mean": float(np.mean(data.energy, dtype=np.float64)),
-                   "least": float(data.energy.min()), "most": float(data.energy.max())},
-        "energy_lost": {"mean": float(np.mean(lost, dtype=np.float64)),
-                        "median": float(np.median(lost)),
-                        "percentile_95": float(np.percentile(lost, 95)),
-                        "most": float(lost.max())},
-        "row_power": (power / len(data)).tolist(),
-    }
 
 
 def inspect(args, _):
@@ -405,34 +283,6 @@ def _inspect_arrays(args):
     print(f"{args.file}: no data set, but `csifeedback_dataset import` reads its arrays")
     for name, shape in shapes.items():
         print(f"{name or 'array':12} {' x '.join(map(str, shape))}")
-
-
-def draw(path, data, facts):
-    """Delay profile, energy lost, and |Ha| of the first samples."""
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplot_mosaic("PPLL;0123", figsize=(11, 6), constrained_layout=True)
-    delays = np.arange(data.na) - data.precursor
-    power = np.array(facts["row_power"])
-    axes["P"].plot(delays, 10 * np.log10(np.maximum(power, 1e-12 * power.max() or 1e-300)), "o-",
-                   markersize=3, linewidth=1)
-    axes["P"].set(xlabel="delay row, 1 / bandwidth", ylabel="mean ||Ha row||$^2$ in dB")
-    axes["P"].grid(alpha=0.3)
-    axes["L"].hist(100 * data.energy_lost, bins=50)
-    axes["L"].set(xlabel="energy lost by the cut in %", ylabel="samples")
-    ha = next(data.chunks())
-    for i in range(4):
-        if i < len(ha):
-            axes[str(i)].imshow(np.abs(ha[i]), aspect="auto", interpolation="nearest",
-                                extent=(-0.5, data.nt - 0.5, delays[-1] + 0.5, delays[0] - 0.5))
-            axes[str(i)].set(title=f"|Ha| of sample {i}", xlabel="angle", ylabel="delay row")
-        else:
-            axes[str(i)].set_axis_off()
-    figure.suptitle(f"{data.channel or data.path}, {len(data)} samples")
-    write_figure(figure, path, 120)
-    plt.close(figure)
 
 
 COMMANDS = (

@@ -5,23 +5,15 @@
 #
 """csifeedback_eval: codecs x ratios x bits x iterations on one data set, as table and figure."""
 
-import itertools
 import math
 import os
 import sys
 
-from .. import csifeedback_python as core
 from .. import evaluation
-from ..files import check_place, write_csv, write_figure
-from ..progress import Progress
+from ..experiments import comparison
+from ..files import check_place
 from .common import Parser, format_table, print_json
-from .sources import add_source_arguments, test_matrices, validation_matrices
-
-COLUMNS = ("codec", "model", "budget", "ratio", "code_size", "quantizer", "bits", "payload_bits", "frame_bits",
-           "noise_snr_db", "iterations", "nmse_db", "nmse_db_low", "nmse_db_high", "nmse_whole_db",
-           "rho", "samples", "encode_us", "decode_us")
-
-PICTURES = (".png", ".pdf", ".svg")
+from .sources import add_source_arguments, source_of
 
 
 def parse(argv):
@@ -83,64 +75,13 @@ def parse(argv):
     return args
 
 
-def evaluate(args):
-    """All rows of the table, in order."""
-    codecs = [evaluation.Codec(spec) for spec in args.codec]
-    if args.iterations and min(args.iterations) < 1:
-        raise ValueError(f"--iterations has {min(args.iterations)}, allowed is 1 or more")
-    models = [codec.model for codec in codecs]
-    validation, skip = None, 0
-    if args.budget and not all(codec.has_reports for codec in codecs):
-        validation, skip = validation_matrices(args, models, args.validation_samples)
-    evaluator = test_matrices(args, models, whole=bool(args.spectral_efficiency),
-                              rho_samples=args.rho_samples, skip=skip)
-    se = None
-    if args.spectral_efficiency:
-        se = core.spectral_efficiency(args.spectral_efficiency, *evaluator.h.shape[1:],
-                                      snr_values(*args.se_snr), args.precoding)
-    if args.budget:
-        rows = evaluate_budgets(args, codecs, validation, evaluator, se)
-        return rows + (evaluator.baselines(se) if se else [])
-    cases = []
-    for codec in codecs:
-        if not codec.has_codewords:
-            raise ValueError(f"codec {codec.spec} has no codewords, only reports: give --budget")
-        longest = codec.encoder(0).code_size()
-        for ratio in args.ratios:
-            size = codec.code_size(ratio)
-            if size > longest:
-                raise ValueError(f"ratio is {ratio}, {codec.spec} has codewords of up to "
-                                 f"{longest} values")
-            for bits, snr, iterations in itertools.product(
-                    args.bits, args.snr or [None],
-                    args.iterations if args.iterations and codec.iterative else [None]):
-                for kind in (args.quantizer if bits else [None]):
-                    cases.append((codec, size, kind, bits, snr, iterations))
-    progress = Progress("evaluation", len(cases))
-    rows = []
-    for codec, size, kind, bits, snr, iterations in cases:
-        row = evaluator.run(codec, size, kind, bits, snr, args.seed, iterations, se)
-        row["noise_snr_db"] = snr
-        rows.append(row)
-        progress.update(len(rows))
-    return rows + (evaluator.baselines(se) if se else [])
-
-
-def evaluate_budgets(args, codecs, validation, evaluator, se):
-    """Rows of the table for --budget."""
-    snrs = args.snr or [None]
-    progress = Progress("evaluation", len(codecs) * len(args.budget) * (1 + len(snrs)))
-    rows = []
-    for done, (codec, budget) in enumerate(itertools.product(codecs, args.budget)):
-        choice = None
-        if not codec.has_reports:
-            choice, _ = evaluation.choose_report(codec, validation, budget, args.quantizer)
-        for number, snr in enumerate(snrs):
-            row = evaluator.run_budget(codec, budget, choice, snr, args.seed, se)
-            row["noise_snr_db"] = snr
-            rows.append(row)
-            progress.update(done * (1 + len(snrs)) + number + 2)
-    return rows
+def comparison_of(args):
+    """The Comparison that the options name."""
+    return comparison.Comparison(
+        args.codec, source_of(args), args.ratios, args.bits, args.quantizer, args.snr,
+        args.iterations, args.budget, args.validation_samples, args.rho_samples,
+        args.spectral_efficiency,
+        snr_values(*args.se_snr) if args.spectral_efficiency else (), args.precoding)
 
 
 def snr_values(low, high, step):
@@ -189,111 +130,10 @@ def table(rows):
     return format_table(header, lines)
 
 
-def write_table(path, rows):
-    """The rows as CSV, one column a figure."""
-    snrs = rows[0].get("se_snr_db", [])
-    at = [f"se_{snr:g}_db" for snr in snrs]
-    write_csv(path, [{**r, **dict(zip(at, r.get("se", [])))} for r in rows],
-              [*COLUMNS, *["users"] * bool(snrs), *at])
-
-
-def draw(path, rows, title="", count="report"):
-    """NMSE against iterations where they vary, else against the compression ratio
-    (unquantized) and against the bits of a codeword; and spectral efficiency against SNR."""
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    efficiency_rows = [r for r in rows if "se" in r]
-    rows = [r for r in rows if "nmse_db" in r]
-    float_rows = [r for r in rows if not r["bits"] and not r.get("budget")]
-    bit_rows = [r for r in rows if r["bits"] or r.get("budget")]
-    panels = [p for p in ((float_rows, "ratio"), (bit_rows, "bits")) if p[0]]
-    if len({r["iterations"] for r in rows} - {None}) > 1:
-        panels = [(rows, "iterations")]
-    width = len(panels) + bool(efficiency_rows)
-    figure, axes = plt.subplots(1, width, figsize=(6.2 * width, 4.4), squeeze=False,
-                                constrained_layout=True)
-    markers = "os^Dvx*P"
-    for axis, (some, kind) in zip(axes[0], panels):
-        groups = {}
-        for r in some:
-            name = [r["codec"]]
-            if r.get("budget"):
-                pass
-            elif kind == "bits" or r["bits"]:
-                name.append(f"{r['quantizer']}, {r['ratio']}")
-            elif kind == "iterations":
-                name.append(r["ratio"])
-            if r["noise_snr_db"] is not None:
-                name.append(f"{r['noise_snr_db']:g} dB SNR")
-            groups.setdefault(", ".join(name), []).append(r)
-        for number, (name, group) in enumerate(groups.items()):
-            x = [r[{"ratio": "code_size",
-                   "bits": "frame_bits" if count == "frame" else "payload_bits"}.get(kind, kind)]
-                 for r in group]
-            if None in x:  # a decoder without iterations: a level
-                axis.axhline(group[0]["nmse_db"], label=name, color=f"C{number}", linestyle=":")
-                continue
-            y = [r["nmse_db"] for r in group]
-            error = [[r["nmse_db"] - r["nmse_db_low"] for r in group],
-                     [r["nmse_db_high"] - r["nmse_db"] for r in group]]
-            axis.errorbar(x, y, error, label=name, marker=markers[number % len(markers)],
-                          color=f"C{number}", markersize=4, capsize=2, linewidth=1)
-        axis.set_ylabel("NMSE in dB")
-        if kind != "iterations":
-            axis.set_xscale("log", base=2)
-        if kind == "ratio":
-            sizes = {r["code_size"]: r["ratio"] for r in some}
-            axis.set_xticks(list(sizes), [f"{m}\n{ratio}" for m, ratio in sizes.items()])
-            axis.set_xlabel("values in the codeword, compression ratio")
-        elif kind == "iterations":
-            axis.set_xlabel("iterations")
-        else:
-            axis.set_xlabel("bits of a feedback frame" if count == "frame"
-                            else "bits of a report")
-        axis.grid(alpha=0.3)
-        axis.legend(fontsize=8)
-    if efficiency_rows:
-        draw_efficiency(axes[0][-1], efficiency_rows)
-    figure.suptitle(title)
-    write_figure(figure, path, 120)
-    plt.close(figure)
-
-
-def draw_efficiency(axis, rows):
-    """Spectral efficiency against SNR, one line per row."""
-    for number, r in enumerate(rows):
-        name = [r["codec"], r.get("ratio")]
-        name += [f"{r['bits']} bits, {r['quantizer']}"] if r.get("bits") else []
-        if r.get("noise_snr_db") is not None:
-            name.append(f"CSI at {r['noise_snr_db']:g} dB SNR")
-        style = {"color": "black", "linestyle": "--" if number % 2 else "-"} if "nmse_db" not in r \
-            else {"marker": "os^Dvx*P"[number % 8], "markersize": 4, "color": f"C{number}"}
-        axis.plot(r["se_snr_db"], r["se"], linewidth=1, label=", ".join(filter(None, name)),
-                  **style)
-    axis.set_xlabel("SNR in dB")
-    axis.set_ylabel(f"spectral efficiency of {rows[0]['users']} users in bit/s/Hz")
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=8)
-
-
-def complexity(args):
-    """Rows of the table of multiply-adds."""
-    rows = []
-    for codec in [evaluation.Codec(spec) for spec in args.codec]:
-        for ratio in args.ratios:
-            size = codec.code_size(ratio)
-            for iterations in args.iterations if args.iterations and codec.iterative else [None]:
-                rows.append({"codec": codec.label, "ratio": ratio, "code_size": size,
-                             **evaluation.complexity(codec, size, iterations)})
-    return rows
-
-
 def main(argv):
     args = parse(argv)
     if args.complexity:
-        rows = complexity(args)
+        rows = comparison.complexity(comparison_of(args))
         if args.json:
             print_json(rows)
         else:
@@ -308,9 +148,9 @@ def main(argv):
         return 0
     for path in filter(None, (args.csv, args.plot)):
         check_place(path)
-    if args.plot and os.path.splitext(args.plot)[1].lower() not in PICTURES:
+    if args.plot and os.path.splitext(args.plot)[1].lower() not in comparison.PICTURES:
         raise ValueError(f"--plot is {args.plot}, allowed are names that end in "
-                         + ", ".join(PICTURES))
+                         + ", ".join(comparison.PICTURES))
     for snr in args.snr or ():
         if not math.isfinite(snr):
             raise ValueError(f"--snr is {snr}, allowed is any finite number")
@@ -326,7 +166,7 @@ def main(argv):
             raise ValueError(f"--spectral-efficiency is {args.spectral_efficiency}, allowed is 1 "
                              "to 64")
         snr_values(*args.se_snr)
-    rows = evaluate(args)
+    rows = comparison.evaluate(comparison_of(args))
     # First of all: it is not lost where a file cannot be written.
     if args.json:
         print_json(rows)
@@ -336,9 +176,9 @@ def main(argv):
             print("\n" + efficiency_table(rows))
     sys.stdout.flush()
     if args.csv:
-        write_table(args.csv, rows)
+        comparison.write_table(args.csv, rows)
         print(f"written: {args.csv}", file=sys.stderr)
     if args.plot:
-        draw(args.plot, rows, args.dataset or args.channel, args.count)
+        comparison.draw(args.plot, rows, args.dataset or args.channel, args.count)
         print(f"written: {args.plot}", file=sys.stderr)
     return 0

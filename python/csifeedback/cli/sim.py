@@ -9,12 +9,12 @@ Channel model, 2D-DFT, encoder, quantizer, feedback frames over an imperfect lin
 metrics, each the block that GRC offers.
 """
 
-
 from .. import evaluation
-from ..simulation import Loopback
+from ..experiments.sources import channel_of, validation_matrices
 from ..progress import Progress
+from ..simulation import Loopback
 from .common import Parser, check_seed, print_json
-from .sources import add_source_arguments, channel_of, validation_matrices
+from .sources import add_source_arguments, source_of
 
 
 def parse(argv):
@@ -49,7 +49,7 @@ def main(argv):
     args = parse(argv)
     check_seed("--link-seed", args.link_seed)
     codec = evaluation.Codec(args.codec)
-    channel, count, first = channel_of(args, codec.model)
+    channel, count, first = channel_of(source_of(args), codec.model)
     domain = codec.model.domain
     if args.truncated and domain == "H":
         raise ValueError(f"--truncated: codec {codec.spec} takes whole matrices")
@@ -58,7 +58,7 @@ def main(argv):
     if args.budget:
         choice = None
         if not codec.has_reports:
-            validation, _ = validation_matrices(args, [codec.model], 600)
+            validation, _ = validation_matrices(source_of(args), [codec.model], 600)
             choice, _ = evaluation.choose_report(codec, validation, args.budget)
         encoder, decoder = choice.report_pair(codec) if choice else codec.own_reports()
         quantizer, budget = None, args.budget

@@ -16,7 +16,8 @@ import pmt
 from gnuradio import blocks, channels, gr
 
 from .. import csifeedback_python as core
-from .. import evaluation, ofdm, sigmf
+from .. import evaluation, ofdm
+from ..data import sigmf
 from ..channels import make_channel, model_channel
 from ..pdus import guarded, read_pdu
 from ..precoded import SendPrecoded

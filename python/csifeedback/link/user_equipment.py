@@ -15,8 +15,9 @@ import pmt
 from gnuradio import blocks, gr
 
 from .. import csifeedback_python as core
-from .. import evaluation, sigmf
-from ..dataset import DatasetWriter
+from .. import evaluation
+from ..data import sigmf
+from ..data.dataset import DatasetWriter
 from ..pdus import guarded, read_pdu
 from ..precoded import MeasurePrecoded
 from . import messages

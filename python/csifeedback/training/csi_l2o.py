@@ -30,7 +30,7 @@ except ImportError:
     raise ValueError("this codec is trained with PyTorch, which is not installed: "
                      "apt install python3-torch libopenblas0-pthread") from None
 
-from ..dataset import Dataset
+from ..data.dataset import Dataset
 from ..files import write_csv
 from ..model import Model, read_model
 from ..progress import Progress, held_interrupts

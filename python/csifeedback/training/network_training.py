@@ -13,7 +13,6 @@ The state of a run is in OUTPUT.checkpoint, arrays and JSON without any code, fr
 command goes on after Ctrl-C; OUTPUT.csv has the training curve.
 """
 
-import contextlib
 import json
 import math
 import os
@@ -432,7 +431,7 @@ def _check(args):
 
 def train(args, data):
     """Trains args.codec on a Dataset; returns a Model without its measured NMSE."""
-    from ..dataset import Dataset
+    from ..data.dataset import Dataset
     from ..model import Model
 
     _check(args)

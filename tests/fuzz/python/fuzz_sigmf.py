@@ -13,7 +13,7 @@ import os
 
 import driver
 from gnuradio import csifeedback
-from gnuradio.csifeedback import sigmf
+from gnuradio.csifeedback.data import sigmf
 
 PATH = os.path.join(driver.directory, "air")
 PARAMETERS = {"nt": 4, **csifeedback.csirs_frame.preset(5, 15), "gap": 1000}

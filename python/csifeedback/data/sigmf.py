@@ -10,11 +10,10 @@ docs/ends.md describes the namespace `csi`, which says what the pilots look like
 
 import datetime
 import json
-import math
 import os
 
-from . import csifeedback_python as core
-from .files import Lock, check_place, whole_file
+from .. import csifeedback_python as core
+from ..files import Lock, check_place, whole_file
 
 #: core:datatype -> bytes of a sample
 DATATYPES = {"cf32_le": 8, "ci16_le": 4}

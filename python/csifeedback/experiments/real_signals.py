@@ -3,7 +3,7 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-"""Measurements of csifeedback_reproduce on real signals: estimation, synchronization, and CSI from
+"""Measurements on real signals: estimation, synchronization, and CSI from
 the antenna to the BS."""
 
 import os
@@ -558,7 +558,7 @@ EXPERIMENTS = {
     "ofdm-offsets": (
         ofdm_offsets, "Carrier offset, clock and speed: 8 ports, 5 MHz, CDL-C of 100 ns, 20 dB",
         100, [(sweep, y, ("estimator",), {"sweep": sweep},
-                {"ylim": (-0.05, 1.05)} if y == "share" else {})
+               {"ylim": (-0.05, 1.05)} if y == "share" else {})
               for y in ("share", "nmse_db")
               for sweep in ("carrier_offset", "clock_ppm", "speed_kmh")]),
     "end-to-end": (

@@ -13,9 +13,9 @@ import os
 import h5py
 import numpy as np
 
-from . import csifeedback_python as core
-from . import hdf5
-from .files import Lock, WholeFile, check_place, same_file, sync_directory
+from .. import csifeedback_python as core
+from .. import hdf5
+from ..files import Lock, WholeFile, check_place, same_file, sync_directory
 
 #: bytes of matrices that are read, generated or written at once
 BLOCK_BYTES = 1 << 24

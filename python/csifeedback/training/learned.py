@@ -13,7 +13,7 @@ import json
 
 import numpy as np
 
-from .codecs import Codec, Decoder, Encoder
+from ..codecs import Codec, Decoder, Encoder
 
 #: matrices that a network codes at a time
 BATCH = 250
@@ -45,7 +45,7 @@ class LearnedCodec(Codec):
             except ImportError:
                 raise ValueError(f"codec {self.name} needs PyTorch, which is not installed: "
                                  "apt install python3-torch libopenblas0-pthread") from None
-            from .training.network import load_network
+            from .network import load_network
             self._torch = torch
             self._network = load_network(self.model)
             self._network.to(memory_format=torch.channels_last)

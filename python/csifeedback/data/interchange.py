@@ -18,8 +18,8 @@ import zlib
 import h5py
 import numpy as np
 
-from . import hdf5
-from .files import whole_file
+from .. import hdf5
+from ..files import whole_file
 from .matlab import MatFile, MatFile4
 
 #: What an axis of an array may be called, and what it is.

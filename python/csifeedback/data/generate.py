@@ -1,0 +1,165 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Makes data sets of channel models, and writes data sets block by block."""
+
+import shlex
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable, Dict, Tuple
+
+import numpy as np
+
+from .. import csifeedback_python as core
+from ..channels import make_channel
+from ..progress import Progress
+from .dataset import Dataset, DatasetWriter, block_samples
+
+#: Parameters of the channel models: name, type (None: yes or no), help.
+GRID = (
+    ("nc", int, "subcarriers, rows of H (default: 1024)"),
+    ("nt", int, "antenna ports of the BS, columns of H (default: 32)"),
+    ("spacing_hz", float, "distance of two subcarriers (default: 19531.25)"),
+    ("antenna_spacing", float, "of the BS array, in wavelengths (default: 0.5)"),
+)
+MODEL = (
+    ("seed", int, "of all random numbers (default: 1)"),
+    ("slots_per_drop", int, "samples of one drop: 1, or a track of a moving UE (default: 1)"),
+    ("sample_interval_s", float, "time between two samples of a track (default: 0.001)"),
+    ("speed_mps", float, "speed of the UE (default: 1 for COST 2100, 0 for CDL)"),
+    ("align", None, "move the earliest path within 20 dB of the strongest to delay zero "
+                    "(default: yes)"),
+    ("receiver_aligned", None, "the earliest path is the one that angular_delay finds in the "
+                               "matrix, as a receiver does; for codecs that work on measured "
+                               "channels (default: no, the exact ray)"),
+    ("normalize", None, "scale the path powers of every sample to a sum of 1 (default: yes for "
+                        "COST 2100, no for CDL)"),
+)
+COST2100 = (
+    ("area_m", float, "side of the square in which the UE is (default: 20 indoor, 400 outdoor)"),
+)
+CDL = (
+    ("carrier_hz", float, "for the Doppler shift (default: 3.5e9)"),
+    ("delay_spread_s", float, "RMS delay spread (default: 1e-7)"),
+    ("max_delay_spread_s", float, "draw the delay spread of every drop, log-uniform up to this "
+                                  "(default: 0, the same for all)"),
+    ("travel_azimuth_deg", float, "direction of travel (default: 0)"),
+    ("travel_zenith_deg", float, "direction of travel, 0 to 180 (default: 90)"),
+    ("angle_span_deg", float, "turn the mean azimuths of every drop by up to half of this "
+                              "either way, 0 to 360 (default: 0)"),
+    ("sector_element", None, "BS elements with the sector pattern of TR 38.901, Table 7.3-1 "
+                             "(default: isotropic)"),
+)
+#: Rows before delay zero that generate() keeps by default.
+PRECURSOR = 4
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """ValueError unless low <= value <= high."""
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value}, allowed is {low} to {high}")
+
+
+def generate_command(channel: str, samples: int, first: int = 0, whole: bool = False,
+                     na: "int | None" = None, precursor: int = PRECURSOR,
+                     **parameters: Any) -> str:
+    """The command of csifeedback_dataset that makes a data set: it says what is in the file."""
+    words = ["csifeedback_dataset", "generate", "--channel", channel, "--samples", samples]
+    words += ["--first", first] * (first != 0) + ["--whole"] * whole
+    words += ["--na", na] * (na is not None)
+    words += ["--precursor", precursor] * (precursor != PRECURSOR)
+    for name, kind, _ in (*GRID, *MODEL, *COST2100, *CDL):
+        value = parameters.get(name)
+        if value is None:
+            continue
+        flag = name.replace("_", "-")
+        if kind is None:
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", kind(value)]
+    return shlex.join(map(str, words))
+
+
+def check_parameters(channel: str, parameters: Dict[str, Any]) -> None:
+    """ValueError for a parameter that this channel model does not have."""
+    cdl = channel.startswith("cdl-")
+    for name, _, _ in COST2100 if cdl else CDL:
+        if parameters.get(name) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} is no parameter of the channel "
+                             f"{channel}")
+
+
+def generate(path: str, channel: str, samples: int, first: int = 0, whole: bool = False,
+             na: "int | None" = None, precursor: int = PRECURSOR, threads: int = 0,
+             overwrite: bool = False, **parameters: Any) -> Dict[str, Any]:
+    """Makes a data set of a channel model, or what is left of one that was interrupted.
+
+    path: data set; it is `path`.part until it is whole. channel: name of the model, see
+    channels.NAMES. samples: number of matrices. first: number of the first one. whole: stores H,
+    all subcarriers, and not Ha. na: delay rows of Ha (default: 32, or nc if that is less).
+    precursor: rows of these before delay zero. threads: 0 to 256; the file is the same whatever
+    their number. overwrite: replaces a data set that is there. parameters: of the channel model,
+    see GRID, MODEL, COST2100 and CDL; None leaves the default.
+
+    Returns a summary, see write(). Raises ValueError if a parameter is out of range, or path is
+    another data set.
+    """
+    command = generate_command(channel, samples, first, whole, na, precursor, **parameters)
+    check_parameters(channel, parameters)
+    given = {k: v for k, v in parameters.items() if v is not None}
+    seed = given.get("seed", 1)
+    check_range("--seed", seed, 0, (1 << 63) - 1)
+    model = make_channel(channel, **given)
+    nc = model.nc()
+    rows = min(32, nc) if na is None else na
+    check_range("--na", rows, 1, nc)
+    check_range("--precursor", precursor, 0, rows - 1)
+    check_range("--samples", samples, 1, 1 << 28)
+    check_range("--first", first, 0, (1 << 63) - 1 - samples)
+    check_range("--threads", threads, 0, 256)
+    attributes = {
+        "domain": "H" if whole else "Ha", "nc": nc, "na": rows, "nt": model.nt(),
+        "precursor": precursor, "align": int(given.get("align") is not False),
+        "spacing_hz": model.spacing_hz(), "sample_interval_s": model.sample_interval_s(),
+        "channel": model.name(), "parameters": model.parameters(), "command": command,
+        "seed": seed, "first": first}
+    return write(path, samples, attributes, lambda begin, count: core.generate_channels(
+        model, first + begin, count, 0 if whole else rows, precursor, threads), overwrite)
+
+
+def write(path: str, samples: int, attributes: Dict[str, Any],
+          make: Callable[[int, int], Tuple[np.ndarray, ...]],
+          overwrite: bool = False) -> Dict[str, Any]:
+    """Writes a data set.
+
+    make(first, count): the arguments of DatasetWriter.append for these samples.
+
+    Returns a summary: file, domain, samples, rows and nt of a matrix, energy_lost (mean; None for
+    whole matrices), new_samples that were not there before, and samples_per_s.
+    """
+    rows = attributes["nc" if attributes["domain"] == "H" else "na"]
+    step = block_samples(rows, attributes["nt"])
+    start = time.monotonic()
+    with DatasetWriter(path, samples, attributes, overwrite) as writer, \
+            ThreadPoolExecutor(1) as disk:
+        begun = made = writer.done
+        progress = Progress("samples", samples - begun)
+        writing = None
+        # A block is written while the next one is made.
+        while made < samples:
+            block = make(made, min(step, samples - made))
+            if writing:
+                writing.result()
+            writing = disk.submit(writer.append, *block)
+            made += len(block[0])
+            progress.update(made - begun)
+        if writing:
+            writing.result()
+    rate = (samples - begun) / (time.monotonic() - start)
+    with Dataset(path) as data:
+        lost = None if data.whole else float(np.mean(data.energy_lost))
+    return {"file": path, "domain": attributes["domain"], "samples": samples, "rows": rows,
+            "nt": attributes["nt"], "energy_lost": lost, "new_samples": samples - begun,
+            "samples_per_s": rate}

@@ -1,0 +1,126 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""The runs and pictures of apps/demo, on shipped models."""
+
+import numpy as np
+
+from .. import evaluation
+from ..channels import model_channel
+from ..files import write_figure
+from ..simulation import Loopback
+
+RATIOS = ("1/4", "1/8", "1/16", "1/32", "1/64")
+MODEL = "cost2100-indoor-csi-l2o"
+LINEAR = "cost2100-indoor-klt"
+BASELINE = "cost2100-indoor-orthonormal:fista,iterations=20"
+BITS = 6
+# Beyond all samples that the shipped models were trained and measured on.
+FIRST = 1_000_000
+
+
+def codecs():
+    """The learned codec, the best linear one and the one without training."""
+    return [evaluation.Codec(name) for name in (MODEL, LINEAR, BASELINE)]
+
+
+def simulate(codec, ratio, quantizer_kind, count, link=None, window=64):
+    """One run of the flowgraph; its figures."""
+    size = codec.code_size(ratio)
+    quantizer = codec.quantizer(quantizer_kind, size, BITS)
+    flowgraph = Loopback(model_channel(codec.model), codec.encoder(size), codec.decoder(size),
+                         quantizer, count, codec.model.na, codec.model.precursor, FIRST, link,
+                         window=window)
+    flowgraph.run_to_end()
+    figures = flowgraph.figures()
+    figures.update(codec=codec.label, ratio=ratio, code_size=size, bits=BITS,
+                   quantizer=quantizer_kind, payload_bits=quantizer.total_bits())
+    return figures
+
+
+def draw_matrices(path, codec, quantizer_kind, indices):
+    """|Ha| true and as the BS reconstructs it, side by side."""
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    channel = model_channel(codec.model)
+    true = np.stack([channel.generate_truncated(FIRST + i, codec.model.na,
+                                                codec.model.precursor)[0] for i in indices])
+    columns = [("true", true)]
+    for ratio in ("1/4", "1/16", "1/64"):
+        size = codec.code_size(ratio)
+        quantizer = codec.quantizer(quantizer_kind, size, BITS)
+        s, gain = codec.encoder(size).encode(true)
+        estimate = codec.decoder(size).decode(quantizer.dequantize(quantizer.quantize(s)), gain)
+        errors = evaluation.core.squared_error_ratio(true, estimate)
+        columns.append((f"{ratio}, {quantizer.total_bits()} bits", estimate, errors))
+    figure, axes = plt.subplots(len(indices), len(columns),
+                                figsize=(2.6 * len(columns), 2.6 * len(indices)),
+                                squeeze=False, constrained_layout=True)
+    for row in range(len(indices)):
+        top = np.max(np.abs(true[row]))
+        for axis, (title, matrices, *errors) in zip(axes[row], columns):
+            level = 20 * np.log10(np.maximum(np.abs(matrices[row]) / top, 1e-6))
+            image = axis.imshow(level, vmin=-40, vmax=0, aspect="auto", origin="lower",
+                                cmap="viridis")
+            if errors:
+                title = f"{title}: {evaluation.to_db(errors[0][row]):.1f} dB"
+            axis.set_title(title, fontsize=9)
+            axis.tick_params(labelsize=7)
+        axes[row][0].set_ylabel("delay row", fontsize=8)
+    for axis in axes[-1]:
+        axis.set_xlabel("angle (DFT beam)", fontsize=8)
+    figure.colorbar(image, ax=axes, label="|Ha| in dB of the strongest", shrink=0.7)
+    figure.suptitle(f"{codec.model.text('channel')}, {codec.label}, {quantizer_kind}")
+    write_figure(figure, path, 110)
+    plt.close(figure)
+
+
+def draw_figures(path, rows):
+    """NMSE against compression ratio and against the bits that were sent."""
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), constrained_layout=True)
+    groups = {}
+    for r in rows:
+        groups.setdefault((r["codec"], r["quantizer"]), []).append(r)
+    for (name, quantizer), group in groups.items():
+        y = [r["nmse_db"] for r in group]
+        for axis, x in ((axes[0], [r["code_size"] for r in group]),
+                        (axes[1], [r["bits_per_csi"] for r in group])):
+            axis.plot(x, y, "o-", markersize=4, linewidth=1, label=f"{name}, {quantizer}")
+    axes[0].set_xlabel("compression ratio")
+    axes[1].set_xlabel("bits for each CSI as sent (header, gain and checksum included)")
+    for axis in axes:
+        axis.set_xscale("log", base=2)
+        axis.set_ylabel("NMSE in dB")
+        axis.grid(alpha=0.3)
+    first = rows[:len(RATIOS)]
+    axes[0].set_xticks([r["code_size"] for r in first], [r["ratio"] for r in first])
+    axes[1].set_xticks([r["bits_per_csi"] for r in first],
+                       [f"{r['bits_per_csi']:.0f}" for r in first])
+    axes[1].legend(fontsize=8)
+    write_figure(figure, path, 110)
+    plt.close(figure)
+
+
+def run(samples, progress):
+    """(rows of the table, figures of a run over a lossy link); progress(done, of) is called after
+    each run of the flowgraph."""
+    codec, linear, baseline = codecs()
+    runs = [(codec, "lloyd-max", r) for r in RATIOS] + [(linear, "allocated", r) for r in RATIOS]
+    runs += [(baseline, "lloyd-max", r) for r in RATIOS]
+    rows = []
+    for one, kind, ratio in runs:
+        rows.append(simulate(one, ratio, kind, samples))
+        progress(len(rows), len(runs) + 1)
+    lossy = simulate(codec, "1/16", "allocated", samples,
+                     {"bit_error_rate": 1e-4, "erasure_rate": 0.1, "mean_burst_length": 2,
+                      "seed": 1})
+    progress(len(rows) + 1, len(runs) + 1)
+    return rows, lossy

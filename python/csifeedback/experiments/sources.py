@@ -1,0 +1,122 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Where the test channels of experiments come from."""
+
+import dataclasses
+from typing import Optional
+
+import numpy as np
+
+from .. import csifeedback_python as core
+from ..channels import make_channel, model_channel
+from ..data.dataset import Dataset
+from ..evaluation import Evaluator, trained_on
+from ..progress import Progress
+
+#: First sample of a channel model that tests take: far beyond those of training sets, which
+#: begin at 0, so that the same seed never gives the same sample to both.
+FIRST = 1_000_000
+#: First sample that validation takes, of the same channel model: neither of the training nor of
+#: the test.
+VALIDATION_FIRST = 900_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Which matrices an experiment takes. FIRST and VALIDATION_FIRST are the default numbers of
+    the first test and validation matrix of a channel model."""
+
+    dataset: Optional[str] = None  #: path of a data set
+    channel: Optional[str] = None  #: name of a channel model, see channels.NAMES
+    samples: Optional[int] = None  #: matrices (default: 2000, or the whole data set)
+    first: Optional[int] = None    #: number of the first one (default: FIRST, 0 of a data set)
+    seed: int = 1                  #: of the channel model
+
+
+def channel_of(source, model, whole=False):
+    """(channel model, number of matrices, number of the first) of the source.
+
+    whole: whole matrices are needed, whatever the model takes.
+    """
+    if source.samples is not None and source.samples < 1:
+        raise ValueError(f"--samples is {source.samples}, allowed is 1 or more")
+    if source.first is not None and source.first < 0:
+        raise ValueError(f"--first is {source.first}, allowed is 0 or more")
+    if not 0 <= source.seed < 1 << 64:
+        raise ValueError(f"--seed is {source.seed}, allowed is 0 to {(1 << 64) - 1}")
+    if source.dataset:
+        channel = core.dataset_channel(source.dataset)
+        if channel.nt() != model.nt:
+            raise ValueError(f"{source.dataset}: has matrices of {channel.nt()} antennas, the model "
+                             f"is for {model.nt} ({trained_on(model)})")
+        if whole or model.domain == "H":
+            with Dataset(source.dataset) as data:
+                data.check_whole()
+        if model.domain == "H" and channel.nc() != model.nc:
+            raise ValueError(f"{source.dataset}: has matrices of {channel.nc()} subcarriers, the "
+                             f"model is for {model.nc} ({trained_on(model)})")
+        first = source.first or 0
+        available = channel.samples() - first
+        if available < 1 or (source.samples or 1) > available:
+            raise ValueError(f"{source.dataset}: has {channel.samples()} matrices, asked for are "
+                             f"{source.samples or 1} from number {first} on")
+        return channel, source.samples or available, first
+    # Codecs in Python without model file may leave nc open.
+    sizes = {"nt": model.nt, **({"nc": model.nc} if model.nc else {})}
+    channel = (make_channel(source.channel, seed=source.seed, **sizes) if source.channel
+               else model_channel(model, seed=source.seed))
+    return channel, source.samples or 2000, FIRST if source.first is None else source.first
+
+
+def validation_matrices(source, models, count):
+    """(Evaluator of `count` validation matrices, number of matrices of a data set that they take
+    from its begin). Of a channel model they are others than those of training and test."""
+    if source.dataset:
+        channel, available, first = channel_of(source, models[0])
+        count = min(count, available // 5)
+        if count < 1:
+            raise ValueError(f"{source.dataset}: has {available} matrices, of which a fifth is for "
+                             "validation: at least 5 are needed")
+        source = dataclasses.replace(source, samples=count, first=first)
+        return test_matrices(source, models, rho_samples=0), count
+    source = dataclasses.replace(source, samples=count, first=VALIDATION_FIRST)
+    return test_matrices(source, models, rho_samples=0), 0
+
+
+def test_matrices(source, models, whole=False, rho_samples=500, skip=0):
+    """An Evaluator with the matrices of the source, in each domain that a model takes.
+
+    models: of all codecs; whole: H is needed in any case. The first model fixes the channel,
+    the first one of domain Ha the rows that are kept. skip: matrices of a data set to leave out
+    at its begin, since validation has them.
+    """
+    whole = whole or any(m.domain == "H" for m in models)
+    cut = next((m for m in models if m.domain == "Ha"), None)
+    channel, count, first = channel_of(source, models[0], whole)
+    first, count = first + skip, count - (skip if source.samples is None else 0)
+    if source.dataset and first + count > channel.samples():
+        raise ValueError(f"{source.dataset}: has {channel.samples()} matrices, of which {skip} are "
+                         f"for validation: --samples {count} are too many")
+    transform = core.angular_delay_transform(channel.nc(), channel.nt(), cut.na, cut.precursor) \
+        if cut and whole else None
+    progress = Progress("channels", count)
+    blocks = {"h": [], "ha": [], "energy_lost": []}
+    for start in range(0, count, 500):
+        step = min(500, count - start)
+        if whole:
+            blocks["h"].append(core.generate_channels(channel, first + start, step)[0])
+        if transform:
+            ha, lost, _ = transform.forward(blocks["h"][-1])
+        elif cut:
+            ha, _, lost = core.generate_channels(channel, first + start, step, cut.na,
+                                                 cut.precursor)
+        if cut:
+            blocks["ha"].append(ha)
+            blocks["energy_lost"].append(lost)
+        progress.update(start + step)
+    arrays = {name: np.concatenate(some) if some else None for name, some in blocks.items()}
+    return Evaluator(nc=channel.nc(), precursor=cut.precursor if cut else 0,
+                     rho_samples=rho_samples, **arrays)

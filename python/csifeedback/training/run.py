@@ -1,0 +1,150 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Trains a codec on a data set, writes its model file and measures it."""
+
+import argparse
+import contextlib
+import os
+import shlex
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from .. import csifeedback_python as core
+from ..codecs import open_codec
+from ..data.dataset import Dataset
+from ..evaluation import Evaluator
+from ..files import Lock, check_place
+from ..model import Model, read_model
+from . import find_trainer, takes_whole, trainers
+
+#: Compression ratios at which a model is measured.
+RATIOS = ("1/4", "1/8", "1/16", "1/32", "1/64")
+
+
+def parse(argv: Sequence[str], parser: Optional[argparse.ArgumentParser] = None) \
+        -> "Tuple[argparse.Namespace, Any]":
+    """The arguments of a training, and the trainer of the codec that they name.
+
+    argv: --codec CODEC --dataset FILE -o FILE and the options of the codec's trainer. parser: gets
+    the options (default: a new one).
+    """
+    if parser is None:
+        parser = argparse.ArgumentParser(prog="csifeedback_train")
+    # The options depend on the codec, so that one is looked for first.
+    first = argparse.ArgumentParser(add_help=False)
+    for one in (first, parser):
+        one.add_argument("--codec", required=one is parser, metavar="CODEC",
+                         help=", ".join(sorted(trainers())) + ", or a codec in Python, "
+                              "MODULE:CLASS or FILE.py:CLASS")
+        one.add_argument("--trainer", metavar="FILE.py",
+                         help="trains the codec in place of this package's trainer: a module "
+                              "with functions add_arguments(parser) and train(args, data)")
+    parser.add_argument("--dataset", required=True, metavar="FILE",
+                        help="training set, from csifeedback_dataset")
+    parser.add_argument("--test", metavar="FILE",
+                        help="another data set, on which the model is measured when it is done")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="model file")
+    parser.add_argument("--seed", type=int, default=1, help="of all random numbers (default: 1)")
+    early = first.parse_known_args(argv)[0]
+    trainer = None
+    if early.codec:
+        trainer = find_trainer(early.codec, early.trainer)
+        trainer.add_arguments(parser.add_argument_group(f"options of {early.codec}"))
+    return parser.parse_args(argv), trainer
+
+
+def measure(path: str, test: Dataset) -> List[Dict[str, Any]]:
+    """NMSE of the model's own decoders at each ratio, without quantization."""
+    if core.model_file(path).domain == "H":
+        evaluator = Evaluator(None, None, test.nc, 0, h=test.whole_matrices())
+    else:
+        evaluator = Evaluator(test.angular_delay(), test.energy_lost, test.nc, test.precursor)
+    figures = []
+    for name in core.decoder_variants(core.model_file(path)):
+        codec = open_codec(f"{path}:{name}")
+        longest = codec.encoder(0).code_size()
+        sizes = [m for m in (codec.code_size(r) for r in RATIOS)
+                 if m <= longest and codec.sends(m)]
+        figures += [{**evaluator.run(codec, m), "decoder": name} for m in sizes]
+    return figures
+
+
+def command_of(argv: Sequence[str]) -> str:
+    """The command, as model files have it."""
+    return "csifeedback_train " + shlex.join(argv)
+
+
+def made_by(path: str, argv: Sequence[str]) -> bool:
+    """Whether a model file was made by these arguments of the data set as it is now."""
+    attributes = read_model(path).attributes
+    with Dataset(parse(argv)[0].dataset) as data:
+        return (attributes.get("command"), attributes.get("dataset_fingerprint")) \
+            == (command_of(argv), data.fingerprint())
+
+
+def train(argv: Sequence[str], args: Optional[argparse.Namespace] = None,
+          trainer: Any = None) -> "Optional[Tuple[Model, List[Dict[str, Any]]]]":
+    """Trains a codec and writes its model.
+
+    argv: the arguments, as parse() takes them; args, trainer: what it returned, where the caller
+    has parsed them.
+
+    Returns the model and the figures of each of its decoders at each ratio on the data set --test;
+    None in a process of a distributed run that does not write the model. Raises ValueError for
+    arguments out of range, and OSError if the model cannot be written.
+    """
+    if args is None:
+        args, trainer = parse(argv)
+    # Before hours of training, not after.
+    check_place(args.output)
+    if not 0 <= args.seed < 1 << 64:
+        raise ValueError(f"--seed is {args.seed}, allowed is 0 to {(1 << 64) - 1}")
+    # Of the processes of a distributed run the first one writes.
+    first = os.environ.get("RANK", "0") == "0"
+    with Lock(args.output) if first else contextlib.nullcontext():
+        return _train(args, trainer, argv)
+
+
+def _train(args, trainer, argv):
+    whole = takes_whole(args.codec)
+
+    def checked(path):
+        """A data set that the codec can be trained and measured on, and the rows that count."""
+        data = Dataset(path)
+        if whole:
+            data.check_whole()
+        return data, data.nc if whole else data.na
+
+    data, rows = checked(args.dataset)
+    if args.test:
+        test, test_rows = checked(args.test)
+        with test:
+            if (test_rows, test.nt) != (rows, data.nt):
+                raise ValueError(f"--test {args.test} has matrices of {test_rows} x {test.nt}, the "
+                                 f"training set of {rows} x {data.nt}")
+    with data:
+        model = trainer.train(args, data)
+        if model is None:  # another process of a distributed run writes it
+            return None
+        model.attributes = {
+            "nc": data.nc, "na": data.na, "nt": data.nt, "precursor": data.precursor,
+            "align": data.align, "channel": data.channel, "parameters": data.parameters,
+            "samples": len(data), "seed": args.seed,
+            "command": command_of(argv), "dataset_command": data.command,
+            "dataset_fingerprint": data.fingerprint(),
+            **model.attributes}
+    figures = []
+    model.write(args.output)
+    if args.test:
+        with Dataset(args.test) as test:
+            figures = measure(args.output, test)
+            model.attributes["nmse"] = [
+                {k: f[k] for k in ("ratio", "decoder", "nmse_db", "nmse_db_low", "nmse_db_high",
+                                   "nmse_whole_db", "rho", "samples")} for f in figures]
+            model.attributes["test_command"] = test.command
+            model.write(args.output)
+    if hasattr(trainer, "finish"):
+        trainer.finish(args, model)
+    return model, figures
