@@ -64,7 +64,7 @@ class TestBlocks(unittest.TestCase):
         blocks = {name for name, value in vars(csifeedback).items()
                   if isinstance(value, type) and hasattr(value, "to_basic_block")}
         expected = {"csifeedback_" + name for name in blocks | {"csi_monitor",
-                                                              "mimo_channel_from_taps"}}
+                                                                "mimo_channel_from_taps"}}
         expected |= {"variable_csifeedback_" + name for name in OBJECTS}
         # The old name of csifeedback_feedback_link.
         expected |= {"csifeedback_feedback_channel"}

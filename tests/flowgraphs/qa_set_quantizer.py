@@ -69,7 +69,7 @@ class TestSetQuantizer(unittest.TestCase):
         self.assertGreater(len(seen), 5)
         self.assertGreater(sink.num_messages(), COUNT // 2)
         discarded = (framer.discarded() + deframer.counts()["unknown_quantizer"]
-                   + dequantizer.discarded())
+                     + dequantizer.discarded())
         self.assertEqual(sink.num_messages() + discarded, COUNT)
 
     def test_pdus(self):

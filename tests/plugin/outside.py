@@ -8,7 +8,6 @@
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -42,10 +41,8 @@ class Outside(unittest.TestCase):
         return {**os.environ, **{k: str(v) for k, v in self.variables.items()}}
 
     def call(self, program, *arguments):
-        return subprocess.run([os.path.join(os.environ["CSIFEEDBACK_APPS"],
-                                            "csifeedback_" + program), *map(str, arguments)],
-                              capture_output=True, text=True, timeout=300,
-                              env=self.environment(), cwd=self.directory)
+        from common import run_program
+        return run_program(program, *arguments, variables=self.environment(), cwd=self.directory)
 
     def succeed(self, *arguments):
         done = self.call(*arguments)

@@ -5,9 +5,6 @@
 #
 """What the tests of blocks and programs share."""
 
-import os
-import subprocess
-import sys
 import contextlib
 import os
 import subprocess
@@ -23,11 +20,27 @@ VECTORS = {np.float32: (pmt.init_f32vector, pmt.f32vector_elements),
            np.complex64: (pmt.init_c32vector, pmt.c32vector_elements)}
 
 
-def run_program(name, *arguments, **options):
-    """Runs csifeedback_NAME; gives what subprocess.run does, with the output as text."""
-    program = os.path.join(os.environ["CSIFEEDBACK_APPS"], "csifeedback_" + name)
-    return subprocess.run([sys.executable, program, *map(str, arguments)], text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+def command_of(name, *arguments):
+    """The command line of csifeedback_NAME, as a list."""
+    return [os.path.join(os.environ["CSIFEEDBACK_APPS"], "csifeedback_" + name),
+            *map(str, arguments)]
+
+
+def environment(**changes):
+    """Environment variables of this process with changes, and one thread for linear algebra:
+    sums are in the same order every time."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **changes}
+
+
+def run_program(name, *arguments, before=(), variables=None, timeout=300, **options):
+    """Runs csifeedback_NAME to its end; its completed process, with the output as text.
+
+    before: command that begins it, for example `ip netns exec NAME`. variables: changes of the
+    environment. timeout: in seconds. options: of subprocess.run.
+    """
+    return subprocess.run([*map(str, before), *command_of(name, *arguments)],
+                          capture_output=True, text=True, timeout=timeout,
+                          env=environment(**(variables or {})), **options)
 
 
 def pdu(values, **metadata):

@@ -20,12 +20,6 @@ APPS = os.environ["CSIFEEDBACK_APPS"]
 CODEC = "cdl-c-300x2-klt"
 
 
-def call(program, *arguments):
-    """Runs a program to its end; its completed process."""
-    return subprocess.run([os.path.join(APPS, "csifeedback_" + program), *map(str, arguments)],
-                          capture_output=True, text=True, timeout=120)
-
-
 def free_port(kind=socket.SOCK_STREAM):
     with socket.socket(socket.AF_INET, kind) as s:
         s.bind(("127.0.0.1", 0))

@@ -9,28 +9,22 @@ flowgraph."""
 import csv
 import json
 import os
-import subprocess
 import tempfile
 import unittest
 
 import h5py
 import numpy as np
+from common import run_program
 from gnuradio import csifeedback
 from gnuradio.csifeedback import channels, evaluation
-from gnuradio.csifeedback.dataset import Dataset
+from gnuradio.csifeedback.data.dataset import Dataset
 from gnuradio.csifeedback.model import Model
 from gnuradio.csifeedback.simulation import Loopback
 from gnuradio.csifeedback.training import quantizers
 
-APPS = os.environ["CSIFEEDBACK_APPS"]
 NC, NT, NA = 24, 8, 12
 SIZES = ("--channel", "cdl-b", "--nc", NC, "--nt", NT, "--na", NA, "--precursor", 2,
          "--spacing-hz", 360e3)
-
-
-def call(program, *arguments):
-    return subprocess.run([os.path.join(APPS, "csifeedback_" + program), *map(str, arguments)],
-                          capture_output=True, text=True, timeout=300)
 
 
 def nmse_db(h, estimate):
@@ -67,13 +61,13 @@ class Domain(unittest.TestCase):
 
     @classmethod
     def succeed(cls, *arguments):
-        done = call(*arguments)
+        done = run_program(*arguments)
         if done.returncode:
             raise AssertionError(done.stderr)
         return done
 
     def refuse(self, text, *arguments):
-        done = call(*arguments)
+        done = run_program(*arguments)
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertNotIn("Traceback", done.stderr)
         self.assertIn(text, done.stderr.strip().splitlines()[-1])
@@ -391,11 +385,11 @@ class Mlcf(unittest.TestCase):
         self.assertAlmostEqual(figures["nmse_db"], row["nmse_db"], delta=0.1)
         Domain.succeed("bench", "--codec", self.path, "--ratio", "1/12", "--repeats", 1,
                        "--batch", 2)
-        done = call("eval", "--codec", self.path, "--samples", 3, "--ratios", "1/64")
+        done = run_program("eval", "--codec", self.path, "--samples", 3, "--ratios", "1/64")
         self.assertEqual(done.returncode, 2)
         self.assertIn("multiple of nt", done.stderr)
-        done = call("eval", "--codec", self.path + ":mlcf,iterations=3", "--samples", 3,
-                    "--ratios", "1/12")
+        done = run_program("eval", "--codec", self.path + ":mlcf,iterations=3", "--samples", 3,
+                           "--ratios", "1/12")
         self.assertIn("mlcf has no option iterations", done.stderr)
 
     def test_complexity(self):

@@ -20,16 +20,18 @@ import unittest
 import numpy as np
 import zmq
 from gnuradio import analog, blocks, csifeedback, gr
-from gnuradio.csifeedback import evaluation, ofdm, sigmf
+from gnuradio.csifeedback import evaluation, ofdm
+from gnuradio.csifeedback.data import sigmf
 from gnuradio.csifeedback.channels import model_channel
-from gnuradio.csifeedback.dataset import Dataset
+from gnuradio.csifeedback.data.dataset import Dataset
 from gnuradio.csifeedback.link import base_station, messages, transport
 from gnuradio.csifeedback.link.flowgraph import Runner, SampleSource, Watch
 from gnuradio.csifeedback.link.pilots import Pilots
 from gnuradio.csifeedback.link.report_format import ReportFormat
 from gnuradio.csifeedback.link.user_equipment import UserEquipment
 from gnuradio.csifeedback.precoded import MeasurePrecoded, SendPrecoded
-from programs import CODEC, EndsTest, call, free_port, wait_for
+from common import run_program as call
+from programs import CODEC, EndsTest, free_port, wait_for
 
 NOW = 1_000_000
 
@@ -54,7 +56,7 @@ class CellTest(unittest.TestCase):
     def cell(self, **options):
         self.now = NOW
         return base_station.Cell(self.codec, self.reports, [1, 7], self.frame,
-                       lambda: self.now, 100, **options)
+                                 lambda: self.now, 100, **options)
 
     def message(self, number, ue=1, sample=0, **changes):
         """A feedback frame."""
@@ -346,7 +348,6 @@ class SampleSourceTest(unittest.TestCase):
             flowgraph.wait()
         np.testing.assert_array_equal(sink.data(), x)
         self.assertEqual(source.refused, 40)
-
 
     def test_backlog(self):
         """A UE that is too slow leaves samples out, and does not fall behind ever more."""
@@ -667,7 +668,7 @@ class RecordingTest(unittest.TestCase):
         gone = {f"csi_{name}": None for name in ("cell_id", "hash", "nt")}
         air = self.copy("bare", **gone)
         for options in (("--ports", 2, "--cell-id", 7), ("--ports", 4), ("--ports", 2,
-                                                                       "--comb", 2)):
+                                                                         "--comb", 2)):
             if "--comb" in options:
                 air = self.copy("bare", csi_comb=None, **gone)
             done = call("ue", "--air", "file:" + air, "--json", *options)

@@ -7,24 +7,16 @@
 
 import json
 import os
-import subprocess
 import tempfile
 import unittest
 
 import numpy as np
+from common import run_program
 from gnuradio import csifeedback
 from gnuradio.csifeedback import channels, evaluation
 from gnuradio.csifeedback.model import read_model
 from gnuradio.csifeedback.simulation import Loopback
 from gnuradio.csifeedback.training import local_klt
-
-
-APPS = os.environ["CSIFEEDBACK_APPS"]
-
-
-def run(name, *arguments):
-    return subprocess.run([os.path.join(APPS, "csifeedback_" + name), *map(str, arguments)],
-                          capture_output=True, text=True, timeout=300)
 
 
 class Patches(unittest.TestCase):
@@ -76,7 +68,7 @@ class Program(unittest.TestCase):
         return os.path.join(self.directory, name)
 
     def generate(self, name, count, first=0):
-        done = run("dataset", "generate", "--channel", "cost2100-outdoor", "--nt", 8,
+        done = run_program("dataset", "generate", "--channel", "cost2100-outdoor", "--nt", 8,
                            "--nc", 128, "--spacing-hz", 156250, "--na", 16, "--samples", count,
                            "--first", first, "-o", self.path(name))
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -87,7 +79,7 @@ class Program(unittest.TestCase):
         figures = {}
         for codec, options in (("klt", ()), ("local-klt", ("--row-patches", 8, "--column-patches",
                                                            8, "--iterations", 10))):
-            done = run("train", "--codec", codec, "--dataset", self.path("train.h5"),
+            done = run_program("train", "--codec", codec, "--dataset", self.path("train.h5"),
                                "--test", self.path("test.h5"), "--entry-bits", 2, "-o",
                                self.path(codec + ".h5"), *options)
             self.assertEqual(done.returncode, 0, done.stderr)
@@ -101,7 +93,7 @@ class Program(unittest.TestCase):
         self.generate("train.h5", 300)
         files = []
         for name in ("a.h5", "b.h5"):
-            done = run("train", "--codec", "local-klt", "--dataset", self.path("train.h5"),
+            done = run_program("train", "--codec", "local-klt", "--dataset", self.path("train.h5"),
                                "--row-patches", 4, "--column-patches", 2, "--iterations", 3,
                                "--entry-bits", 0, "-o", self.path(name))
             self.assertEqual(done.returncode, 0, done.stderr)
@@ -120,8 +112,8 @@ class Program(unittest.TestCase):
                                (("--iterations", 0), "--iterations is 0"),
                                (("--entry-bits", 11), "--entry-bits is 11"),
                                (("--code-size", 12), "--code-size is 12, allowed is 13 to 268")):
-            done = run(*common, *(("--row-patches", 64) if "--code-size" in options
-                                          else ()), *options)
+            done = run_program(*common, *(("--row-patches", 64) if "--code-size" in options
+                               else ()), *options)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(words, done.stderr)
         self.assertFalse(os.path.exists(self.path("m.h5")))

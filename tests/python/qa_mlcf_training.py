@@ -15,25 +15,17 @@ import time
 import unittest
 
 import numpy as np
+from common import command_of, run_program
 from gnuradio import csifeedback
 from gnuradio.csifeedback import csifeedback_python as core
-from gnuradio.csifeedback.dataset import Dataset
+from gnuradio.csifeedback.data.dataset import Dataset
 from gnuradio.csifeedback.model import read_model
 from gnuradio.csifeedback.training import mlcf
 
-APPS = os.environ["CSIFEEDBACK_APPS"]
 NC, NT = 12, 4
 #: options of a run of less than a second
 SMALL = ("--landmarks", 60, "--neighbours", 12, "--dimensions", 2, 5, "--columns", 600,
          "--iterations", 4, "--entry-bits", 2, "--threads", 1)
-
-
-def program(name, *arguments):
-    return [os.path.join(APPS, "csifeedback_" + name), *map(str, arguments)]
-
-
-def call(*command):
-    return subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=300)
 
 
 class Training(unittest.TestCase):
@@ -50,7 +42,7 @@ class Training(unittest.TestCase):
                 ("ha.h5", ("--samples", 200)),
                 ("still.h5", (*whole, "--slots-per-drop", 400)),
                 ("moving.h5", (*whole, "--slots-per-drop", 400, "--speed-mps", 20))):
-            done = call(*program("dataset", "generate", *channel, *options, "-o", cls.path(name)))
+            done = run_program("dataset", "generate", *channel, *options, "-o", cls.path(name))
             assert done.returncode == 0, done.stderr
 
     @classmethod
@@ -58,14 +50,14 @@ class Training(unittest.TestCase):
         return os.path.join(cls.temporary.name, name)
 
     def train(self, output, *arguments, dataset="train.h5"):
-        done = call(*program("train", "--codec", "mlcf", "--dataset", self.path(dataset), "-o",
-                             self.path(output), *SMALL, *arguments))
+        done = run_program("train", "--codec", "mlcf", "--dataset", self.path(dataset), "-o",
+                           self.path(output), *SMALL, *arguments)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done
 
     def refuse(self, text, *arguments, dataset="train.h5"):
-        done = call(*program("train", "--codec", "mlcf", "--dataset", self.path(dataset), "-o",
-                             self.path("refused.h5"), *SMALL, *arguments))
+        done = run_program("train", "--codec", "mlcf", "--dataset", self.path(dataset), "-o",
+                           self.path("refused.h5"), *SMALL, *arguments)
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertNotIn("Traceback", done.stderr)
         self.assertIn(text, done.stderr.strip().splitlines()[-1])
@@ -172,8 +164,8 @@ class Training(unittest.TestCase):
         options = ("--iterations", 400, "--columns", 1600, "--landmarks", 150)
         self.train("whole.h5", *options)
         process = subprocess.Popen(
-            program("train", "--codec", "mlcf", "--dataset", self.path("train.h5"), "-o",
-                    self.path("parts.h5"), *SMALL, *options), stderr=subprocess.PIPE, text=True)
+            command_of("train", "--codec", "mlcf", "--dataset", self.path("train.h5"), "-o",
+                       self.path("parts.h5"), *SMALL, *options), stderr=subprocess.PIPE, text=True)
         # In the second pair.
         for _ in range(3000):
             if os.path.exists(self.path("parts.h5.csv")) or process.poll() is not None:
@@ -183,8 +175,8 @@ class Training(unittest.TestCase):
         _, errors = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130, errors)
         self.assertFalse(os.path.exists(self.path("parts.h5")))
-        done = call(*program("train", "--codec", "mlcf", "--dataset", self.path("train.h5"), "-o",
-                             self.path("parts.h5"), *SMALL, *options, "--mu", 1))
+        done = run_program("train", "--codec", "mlcf", "--dataset", self.path("train.h5"), "-o",
+                           self.path("parts.h5"), *SMALL, *options, "--mu", 1)
         self.assertEqual(done.returncode, 2)
         self.assertIn("--overwrite", done.stderr)
         self.train("parts.h5", *options, "--threads", 2)
@@ -194,8 +186,8 @@ class Training(unittest.TestCase):
         self.same_arrays("whole.h5", "parts.h5")
         with open(self.path("broken.h5.checkpoint"), "wb") as file:
             file.write(b"nothing")
-        done = call(*program("train", "--codec", "mlcf", "--dataset", self.path("train.h5"), "-o",
-                             self.path("broken.h5"), *SMALL))
+        done = run_program("train", "--codec", "mlcf", "--dataset", self.path("train.h5"), "-o",
+                           self.path("broken.h5"), *SMALL)
         self.assertEqual(done.returncode, 2)
         self.assertIn("broken.h5.checkpoint: is no checkpoint", done.stderr)
 

@@ -10,7 +10,6 @@ import glob
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -18,17 +17,17 @@ import unittest
 import h5py
 import numpy as np
 import torch
+from common import run_program
 from gnuradio import csifeedback
 from gnuradio.csifeedback.channels import make_channel, model_channel
 from gnuradio.csifeedback.cli import train
-from gnuradio.csifeedback.dataset import Dataset
+from gnuradio.csifeedback.data.dataset import Dataset
 from gnuradio.csifeedback.evaluation import Evaluator
 from gnuradio.csifeedback.model import Model, read_model
 from gnuradio.csifeedback.training import linear, normalized
 from gnuradio.csifeedback.training import network as networks
 from gnuradio.csifeedback.training import network_training as training
 
-APPS = os.environ["CSIFEEDBACK_APPS"]
 #: small matrices for what does not depend on the size
 NA, NT = 8, 16
 
@@ -60,15 +59,6 @@ def matrices(count, seed=3):
 
 def parameters(module):
     return sum(p.numel() for p in module.parameters())
-
-
-def call(*command):
-    return subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=300,
-                          env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
-
-
-def program(name, *arguments):
-    return [os.path.join(APPS, "csifeedback_" + name), *map(str, arguments)]
 
 
 class Networks(unittest.TestCase):
@@ -367,10 +357,10 @@ class Trainer(unittest.TestCase):
     def setUpClass(cls):
         cls.directory = tempfile.TemporaryDirectory()
         for name, count, first in (("train.h5", 400, 0), ("test.h5", 50, 1000000)):
-            done = call(*program("dataset", "generate", "--channel", "cost2100-indoor", "--nc",
-                                 256, "--spacing-hz", 20e6 / 256, "--nt", NT, "--na", NA,
-                                 "--precursor", 2, "--samples", count, "--first", first,
-                                 "-o", os.path.join(cls.directory.name, name)))
+            done = run_program("dataset", "generate", "--channel", "cost2100-indoor", "--nc",
+                               256, "--spacing-hz", 20e6 / 256, "--nt", NT, "--na", NA,
+                               "--precursor", 2, "--samples", count, "--first", first,
+                               "-o", os.path.join(cls.directory.name, name))
             if done.returncode:
                 raise RuntimeError(done.stderr)
 

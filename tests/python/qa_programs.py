@@ -18,17 +18,12 @@ import unittest
 
 import h5py
 import numpy as np
+from common import command_of, run_program
 from gnuradio import csifeedback
 
 APPS = os.environ["CSIFEEDBACK_APPS"]
 KLT = "cost2100-indoor-klt"
 L2O = "cost2100-indoor-csi-l2o"
-
-
-def call(program, *arguments, **options):
-    """Runs a program to its end; its completed process."""
-    return subprocess.run([os.path.join(APPS, "csifeedback_" + program), *map(str, arguments)],
-                          capture_output=True, text=True, timeout=300, **options)
 
 
 class Programs(unittest.TestCase):
@@ -42,13 +37,13 @@ class Programs(unittest.TestCase):
         return os.path.join(self.directory, name)
 
     def succeed(self, *arguments, **options):
-        done = call(*arguments, **options)
+        done = run_program(*arguments, **options)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done
 
     def refuse(self, text, *arguments, **options):
         """Exit code 2, and the last line on stderr says what is wrong; no traceback."""
-        done = call(*arguments, **options)
+        done = run_program(*arguments, **options)
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertNotIn("Traceback", done.stderr)
         self.assertIn(text, done.stderr.strip().splitlines()[-1])
@@ -219,14 +214,14 @@ class Programs(unittest.TestCase):
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
-        done = call("train", *common, preexec_fn=limit)
+        done = run_program("train", *common, preexec_fn=limit)
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertIn("m.h5: File too large", done.stderr.splitlines()[-1])
         self.assertNotIn("Traceback", done.stderr)
 
         # Tables of 2^10 levels for each of 512 entries: takes a while.
         process = subprocess.Popen(
-            [os.path.join(APPS, "csifeedback_train"), *common, "--entry-bits", "10"],
+            command_of("train", *common, "--entry-bits", 10),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         time.sleep(2)
         self.assertIsNone(process.poll(), "was done before it could be interrupted")
@@ -266,7 +261,7 @@ class Programs(unittest.TestCase):
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
-        done = call("eval", "--codec", KLT, "--samples", 5, "--csv", old, preexec_fn=limit)
+        done = run_program("eval", "--codec", KLT, "--samples", 5, "--csv", old, preexec_fn=limit)
         self.assertEqual(done.returncode, 2)
         self.assertIn("File too large", done.stderr.splitlines()[-1])
         # The figures themselves are not lost.
@@ -297,7 +292,7 @@ class Programs(unittest.TestCase):
                            self.path("t.csv")),
                           ("bench", "--repeats", 1_000_000)):
             process = subprocess.Popen(
-                [os.path.join(APPS, "csifeedback_" + arguments[0]), *map(str, arguments[1:])],
+                command_of(*arguments),
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             time.sleep(4)
             process.send_signal(signal.SIGINT)
@@ -313,7 +308,7 @@ class Programs(unittest.TestCase):
             file.write("import time\nprint('loading', flush=True)\ntime.sleep(60)\n")
         for program in ("bench", "bs", "dataset", "eval", "reproduce", "sim", "train", "ue"):
             process = subprocess.Popen(
-                [os.path.join(APPS, "csifeedback_" + program)], text=True,
+                command_of(program), text=True,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": self.directory, "PYTHONDONTWRITEBYTECODE": "1"})
             self.assertEqual(process.stdout.readline(), "loading\n")

@@ -10,7 +10,7 @@ import unittest
 
 import numpy as np
 import pmt
-from gnuradio import csifeedback, gr
+from gnuradio import csifeedback
 
 from common import Messages, pdu, random_complex, stream, tag
 

@@ -17,37 +17,21 @@ import time
 import types
 import unittest
 
-import h5py
 import numpy as np
 import torch
-from common import Opener, small_disk
+from common import Opener, command_of, environment, run_program, small_disk
 from gnuradio import csifeedback
-from gnuradio.csifeedback.cli import train
-from gnuradio.csifeedback.dataset import Dataset
+from gnuradio.csifeedback.data.dataset import Dataset
 from gnuradio.csifeedback.model import read_model
+from gnuradio.csifeedback.training import run as train
 from gnuradio.csifeedback.training import csi_l2o, linear
 from gnuradio.csifeedback.training import l2o_network as network
 
-APPS = os.environ["CSIFEEDBACK_APPS"]
 #: what torchrun of PyTorch 1.13 needs under Python 3.11
 DEBIAN = ("--redirects", 1, "--tee", 1)
 #: options of a run that takes a few seconds
 SMALL = ("--rates", "1/16", "1/8", "1/4", "--iterations", 3, "--transform", 32,
          "--report", 20, "--validation-samples", 100, "--entry-bits", 2)
-
-
-def environment(**changes):
-    # One thread: sums in the same order every time.
-    return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **changes}
-
-
-def call(*command, **changes):
-    return subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=300,
-                          env=environment(**changes))
-
-
-def program(name, *arguments):
-    return [os.path.join(APPS, "csifeedback_" + name), *map(str, arguments)]
 
 
 class Networks(unittest.TestCase):
@@ -218,7 +202,6 @@ class Networks(unittest.TestCase):
         self.assertEqual(paper.p.shape, (2, 3))
         torch.testing.assert_close(paper.p[:, 2], dictionary.p[:, 1])
 
-
     def test_model_arrays_and_back(self):
         for options in ({"hidden": 3, "layers": 2, "sizes": (32, 32, 32), "top_g": 7},
                         {"sizes": (32,), "untied": True, "start": "adjoint"},
@@ -245,8 +228,8 @@ class Training(unittest.TestCase):
         channel = ("--channel", "cdl-c", "--nt", 8, "--nc", 64, "--na", 16, "--spacing-hz", 180e3,
                    "--delay-spread-s", 1e-7, "--angle-span-deg", 120)
         for name, samples, first in (("train", 3000, 0), ("test", 500, 10**6)):
-            done = call(*program("dataset", "generate", *channel, "--samples", samples,
-                                 "--first", first, "-o", cls.path(name + ".h5")))
+            done = run_program("dataset", "generate", *channel, "--samples", samples,
+                               "--first", first, "-o", cls.path(name + ".h5"))
             assert done.returncode == 0, done.stderr
 
     @classmethod
@@ -254,15 +237,14 @@ class Training(unittest.TestCase):
         return os.path.join(cls.temporary.name, name)
 
     def train(self, output, *arguments, codec="csi-l2o", before=(), **changes):
-        done = call(*before, *program("train", "--codec", codec, "--dataset",
-                                      self.path("train.h5"), "-o", self.path(output), *arguments),
-                    **changes)
+        done = run_program("train", "--codec", codec, "--dataset", self.path("train.h5"), "-o",
+                           self.path(output), *arguments, before=before, variables=changes)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done
 
     def refuse(self, text, *arguments, codec="csi-l2o"):
-        done = call(*program("train", "--codec", codec, "--dataset", self.path("train.h5"), "-o",
-                             self.path("refused.h5"), *arguments))
+        done = run_program("train", "--codec", codec, "--dataset", self.path("train.h5"), "-o",
+                           self.path("refused.h5"), *arguments)
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertNotIn("Traceback", done.stderr)
         self.assertIn(text, done.stderr.strip().splitlines()[-1])
@@ -287,9 +269,9 @@ class Training(unittest.TestCase):
         self.train("own.h5", *SMALL, "--steps", 1500, "--batch", 32, "--learning-rate", 1e-2,
                    "--encoder-learning-rate", 2e-3,
                    "--report", 500, "--test", self.path("test.h5"))
-        rows = json.loads(call(*program(
+        rows = json.loads(run_program(
             "eval", "--codec", self.path("own.h5"), "--codec", self.path("own.h5") + ":linear",
-            "--dataset", self.path("test.h5"), "--ratios", "1/16", "1/8", "1/4", "--json")).stdout)
+            "--dataset", self.path("test.h5"), "--ratios", "1/16", "1/8", "1/4", "--json").stdout)
         nmse = {(r["decoder"], r["ratio"]): r["nmse_db"] for r in rows}
         for ratio in ("1/16", "1/8"):
             self.assertLess(nmse["l2o", ratio], nmse["linear", ratio] - 0.2, nmse)
@@ -325,8 +307,8 @@ class Training(unittest.TestCase):
         options = (*SMALL, "--steps", 300)
         self.train("whole.h5", *options)
         process = subprocess.Popen(
-            program("train", "--codec", "csi-l2o", "--dataset", self.path("train.h5"), "-o",
-                    self.path("parts.h5"), *options), env=environment(),
+            command_of("train", "--codec", "csi-l2o", "--dataset", self.path("train.h5"), "-o",
+                       self.path("parts.h5"), *options), env=environment(),
             stderr=subprocess.PIPE, text=True)
         for _ in range(600):
             if os.path.exists(self.path("parts.h5.csv")):
@@ -339,8 +321,8 @@ class Training(unittest.TestCase):
         with np.load(self.path("parts.h5.checkpoint")) as state:
             self.assertLess(json.loads(str(state["values"]))["step"], 300)
         # Another command does not touch the run, and says how to.
-        done = call(*program("train", "--codec", "csi-l2o", "--dataset", self.path("train.h5"),
-                             "-o", self.path("parts.h5"), *SMALL, "--steps", 200))
+        done = run_program("train", "--codec", "csi-l2o", "--dataset", self.path("train.h5"),
+                           "-o", self.path("parts.h5"), *SMALL, "--steps", 200)
         self.assertEqual(done.returncode, 2)
         self.assertIn("--overwrite", done.stderr)
         self.train("parts.h5", *options)
@@ -383,8 +365,8 @@ class Training(unittest.TestCase):
     def test_full_disk(self):
         """One line, also from PyTorch, and no file."""
         with small_disk(self, self.path("disk"), 8192) as disk:
-            done = call(*program("train", "--codec", "csi-l2o", "--dataset", self.path("train.h5"),
-                                 "-o", disk + "/m.h5", *SMALL, "--steps", 20))
+            done = run_program("train", "--codec", "csi-l2o", "--dataset", self.path("train.h5"),
+                               "-o", disk + "/m.h5", *SMALL, "--steps", 20)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertRegex(done.stderr, r"^csifeedback_train: .*/m\.h5\.checkpoint: No space left "
                                           r"on device\n$")
@@ -459,9 +441,9 @@ class Training(unittest.TestCase):
         rng = np.random.default_rng(1)
         np.testing.assert_allclose(self.arrays("ms.h5")["encoder/W"],
                                    rng.standard_normal((64, 256)) / 16, rtol=1e-6)
-        rows = json.loads(call(*program(
+        rows = json.loads(run_program(
             "eval", "--codec", self.path("ms.h5"), "--dataset", self.path("test.h5"),
-            "--ratios", "1/4", "--json")).stdout)
+            "--ratios", "1/4", "--json").stdout)
         self.assertEqual(rows[0]["codec"], "MS4L2O")
         self.assertAlmostEqual(rows[0]["nmse_db"], float(curve[-1]["nmse_db_64"]), delta=0.5)
 
