@@ -253,7 +253,7 @@ def _Half(kind, codec, code_size):
 
 
 #: name -> class, of codecs in Python that were found
-_classes = {}
+_classes: "dict[str, type]" = {}
 
 
 def register(cls):

@@ -39,7 +39,8 @@ echo "== an external project, without find_package(Gnuradio) of its own"
 echo "== below DESTDIR: /usr/local is on Python's own path and has every part"
 DESTDIR=$work/stage "$cmake" --install "$build" --prefix /usr/local >/dev/null
 "$python" -c 'import sys; assert sys.argv[1] in sys.path, sys.path' "/usr/local/$python_dir"
-for part in "$python_dir/gnuradio/csifeedback/__init__.py" include/gnuradio/csifeedback/encoder.h \
+for part in "$python_dir/gnuradio/csifeedback/__init__.py" \
+    "$python_dir/gnuradio/csifeedback/py.typed" include/gnuradio/csifeedback/encoder.h \
     share/gnuradio/grc/blocks/csifeedback_csi_encoder.block.yml \
     share/gr-csifeedback/models/cost2100-indoor-klt.h5 bin/csifeedback_sim; do
     [ -f "$work/stage/usr/local/$part" ] || { echo "missing: $part"; exit 1; }

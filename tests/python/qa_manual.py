@@ -55,7 +55,7 @@ class Manual(unittest.TestCase):
 
     def test_links(self):
         """Every file that a page of the manual refers to is there."""
-        pages = ["README.md"] + [os.path.join("docs", n) for n in os.listdir(
+        pages = ["README.md", "CONTRIBUTING.md", "SECURITY.md"] + [os.path.join("docs", n) for n in os.listdir(
             os.path.join(ROOT, "docs")) if n.endswith(".md")]
         for page in pages:
             for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", text(page)):

@@ -43,7 +43,22 @@ class Dataset:
     Raises ValueError, which names the file, if it is no data set or damaged.
     """
 
-    def __init__(self, path):
+    whole: bool
+    nc: int
+    na: int
+    nt: int
+    precursor: int
+    align: bool
+    spacing_hz: float
+    sample_interval_s: float
+    energy: np.ndarray
+    channel: str
+    parameters: str
+    command: str
+    seed: "int | None"
+    first: "int | None"
+
+    def __init__(self, path: str) -> None:
         self.path = os.fspath(path)
         self._file = core.dataset_file(self.path)
         for name in ("whole", "nc", "na", "nt", "precursor", "align", "spacing_hz",

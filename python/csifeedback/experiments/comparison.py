@@ -19,6 +19,9 @@ COLUMNS = ("codec", "model", "budget", "ratio", "code_size", "quantizer", "bits"
            "frame_bits", "noise_snr_db", "iterations", "nmse_db", "nmse_db_low", "nmse_db_high",
            "nmse_whole_db", "rho", "samples", "encode_us", "decode_us")
 
+#: in place of a list of values: the codec's own
+NONE: "list[Any]" = [None]
+
 PICTURES = (".png", ".pdf", ".svg")
 
 
@@ -70,9 +73,9 @@ def evaluate(what: Comparison) -> List[Dict[str, Any]]:
                 raise ValueError(f"ratio is {ratio}, {codec.spec} has codewords of up to "
                                  f"{longest} values")
             for bits, snr, iterations in itertools.product(
-                    what.bits, what.snr or [None],
-                    what.iterations if what.iterations and codec.iterative else [None]):
-                for kind in (what.quantizers if bits else [None]):
+                    what.bits, what.snr or NONE,
+                    what.iterations if what.iterations and codec.iterative else NONE):
+                for kind in (what.quantizers if bits else NONE):
                     cases.append((codec, size, kind, bits, snr, iterations))
     progress = Progress("evaluation", len(cases))
     rows = []
@@ -107,7 +110,7 @@ def complexity(what: Comparison) -> List[Dict[str, Any]]:
     for codec in [evaluation.Codec(spec) for spec in what.codecs]:
         for ratio in what.ratios:
             size = codec.code_size(ratio)
-            for iterations in what.iterations if what.iterations and codec.iterative else [None]:
+            for iterations in what.iterations if what.iterations and codec.iterative else NONE:
                 rows.append({"codec": codec.label, "ratio": ratio, "code_size": size,
                              **evaluation.complexity(codec, size, iterations)})
     return rows
@@ -140,18 +143,18 @@ def draw(path: str, rows: List[Dict[str, Any]], title: str = "", count: str = "r
                                 constrained_layout=True)
     markers = "os^Dvx*P"
     for axis, (some, kind) in zip(axes[0], panels):
-        groups = {}
+        groups: "dict[str, list]" = {}
         for r in some:
-            name = [r["codec"]]
+            parts = [r["codec"]]
             if r.get("budget"):
                 pass
             elif kind == "bits" or r["bits"]:
-                name.append(f"{r['quantizer']}, {r['ratio']}")
+                parts.append(f"{r['quantizer']}, {r['ratio']}")
             elif kind == "iterations":
-                name.append(r["ratio"])
+                parts.append(r["ratio"])
             if r["noise_snr_db"] is not None:
-                name.append(f"{r['noise_snr_db']:g} dB SNR")
-            groups.setdefault(", ".join(name), []).append(r)
+                parts.append(f"{r['noise_snr_db']:g} dB SNR")
+            groups.setdefault(", ".join(parts), []).append(r)
         for number, (name, group) in enumerate(groups.items()):
             x = [r[{"ratio": "code_size",
                    "bits": "frame_bits" if count == "frame" else "payload_bits"}.get(kind, kind)]

@@ -280,7 +280,7 @@ def picture(bench, progress):
 
 
 #: channels with independent drops, on the same grid or with 20 MHz
-DROPS = {
+DROPS: "dict[str, dict]" = {
     "cdl-a-random": {**CHANNEL, **ROTATED, "delay_spread_s": 30e-9, "max_delay_spread_s": 300e-9},
     **{name: {"channel": name, "nc": 48, "na": 48, "precursor": 0, "spacing_hz": 20e6 / 48,
               "whole": True} for name in ("cost2100-indoor", "cost2100-outdoor")},

@@ -326,8 +326,8 @@ class Air:
     many times real time at most, 0 to 1000; 0: as fast as the machine can.
     """
 
-    channel: str = None
-    dataset: str = None
+    channel: "str | None" = None
+    dataset: "str | None" = None
     snr_db: float = 20.0
     speed_mps: float = 1.0
     frames_per_drop: int = 200

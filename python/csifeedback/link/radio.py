@@ -21,11 +21,11 @@ class Radio:
     channels: numbers of the device's channels with commas between them, None: 0, 1, ...
     """
 
-    frequency_hz: float = None
-    gain_db: float = None
-    antenna: str = None
-    clock_source: str = None
-    channels: str = None
+    frequency_hz: "float | None" = None
+    gain_db: "float | None" = None
+    antenna: "str | None" = None
+    clock_source: "str | None" = None
+    channels: "str | None" = None
 
     def make(self, name, text, rate, nt, transmit):
         """A source block (transmit: a sink) with nt channels.

@@ -55,11 +55,11 @@ class Network(nn.Module):
     #: name on the command line and in model files
     codec = ""
     #: options of the constructor beside na, nt and code_sizes, and their defaults
-    options = {}
+    options: "dict[str, object]" = {}
     #: published recipe, as far as it is not the trainer's: learning rate and batch
     recipe = {"learning_rate": 1e-3, "batch": 200}
     #: factor of the learning rate by the beginning of a parameter's name
-    rate_factors = {}
+    rate_factors: "dict[str, float]" = {}
 
     def __init__(self, na, nt, code_sizes):
         super().__init__()

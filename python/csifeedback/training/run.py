@@ -103,7 +103,8 @@ def train(argv: Sequence[str], args: Optional[argparse.Namespace] = None,
         raise ValueError(f"--seed is {args.seed}, allowed is 0 to {(1 << 64) - 1}")
     # Of the processes of a distributed run the first one writes.
     first = os.environ.get("RANK", "0") == "0"
-    with Lock(args.output) if first else contextlib.nullcontext():
+    lock: Any = Lock(args.output) if first else contextlib.nullcontext()
+    with lock:
         return _train(args, trainer, argv)
 
 
