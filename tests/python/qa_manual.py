@@ -53,6 +53,13 @@ class Manual(unittest.TestCase):
         self.assertEqual(result.failed, 0)
         self.assertGreater(result.attempted, 3)
 
+    def test_core_example(self):
+        """What the manual shows is what test_core.sh builds and runs."""
+        page, place = text("docs/core.md"), os.path.join("tests", "install", "core")
+        self.assertIn("```cpp\n" + text(os.path.join(place, "example.cc")) + "```", page)
+        cmake = re.search(r"```cmake\n(.*?)```", page, re.DOTALL).group(1)
+        self.assertTrue(text(os.path.join(place, "CMakeLists.txt")).startswith(cmake))
+
     def test_links(self):
         """Every file that a page of the manual refers to is there."""
         pages = ["README.md", "CONTRIBUTING.md", "SECURITY.md"] + [
