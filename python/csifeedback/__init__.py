@@ -13,7 +13,11 @@ from .csifeedback_python import __version__  # noqa: F401
 from .codecs import (  # noqa: F401
     Codec, Decoder, Encoder, ReportDecoder, ReportEncoder, decoder_from_model,
     encoder_from_model, open_codec, report_decoder_from_model, report_encoder_from_model)
+from .block_help import BLOCKS as _BLOCKS
 from .ofdm import load_taps  # noqa: F401
 from .renamed import install as _install
 
+for _name, _text in _BLOCKS.items():
+    if isinstance(globals().get(_name), type):
+        globals()[_name].__doc__ = _text
 _install(globals())
