@@ -6,14 +6,15 @@
 """Writes the pages of the reference: what the package has is what the reference has."""
 
 import importlib
+import os
 import pathlib
 import pkgutil
 import sys
+from xml.etree import ElementTree
 
 from gnuradio import csifeedback
 
 PACKAGE = "gnuradio.csifeedback"
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 #: pages of modules: title, what is on it, modules and packages
 MODULES = (
     ("Codecs", "Codecs in Python, and how any codec is opened.", ("codecs",)),
@@ -52,6 +53,27 @@ def bound():
     return sorted(blocks), sorted(classes), sorted(functions)
 
 
+def cpp(xml):
+    """Classes, functions and types of the namespace, from Doxygen's XML."""
+    space = "gr::csifeedback::"
+    names = {}
+    for compound in ElementTree.parse(xml / "index.xml").getroot():
+        name = compound.findtext("name")
+        if compound.get("kind") in ("class", "struct") and name.startswith(space) \
+                and "::" not in name[len(space):]:
+            names[name] = compound.get("kind")
+    page = "".join(heading(name[len(space):], "-") + f".. doxygen{kind}:: {name}\n   :members:\n\n"
+                   for name, kind in sorted(names.items()))
+    page += heading("Functions, types and constants", "-")
+    members = ElementTree.parse(xml / "namespacegr_1_1csifeedback.xml").getroot()
+    for member in members.iter("memberdef"):
+        name = member.findtext("name")
+        if member.get("kind") == "function":
+            name += member.findtext("argsstring")
+        page += f".. doxygen{member.get('kind')}:: {space}{name}\n\n"
+    return page
+
+
 def write(directory):
     pages = {}
     blocks, classes, functions = bound()
@@ -65,9 +87,7 @@ def write(directory):
         for name in (full for one in names for full in modules(one)):
             page += heading(name[len(PACKAGE) + 1:], "-") + f".. automodule:: {name}\n\n"
         pages[title.lower().replace(" ", "_")] = page
-    headers = sorted(p.name for p in (ROOT / "include/gnuradio/csifeedback").glob("*.h"))
-    pages["cpp"] = heading("C++") + "".join(
-        heading(name, "-") + f".. doxygenfile:: {name}\n\n" for name in headers)
+    pages["cpp"] = heading("C++") + cpp(pathlib.Path(os.environ["CSIFEEDBACK_DOXYGEN"]))
     pages["index"] = heading("gr-csifeedback") + (
         "The reference of the Python and C++ interfaces. The manual is in docs/.\n\n"
         ".. toctree::\n   :maxdepth: 2\n\n" + "".join(f"   {name}\n" for name in pages))

@@ -39,6 +39,7 @@ public:
      * \brief Inverse DFT of the pilots, of which only the rows of delays that paths can
      * have are kept, and DFT to all subcarriers. Delays between two rows leave an error
      * at the edges of the band.
+     * \param frame  the frame with the pilots
      * \param before rows kept before delay 0, 0 to pilots() - 1
      * \param after  rows kept from delay 0 on, 1 to pilots() - before; 0: as many as the
      *               cyclic prefix is long, if there are so many
@@ -51,6 +52,7 @@ public:
      * h = F P F_p^H (F_p P F_p^H + sigma^2 I)^-1 h_LS, with F and F_p from delays, half a
      * row apart, to subcarriers and to pilots (Edfors et al., IEEE Trans. Commun. 46,
      * 1998). All ports have the same profile.
+     * \param frame   the frame with the pilots
      * \param before, after as for make_dft()
      * \param profile mean power at the delays -before, -before + 1/2, ... of 2 (before +
      *                after) values >= 0, not all 0; none: learned from the estimates,

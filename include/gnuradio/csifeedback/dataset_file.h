@@ -72,6 +72,8 @@ public:
     virtual const std::vector<float>& energy_lost() const = 0;
     /*!
      * \brief Reads the matrices [first, first + count).
+     * \param first    number of the first one
+     * \param count    how many
      * \param matrices output, count x rows x nt with rows = whole() ? nc() : na()
      * \throws std::invalid_argument if there are no such samples, the file cannot be read
      * or a value is not finite

@@ -89,7 +89,7 @@ public:
      * \param length      taps of a port, 1 to 8192
      * \param nc          subcarriers of the true H that is published, 1 to 65536
      * \param spacing_hz  their distance, > 0
-     * \param sample_rate as above, and so are the others
+     * \param sample_rate, snr_db, signal_power, seed, updates, frame as above
      * \throws std::invalid_argument if a parameter is out of range, the size of taps does
      * not fit or a tap is not finite
      */

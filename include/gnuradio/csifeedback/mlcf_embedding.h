@@ -69,10 +69,11 @@ CSIFEEDBACK_API mlcf_embedding lle_embedding(const std::vector<float>& samples,
  * The eigenvectors, of least eigenvalue but the constant one, of the matrix that measures
  * how far an embedding is from a linear map of each sample's neighbours in their tangent
  * space, which has as many dimensions as the embedding. Needs 8 n^2 bytes of memory.
+ * Exceptions are those of lle_embedding().
  *
+ * \param samples, dim, threads as for lle_embedding()
  * \param dimensions 1 to n - 2, less than neighbours
  * \param neighbours 2 to n - 1
- * Other parameters and exceptions: see lle_embedding().
  */
 CSIFEEDBACK_API mlcf_embedding ltsa_embedding(const std::vector<float>& samples,
                                               int dim,

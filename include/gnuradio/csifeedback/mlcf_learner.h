@@ -118,6 +118,8 @@ public:
  * eqs. (33) and (34), or (36): what the codec does with every column of a matrix.
  * \param landmarks  count x dim floats, one landmark per row
  * \param images     count x image_dim floats, their counterparts
+ * \param dim        values of a sample
+ * \param image_dim  values of its image
  * \param samples    n x dim floats, one sample per row
  * \param neighbours k, 1 to count
  * \param lambda     weight of the distances, >= 0
