@@ -231,7 +231,14 @@ def noisy(truth, snr_db, seed):
 
 
 def sent_gain(gain_db):
-    """Gains in dB as they come out of a feedback frame."""
+    """Gains in dB as they come out of a feedback frame. Raises ValueError if one is beyond what a
+    frame carries; a matrix of zeros has none."""
+    gain_db = np.asarray(gain_db)
+    low, high = core.gain_from_code(0), core.gain_from_code(65535)
+    bad = np.isfinite(gain_db) & ((gain_db < low) | (gain_db > high))
+    if bad.any():
+        raise ValueError(f"the gain of matrix {np.argmax(bad)} is {gain_db[np.argmax(bad)]:.1f} dB, "
+                         f"a feedback frame carries {low:g} to {high:.2f} dB: scale the data")
     return np.array([core.gain_from_code(core.gain_to_code(g)) for g in gain_db])
 
 

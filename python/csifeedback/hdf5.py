@@ -16,6 +16,7 @@ import itertools
 import zlib
 
 import h5py
+import numpy as np
 
 #: filters that are in the HDF5 library or in h5py; the library would load others from a plugin
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32,
@@ -61,6 +62,17 @@ def elsewhere(array):
     return settings.get_layout() == h5py.h5d.VIRTUAL or settings.get_external_count() > 0
 
 
+def number_type(array):
+    """NumPy's type for an h5py.Dataset. Compounds of halves that have the names r and i are no
+    complex numbers there, which is what h5py takes them for."""
+    try:
+        return array.dtype
+    except TypeError:
+        kind = array.id.get_type()
+        return np.dtype([(kind.get_member_name(i).decode(), kind.get_member_type(i).dtype)
+                         for i in range(kind.get_nmembers())])
+
+
 class Array:
     """An h5py.Dataset of untrusted content, to be indexed.
 
@@ -71,7 +83,7 @@ class Array:
 
     def __init__(self, array, most_bytes):
         self._array, self._most = array, most_bytes
-        self.shape, self.dtype = array.shape, array.dtype
+        self.shape, self.dtype = array.shape, number_type(array)
         settings = array.id.get_create_plist()
         filters = [settings.get_filter(i)[0] for i in range(settings.get_nfilters())]
         unknown = set(filters) - FILTERS
@@ -82,7 +94,7 @@ class Array:
             raise ValueError(f"the array '{array.name}' is packed more than once")
         self._chunks = array.chunks
         if self._chunks:
-            self._piece = array.dtype.itemsize
+            self._piece = self.dtype.itemsize
             for n in self._chunks:
                 self._piece *= n
             if self._piece > most_bytes:
@@ -94,7 +106,7 @@ class Array:
     def __getitem__(self, index):
         if self._deflated:
             self._check_pieces(index)
-        return self._array[index]
+        return self._array.astype(self.dtype)[index]
 
     def _check_pieces(self, index):
         """The library unpacks a piece to its end, whatever its size should be."""

@@ -445,7 +445,7 @@ class TestImport(TestCase):
         for name in ("a.mat", "b.v73.mat", "c.npz", "d.npy", "e.h5"):
             for kind in (np.float64, np.float32):
                 path = self.save(name, HT=ht.astype(kind))
-                data, matrices = self.imported(path)
+                data, matrices = self.imported(path, *(["--csinet"] if name == "d.npy" else []))
                 np.testing.assert_allclose(matrices, expected, atol=1e-7, err_msg=name)
                 self.assertEqual((data.whole, data.nc, data.na, data.nt, data.precursor,
                                   data.align), (False, 1024, 32, 32, 0, False))
@@ -458,6 +458,112 @@ class TestImport(TestCase):
             np.testing.assert_array_equal(
                 matrices, hf.astype(np.complex64).reshape(5, 32, 125).transpose(0, 2, 1))
             self.assertEqual((data.whole, data.nc, data.nt), (True, 125, 32))
+
+    def test_an_array_without_a_name_is_not_guessed(self):
+        """Packets by subcarriers, whose number happens to be a multiple of 32."""
+        rng = np.random.default_rng(8)
+        for name, array, proposals in (
+                ("wifi.npy", random_complex(9, 40, 256),
+                 ["--axes sample,subcarrier,antenna --reshape 256,1"]),
+                ("wifi.mat", random_complex(9, 40, 64), ["--axes sample,subcarrier,antenna --reshape 64,1"]),
+                ("amplitude.npy", rng.random((20, 192)), []),
+                ("amplitude.npz", rng.random((20, 128)), []),
+                ("pairs.h5", rng.standard_normal((2, 9, 64, 4)),
+                 ["--axes reim,sample,subcarrier,antenna", "--axes reim,antenna,subcarrier,sample"]),
+                ("octave.mat", random_complex(1, 64, 4, 30),
+                 ["--axes sample,antenna,subcarrier", "--axes subcarrier,antenna,sample"])):
+            path = self.save(name, csi=array)
+            line = self.run_bad("import", path, "-o", self.file("out.h5"))
+            self.assertIn("needs --axes", line)
+            for proposal in proposals:
+                self.assertIn(proposal, line)
+                self.imported(path, *proposal.split())
+        data, matrices = self.imported(self.save("wifi.npy", csi=random_complex(9, 40, 256)),
+                                       "--axes", "sample,subcarrier,antenna", "--reshape", "256,1")
+        np.testing.assert_array_equal(matrices[..., 0], random_complex(9, 40, 256))
+        self.assertEqual((data.nc, data.nt), (256, 1))
+
+    def test_numbers_lie_around_the_offset(self):
+        x = 0.1 * np.random.default_rng(10).standard_normal((30, 2048)).clip(-4, 4)
+        for name, array, allowed in (
+                ("mean 0", x, 0), ("one side", x + 0.4, 0.4), ("signs", 2 * x, 0),
+                ("bytes", np.round(255 * (x + 0.5)).astype(np.uint8), 127.5)):
+            path = self.save("a.mat", HT=array)
+            line = self.run_bad("import", path, "-o", self.file("out.h5"))
+            self.assertRegex(line, r"the numbers are .* with mean .*--offset", name)
+            self.assertIn(f"{array.mean():.4g}", line)
+            _, matrices = self.imported(path, "--offset", allowed)
+            rows = array.astype(float).reshape(30, 2, 32, 32) - allowed
+            np.testing.assert_allclose(matrices, (rows[:, 0] + 1j * rows[:, 1]).transpose(0, 2, 1),
+                                       atol=1e-5 * np.abs(rows).max())
+        axes = ("--axes", "sample,reim,angle,delay", "--reshape", "2,32,32")
+        path = self.save("a.mat", HT=x)
+        self.assertIn("--offset 0", self.run_bad("import", path, *axes, "--offset", 0.5, "-o",
+                                                 self.file("out.h5")))
+        self.assertIn("the numbers are complex", self.run_bad(
+            "import", self.save("c.npy", x=random_complex(1, 4, 4)), "--axes", "nc,nt",
+            "--offset", 0.5, "-o", self.file("out.h5")))
+
+    def test_fields_of_complex_numbers(self):
+        x = random_complex(11, 6, 5, 4).astype(complex)
+        parts = {"re": x.real, "im": x.imag}
+        polar = {"re": np.abs(x), "im": np.angle(x)}
+        for first, second, values in (
+                ("r", "i", parts), ("Re", "Im", parts), ("real", "imag", parts),
+                ("I", "Q", parts), ("magnitude", "phase", polar), ("Amplitude", "Angle", polar)):
+            for names in ((first, second), (second, first)):
+                for kind in ("f2", "f4", "f8"):
+                    pairs = np.empty(x.shape, [(name, kind) for name in names])
+                    pairs[first], pairs[second] = values["re"], values["im"]
+                    for name in ("a.npy", "a.npz", "a.h5", "a.v73.mat"):
+                        _, matrices = self.imported(self.save(name, x=pairs), "--axes", "n,nc,nt")
+                        np.testing.assert_allclose(
+                            matrices, x, atol=2e-2 if kind == "f2" else 1e-5,
+                            err_msg=f"{name} {names} {kind}")
+        counts = np.empty(x.shape, [("Q", np.int16), ("I", np.int16)])
+        counts["I"], counts["Q"] = 1000 * x.real, 1000 * x.imag
+        _, matrices = self.imported(self.save("a.h5", x=counts), "--axes", "n,nc,nt")
+        np.testing.assert_allclose(matrices, 1000 * x, atol=1.5)
+        for names in (("time", "rssi"), ("i", "x"), ("re", "phase"), ("a", "b")):
+            pairs = np.empty(x.shape, [(name, "f4") for name in names])
+            for name in ("a.npy", "a.h5"):
+                line = self.run_bad("import", self.save(name, x=pairs), "--axes", "n,nc,nt", "-o",
+                                    self.file("out.h5"))
+                self.assertRegex(line, "has the fields .*a complex number is")
+
+    def test_bad_matrices_are_named_or_left_out(self):
+        x = random_complex(12, 30, 6, 4)
+        x[7] = 0
+        x[[3, 20], 2, 1] = np.nan, np.inf
+        path = self.save("a.npy", x=x)
+        self.assertIn("sample 3 has a value that is not finite", self.run_bad(
+            "import", path, "--axes", "n,nc,nt", "-o", self.file("out.h5")))
+        self.assertIn("sample 7 is zero", self.run_bad(
+            "import", path, "--axes", "n,nc,nt", "--first", 4, "-o", self.file("four.h5")))
+        code, _, errors = run_here("import", path, "--axes", "n,nc,nt", "--drop-bad", "-o",
+                                   self.file("some.h5"))
+        self.assertEqual(code, 0, errors)
+        self.assertIn("left out 3 of 30 matrices, zero or not finite: 3, 7, 20", errors)
+        with Dataset(self.file("some.h5")) as data:
+            np.testing.assert_array_equal(data.read(0, len(data)), np.delete(x, [3, 7, 20], 0))
+        self.assertIn("all 1 matrices are zero", self.run_bad(
+            "import", path, "--axes", "n,nc,nt", "--drop-bad", "--first", 7, "--samples", 1, "-o",
+            self.file("none.h5")))
+
+    def test_align(self):
+        """A path at delay 9.3 rows goes to delay zero; rows that were cut already stay."""
+        nc, nt = 64, 4
+        h = np.exp(-2j * np.pi * np.outer(np.arange(nc), np.full(nt, 9.3)) / nc)[None]
+        path = self.save("h.npy", x=np.repeat(h, 3, axis=0))
+        data, matrices = self.imported(path, "--axes", "n,nc,nt", "--na", 16, "--align")
+        self.assertTrue(data.align)
+        self.assertGreater(np.sum(np.abs(data.angular_delay()[0, 0]) ** 2), 0.99 * nc * nt)
+        np.testing.assert_allclose(np.abs(matrices), 1, atol=1e-4)
+        path = self.save("ha.npy", x=random_complex(13, 3, 16, 4))
+        code, _, errors = run_here("import", path, "--axes", "n,na,nt", "--align", "--overwrite",
+                                   "-o", self.file("out.h5"))
+        self.assertEqual(code, 0, errors)
+        self.assertIn("the delay rows stay as they are", errors)
 
     def test_a_plane_wave_lands_in_its_cell(self):
         """Delay 5 rows, angle bin 3, in each layout that tells them apart."""
@@ -558,7 +664,7 @@ class TestImport(TestCase):
         nan = ht.copy()
         nan[11, 5] = np.nan
         self.assertIn("sample 11 has a value that is not finite", self.run_bad(
-            "import", self.save("nan.npy", HT=nan), "-o", self.file("out.h5")))
+            "import", self.save("nan.npy", HT=nan), "--csinet", "-o", self.file("out.h5")))
         objects = self.file("objects.npy")
         np.save(objects, np.array([{}, None]), allow_pickle=True)
         bad = [objects, self.save("strings.npy", x=np.array(["a", "b"])),
@@ -605,7 +711,7 @@ class TestExport(TestCase):
                 np.testing.assert_array_equal(found["HF_all"],
                                               h.transpose(0, 2, 1).reshape(6, -1))
             # And back.
-            self.run_app("import", path, *([] if name == "a.npy" else ["--key", "HT"]), "--nt", 4,
+            self.run_app("import", path, *(["--csinet"] if name == "a.npy" else ["--key", "HT"]), "--nt", 4,
                          "--nc", 64, "--overwrite", "-o", self.file("back.h5"))
             with Dataset(self.file("back.h5")) as back:
                 np.testing.assert_allclose(back.angular_delay(), scale * ha, atol=1e-6)

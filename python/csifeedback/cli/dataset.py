@@ -8,13 +8,17 @@
 import argparse
 import json
 import shlex
+import sys
+
+import numpy as np
 
 from ..channels import NAMES
 from ..data import generate as generation
-from ..data.dataset import Dataset
+from ..data.dataset import Dataset, align_matrices, block_samples
 from ..data.generate import CDL, COST2100, GRID, MODEL, PRECURSOR, check_range
-from ..data.interchange import (AXES, CSINET_KEY, UNPACKED_BYTES, UNPACKED_RATIO, ArrayFile,
-                                Matrices, csinet_layout, export_csinet)
+from ..data.interchange import (AXES, CSINET_KEYS, CSINET_OFFSET, UNPACKED_BYTES,
+                                UNPACKED_RATIO, ArrayFile, Matrices, check_offset, csinet_layout,
+                                export_csinet, likely_axes)
 from ..data.summary import draw, statistics
 from ..renamed import CHANNEL_PARAMETERS
 from .common import Parser, new_options, print_json
@@ -116,13 +120,16 @@ def add_import_arguments(parser):
                         help="array in the file (default: HT, or the only one that there is)")
     parser.add_argument("--axes", metavar="A,A,..",
                         help="what each axis of the array is: " + ", ".join(AXES) + ". Several "
-                             "may be samples; reim has real and imaginary part. A file of the "
-                             "CsiNet family needs none: it has the axes "
+                             "may be samples; reim has real and imaginary part. The arrays HT and "
+                             "HF_all of the CsiNet family need none: HT has the axes "
                              "sample,reim,angle,delay reshaped to 2,32,32 with offset 0.5")
+    parser.add_argument("--csinet", action="store_true",
+                        help="the array has the form of HT or HF_all, whatever its name is")
     parser.add_argument("--reshape", metavar="N,N,..",
                         help="with --axes: what a row of an array (n, columns) is reshaped to")
-    parser.add_argument("--offset", type=float, default=0.0, metavar="X",
-                        help="with --axes: subtract this from all numbers (default: 0)")
+    parser.add_argument("--offset", type=float, metavar="X",
+                        help="subtract this from all real numbers, which have to lie around it "
+                             "(default: 0.5 for HT, else 0)")
     parser.add_argument("--domain", choices=("H", "Ha"),
                         help="what the matrices are, where the axis 'row' does not tell")
     parser.add_argument("--first", type=int, default=0, metavar="I",
@@ -136,7 +143,11 @@ def add_import_arguments(parser):
                              "(default: 1024)")
     add_cut_arguments(parser, 32, 0)
     parser.add_argument("--align", action="store_true",
-                        help="the earliest path of every sample is at delay zero already")
+                        help="move the earliest path of every matrix H to delay zero, as receivers "
+                             "do; of delay rows Ha: say that it is there already")
+    parser.add_argument("--drop-bad", action="store_true",
+                        help="leave out matrices that are zero or have values that are not finite, "
+                             "and say which")
     parser.add_argument("--spacing-hz", type=float, default=0.0, metavar="X",
                         help="distance of two subcarriers (default: not known)")
     parser.add_argument("--sample-interval-s", type=float, default=0.0, metavar="X",
@@ -154,10 +165,10 @@ def import_matrices(args, command):
     with ArrayFile(args.file, int(1e9 * args.max_gb)) as file:
         key = args.key
         if key is None:
-            key = next(iter(file.names)) if len(file.names) == 1 else CSINET_KEY
+            key = next(iter(file.names)) if len(file.names) == 1 else CSINET_KEYS[0]
         array = file.array(key)
         try:
-            matrices = _named(args, array)
+            matrices = _named(args, key, array)
         except ValueError as error:
             raise ValueError(f"{args.file}: {key or 'array'}: {error}") from None
         check_range("--first", args.first, 0, max(0, len(matrices) - 1))
@@ -166,6 +177,10 @@ def import_matrices(args, command):
         if not 1 <= samples <= available:
             raise ValueError(f"{args.file}: has {len(matrices)} matrices, asked for are "
                              f"{samples} from number {args.first} on")
+        chosen = None
+        if args.drop_bad:
+            chosen = _good_matrices(args, matrices, samples)
+            samples = len(chosen)
         is_whole = matrices.domain == "H"
         nc = matrices.rows if is_whole else args.nc
         na = args.na if is_whole else matrices.rows
@@ -186,24 +201,93 @@ def import_matrices(args, command):
             # The name of a file does not say what is in it.
             "channel": args.name, "parameters": json.dumps(file.fingerprint()),
             "command": command}
-        report(args, generation.write(
-            args.output, samples, attributes,
-            lambda first, count: (matrices.read(args.first + first, count),), args.overwrite))
+        if args.align and not is_whole:
+            print(f"note: {args.file}: the delay rows stay as they are; --align says that their "
+                  "earliest path is at delay zero", file=sys.stderr)
+
+        def make(first, count):
+            x = matrices.read(args.first + first, count) if chosen is None else \
+                _read_some(matrices, chosen[first:first + count])
+            bad = _bad(x)
+            if bad.any():
+                at = int(np.argmax(bad))
+                what = "has a value that is not finite or too large" if x[at].any() else "is zero"
+                raise ValueError(f"{args.file}: sample {args.first + first + at} {what}; --drop-bad "
+                                 "leaves such matrices out")
+            return (align_matrices(x) if args.align and is_whole else x,)
+
+        report(args, generation.write(args.output, samples, attributes, make, args.overwrite))
+        if not args.json:
+            print(f"{'cut' if is_whole else 'rows'}: {na} delay rows, {args.precursor} of them "
+                  "before delay zero (--precursor; 4 in data sets of csifeedback_dataset generate "
+                  "and in shipped models)")
 
 
-def _named(args, array):
+def _bad(x):
+    """Which matrices (n, rows, nt) are zero, or have values that no data set can have."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        energy = sum(np.einsum("nij,nij->n", part, part, dtype=np.float64)
+                     for part in (x.real, x.imag))
+        return ~(energy > 0) | ~np.isfinite(energy.astype(np.float32))
+
+
+def _good_matrices(args, matrices, samples):
+    """Numbers of the matrices that are no zeros and finite; says how many others there are."""
+    step = block_samples(matrices.rows, matrices.nt)
+    bad = np.concatenate([
+        _bad(matrices.read(args.first + start, min(step, samples - start)))
+        for start in range(0, samples, step)])
+    numbers = args.first + np.flatnonzero(bad)
+    if bad.all():
+        raise ValueError(f"{args.file}: all {samples} matrices are zero or not finite")
+    if len(numbers):
+        some = ", ".join(map(str, numbers[:10])) + (", ..." if len(numbers) > 10 else "")
+        print(f"{args.file}: left out {len(numbers)} of {samples} matrices, zero or not finite: "
+              f"{some}", file=sys.stderr)
+    return args.first + np.flatnonzero(~bad)
+
+
+def _read_some(matrices, numbers):
+    """Matrices of these numbers, which ascend and have few gaps."""
+    first = int(numbers[0])
+    return matrices.read(first, int(numbers[-1]) - first + 1)[numbers - first]
+
+
+def _named(args, key, array):
     """The Matrices that the options find in an array."""
+    is_real = array.dtype.kind in "fiu"
+    if args.offset is not None:
+        if not is_real:
+            raise ValueError(f"--offset is {args.offset:g}, the numbers are complex")
+        check_range("--offset", args.offset, -1e30, 1e30)
     if args.axes is None:
         for name in ("reshape", "domain"):
             if getattr(args, name) is not None:
                 raise ValueError(f"--{name} is given without --axes")
-        return Matrices(array, **csinet_layout(array, args.nt))
+        if not args.csinet and key.rpartition("/")[2] != CSINET_KEYS[not is_real]:
+            options = likely_axes(array.shape, array.dtype)
+            raise ValueError(
+                f"what the axes are is not known: {array.dtype} of shape "
+                f"{tuple(int(n) for n in array.shape)} needs --axes"
+                + (", for example " + " or ".join(options) if options else
+                   (", and one of them with real and imaginary part" if is_real else ""))
+                + f"; only {' and '.join(CSINET_KEYS)} need none (--csinet: it is one of these)")
+        layout = csinet_layout(array, args.nt)
+        if is_real:
+            layout["offset"] = CSINET_OFFSET if args.offset is None else args.offset
+            check_offset(array, layout["offset"], args.offset is None)
+        return Matrices(array, **layout)
+    if args.csinet:
+        raise ValueError("--csinet is given together with --axes")
     try:
         reshape = args.reshape and tuple(int(n) for n in args.reshape.split(","))
     except ValueError:
         raise ValueError(f"--reshape is {args.reshape}, allowed are numbers such as 2,32,32"
                          ) from None
-    return Matrices(array, args.axes.split(","), reshape, args.offset, args.domain)
+    matrices = Matrices(array, args.axes.split(","), reshape, args.offset or 0.0, args.domain)
+    if args.offset is not None:
+        check_offset(array, args.offset)
+    return matrices
 
 
 def add_export_arguments(parser):

@@ -10,7 +10,8 @@ metrics, each the block that GRC offers.
 """
 
 from .. import evaluation
-from ..experiments.sources import channel_of, validation_matrices
+from ..experiments.sources import (channel_of, check_gains, has_rows_alone, validation_matrices,
+                                   warn_conditions)
 from ..progress import Progress
 from ..simulation import Loopback
 from .common import Parser, check_seed, print_json
@@ -49,16 +50,24 @@ def main(argv):
     args = parse(argv)
     check_seed("--link-seed", args.link_seed)
     codec = evaluation.Codec(args.codec)
-    channel, count, first = channel_of(source_of(args), codec.model)
+    source = source_of(args)
+    channel, count, first = channel_of(source, codec.model)
     domain = codec.model.domain
     if args.truncated and domain == "H":
         raise ValueError(f"--truncated: codec {codec.spec} takes whole matrices")
+    if args.align and (domain == "H" or args.truncated):
+        raise ValueError("--align is for whole matrices and codecs of delay rows, "
+                         + ("--truncated gives delay rows" if args.truncated else
+                            f"codec {codec.spec} takes whole matrices"))
+    warn_conditions(source, [codec.model], channel)
+    check_gains(source)
+    truncated = args.truncated or has_rows_alone(source)
     if args.budget is not None and not 1 <= args.budget <= 65535:
         raise ValueError(f"--budget is {args.budget}, allowed is 1 to 65535")
     if args.budget:
         choice = None
         if not codec.has_reports:
-            validation, _ = validation_matrices(source_of(args), [codec.model], 600)
+            validation, _ = validation_matrices(source, [codec.model], 600)
             choice, _ = evaluation.choose_report(codec, validation, args.budget)
         encoder, decoder = choice.report_pair(codec) if choice else codec.own_reports()
         quantizer, budget = None, args.budget
@@ -80,7 +89,7 @@ def main(argv):
         codec.model.precursor, first,
         {"bit_error_rate": args.ber, "erasure_rate": args.erasures,
          "mean_burst_length": args.burst, "delay": args.delay, "seed": args.link_seed},
-        whole=not args.truncated, domain=domain, budget=budget)
+        whole=not truncated, domain=domain, budget=budget, align=args.align)
     progress = Progress("frames", count)
     seconds = flowgraph.run_to_end(progress.update)
     figures = flowgraph.figures()

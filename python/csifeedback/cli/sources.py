@@ -22,8 +22,12 @@ def add_source_arguments(parser):
                        help=f"number of the first one (default: {FIRST} of a channel model, "
                             "0 of a data set)")
     group.add_argument("--seed", type=int, default=1, help="of the channel model (default: 1)")
+    group.add_argument("--align", action="store_true",
+                       help="move the earliest path of every whole matrix of the data set to delay "
+                            "zero, as receivers do and most models were trained")
 
 
 def source_of(args):
     """The Source that the options name."""
-    return Source(args.dataset, args.channel, args.samples, args.first, args.seed)
+    return Source(args.dataset, args.channel, args.samples, args.first, args.seed,
+                  args.align)

@@ -28,6 +28,13 @@ def block_samples(rows, nt):
     return max(1, min(1024, BLOCK_BYTES // (8 * rows * nt)))
 
 
+def align_matrices(h: np.ndarray) -> np.ndarray:
+    """Whole matrices H (n, nc, nt) with the earliest path at delay zero, as angular_delay aligns
+    them: complex64 (n, nc, nt)."""
+    transform = core.angular_delay_transform(*h.shape[1:], h.shape[1], 0, True)
+    return transform.inverse(transform.forward(h)[0])
+
+
 class Dataset:
     """A data set, opened for reading; the matrices stay in the file until asked for.
 
@@ -40,7 +47,11 @@ class Dataset:
     seed, first: of the generator, None if there was none.
     energy: ||H||^2 of the whole matrix of every sample, float32 (n,).
 
-    Raises ValueError, which names the file, if it is no data set or damaged.
+    path: file name. aligned: align whole matrices that are read, as a receiver does: the earliest
+    path within 20 dB of the strongest is moved to delay zero.
+
+    Raises ValueError, which names the file, if it is no data set or damaged, or has delay rows
+    alone and is to be aligned.
     """
 
     whole: bool
@@ -58,9 +69,10 @@ class Dataset:
     seed: "int | None"
     first: "int | None"
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, aligned: bool = False) -> None:
         self.path = os.fspath(path)
         self._file = core.dataset_file(self.path)
+        self._aligned = aligned
         for name in ("whole", "nc", "na", "nt", "precursor", "align", "spacing_hz",
                      "sample_interval_s", "energy"):
             setattr(self, name, getattr(self._file, name)())
@@ -69,6 +81,9 @@ class Dataset:
         for name in ("seed", "first"):
             value = self._file.integer(name)
             setattr(self, name, None if value < 0 else value)
+        if aligned:
+            self.check_whole()
+            self.align = True
 
     def __len__(self):
         return len(self.energy)
@@ -105,10 +120,11 @@ class Dataset:
         return np.concatenate([lost for _, lost in self._truncated()])
 
     def read(self, first, count):
-        """Matrices [first, first + count) as they are in the file, complex64 (count, rows, nt)."""
+        """Matrices [first, first + count) of the file, complex64 (count, rows, nt)."""
         if self._file is None:
             raise ValueError(f"{self.path}: is closed")
-        return self._file.read(first, count)
+        matrices = self._file.read(first, count)
+        return align_matrices(matrices) if self._aligned else matrices
 
     def read_truncated(self, first, count):
         """Ha of the matrices [first, first + count), complex64 (count, na, nt)."""

@@ -107,9 +107,9 @@ class ArrayFile:
                              + (", ".join(self.names) or "none"))
         with self._errors():
             array = self._array(name)
-            names = array.dtype.names
-            if array.dtype.kind not in "fciu" and not (
-                    names and len(names) == 2 and all(array.dtype[n].kind == "f" for n in names)):
+            if array.dtype.names:
+                complex_fields(array.dtype)
+            elif array.dtype.kind not in "fciu":
                 raise ValueError(f"the array '{name}' has no numbers but {array.dtype}")
             return array
 
@@ -150,7 +150,7 @@ class ArrayFile:
 
     def _from_hdf5(self, name):
         array = hdf5.own_array(self._hdf5, name)
-        self._unpacks_to(name, array.nbytes)
+        self._unpacks_to(name, array.size * hdf5.number_type(array).itemsize)
         array = hdf5.Array(array, self._most)
         return _Reversed(array) if self._reverse else array
 
@@ -200,10 +200,34 @@ def _hdf5_shapes(file, reverse):
     return shapes
 
 
+#: What two fields of a compound are called, in lower case, if it is a complex number.
+REAL, IMAGINARY = ("r", "re", "real"), ("i", "im", "imag", "imaginary")
+MAGNITUDE = ("magnitude", "mag", "amplitude", "amp", "abs", "absolute")
+PHASE = ("phase", "angle", "arg", "argument")
+
+
+def complex_fields(dtype):
+    """(kind, first field, second field) of a compound that is a complex number: kind is "parts" for
+    real and imaginary part, or "polar" for magnitude and phase in radians, whatever their order is
+    in the compound. Raises ValueError if the names are no such pair or the fields no numbers."""
+    names = {name.lower(): name for name in dtype.names}
+    if len(names) == len(dtype.names) == 2 and \
+            all(dtype[name].kind in "fiu" and not dtype[name].shape for name in dtype.names):
+        for kind, first, second in (("parts", REAL, IMAGINARY), ("parts", ("i",), ("q",)),
+                                    ("polar", MAGNITUDE, PHASE)):
+            found = [[names[name] for name in allowed if name in names]
+                     for allowed in (first, second)]
+            if all(found):
+                return kind, found[0][0], found[1][0]
+    fields = ", ".join(f"{name} ({dtype[name]})" for name in dtype.names)
+    raise ValueError(f"has the fields {fields}; a complex number is (r, i), (re, im), (real, imag), "
+                     "(I, Q) or (magnitude, phase)")
+
+
 class Matrices:
     """Channel matrices in an array with named axes.
 
-    array: of numbers, or of pairs of floats (a complex compound). axes: the name of each
+    array: of numbers, or of compounds as in complex_fields(). axes: the name of each
     axis, from AXES; several may be samples. reshape: what one index of the first axis is
     reshaped to, where the file has matrices as vectors; None: as they are. offset: is
     subtracted from real and imaginary parts. domain: H or Ha, needed for the axis name
@@ -278,7 +302,11 @@ class Matrices:
         if self._is_real:
             re, im = x[..., 0], x[..., 1]
         elif x.dtype.names:
-            re, im = (x[name] for name in x.dtype.names)
+            kind, *fields = complex_fields(x.dtype)
+            re, im = (x[name] for name in fields)
+            if kind == "polar":
+                size, phase = re.astype(np.float64), im.astype(np.float64)
+                re, im = size * np.cos(phase), size * np.sin(phase)
         else:
             re, im = x.real, x.imag
         matrices = np.empty(re.shape, np.complex64)
@@ -290,8 +318,12 @@ class Matrices:
         return matrices
 
 
-#: The array of a CsiNet file that is imported by default.
-CSINET_KEY = "HT"
+#: The arrays of a CsiNet file: the real one, which is imported by default, and the complex one.
+CSINET_KEYS = "HT", "HF_all"
+#: What is subtracted from the real one.
+CSINET_OFFSET = 0.5
+#: How far the mean of shifted numbers may be from the offset, in standard deviations.
+_OFFSET_DEVIATIONS = 0.5
 
 
 def csinet_layout(array, nt):
@@ -299,7 +331,7 @@ def csinet_layout(array, nt):
 
     Real, "HT", (n, 2 nt na): real parts, then imaginary parts, [0, 1] with 0 at 0.5, each
     nt angles x na delays. Complex, "HF_all", (n, nt nc): nt antennas x nc subcarriers, the
-    whole channel of which rho is computed.
+    whole channel of which rho is computed. The values are not looked at: see check_offset().
     """
     is_whole = array.dtype.kind not in "fiu"
     columns = nt if is_whole else 2 * nt
@@ -310,7 +342,70 @@ def csinet_layout(array, nt):
     if is_whole:
         return {"axes": ("sample", "antenna", "subcarrier"), "reshape": (nt, rows)}
     return {"axes": ("sample", "reim", "angle", "delay"), "reshape": (2, nt, rows),
-            "offset": 0.5}
+            "offset": CSINET_OFFSET}
+
+
+def value_range(array, block_bytes=1 << 26):
+    """(least, most, mean, standard deviation) of the finite numbers of a real array, which is read
+    in blocks; (0, 0, 0, 0) if there are none."""
+    rows = max(1, block_bytes // max(1, array.dtype.itemsize * math.prod(array.shape[1:])))
+    least, most, count, total, squares = math.inf, -math.inf, 0, 0.0, 0.0
+    for first in range(0, array.shape[0], rows):
+        index = (slice(first, first + rows),) + (slice(None),) * (len(array.shape) - 1)
+        x = np.asarray(array[index], np.float64)
+        x = x[np.isfinite(x)]
+        if x.size:
+            least, most = min(least, x.min()), max(most, x.max())
+            count, total, squares = count + x.size, total + x.sum(), squares + np.square(x).sum()
+    if not count:
+        return 0.0, 0.0, 0.0, 0.0
+    mean = total / count
+    return float(least), float(most), mean, math.sqrt(max(0.0, squares / count - mean * mean))
+
+
+def check_offset(array, offset, unit=False):
+    """Raises ValueError if the numbers of a real array do not lie around an offset, with what they
+    are and the option that says so.
+
+    unit: they have to be 0 to 1 as well, as in the form of CsiNet.
+    """
+    least, most, mean, deviation = value_range(array)
+    tolerance = 1e-6
+    if abs(mean - offset) <= _OFFSET_DEVIATIONS * deviation and \
+            (not unit or (least >= -tolerance and most <= 1 + tolerance)):
+        return
+    expected = f"0 to 1 around {offset:g}" if unit else f"numbers around {offset:g}"
+    likely = 0 if abs(mean) <= _OFFSET_DEVIATIONS * deviation else float(f"{mean:.3g}")
+    raise ValueError(f"the numbers are {least:.4g} to {most:.4g} with mean {mean:.4g} and standard "
+                     f"deviation {deviation:.4g}, expected were {expected}: --offset says what to "
+                     f"subtract, for example --offset {likely:g}")
+
+
+def likely_axes(shape, dtype):
+    """Options of `csifeedback_dataset import` that may fit an array, best first; none if none do.
+
+    The order of axes cannot be seen in an array: a person has to choose.
+    """
+    is_real = dtype.kind in "fiu"
+    if len(shape) == 2 and not is_real:
+        return [f"--axes sample,subcarrier,antenna --reshape {shape[1]},1", "--axes subcarrier,antenna",
+                "--axes antenna,subcarrier"]
+    places = range(len(shape))
+    pairs = [i for i in places if shape[i] == 2] if is_real else [None]
+    options = []
+    for pair in pairs:
+        rest = [i for i in places if i != pair]
+        if len(rest) < 2:
+            continue
+        # Samples are outermost: first in NumPy, last in MATLAB and Julia.
+        for samples in sorted({tuple(rest[:-2]), tuple(rest[2:])}):
+            one, other = (i for i in rest if i not in samples)
+            # More subcarriers than antennas.
+            row, column = (one, other) if shape[one] >= shape[other] else (other, one)
+            names = {pair: "reim", row: "subcarrier", column: "antenna"}
+            options.append((samples != tuple(rest[:-2]),
+                            "--axes " + ",".join(names.get(i, "sample") for i in places)))
+    return [text for _, text in sorted(options)]
 
 
 def csinet_vectors(ha, scale):

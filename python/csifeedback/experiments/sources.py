@@ -10,10 +10,11 @@ from typing import Optional
 
 import numpy as np
 
+from .. import conditions
 from .. import csifeedback_python as core
 from ..channels import make_channel, model_channel
-from ..data.dataset import Dataset
-from ..evaluation import Evaluator, trained_on
+from ..data.dataset import Dataset, align_matrices
+from ..evaluation import Evaluator, sent_gain, trained_on
 from ..progress import Progress
 
 #: First sample of a channel model that tests take: far beyond those of training sets, which
@@ -34,6 +35,7 @@ class Source:
     samples: Optional[int] = None  #: matrices (default: 2000, or the whole data set)
     first: Optional[int] = None    #: number of the first one (default: FIRST, 0 of a data set)
     seed: int = 1                  #: of the channel model
+    align: bool = False            #: align whole matrices of the data set, as receivers do
 
 
 def channel_of(source, model, whole=False):
@@ -47,12 +49,15 @@ def channel_of(source, model, whole=False):
         raise ValueError(f"--first is {source.first}, allowed is 0 or more")
     if not 0 <= source.seed < 1 << 64:
         raise ValueError(f"--seed is {source.seed}, allowed is 0 to {(1 << 64) - 1}")
+    if source.align and not source.dataset:
+        raise ValueError("--align is for the matrices of --dataset; channel models have a parameter "
+                         "of their own (csifeedback_dataset generate --align)")
     if source.dataset:
         channel = core.dataset_channel(source.dataset)
         if channel.nt() != model.nt:
             raise ValueError(f"{source.dataset}: has matrices of {channel.nt()} antennas, the model "
                              f"is for {model.nt} ({trained_on(model)})")
-        if whole or model.domain == "H":
+        if whole or source.align or model.domain == "H":
             with Dataset(source.dataset) as data:
                 data.check_whole()
         if model.domain == "H" and channel.nc() != model.nc:
@@ -71,6 +76,31 @@ def channel_of(source, model, whole=False):
     return channel, source.samples or 2000, FIRST if source.first is None else source.first
 
 
+def warn_conditions(source, models, channel):
+    """Says on stderr what the matrices of the source have that the models were not trained on."""
+    if source.dataset:
+        with Dataset(source.dataset, source.align) as data:
+            conditions.warn(source.dataset, conditions.of_dataset(data), models)
+    else:
+        conditions.warn(f"channel {source.channel or channel.name()}",
+                        conditions.of_channel(channel), models)
+
+
+def has_rows_alone(source):
+    """Whether the matrices are those of a data set of delay rows."""
+    if not source.dataset:
+        return False
+    with Dataset(source.dataset) as data:
+        return not data.whole
+
+
+def check_gains(source):
+    """ValueError if a matrix of the data set has a gain that no feedback frame carries."""
+    if source.dataset:
+        with Dataset(source.dataset) as data, np.errstate(divide="ignore"):
+            sent_gain(10 * np.log10(data.energy.astype(np.float64) / (data.rows * data.nt)))
+
+
 def validation_matrices(source, models, count):
     """(Evaluator of `count` validation matrices, number of matrices of a data set that they take
     from its begin). Of a channel model they are others than those of training and test."""
@@ -81,21 +111,24 @@ def validation_matrices(source, models, count):
             raise ValueError(f"{source.dataset}: has {available} matrices, of which a fifth is for "
                              "validation: at least 5 are needed")
         source = dataclasses.replace(source, samples=count, first=first)
-        return test_matrices(source, models, rho_samples=0), count
+        return test_matrices(source, models, rho_samples=0, quiet=True), count
     source = dataclasses.replace(source, samples=count, first=VALIDATION_FIRST)
-    return test_matrices(source, models, rho_samples=0), 0
+    return test_matrices(source, models, rho_samples=0, quiet=True), 0
 
 
-def test_matrices(source, models, whole=False, rho_samples=500, skip=0):
+def test_matrices(source, models, whole=False, rho_samples=500, skip=0, quiet=False):
     """An Evaluator with the matrices of the source, in each domain that a model takes.
 
     models: of all codecs; whole: H is needed in any case. The first model fixes the channel,
     the first one of domain Ha the rows that are kept. skip: matrices of a data set to leave out
-    at its begin, since validation has them.
+    at its begin, since validation has them. quiet: what the models were not trained on is not
+    said.
     """
-    whole = whole or any(m.domain == "H" for m in models)
+    whole = whole or source.align or any(m.domain == "H" for m in models)
     cut = next((m for m in models if m.domain == "Ha"), None)
     channel, count, first = channel_of(source, models[0], whole)
+    if not quiet:
+        warn_conditions(source, models, channel)
     first, count = first + skip, count - (skip if source.samples is None else 0)
     if source.dataset and first + count > channel.samples():
         raise ValueError(f"{source.dataset}: has {channel.samples()} matrices, of which {skip} are "
@@ -107,7 +140,8 @@ def test_matrices(source, models, whole=False, rho_samples=500, skip=0):
     for start in range(0, count, 500):
         step = min(500, count - start)
         if whole:
-            blocks["h"].append(core.generate_channels(channel, first + start, step)[0])
+            h = core.generate_channels(channel, first + start, step)[0]
+            blocks["h"].append(align_matrices(h) if source.align else h)
         if transform:
             ha, lost, _ = transform.forward(blocks["h"][-1])
         elif cut:
@@ -118,5 +152,7 @@ def test_matrices(source, models, whole=False, rho_samples=500, skip=0):
             blocks["energy_lost"].append(lost)
         progress.update(start + step)
     arrays = {name: np.concatenate(some) if some else None for name, some in blocks.items()}
+    if source.dataset and cut and not quiet:
+        conditions.warn_swapped(source.dataset, arrays["ha"][:1000])
     return Evaluator(nc=channel.nc(), precursor=cut.precursor if cut else 0,
                      rho_samples=rho_samples, **arrays)

@@ -9,8 +9,10 @@ import argparse
 import contextlib
 import os
 import shlex
+import sys
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from .. import conditions
 from .. import csifeedback_python as core
 from ..codecs import open_codec
 from ..data.dataset import Dataset
@@ -45,6 +47,9 @@ def parse(argv: Sequence[str], parser: Optional[argparse.ArgumentParser] = None)
                         help="training set, from csifeedback_dataset")
     parser.add_argument("--test", metavar="FILE",
                         help="another data set, on which the model is measured when it is done")
+    parser.add_argument("--align", action="store_true",
+                        help="move the earliest path of every whole matrix of both data sets to "
+                             "delay zero, as receivers do")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="model file")
     parser.add_argument("--seed", type=int, default=1, help="of all random numbers (default: 1)")
     early = first.parse_known_args(argv)[0]
@@ -79,7 +84,8 @@ def command_of(argv: Sequence[str]) -> str:
 def made_by(path: str, argv: Sequence[str]) -> bool:
     """Whether a model file was made by these arguments of the data set as it is now."""
     attributes = read_model(path).attributes
-    with Dataset(parse(argv)[0].dataset) as data:
+    args = parse(argv)[0]
+    with Dataset(args.dataset, args.align) as data:
         return (attributes.get("command"), attributes.get("dataset_fingerprint")) \
             == (command_of(argv), data.fingerprint())
 
@@ -113,9 +119,11 @@ def _train(args, trainer, argv):
 
     def checked(path):
         """A data set that the codec can be trained and measured on, and the rows that count."""
-        data = Dataset(path)
+        data = Dataset(path, args.align)
         if whole:
             data.check_whole()
+        else:
+            conditions.warn_swapped(path, data.read_truncated(0, min(1000, len(data))))
         return data, data.nc if whole else data.na
 
     data, rows = checked(args.dataset)
@@ -125,6 +133,10 @@ def _train(args, trainer, argv):
             if (test_rows, test.nt) != (rows, data.nt):
                 raise ValueError(f"--test {args.test} has matrices of {test_rows} x {test.nt}, the "
                                  f"training set of {rows} x {data.nt}")
+            texts = conditions.differences(conditions.of_dataset(test), conditions.of_dataset(data))
+            if texts:
+                print(f"warning: {args.test} is not like {args.dataset}: " + "; ".join(texts),
+                      file=sys.stderr)
     with data:
         model = trainer.train(args, data)
         if model is None:  # another process of a distributed run writes it
@@ -139,7 +151,7 @@ def _train(args, trainer, argv):
     figures = []
     model.write(args.output)
     if args.test:
-        with Dataset(args.test) as test:
+        with Dataset(args.test, args.align) as test:
             figures = measure(args.output, test)
             model.attributes["nmse"] = [
                 {k: f[k] for k in ("ratio", "decoder", "nmse_db", "nmse_db_low", "nmse_db_high",

@@ -1,0 +1,137 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Whether matrices are what a model was trained on: alignment, delay rows, bandwidth, channel."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+#: What files are called that nobody has given the name of a channel.
+_UNNAMED = ("", "imported")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a model or a data set says of its matrices; None where it says nothing.
+
+    align: whether the earliest path is at delay zero. precursor: rows before delay zero, of Ha.
+    bandwidth_hz: subcarriers times their distance. channel: name of the channel model.
+    """
+
+    align: bool = None
+    precursor: int = None
+    bandwidth_hz: float = None
+    channel: str = None
+
+
+def _bandwidth(nc, spacing_hz):
+    return nc * spacing_hz if nc and spacing_hz and spacing_hz > 0 else None
+
+
+def of_model(model):
+    """The Conditions of a core.model_file, or of a codec in Python, which may have none."""
+    if not model.path:
+        return Conditions()
+    parameters = _parameters(model.text("parameters"))
+    with h5py.File(model.path, "r") as file:
+        align = file.attrs.get("align")
+    return Conditions(
+        align=None if align is None else bool(align),
+        precursor=model.precursor if model.domain == "Ha" else None,
+        bandwidth_hz=_bandwidth(model.nc, parameters.get("spacing_hz")),
+        channel=model.text("channel") or None)
+
+
+def of_dataset(data):
+    """The Conditions of a Dataset. Whole matrices are cut as each model wants it."""
+    return Conditions(align=bool(data.align), precursor=None if data.whole else data.precursor,
+                      bandwidth_hz=_bandwidth(data.nc, data.spacing_hz),
+                      channel=data.channel or None)
+
+
+def of_channel(channel):
+    """The Conditions of a channel model."""
+    parameters = _parameters(channel.parameters())
+    return Conditions(align=parameters.get("align"),
+                      bandwidth_hz=_bandwidth(channel.nc(), channel.spacing_hz()),
+                      channel=channel.name() or None)
+
+
+def _parameters(text):
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def named(model):
+    """What a model is called: its file without folder and extension, or its codec."""
+    return os.path.basename(model.path).removesuffix(".h5") if model.path else model.codec
+
+
+def warn(source, found, models):
+    """Says on stderr what differs between data and what each of the models was trained on.
+
+    source: name of the data. found: their Conditions. models: core.model_file or alike.
+    """
+    said = set()
+    for model in models:
+        texts = differences(found, of_model(model))
+        if texts and named(model) not in said:
+            said.add(named(model))
+            print(f"warning: {source} is not what {named(model)} was trained on: "
+                  + "; ".join(texts)
+                  + (" (--align aligns whole matrices)" if texts[0].startswith("delays are abs")
+                     else ""), file=sys.stderr)
+
+
+def warn_swapped(source, ha):
+    """Says on stderr if rows and columns of Ha (n, na, nt) seem to have changed places."""
+    if looks_swapped(ha):
+        print(f"warning: {source}: delay rows and angles seem to have changed places: the energy is "
+              "in the first columns and in all rows", file=sys.stderr)
+
+
+def differences(data, model):
+    """What differs between the Conditions of data and of a model, as a list of texts; what one of
+    them does not say is not compared."""
+    texts = []
+
+    def both(name):
+        values = getattr(data, name), getattr(model, name)
+        return None if None in values or values[0] == values[1] else values
+
+    if both("align"):
+        names = {True: "aligned (earliest path at delay zero)", False: "absolute"}
+        texts.append(f"delays are {names[data.align]}, of the model's training "
+                     f"{names[model.align]}")
+    if values := both("precursor"):
+        texts.append("rows before delay zero are {}, the model's {}".format(*values))
+    if (values := both("bandwidth_hz")) and not np.isclose(*values, rtol=1e-3):
+        texts.append("bandwidth is {:g} MHz, the model's {:g} MHz".format(
+            *(1e-6 * x for x in values)))
+    if (values := both("channel")) and not set(values) & set(_UNNAMED):
+        texts.append("the channel is {}, the model was trained on {}".format(*values))
+    return texts
+
+
+def looks_swapped(ha):
+    """Whether rows and columns of Ha (n, na, nt) are likely to have changed places: the energy is
+    in few columns next to zero, as delays have it, and all over the rows, as angles have it."""
+    power = np.mean(np.square(np.abs(ha), dtype=np.float64), axis=0)
+    total = power.sum()
+    if not total > 0 or min(power.shape) < 8:
+        return False
+
+    def beginning(profile):
+        return profile[:max(2, len(profile) // 4)].sum() / total
+
+    return beginning(power.sum(axis=0)) > 0.8 and beginning(power.sum(axis=1)) < 0.5
