@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass
+from typing import Optional
 
 import h5py
 import numpy as np
@@ -25,10 +26,10 @@ class Conditions:
     bandwidth_hz: subcarriers times their distance. channel: name of the channel model.
     """
 
-    align: bool = None
-    precursor: int = None
-    bandwidth_hz: float = None
-    channel: str = None
+    align: Optional[bool] = None
+    precursor: Optional[int] = None
+    bandwidth_hz: Optional[float] = None
+    channel: Optional[str] = None
 
 
 def _bandwidth(nc, spacing_hz):

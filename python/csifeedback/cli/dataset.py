@@ -10,15 +10,13 @@ import json
 import shlex
 import sys
 
-import numpy as np
-
 from ..channels import NAMES
 from ..data import generate as generation
-from ..data.dataset import Dataset, align_matrices, block_samples
+from ..data.dataset import Dataset, align_matrices
 from ..data.generate import CDL, COST2100, GRID, MODEL, PRECURSOR, check_range
 from ..data.interchange import (AXES, CSINET_KEYS, CSINET_OFFSET, UNPACKED_BYTES,
-                                UNPACKED_RATIO, ArrayFile, Matrices, check_offset, csinet_layout,
-                                export_csinet, likely_axes)
+                                UNPACKED_RATIO, ArrayFile, Matrices, Selection, check_offset,
+                                csinet_layout, export_csinet, likely_axes)
 from ..data.summary import draw, statistics
 from ..renamed import CHANNEL_PARAMETERS
 from .common import Parser, new_options, print_json
@@ -177,10 +175,12 @@ def import_matrices(args, command):
         if not 1 <= samples <= available:
             raise ValueError(f"{args.file}: has {len(matrices)} matrices, asked for are "
                              f"{samples} from number {args.first} on")
-        chosen = None
-        if args.drop_bad:
-            chosen = _good_matrices(args, matrices, samples)
-            samples = len(chosen)
+        chosen = Selection(matrices, args.first, samples, args.drop_bad)
+        if len(chosen.left_out):
+            some = ", ".join(map(str, chosen.left_out[:10]))
+            print(f"{args.file}: left out {len(chosen.left_out)} of {samples} matrices, zero or not "
+                  f"finite: {some}" + (", ..." if len(chosen.left_out) > 10 else ""),
+                  file=sys.stderr)
         is_whole = matrices.domain == "H"
         nc = matrices.rows if is_whole else args.nc
         na = args.na if is_whole else matrices.rows
@@ -206,51 +206,18 @@ def import_matrices(args, command):
                   "earliest path is at delay zero", file=sys.stderr)
 
         def make(first, count):
-            x = matrices.read(args.first + first, count) if chosen is None else \
-                _read_some(matrices, chosen[first:first + count])
-            bad = _bad(x)
-            if bad.any():
-                at = int(np.argmax(bad))
-                what = "has a value that is not finite or too large" if x[at].any() else "is zero"
-                raise ValueError(f"{args.file}: sample {args.first + first + at} {what}; --drop-bad "
-                                 "leaves such matrices out")
+            try:
+                x = chosen.read(first, count)
+            except ValueError as error:
+                raise ValueError(f"{args.file}: {error}; --drop-bad leaves such matrices out"
+                                 ) from None
             return (align_matrices(x) if args.align and is_whole else x,)
 
-        report(args, generation.write(args.output, samples, attributes, make, args.overwrite))
+        report(args, generation.write(args.output, len(chosen), attributes, make, args.overwrite))
         if not args.json:
             print(f"{'cut' if is_whole else 'rows'}: {na} delay rows, {args.precursor} of them "
                   "before delay zero (--precursor; 4 in data sets of csifeedback_dataset generate "
                   "and in shipped models)")
-
-
-def _bad(x):
-    """Which matrices (n, rows, nt) are zero, or have values that no data set can have."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        energy = sum(np.einsum("nij,nij->n", part, part, dtype=np.float64)
-                     for part in (x.real, x.imag))
-        return ~(energy > 0) | ~np.isfinite(energy.astype(np.float32))
-
-
-def _good_matrices(args, matrices, samples):
-    """Numbers of the matrices that are no zeros and finite; says how many others there are."""
-    step = block_samples(matrices.rows, matrices.nt)
-    bad = np.concatenate([
-        _bad(matrices.read(args.first + start, min(step, samples - start)))
-        for start in range(0, samples, step)])
-    numbers = args.first + np.flatnonzero(bad)
-    if bad.all():
-        raise ValueError(f"{args.file}: all {samples} matrices are zero or not finite")
-    if len(numbers):
-        some = ", ".join(map(str, numbers[:10])) + (", ..." if len(numbers) > 10 else "")
-        print(f"{args.file}: left out {len(numbers)} of {samples} matrices, zero or not finite: "
-              f"{some}", file=sys.stderr)
-    return args.first + np.flatnonzero(~bad)
-
-
-def _read_some(matrices, numbers):
-    """Matrices of these numbers, which ascend and have few gaps."""
-    first = int(numbers[0])
-    return matrices.read(first, int(numbers[-1]) - first + 1)[numbers - first]
 
 
 def _named(args, key, array):

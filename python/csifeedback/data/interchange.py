@@ -20,6 +20,7 @@ import numpy as np
 
 from .. import hdf5
 from ..files import whole_file
+from .dataset import block_samples
 from .matlab import MatFile, MatFile4
 
 #: What an axis of an array may be called, and what it is.
@@ -316,6 +317,57 @@ class Matrices:
         if self._beams:
             matrices = self._beams(matrices, axis=-1, norm="ortho").astype(np.complex64)
         return matrices
+
+
+def _bad(x):
+    """Which matrices (n, rows, nt) are zero, or have values that no data set can have."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        energy = sum(np.einsum("nij,nij->n", part, part, dtype=np.float64)
+                     for part in (x.real, x.imag))
+        return ~(energy > 0) | ~np.isfinite(energy.astype(np.float32))
+
+
+class Selection:
+    """Some of the Matrices of a file.
+
+    first, count: which. drop_bad: leave out matrices that are zero or not finite, which takes
+    reading all of them.
+
+    len(): their number; left_out: numbers of those that are not among them. Raises ValueError if
+    none is left.
+    """
+
+    def __init__(self, matrices, first, count, drop_bad=False):
+        self._matrices = matrices
+        self._numbers = range(first, first + count)
+        self.left_out = np.array([], int)
+        if drop_bad:
+            step = block_samples(matrices.rows, matrices.nt)
+            bad = np.concatenate([
+                _bad(matrices.read(first + start, min(step, count - start)))
+                for start in range(0, count, step)])
+            if bad.all():
+                raise ValueError(f"all {count} matrices are zero or not finite")
+            self._numbers = first + np.flatnonzero(~bad)
+            self.left_out = first + np.flatnonzero(bad)
+
+    def __len__(self):
+        return len(self._numbers)
+
+    def read(self, first, count):
+        """Selected matrices [first, first + count), complex64 (count, rows, nt). Raises ValueError
+        if one is zero or not finite."""
+        numbers = self._numbers[first:first + count]
+        begin, end = int(numbers[0]), int(numbers[-1]) + 1
+        x = self._matrices.read(begin, end - begin)
+        if len(x) != len(numbers):
+            x = x[numbers - begin]
+        bad = _bad(x)
+        if bad.any():
+            at = int(np.argmax(bad))
+            raise ValueError(f"sample {numbers[at]} " + (
+                "has a value that is not finite or too large" if x[at].any() else "is zero"))
+        return x
 
 
 #: The arrays of a CsiNet file: the real one, which is imported by default, and the complex one.
