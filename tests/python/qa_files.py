@@ -814,7 +814,8 @@ class TestBombs(TestCase):
         """And what is large is said beforehand."""
         rows = 10_000
         size = rows * 2048 * 8
-        path = self.mat("a.mat", self.packed(self.matrix_header(rows, 2048, size), size))
+        numbers = np.tile([0.4, 0.6], size // 16).tobytes()
+        path = self.mat("a.mat", zlib.compress(self.matrix_header(rows, 2048, size) + numbers, 1))
         common = ("dataset", "import", path, "--samples", 3, "-o", self.path("out.h5"))
         self.refuse("unpacks to 0.164 GB, allowed is 0.1 GB", *common, "--max-gb", 0.1)
         code, out, err = end(start(*common, "--max-gb", 0.2))

@@ -191,7 +191,7 @@ class Programs(unittest.TestCase):
         self.addCleanup(os.chmod, self.directory, 0o755)
         self.refuse("m.h5: Permission denied", *common,
                     preexec_fn=lambda: os.geteuid() or os.setuid(65534),
-                    env={**os.environ, "HOME": "/"})
+                    variables={"HOME": "/"})
 
     def test_train_on_matrices_without_content(self):
         for value in (0, float("nan"), float("inf")):
@@ -283,7 +283,7 @@ class Programs(unittest.TestCase):
         # Root may write everywhere, so it becomes nobody.
         self.refuse("t.csv: Permission denied", *work, "--csv", self.path("t.csv"),
                     preexec_fn=lambda: os.geteuid() or os.setuid(65534),
-                    env={**os.environ, "HOME": "/"})
+                    variables={"HOME": "/"})
         self.assertEqual(os.listdir(self.directory), [])
 
     def test_ctrl_c(self):
