@@ -31,6 +31,9 @@ PRIVATE_NUMBERS = (128, 255)
 #: Codecs of this package in Python, which need PyTorch: module `learned`.
 LEARNED = ("csinet", "nr-csinet", "clnet", "transnet", "fista-net", "tilista",
            "sm-csinet-plus", "pm-csinet-plus")
+#: Codecs of this package in the files of networks, which another library runs: module
+#: `network_files`. End of the file's name -> codec name.
+NETWORK_FILES = {".pt": "torchscript", ".onnx": "onnx"}
 #: Quantizers of codewords, by name.
 QUANTIZERS = ("uniform", "lloyd-max", "lloyd-max-per-entry", "allocated")
 
@@ -162,7 +165,8 @@ class Codec:
             self.precursor, self.model_id = model.precursor, model.model_id
 
     def encoder(self, code_size=0):
-        """The UE half for codewords of code_size values, 0: the longest."""
+        """The UE half for codewords of code_size values, 0: the longest: an Encoder, or a core.encoder
+        of C++."""
         return _Half(Encoder, self, self._checked(code_size))
 
     def decoder(self, code_size=0):
@@ -293,8 +297,13 @@ def _place(cls):
 
 
 def find_class(name):
-    """The class of "MODULE:CLASS", "FILE.py:CLASS" or of an entry point, registered; None if the
-    name is none of these."""
+    """The class of "MODULE:CLASS", "FILE.py:CLASS", of an entry point or a network's file, "FILE.pt"
+    or "FILE.onnx" with options behind commas, registered; None if the name is none of these."""
+    head, _, options = name.partition(",")
+    kind = NETWORK_FILES.get(os.path.splitext(head)[1])
+    if kind:
+        base = _classes.get(kind) or _entry_point(kind)
+        return base.of_file(head, _options(name, options))
     module, colon, cls = name.rpartition(":")
     if not colon:
         return _classes.get(name) or _entry_point(name)
@@ -341,6 +350,8 @@ def _entry_point(name):
     if name in LEARNED:
         return register(importlib.import_module(
             ".training.learned", __package__).CLASSES[name])
+    if name in NETWORK_FILES.values():
+        return register(importlib.import_module(".network_files", __package__).CLASSES[name])
     for point in importlib.metadata.entry_points().get(ENTRY_POINTS, ()) \
             if sys.version_info < (3, 12) else importlib.metadata.entry_points(group=ENTRY_POINTS):
         if point.name == name:
@@ -426,8 +437,13 @@ class RegisteredCodec(OpenCodec):
             raise ValueError(f"codec {spec}: {error}") from None
         self.label, self.decoder_name = parsed["label"], parsed["decoder"]
         self.options = parsed["options"]
-        self.iterative = any(o["name"] == "iterations" for o in parsed["all_options"])
+        self._defaults = {o["name"]: o["fallback"] for o in parsed["all_options"]}
+        self.iterative = "iterations" in self._defaults
         self._report_options = ""
+
+    def all_options(self):
+        """{name: text} of all options of the decoder, those that were not given with their defaults."""
+        return {**self._defaults, **self.options}
 
     def _text(self, iterations=None):
         options = dict(self.options)
@@ -544,10 +560,13 @@ def open_codec(spec):
 
     "MODEL[:DECODER[,name=value]..]": a model file or the name of a shipped model, with a decoder
     of its codec; "MODULE:CLASS[,name=value]..", "FILE.py:CLASS[,..]" or "NAME[,..]" of an entry
-    point: a codec in Python. Raises ValueError that says what is wrong.
+    point: a codec in Python; "FILE.pt[,name=value]..", "FILE.onnx[,..]": a network's file, see
+    `network_files`. Raises ValueError that says what is wrong.
     """
     head, _, rest = spec.partition(",")
     name, colon, decoder = head.rpartition(":")
+    if os.path.splitext(head)[1] in NETWORK_FILES:
+        return PythonCodec(spec, find_class(spec), _options(spec, rest))
     # A model, with or without decoder, unless it is clearly something in Python.
     if not name.endswith(".py"):
         try:

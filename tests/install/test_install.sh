@@ -36,6 +36,17 @@ echo "== an external project, without find_package(Gnuradio) of its own"
 "$cmake" --build "$work/consumer" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 [ "$("$work/consumer/consumer")" = "csi_angular_delay cde703 $version" ]
 
+if [ -f "$build/lib/torch/libgnuradio-csifeedback-torch.so" ]; then
+    echo "== the component of TorchScript, installed and linked without libtorch's headers"
+    (cd / && PYTHONPATH=$work/prefix/$python_dir "$python" -B -c '
+from gnuradio.csifeedback import csifeedback_torch
+print("libtorch", csifeedback_torch.library_version())')
+    "$cmake" -S "$here/torch_consumer" -B "$work/torch_consumer" -DCMAKE_PREFIX_PATH="$work/prefix" \
+        >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+    "$cmake" --build "$work/torch_consumer" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+    [ "$("$work/torch_consumer/consumer")" = "/none.pt: is no TorchScript file" ]
+fi
+
 echo "== below DESTDIR: /usr/local is on Python's own path and has every part"
 DESTDIR=$work/stage "$cmake" --install "$build" --prefix /usr/local >/dev/null
 "$python" -c 'import sys; assert sys.argv[1] in sys.path, sys.path' "/usr/local/$python_dir"

@@ -23,7 +23,7 @@ ALLOWED = {
     "": set(),
 }
 #: Directories of lib/ -> those whose headers they may include.
-LIBRARIES = {"core": {"core"}, "blocks": {"core", "blocks"}}
+LIBRARIES = {"core": {"core"}, "blocks": {"core", "blocks"}, "torch": {"torch"}, "onnx": {"onnx"}}
 #: Public headers in which a block is, or what needs GNU Radio.
 BLOCK_HEADERS = {path.name for path in (SOURCE / "include/gnuradio/csifeedback").glob("*.h")
                  if re.search(r"#include <(gnuradio/(?!csifeedback)|pmt)", path.read_text())}

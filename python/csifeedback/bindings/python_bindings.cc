@@ -17,6 +17,7 @@ void bind_frames(py::module& m);
 void bind_metrics(py::module& m);
 void bind_mlcf_training(py::module& m);
 void bind_model(py::module& m);
+void bind_networks(py::module& m);
 void bind_ofdm(py::module& m);
 void bind_quantizers(py::module& m);
 void bind_transform(py::module& m);
@@ -36,5 +37,6 @@ PYBIND11_MODULE(csifeedback_python, m)
     bind_feedback(m);
     bind_blocks(m);
     bind_mlcf_training(m);
+    bind_networks(m);
     bind_ofdm(m);
 }

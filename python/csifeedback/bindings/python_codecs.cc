@@ -325,18 +325,26 @@ private:
 
 encoder::sptr make_python_encoder(py::object codec)
 {
+    if (py::isinstance<encoder>(codec))
+        return codec.cast<encoder::sptr>();
     return std::make_shared<python_encoder>(codec);
 }
 decoder::sptr make_python_decoder(py::object codec)
 {
+    if (py::isinstance<decoder>(codec))
+        return codec.cast<decoder::sptr>();
     return std::make_shared<python_decoder>(codec);
 }
 report_encoder::sptr make_python_report_encoder(py::object codec)
 {
+    if (py::isinstance<report_encoder>(codec))
+        return codec.cast<report_encoder::sptr>();
     return std::make_shared<python_report_encoder>(codec);
 }
 report_decoder::sptr make_python_report_decoder(py::object codec)
 {
+    if (py::isinstance<report_decoder>(codec))
+        return codec.cast<report_decoder::sptr>();
     return std::make_shared<python_report_decoder>(codec);
 }
 

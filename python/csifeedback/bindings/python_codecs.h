@@ -26,7 +26,7 @@ struct python_codec_part {
 };
 
 // Codec objects whose work an object of a Python class does. Errors of its methods become
-// codec_failure; calls come from any thread.
+// codec_failure; calls come from any thread. Objects of C++ stay as they are.
 gr::csifeedback::encoder::sptr make_python_encoder(py::object codec);
 gr::csifeedback::decoder::sptr make_python_decoder(py::object codec);
 gr::csifeedback::report_encoder::sptr make_python_report_encoder(py::object codec);

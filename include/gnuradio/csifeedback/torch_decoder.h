@@ -1,0 +1,47 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_TORCH_DECODER_H
+#define INCLUDED_CSIFEEDBACK_TORCH_DECODER_H
+
+#include <gnuradio/csifeedback/api.h>
+#include <gnuradio/csifeedback/decoder.h>
+#include <string>
+
+namespace gr {
+namespace csifeedback {
+
+/*!
+ * \brief The BS half of a codec in TorchScript files; see torch_network.
+ *
+ * Each call of PyTorch allocates memory. Work of one object is done on one thread.
+ */
+class CSIFEEDBACK_API torch_decoder : public decoder
+{
+public:
+    /*!
+     * \brief Loads a file and tries its decoder.
+     * \param path      of the file
+     * \param options   what it does not state, "name=value,..", see network_info
+     * \param code_size M; 0: the longest
+     * \param model_id  number in feedback frames; -1: as the file states, or 0
+     * \throws std::invalid_argument as torch_network::open() and
+     *         network_codec::make_decoder()
+     */
+    static sptr make(const std::string& path,
+                     const std::string& options = "",
+                     int code_size = 0,
+                     int model_id = -1);
+
+protected:
+    using decoder::decoder;
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_TORCH_DECODER_H */
