@@ -117,7 +117,7 @@ class Networks(unittest.TestCase):
                 with self.subTest(codec), torch.no_grad():
                     network = used(small(codec))
                     path = os.path.join(directory, "network.pt")
-                    networks.export(network, path)
+                    torch.jit.script(network).save(path)
                     loaded = torch.jit.load(path)
                     for size in network.code_sizes:
                         s = network.encode(h, size)

@@ -3,15 +3,23 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-"""csifeedback_train: trains a codec on a data set and writes a model file."""
+"""csifeedback_train: trains a codec on a data set and writes a model file.
+
+`csifeedback_train export` writes a trained codec as a TorchScript or ONNX file.
+"""
 
 import os
+from typing import Sequence
 
+from ..files import check_place
+from ..network_files import SUFFIXES
 from ..training import run
 from .common import Parser, format_table, print_json
 
 
 def main(argv):
+    if argv[:1] == ["export"]:
+        return export(argv[1:])
     parser = Parser(prog="csifeedback_train", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON alone")
     args, trainer = run.parse(argv, parser)
@@ -30,4 +38,41 @@ def main(argv):
             [[f["decoder"], f["ratio"], f["code_size"], f"{f['nmse_db']:.2f}",
               f"{f['nmse_db_low']:.2f} to {f['nmse_db_high']:.2f}", f"{f['nmse_whole_db']:.2f}",
               f"{f['rho']:.4f}"] for f in figures]))
+    return 0
+
+
+def export(argv: Sequence[str]) -> int:
+    """Writes a trained codec as a file for PyTorch or ONNX Runtime.
+
+    The file holds the codec for one compression ratio, without quantizers, which csifeedback_train
+    --codec FILE measures. TorchScript is one file with the methods encode and decode; ONNX is two,
+    FILE.onnx with the encoder and FILE-decoder.onnx. Tensors are float: matrices (n, 2, rows, nt),
+    real and imaginary parts, each scaled to mean |h|^2 = 1, and codewords (n, M).
+    """
+    parser = Parser(prog="csifeedback_train export", description=export.__doc__)
+    parser.add_argument("codec", metavar="MODEL[:DECODER[,..]]", help="as in csifeedback_eval")
+    parser.add_argument("--to", required=True, choices=tuple(SUFFIXES.values()))
+    parser.add_argument("-o", "--output", required=True, metavar="FILE")
+    parser.add_argument("--ratio", help="compression ratio, for example 1/16 (default: that of the "
+                                        "longest codewords)")
+    parser.add_argument("--json", action="store_true", help="print what was written as JSON alone")
+    args = parser.parse_args(argv)
+    suffix = next(end for end, name in SUFFIXES.items() if name == args.to)
+    if not args.output.endswith(suffix):
+        raise ValueError(f"-o is {args.output}, allowed for {args.to} is a name that ends with "
+                         f"{suffix}")
+    check_place(args.output)
+    from ..training import graphs  # needs PyTorch
+    graph = graphs.graph_of(args.codec, args.ratio)
+    files = [args.output]
+    if args.to == "onnx":
+        files.append(graphs.write_onnx(graph, args.output))
+    else:
+        graphs.write_torchscript(graph, args.output)
+    if args.json:
+        print_json({"files": files, **graph.stated})
+        return 0
+    print(", ".join(f"{file} ({os.path.getsize(file) / 1e6:.1f} MB)" for file in files)
+          + f": {graph.stated['title']}, {graph.rows} x {graph.nt} matrices "
+          f"{graph.stated['domain']} to {graph.stated['code_size']} values")
     return 0

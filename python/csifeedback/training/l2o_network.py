@@ -142,6 +142,13 @@ def tanh(x):
     return 2 * torch.sigmoid(2 * x) - 1
 
 
+def soft_threshold(z, threshold):
+    """sign(z) max(|z| - threshold, 0) for a scalar threshold. Graphs have it as a constant."""
+    if torch.jit.is_tracing():
+        return torch.sign(z) * torch.relu(z.abs() - float(threshold))
+    return SoftThreshold.apply(z, threshold)
+
+
 class SoftThreshold(torch.autograd.Function):
     """sign(z) max(|z| - threshold, 0) for a scalar threshold, with little memory traffic."""
 
@@ -233,7 +240,7 @@ class Transform(nn.Module):
         """f_i(soft(topG(f_t(u)))) of rows (rows, 2 nt)."""
         for layer in self.forward_layers[:-1]:
             u = torch.relu_(layer(u))
-        z = SoftThreshold.apply(self.forward_layers[-1](u), threshold)
+        z = soft_threshold(self.forward_layers[-1](u), threshold)
         if 0 < top_g < z.shape[1]:
             z = z * largest(z, top_g)
         for layer in self.inverse_layers[:-1]:
@@ -274,10 +281,13 @@ class ElementLstm(nn.Module):
         for name in ("mlp_weight", "mlp_bias", "heads_weight", "heads_bias"):
             yield name, getattr(self, name)
 
-    def start(self, elements, device):
-        """The zero state, of each block."""
-        zeros = torch.zeros(2 * self.layers * self.hidden, elements, device=device)
-        return list(zeros.split(LSTM_BLOCK.get(device.type, 8192), 1))
+    def start(self, x):
+        """The zero state of the elements of x, of each block. Graphs have one block: they are for any
+        number of elements."""
+        zeros = torch.zeros_like(x).reshape(1, -1).repeat(2 * self.layers * self.hidden, 1)
+        if torch.jit.is_tracing():
+            return [zeros]
+        return list(zeros.split(LSTM_BLOCK.get(x.device.type, 8192), 1))
 
     def _step(self, inputs, state):
         h = self.hidden
@@ -319,6 +329,9 @@ class ElementLstm(nn.Module):
         the elements, the first ones, that have gradients: as all share the parameters, a part
         of them tells their gradient well enough.
         """
+        if torch.jit.is_tracing():
+            output, new = self._step(inputs, state[0])
+            return output, [new]
         blocks = list(zip(inputs.split(state[0].shape[1], 1), state))
         graded = math.ceil(share * len(blocks)) if torch.is_grad_enabled() else 0
         outputs, states = [], []
@@ -386,7 +399,7 @@ class Decoder(nn.Module):
         x = y = x0
         iterates = []
         gradient_y = None
-        state = self.lstm.start(x.numel(), x.device) if self.lstm else None
+        state = self.lstm.start(x) if self.lstm else None
         for t in range(iterations or self.iterations):
             column = min(t, self.iterations - 1)
             theta = functional.softplus(self.theta[rate, column])

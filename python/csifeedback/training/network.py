@@ -10,13 +10,14 @@ by row, scaled to a squared norm of na nt. The papers feed [0, 1] data with zero
 centred at zero instead. What a network does to the range of its output is stated in its own
 docstring.
 
-`load_network` makes one of a model file, `export` writes one as TorchScript. No module of this
+`load_network` makes one of a model file, `graphs` writes one as TorchScript or ONNX. No module of this
 file needs anything of the package but PyTorch, until a model file is read.
 """
 
 import importlib
 import json
 import math
+from typing import Dict
 
 import torch
 from torch import nn
@@ -55,11 +56,11 @@ class Network(nn.Module):
     #: name on the command line and in model files
     codec = ""
     #: options of the constructor beside na, nt and code_sizes, and their defaults
-    options: "dict[str, object]" = {}
+    options: Dict[str, object] = {}
     #: published recipe, as far as it is not the trainer's: learning rate and batch
     recipe = {"learning_rate": 1e-3, "batch": 200}
     #: factor of the learning rate by the beginning of a parameter's name
-    rate_factors: "dict[str, float]" = {}
+    rate_factors: Dict[str, float] = {}
 
     def __init__(self, na, nt, code_sizes):
         super().__init__()
@@ -268,17 +269,6 @@ def load_network(model):
         return array
 
     return load_arrays(network, read).eval()
-
-
-def export(network, path):
-    """Writes a network as TorchScript, with the methods encode(h, code_size) and decode(s).
-
-    The file is for a program that has PyTorch's C++ library; model files are what this module
-    exchanges, since loading TorchScript executes what is in it.
-    """
-    training = network.training
-    torch.jit.script(network.eval()).save(path)
-    network.train(training)
 
 
 def xavier(module):

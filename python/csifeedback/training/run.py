@@ -38,8 +38,9 @@ def parse(argv: Sequence[str], parser: Optional[argparse.ArgumentParser] = None)
     first = argparse.ArgumentParser(add_help=False)
     for one in (first, parser):
         one.add_argument("--codec", required=one is parser, metavar="CODEC",
-                         help=", ".join(sorted(trainers())) + ", or a codec in Python, "
-                              "MODULE:CLASS or FILE.py:CLASS")
+                         help=", ".join(sorted(trainers())) + ", a codec in Python, "
+                              "MODULE:CLASS or FILE.py:CLASS, or a network's file, FILE.pt or "
+                              "FILE.onnx")
         one.add_argument("--trainer", metavar="FILE.py",
                          help="trains the codec in place of this package's trainer: a module "
                               "with functions add_arguments(parser) and train(args, data)")
