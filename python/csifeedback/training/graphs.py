@@ -313,8 +313,8 @@ def write_onnx(graph: Graph, path: str) -> str:
     """Writes a Graph as two ONNX files: the encoder in `path`, the decoder in a file beside it,
     whose path is returned."""
     decoder = os.path.splitext(path)[0] + "-decoder.onnx"
-    for half, file, texts in (("decoder", decoder, {}),
-                              ("encoder", path, {"decoder": os.path.basename(decoder)})):
+    for half, file in (("decoder", decoder), ("encoder", path)):
+        texts = {"decoder": os.path.basename(decoder)} if half == "encoder" else {}
         names = ["h", "s"] if half == "encoder" else ["s", "h"]
         data = io.BytesIO()
         with _constants():
