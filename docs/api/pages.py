@@ -17,7 +17,8 @@ from gnuradio import csifeedback
 PACKAGE = "gnuradio.csifeedback"
 #: pages of modules: title, what is on it, modules and packages
 MODULES = (
-    ("Codecs", "Codecs in Python, and how any codec is opened.", ("codecs",)),
+    ("Codecs", "Codecs in Python, and how any codec is opened.",
+     ("codecs", "network_files")),
     ("Data", "Channels, data sets, model files, recordings.", ("channels", "data", "model")),
     ("Evaluation", "Errors, quantizers, reports, and the chain as a flowgraph.",
      ("evaluation", "simulation", "ofdm", "experiments")),
