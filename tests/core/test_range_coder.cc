@@ -95,9 +95,12 @@ TEST(range_coder, has_the_bits_of_a_big_integer_coder)
             const uint32_t value = decoder.peek(s.total);
             ASSERT_GE(value, s.begin) << c.name;
             ASSERT_LT(value, s.begin + s.count) << c.name;
+            const int after = decoder.bits_after(s.begin, s.count, s.total);
             decoder.take(s.begin, s.count, s.total);
+            EXPECT_EQ(decoder.bits(), after);
             EXPECT_FALSE(decoder.is_beyond());
         }
+        EXPECT_EQ(decoder.bits(), c.bits) << c.name;
     }
 }
 
@@ -146,8 +149,10 @@ TEST(range_coder, bits_are_exact_and_never_fewer_with_more_symbols)
                            begin = draw(engine, 0, total - 1),
                            count = draw(engine, 1, total - begin);
             symbols.push_back({ begin, count, total });
+            const int after = encoder.bits_after(begin, count, total);
             encoder.encode(begin, count, total);
             const int bits = encoder.bits();
+            EXPECT_EQ(after, bits);
             EXPECT_GE(bits, before);
             before = bits;
             // One bit less does not decode, whatever its bits are: the nearest codes are

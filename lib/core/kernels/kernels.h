@@ -423,6 +423,66 @@ struct kernel_table {
                           float* w,
                           float* smallest,
                           float* scratch);
+
+    /*!
+     * \brief The complex number s' M a of a complex matrix and real vectors.
+     * \param m    rows of M, half real and then half imaginary parts each
+     * \param half a multiple of 16
+     * \param s    rows values
+     * \param a    half values
+     * \param out  output, real and imaginary part
+     */
+    void (*bilinear)(const float* m,
+                     size_t half,
+                     size_t rows,
+                     const float* s,
+                     const float* a,
+                     float* out);
+
+    /*!
+     * \brief s_i' M a_j for (i, j) = (0, 0), (1, 0), (0, 1), (2, 0), (0, 2), (1, 1).
+     * \param s, a three vectors each, otherwise as in bilinear()
+     * \param out  output, real and imaginary part of each
+     */
+    void (*bilinear_jet)(const float* m,
+                         size_t half,
+                         size_t rows,
+                         const float* const* s,
+                         const float* const* a,
+                         float* out);
+
+    /*!
+     * \brief M += s z'.
+     * \param s    rows values
+     * \param z    cols values
+     * \param cols a multiple of 16
+     * \param m    rows x cols values, changed
+     */
+    void (*add_outer)(const float* s, const float* z, size_t rows, size_t cols, float* m);
+
+    /*!
+     * \brief t_0 + t_1 x + t_2 x^2 + t_3 x^3 for each of n values, and derivatives.
+     * \param t           rows t_0 to t_3, stride apart
+     * \param n           a multiple of 16
+     * \param value       output
+     * \param first       output, the first derivative; or null, as the next one
+     * \param half_second output, half the second derivative
+     */
+    void (*cubics)(const float* t,
+                   size_t stride,
+                   float x,
+                   size_t n,
+                   float* value,
+                   float* first,
+                   float* half_second);
+
+    /*!
+     * \brief The largest re^2 + im^2 in each row; 0 for a row with a NaN alone.
+     * \param m    rows of half real and then half imaginary parts
+     * \param half a multiple of 16
+     * \param out  output, rows values
+     */
+    void (*largest_powers)(const float* m, size_t half, size_t rows, float* out);
 };
 
 //! The fastest kernels that this processor runs.

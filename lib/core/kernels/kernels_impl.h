@@ -13,6 +13,8 @@
 #include "kernels/lstm_impl.h"
 #include "kernels/shrinkage_impl.h"
 
+#include "kernels/path_impl.h"
+
 namespace {
 
 constexpr gr::csifeedback::kernel_table table(const char* name)
@@ -39,7 +41,12 @@ constexpr gr::csifeedback::kernel_table table(const char* name)
              squared_distances,
              select_smallest,
              difference_products,
-             local_systems };
+             local_systems,
+             bilinear,
+             bilinear_jet,
+             add_outer,
+             cubics,
+             largest_powers };
 }
 
 } // namespace

@@ -23,6 +23,41 @@ int range_coder::low_bits(uint32_t values)
     return bits;
 }
 
+int range_coder::bits(uint64_t low, uint32_t range, uint32_t bytes, uint64_t* value)
+{
+    // Of the values in the interval the one with most zeros at its end.
+    const uint64_t last = low + range - 1;
+    int zeros = 32;
+    uint64_t shortest = 0;
+    for (;; zeros--) {
+        const uint64_t step = uint64_t(1) << zeros;
+        shortest = (low + step - 1) & ~(step - 1);
+        if (shortest <= last)
+            break;
+    }
+    if (value)
+        *value = shortest;
+    return 8 * bytes + 32 - zeros;
+}
+
+int range_coder::bits_after(uint64_t low,
+                            uint32_t range,
+                            uint32_t bytes,
+                            uint32_t begin,
+                            uint32_t count,
+                            uint32_t total)
+{
+    const uint32_t unit = range / total;
+    low += uint64_t(unit) * begin;
+    range = begin + count == total ? range - unit * begin : unit * count;
+    while (range < min_range) {
+        low = (low & 0x00ffffff) << 8;
+        range <<= 8;
+        bytes++;
+    }
+    return bits(low, range, bytes, nullptr);
+}
+
 void range_encoder::encode_uniform(uint32_t value, uint32_t values)
 {
     const int low = range_coder::low_bits(values);
@@ -49,30 +84,9 @@ void range_encoder::shift()
     d_low = (d_low & 0x00ffffff) << 8;
 }
 
-uint64_t range_encoder::shortest(int& zeros) const
-{
-    const uint64_t last = d_low + d_range - 1;
-    for (zeros = 32; zeros; zeros--) {
-        const uint64_t step = uint64_t(1) << zeros;
-        const uint64_t value = (d_low + step - 1) & ~(step - 1);
-        if (value <= last)
-            return value;
-    }
-    return d_low;
-}
-
-int range_encoder::bits() const
-{
-    int zeros;
-    shortest(zeros);
-    return 8 * d_bytes + 32 - zeros;
-}
-
 int range_encoder::finish()
 {
-    const int result = bits();
-    int zeros;
-    d_low = shortest(zeros);
+    const int result = range_coder::bits(d_low, d_range, d_bytes, &d_low);
     d_range = 1;
     // All bytes that have a one, and with them whatever waits for a carry.
     for (int i = 0; i < 5; i++)

@@ -36,6 +36,22 @@ struct range_coder {
     static int low_bits(uint32_t values);
     //! The range is at least this large before each symbol.
     static constexpr uint32_t min_range = 1u << 24;
+
+    /*!
+     * \brief Bits of a code that ends in an interval.
+     * \param low   its lower end, below `bytes` bytes that are shifted out, and a carry
+     * \param range its length, >= 1
+     * \param bytes shifted out
+     * \param value output, the code's last 32 bits, and a carry; may be null
+     */
+    static int bits(uint64_t low, uint32_t range, uint32_t bytes, uint64_t* value);
+    //! The same after one more symbol.
+    static int bits_after(uint64_t low,
+                          uint32_t range,
+                          uint32_t bytes,
+                          uint32_t begin,
+                          uint32_t count,
+                          uint32_t total);
 };
 
 //! The writing half.
@@ -70,7 +86,12 @@ public:
 
     //! Bits of the code if it ended here, >= 0: what finish() would return, and at most
     //! 2 more than the ideal code length of the symbols but for rounding.
-    int bits() const;
+    int bits() const { return range_coder::bits(d_low, d_range, d_bytes, nullptr); }
+    //! What bits() would be after encode().
+    int bits_after(uint32_t begin, uint32_t count, uint32_t total) const
+    {
+        return range_coder::bits_after(d_low, d_range, d_bytes, begin, count, total);
+    }
     //! Writes the end. The last byte is filled with zeros. Returns bits().
     int finish();
 
@@ -85,8 +106,6 @@ private:
     uint8_t* d_out;
     size_t d_capacity;
 
-    // Of the values in the range the one with most zeros at its end, and their number.
-    uint64_t shortest(int& zeros) const;
     void put(size_t index, uint8_t byte)
     {
         if (index < d_capacity)
@@ -116,11 +135,19 @@ public:
     void take(uint32_t begin, uint32_t count, uint32_t total)
     {
         d_code -= d_unit * begin;
+        d_low += uint64_t(d_unit) * begin;
         d_range = begin + count == total ? d_range - d_unit * begin : d_unit * count;
         while (d_range < range_coder::min_range) {
             d_code = d_code << 8 | next();
+            d_low = (d_low & 0x00ffffff) << 8;
             d_range <<= 8;
         }
+    }
+    //! What the encoder's bits() and bits_after() are here.
+    int bits() const { return range_coder::bits(d_low, d_range, d_bytes - 4, nullptr); }
+    int bits_after(uint32_t begin, uint32_t count, uint32_t total) const
+    {
+        return range_coder::bits_after(d_low, d_range, d_bytes - 4, begin, count, total);
     }
     //! The next of so many equally likely values.
     uint32_t decode_uniform(uint32_t values);
@@ -130,6 +157,7 @@ public:
 
 private:
     uint32_t d_code = 0, d_range = 0xffffffff, d_unit = 1;
+    uint64_t d_low = 0; // as the encoder's
     const uint8_t* const d_bits;
     const size_t d_end; // bytes, the last one maybe in part
     const uint8_t d_mask;

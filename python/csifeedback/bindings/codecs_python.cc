@@ -16,6 +16,7 @@
 #include <gnuradio/csifeedback/mlcf_decoder.h>
 #include <gnuradio/csifeedback/mlcf_encoder.h>
 #include <gnuradio/csifeedback/normalize.h>
+#include <gnuradio/csifeedback/path_report.h>
 #include <gnuradio/csifeedback/report.h>
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
@@ -200,6 +201,64 @@ py::array_t<cf> decode_report(report_decoder& self,
         }
     }
     return h;
+}
+
+void check_report(const array_in<uint8_t>& bits, int count)
+{
+    if (bits.ndim() != 1)
+        throw std::invalid_argument("bits has " + std::to_string(bits.ndim()) +
+                                    " dimensions, allowed is 1");
+    if (count < 0 || count > 8 * bits.size())
+        throw std::invalid_argument("count is " + std::to_string(count) +
+                                    ", allowed is 0 to " +
+                                    std::to_string(8 * bits.size()));
+}
+
+py::tuple path_list(path_report_decoder& self,
+                    const array_in<uint8_t>& bits,
+                    int count,
+                    float gain_db)
+{
+    check_report(bits, count);
+    const auto paths = self.paths(bits.data(), count);
+    const py::ssize_t n = paths.size();
+    py::array_t<float> delay(n), angle(n);
+    py::array_t<cf> gain(n);
+    const float scale = std::pow(10.0f, gain_db / 20);
+    for (py::ssize_t k = 0; k < n; k++) {
+        delay.mutable_at(k) = paths[k].delay_rows;
+        angle.mutable_at(k) = paths[k].angle_columns;
+        gain.mutable_at(k) = scale * paths[k].gain;
+    }
+    return py::make_tuple(delay, angle, gain);
+}
+
+py::tuple
+path_content(path_report_decoder& self, const array_in<uint8_t>& bits, int count)
+{
+    check_report(bits, count);
+    const auto all = self.read(bits.data(), count);
+    py::array_t<int> counts({ py::ssize_t(all.counts.size()), py::ssize_t(2) });
+    py::array_t<int> paths({ py::ssize_t(all.paths.size()), py::ssize_t(9) });
+    int* out = counts.mutable_data();
+    for (const auto& c : all.counts) {
+        *out++ = c.first;
+        *out++ = c.second;
+    }
+    out = paths.mutable_data();
+    for (const auto& p : all.paths)
+        for (const int value : { p.group,
+                                 p.a,
+                                 p.b,
+                                 p.resolution,
+                                 p.delay,
+                                 p.angle,
+                                 p.row,
+                                 p.column,
+                                 p.level })
+            *out++ = value;
+    return py::make_tuple(
+        py::make_tuple(all.size_class, all.step, all.top), counts, paths);
 }
 
 // Short, as GRC shows it in a block.
@@ -489,6 +548,39 @@ void bind_reports(py::module& m)
              "rows, "
              "nt), which is finite whatever the bits.");
     py::implicitly_convertible<python_codec_part, report_decoder>();
+    py::class_<path_report_encoder, report_encoder, path_report_encoder::sptr>(
+        m, "path_report_encoder", "Reports of the codec path (UE).")
+        .def(py::init(&path_report_encoder::make),
+             py::arg("model"),
+             py::arg("snr_db") = 100.0);
+    py::class_<path_report_decoder, report_decoder, path_report_decoder::sptr>(
+        m, "path_report_decoder", "The decoder of path_report_encoder (BS).")
+        .def(py::init(&path_report_decoder::make), py::arg("model"))
+        .def("paths",
+             &path_list,
+             py::arg("bits"),
+             py::arg("count"),
+             py::arg("gain_db") = 0.0f,
+             "The plane waves in one report, uint8 (bytes,) with `count` bits: delays in "
+             "rows and angles in columns of Ha, float32 (paths,) each, and gains, "
+             "complex64 "
+             "(paths,), in the scale of the CSI.")
+        .def("read",
+             &path_content,
+             py::arg("bits"),
+             py::arg("count"),
+             "What is coded in one report, for training: (size class, step, top), counts "
+             "int32 (n, 2) with table and symbol, and paths int32 (n, 9): group, a, b, "
+             "resolution, delay, angle, row, column, level.")
+        .def_static(
+            "table_sizes",
+            [] {
+                py::dict sizes;
+                for (const auto& size : path_report_decoder::table_sizes())
+                    sizes[size.first.c_str()] = size.second;
+                return sizes;
+            },
+            "Sizes of the tables in a model file, by name.");
     m.def("report_encoder_from_model",
           &report_encoder::from_model,
           py::arg("model"),

@@ -33,11 +33,13 @@ def main(argv):
     print(f"{args.output}: {args.codec}, model id {model.model_id()}, "
           f"{os.path.getsize(args.output) / 1e6:.1f} MB")
     if figures:
+        reports = "budget" in figures[0]
         print(format_table(
-            ["decoder", "ratio", "M", "NMSE dB", "95 % interval", "against whole H", "rho"],
-            [[f["decoder"], f["ratio"], f["code_size"], f"{f['nmse_db']:.2f}",
-              f"{f['nmse_db_low']:.2f} to {f['nmse_db_high']:.2f}", f"{f['nmse_whole_db']:.2f}",
-              f"{f['rho']:.4f}"] for f in figures]))
+            (["bits"] if reports else ["decoder", "ratio", "M"])
+            + ["NMSE dB", "95 % interval", "against whole H", "rho"],
+            [([f["budget"]] if reports else [f["decoder"], f["ratio"], f["code_size"]])
+             + [f"{f['nmse_db']:.2f}", f"{f['nmse_db_low']:.2f} to {f['nmse_db_high']:.2f}",
+                f"{f['nmse_whole_db']:.2f}", f"{f['rho']:.4f}"] for f in figures]))
     return 0
 
 

@@ -23,6 +23,8 @@ from . import find_trainer, takes_whole, trainers
 
 #: Compression ratios at which a model is measured.
 RATIOS = ("1/4", "1/8", "1/16", "1/32", "1/64")
+#: bits of reports whose errors are measured
+BUDGETS = (64, 128, 256, 512, 1024)
 
 
 def parse(argv: Sequence[str], parser: Optional[argparse.ArgumentParser] = None) \
@@ -62,11 +64,15 @@ def parse(argv: Sequence[str], parser: Optional[argparse.ArgumentParser] = None)
 
 
 def measure(path: str, test: Dataset) -> List[Dict[str, Any]]:
-    """NMSE of the model's own decoders at each ratio, without quantization."""
+    """NMSE of the model's own decoders at each ratio, without quantization; of a codec with reports
+    alone for some budgets."""
     if core.model_file(path).domain == "H":
         evaluator = Evaluator(None, None, test.nc, 0, h=test.whole_matrices())
     else:
         evaluator = Evaluator(test.angular_delay(), test.energy_lost, test.nc, test.precursor)
+    codec = open_codec(path)
+    if not codec.has_codewords:
+        return [evaluator.run_budget(codec, budget) for budget in BUDGETS]
     figures = []
     for name in core.decoder_variants(core.model_file(path)):
         codec = open_codec(f"{path}:{name}")
@@ -155,8 +161,9 @@ def _train(args, trainer, argv):
         with Dataset(args.test, args.align) as test:
             figures = measure(args.output, test)
             model.attributes["nmse"] = [
-                {k: f[k] for k in ("ratio", "decoder", "nmse_db", "nmse_db_low", "nmse_db_high",
-                                   "nmse_whole_db", "rho", "samples")} for f in figures]
+                {k: f[k] for k in ("budget" if "budget" in f else "ratio", "decoder", "nmse_db",
+                                   "nmse_db_low", "nmse_db_high", "nmse_whole_db", "rho",
+                                   "samples")} for f in figures]
             model.attributes["test_command"] = test.command
             model.write(args.output)
     if hasattr(trainer, "finish"):

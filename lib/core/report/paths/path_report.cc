@@ -1,0 +1,405 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "check.h"
+#include "codec/builtin_codecs.h"
+#include "report/paths/path_basis.h"
+#include "report/paths/path_quantizer.h"
+#include "report/paths/path_search.h"
+#include <gnuradio/csifeedback/path_report.h>
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace gr {
+namespace csifeedback {
+
+namespace {
+
+constexpr int min_report = 16, max_report = 4096;
+// Most atoms of a matrix: those of noise take some 13 bits each.
+constexpr int max_atoms = 400;
+
+// What both ends know of the matrices.
+struct geometry {
+    std::shared_ptr<const path_model> model;
+    std::shared_ptr<const dirichlet_axis> rows, columns;
+    codec_info info;
+    // Phases that make paths real: those of rows, and conjugates of those of columns.
+    volk::vector<float> re, im;
+    float norm; // of the normalized matrix
+
+    geometry(const char* where, const model_file::sptr& file)
+    {
+        not_null(where, "model", file);
+        check_codec(where, *file, "path");
+        model = std::make_shared<path_model>(*file);
+        rows = std::make_shared<dirichlet_axis>(file->na(), file->nc(), model->margin());
+        columns = std::make_shared<dirichlet_axis>(file->nt(), file->nt(), 0);
+        info = { file->codec(),
+                 codec_number(where, file->codec()),
+                 file->model_id(),
+                 file->domain(),
+                 file->na(),
+                 file->nt(),
+                 0 };
+        for (int r = 0; r < info.rows; r++)
+            for (int c = 0; c < info.nt; c++) {
+                const std::complex<float> turn =
+                    rows->phase(r) * std::conj(columns->phase(c));
+                re.push_back(turn.real());
+                im.push_back(turn.imag());
+            }
+        norm = std::sqrt(float(info.rows) * info.nt);
+    }
+
+    int size() const { return info.rows * info.nt; }
+    // Values of a row of real and imaginary parts.
+    size_t width() const { return 2 * columns->stride(); }
+
+    // h_vec to rows of real and imaginary parts, with real paths, and back.
+    void load(const float* h_vec, float* h) const
+    {
+        const int nt = info.nt, n = size();
+        const size_t half = columns->stride();
+        for (int r = 0; r < info.rows; r++, h += 2 * half) {
+            const float *x = h_vec + r * nt, *y = x + n, *u = &re[r * nt],
+                        *v = &im[r * nt];
+            for (int c = 0; c < nt; c++) {
+                h[c] = x[c] * u[c] - y[c] * v[c];
+                h[half + c] = x[c] * v[c] + y[c] * u[c];
+            }
+        }
+    }
+    void store(const float* h, float* h_vec) const
+    {
+        const int nt = info.nt, n = size();
+        const size_t half = columns->stride();
+        for (int r = 0; r < info.rows; r++, h += 2 * half) {
+            float *x = h_vec + r * nt, *y = x + n;
+            const float *u = &re[r * nt], *v = &im[r * nt];
+            for (int c = 0; c < nt; c++) {
+                x[c] = h[c] * u[c] + h[half + c] * v[c];
+                y[c] = h[half + c] * u[c] - h[c] * v[c];
+            }
+        }
+    }
+};
+
+class path_report_encoder_impl : public path_report_encoder
+{
+public:
+    path_report_encoder_impl(geometry g, double snr_db)
+        : path_report_encoder(g.info, min_report, max_report),
+          d_g(std::move(g)),
+          d_search(d_g.rows, d_g.columns, std::min(max_atoms, d_g.size())),
+          d_quantizer(d_g.rows, d_g.columns, d_g.model, std::min(max_atoms, d_g.size())),
+          d_h(d_g.info.rows * d_g.width(), 0.0f),
+          d_cell_bits(0.8f * std::log2(float(d_g.model->cell_rows() * d_g.info.nt)))
+    {
+        // The largest power of noise at any position, which is that of some four samples
+        // a cell, but once in twenty matrices.
+        if (snr_db < 100)
+            d_min_power = std::pow(10.0f, -0.1f * float(snr_db)) *
+                          (std::log(4.0f * d_g.size()) + 3);
+        for (auto& bits : d_bits)
+            bits.resize(max_report / 8);
+    }
+
+protected:
+    result do_encode(const float* h_vec, uint8_t* bits, int budget) override
+    {
+        d_g.load(h_vec, d_h.data());
+        const int guess = search(budget);
+        int atoms = d_search.size();
+        // The search ends with one that may be noise.
+        while (atoms && d_search.atoms()[atoms - 1].power() < d_min_power)
+            atoms--;
+        d_quantizer.start(d_h.data(), d_search.atoms(), atoms);
+        d_best = {};
+        d_best_step = -1;
+        // The best step is near the guess. Small reports differ by chance.
+        const int patience = budget < 200 ? 3 : 1;
+        climb(guess, 1, patience, budget);
+        climb(guess - 1, -1, patience, budget);
+        result r;
+        // Without a path that is worth its bits, zeros: they decode to nothing.
+        r.bits = min_report;
+        if (d_best_step < 0)
+            return r;
+        r.bits = budget;
+        // CSI that needs fewer bits: the number of bits is part of the code.
+        const int needed = std::max(d_best.bits + 2, min_report);
+        if (needed + 8 < budget) {
+            const auto shorter = d_quantizer.run(path_coder::step(d_best_step) * d_g.norm,
+                                                 d_best_step,
+                                                 needed,
+                                                 d_bits[1].data());
+            if (shorter.energy >= d_best.energy && shorter.bits <= needed) {
+                d_bits[0].swap(d_bits[1]);
+                r.bits = needed;
+            }
+        }
+        std::memcpy(bits, d_bits[0].data(), (size_t(r.bits) + 7) / 8);
+        return r;
+    }
+
+private:
+    const geometry d_g;
+    path_search d_search;
+    path_quantizer d_quantizer;
+    volk::vector<float> d_h;
+    const float d_cell_bits;
+    float d_min_power = 0;
+    std::vector<uint8_t> d_bits[2]; // the best one so far, and one more
+    path_quantizer::result d_best;
+    int d_best_step = -1;
+
+    // Finds as many atoms as the budget may allow; returns the step that fits about.
+    int search(int budget)
+    {
+        const float total = d_g.norm * d_g.norm;
+        d_search.start(d_h.data());
+        int step = 0;
+        while (d_search.add()) {
+            const int n = d_search.size();
+            if (n <= 16 || n % 4 == 0)
+                d_search.refine(n);
+            else
+                d_search.refine(3);
+            float least = total;
+            for (int k = 0; k < n; k++)
+                least = std::min(least, d_search.atoms()[k].power());
+            // Where the weakest atom is just worth its bits: for cells, and for gain and
+            // position by the power in steps.
+            const float square = least / 2.2f;
+            double bits = 8 + n * (d_cell_bits + 3 - 0.02 * n), product = 1;
+            for (int k = 0; k < n; k++) {
+                product *= d_search.atoms()[k].power() / square;
+                if (k % 8 == 7 || k == n - 1) {
+                    bits += 2 * std::log2(product);
+                    product = 1;
+                }
+            }
+            step = int(std::lrint(-2 * std::log2(square / total))) - 2;
+            if (bits > 1.15 * budget || least < 1e-9f * total || least < d_min_power)
+                break;
+        }
+        return std::min(std::max(step, 0), path_model::steps - 1);
+    }
+
+    void climb(int step, int direction, int patience, int budget)
+    {
+        for (int worse = 0; worse < patience && step >= 0 && step < path_model::steps;
+             step += direction) {
+            std::fill(d_bits[1].begin(), d_bits[1].begin() + (budget + 7) / 8, 0);
+            const auto r = d_quantizer.run(
+                path_coder::step(step) * d_g.norm, step, budget, d_bits[1].data());
+            if (r.energy > d_best.energy && r.bits <= budget) {
+                d_best = r;
+                d_best_step = step;
+                d_bits[0].swap(d_bits[1]);
+                worse = 0;
+            } else {
+                worse++;
+            }
+        }
+    }
+};
+
+class path_report_decoder_impl : public path_report_decoder
+{
+public:
+    explicit path_report_decoder_impl(geometry g)
+        : path_report_decoder(g.info, max_report),
+          d_g(std::move(g)),
+          d_coder(d_g.model),
+          d_basis(d_g.rows, d_g.columns, path_coder::max_paths),
+          d_h(d_g.info.rows * d_g.width()),
+          d_re(path_coder::max_paths),
+          d_im(path_coder::max_paths)
+    {
+        d_symbols.reserve(path_coder::max_paths);
+    }
+
+    std::vector<path> paths(const uint8_t* bits, int count) override
+    {
+        const auto locked = lock();
+        take(bits, std::min(count, max_bits()), nullptr);
+        prepare();
+        const size_t n = d_symbols.size();
+        std::vector<float> x(2 * n);
+        d_basis.gains(d_re.data(), d_im.data(), x.data(), x.data() + n);
+        std::vector<path> result;
+        for (size_t k = 0; k < n; k++) {
+            const float delay = d_symbols[k].delay_rows(),
+                        angle = d_symbols[k].angle_columns();
+            // The matrices of the search are real: their phases are those of the gains.
+            const std::complex<float> turn =
+                std::conj(d_g.rows->phase(delay)) * d_g.columns->phase(angle);
+            result.push_back(
+                { delay, angle, std::complex<float>(x[k], x[n + k]) * turn });
+        }
+        return result;
+    }
+
+    content read(const uint8_t* bits, int count) override
+    {
+        const auto locked = lock();
+        content result;
+        take(bits, std::min(count, max_bits()), &result);
+        return result;
+    }
+
+protected:
+    void do_decode(const uint8_t* bits, int count, float* h_vec) override
+    {
+        take(bits, count, nullptr);
+        prepare();
+        d_basis.sum(d_re.data(), d_im.data(), d_h.data());
+        d_g.store(d_h.data(), h_vec);
+    }
+
+private:
+    const geometry d_g;
+    path_coder d_coder;
+    path_basis d_basis;
+    volk::vector<float> d_h, d_re, d_im;
+    std::vector<path_symbol> d_symbols;
+    int d_step = 0;
+
+    // The integers, and gains in steps; what was coded for whoever asks.
+    void take(const uint8_t* bits, int count, content* all)
+    {
+        d_symbols.clear();
+        d_step = 0;
+        if (count < 1)
+            return;
+        range_decoder coder(bits, count);
+        d_coder.begin(count);
+        d_step = d_coder.decode_step(coder);
+        const int top = d_coder.decode_top(coder);
+        if (all) {
+            all->size_class = path_model::size_class(count);
+            all->step = d_step;
+            all->top =
+                (path_coder::largest_group(d_step) - top) / path_coder::group_classes;
+        }
+        for (int group = top; group >= path_coder::lowest_group;
+             group -= path_coder::group_classes) {
+            const int context = d_coder.count_context(group);
+            const int paths = d_coder.decode_count(coder, group);
+            if (all)
+                all->counts.emplace_back(
+                    context, std::min(paths + 1, int(path_model::count_more)));
+            if (paths < 0)
+                break;
+            d_coder.begin_group(group, paths);
+            // Damaged bits only may go on behind the end.
+            for (int left = paths; left && !coder.is_beyond(); left--) {
+                const path_symbol p = d_coder.decode(coder, group, left);
+                d_symbols.push_back(p);
+                if (all)
+                    all->paths.push_back({ p.group,
+                                           p.a,
+                                           p.b,
+                                           p.resolution,
+                                           p.delay,
+                                           p.angle,
+                                           d_coder.cell_row(p),
+                                           d_coder.cell_column(p),
+                                           d_coder.level() });
+            }
+            if (coder.is_beyond())
+                break;
+        }
+        for (size_t k = 0; k < d_symbols.size(); k++) {
+            d_re[k] = d_symbols[k].a;
+            d_im[k] = d_symbols[k].b;
+        }
+        for (size_t i = 0; i < 2 * d_symbols.size() && path_coder::has_room(coder, count);
+             i++) {
+            const uint32_t above = coder.peek(2);
+            coder.take(above, 1, 2);
+            (i % 2 ? d_im : d_re)[i / 2] += above ? 0.25f : -0.25f;
+        }
+    }
+
+    // The orthonormal matrices, and their gains.
+    void prepare()
+    {
+        const float step = path_coder::step(d_step) * d_g.norm;
+        d_basis.resize(0);
+        for (size_t k = 0; k < d_symbols.size(); k++) {
+            d_basis.prepare(d_symbols[k].delay_rows(), d_symbols[k].angle_columns());
+            d_basis.accept();
+            d_re[k] *= step;
+            d_im[k] *= step;
+        }
+    }
+};
+
+std::vector<codec_descriptor> codecs()
+{
+    codec_descriptor codec;
+    codec.name = "path";
+    codec.number = 10;
+    codec.title = "paths";
+    codec.help = "Plane waves with continuous delays and angles, entropy-coded.";
+    codec.report_options = { codec_option::real(
+        "snr_db",
+        100,
+        -20,
+        100,
+        "SNR of the CSI in dB: paths that noise alone would show are not sent.") };
+    codec.make_report_encoder = [](model_file::sptr model, const option_values& o) {
+        return path_report_encoder::make(model, o.real("snr_db"));
+    };
+    codec.make_report_decoder = [](model_file::sptr model, const option_values&) {
+        return path_report_decoder::make(model);
+    };
+    return { codec };
+}
+
+const builtin_codecs registration(codecs);
+
+} // namespace
+
+path_report_encoder::sptr path_report_encoder::make(model_file::sptr model, double snr_db)
+{
+    const char* where = "path_report_encoder";
+    check_range(where, "snr_db", snr_db, -20.0, 100.0);
+    return std::make_shared<path_report_encoder_impl>(geometry(where, model), snr_db);
+}
+
+std::vector<std::pair<std::string, int>> path_report_decoder::table_sizes()
+{
+    return { { "sizes", path_model::sizes },
+             { "steps", path_model::steps },
+             { "tops", path_model::tops },
+             { "octaves", path_model::octaves },
+             { "orders", path_model::orders },
+             { "classes", path_model::classes },
+             { "befores", path_model::befores },
+             { "counts", path_model::counts },
+             { "excesses", path_model::excesses },
+             { "levels", path_model::levels },
+             { "lowest_group", path_coder::lowest_group },
+             { "group_classes", path_coder::group_classes },
+             { "delay_bits", path_model::fine_bits[0] },
+             { "angle_bits", path_model::fine_bits[1] },
+             { "max_near", path_model::max_near } };
+}
+
+path_report_decoder::sptr path_report_decoder::make(model_file::sptr model)
+{
+    return std::make_shared<path_report_decoder_impl>(
+        geometry("path_report_decoder", model));
+}
+
+} // namespace csifeedback
+} // namespace gr

@@ -1,0 +1,351 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Path codec: counts the symbols of reports, for the tables of the entropy coder.
+
+The search for paths needs no training. Reports of the training set are made with the tables so
+far, their symbols are counted, and the tables become what makes these symbols likely; two or
+three rounds are enough. The frequency of a cell is the sum of a prior and of weights around the
+paths before it. Both are found by maximum likelihood: a sum of weights over a sum of weights,
+which a minorization (as in EM) increases step by step.
+"""
+
+import numpy as np
+
+from .. import csifeedback_python as core
+from ..model import Model
+from ..progress import Progress
+
+#: the codecs that it trains
+CODECS = ("path",)
+
+#: Sizes of tables.
+TABLES = core.path_report_decoder.table_sizes()
+#: bits of the reports that are counted, and the share of the training set for each
+BUDGETS = ((24, 1), (32, 1), (48, 1), (64, 1), (96, 1), (128, 1), (192, 1), (256, 1), (384, 0.5),
+           (512, 0.5), (768, 0.3), (1024, 0.2), (1536, 0.1), (2048, 0.1), (4096, 0.05))
+#: largest weight in a table, and the largest sum of the weights around a path
+MAX_WEIGHT, MAX_NEAR = 65535, TABLES["max_near"]
+GROUP, A, B, RESOLUTION, DELAY, ANGLE, ROW, COLUMN, LEVEL = range(9)
+FINE_BITS = TABLES["delay_bits"], TABLES["angle_bits"]
+
+
+def add_arguments(parser):
+    """Options of this codec."""
+    add = parser.add_argument
+    add("--train-samples", type=int, metavar="N", default=1000,
+        help="matrices to count on, at most; fewer of them for large reports (default: 1000)")
+    add("--rounds", type=int, metavar="N", default=3,
+        help="passes of encoding and counting, 1 to 20 (default: 3)")
+    add("--margin", type=int, metavar="R", default=2,
+        help="rows beyond those of Ha at each end where paths may be, whose leakage is in Ha; 0 to "
+             "16 (default: 2)")
+
+
+class Shape:
+    """Sizes that follow from those of the matrices."""
+
+    def __init__(self, nc, na, nt, margin):
+        self.na, self.nt, self.is_ring = na, nt, na == nc
+        self.margin = 0 if self.is_ring else margin
+        self.rows = na + 2 * self.margin
+
+    def fine(self, axis):
+        """(bits, symbols, reach) of each table of fractions; a table of `bits` is for more too."""
+        most = FINE_BITS[axis]
+        for bits in range(1, most + 2):
+            symbols = 1 << bits if bits <= most else (1 << most) + 1
+            yield bits, symbols, 3 << min(bits, most) >> 1
+
+
+def flat_tables(shape):
+    """Tables to begin with: all alike."""
+    t = TABLES
+    arrays = {
+        "steps": np.ones((t["sizes"], t["steps"])),
+        "tops": np.ones((t["sizes"], t["tops"])),
+        "counts": np.ones((t["octaves"], t["orders"], t["classes"], t["befores"], t["counts"])),
+        "excess": np.ones((t["classes"], t["excesses"])),
+        "cells": np.full((t["levels"], shape.rows, shape.nt), 16.0),
+        "near": np.ones((2 * shape.rows - 1, shape.nt))}
+    for axis, name in enumerate(("delay", "angle")):
+        rows = 1 if axis else shape.rows
+        tables = list(shape.fine(axis))
+        for bits, symbols, _ in tables:
+            arrays[f"{name}_{bits}"] = np.ones((rows, symbols))
+        arrays[f"{name}_near"] = np.zeros((len(tables), tables[-1][2] + 1))
+    return {f"encoder/{name}": array for name, array in arrays.items()}
+
+
+def frequencies(counts, blur=()):
+    """A table of frequencies whose sum is at most 65536, of counts and a little for all. blur: how
+    much of its neighbours' counts an entry takes, along the last axes."""
+    counts = np.asarray(counts, float)
+    for axis, share in enumerate(reversed(blur)):
+        axis = counts.ndim - 1 - axis
+        spread = counts.copy()
+        inner = [slice(None)] * counts.ndim
+        outer = list(inner)
+        inner[axis], outer[axis] = slice(1, None), slice(None, -1)
+        spread[tuple(inner)] += share * counts[tuple(outer)]
+        spread[tuple(outer)] += share * counts[tuple(inner)]
+        counts = spread
+    symbols = counts.shape[-1]
+    p = counts + 0.02 + 0.002 * counts.sum(-1, keepdims=True) / symbols
+    p /= p.sum(-1, keepdims=True)
+    return np.maximum(np.floor(p * (60000 - symbols)), 1)
+
+
+class Reports:
+    """What is coded in all reports of a round."""
+
+    def __init__(self, shape):
+        self.shape = shape
+        t = TABLES
+        self.steps = np.zeros((t["sizes"], t["steps"]))
+        self.tops = np.zeros((t["sizes"], t["tops"]))
+        self.counts = np.zeros((t["octaves"], t["orders"], t["classes"], t["befores"], t["counts"]))
+        self._paths, self._lengths = [], []
+
+    def add(self, head, counts, paths):
+        """One report, as path_report_decoder.read() has it."""
+        if not len(paths):
+            return
+        size, step, top = head
+        self.steps[size, step] += 1
+        self.tops[size, top] += 1
+        np.add.at(self.counts.reshape(-1, TABLES["counts"]), tuple(counts.T), 1)
+        self._paths.append(paths)
+        self._lengths.append(len(paths))
+
+    def close(self):
+        """To arrays over all paths."""
+        if not self._paths:
+            raise ValueError("no path was found in the training set")
+        self.starts = np.cumsum([0] + self._lengths)
+        self.paths = np.concatenate(self._paths).astype(np.int64)
+        self.rows, self.columns, self.level = self.paths.T[ROW:LEVEL + 1]
+        # Numbers of the rows, where those of the margin are negative.
+        self.delay_rows = self.rows - self.shape.margin
+
+
+def count_headers(reports):
+    """Tables of steps, strongest groups, numbers of paths in groups and classes of gains."""
+    t = TABLES
+    p = reports.paths
+    above = np.log2(p[:, A] ** 2 + p[:, B] ** 2 + 0.5).astype(int) - p[:, GROUP]
+    below = (p[:, GROUP] - t["lowest_group"]) // t["group_classes"]
+    excess = np.zeros((t["classes"], t["excesses"]))
+    np.add.at(excess, (np.minimum(below, t["classes"] - 1), np.minimum(above, t["excesses"] - 1)), 1)
+    # Contexts that are rare lean on those of all sizes.
+    counts = reports.counts
+    of_all = counts.sum(axis=0, keepdims=True)
+    of_more = counts.sum(axis=(0, 3), keepdims=True)
+    for mean, share in ((of_more, 3), (of_all, 5)):
+        counts = counts + share * mean / np.maximum(mean.sum(-1, keepdims=True), 1)
+
+    def with_neighbours(table):
+        """Report sizes next to each other are alike."""
+        return table + 0.2 * (np.roll(table, 1, axis=0) + np.roll(table, -1, axis=0))
+
+    return {"encoder/steps": frequencies(with_neighbours(reports.steps), (0.3,)),
+            "encoder/tops": frequencies(with_neighbours(reports.tops), (0.1,)),
+            "encoder/counts": frequencies(counts, (0.1,)), "encoder/excess": frequencies(excess)}
+
+
+def pairs(reports, with_group, limit, rng):
+    """(i, j): paths, and those that were there when each was coded: all of earlier groups, and with
+    with_group the others of its own. At most about `limit` pairs, of some of the reports."""
+    sizes = np.diff(reports.starts)
+    order = rng.permutation(len(sizes))
+    kept = order[np.cumsum(sizes[order].astype(np.int64) ** 2) <= limit]
+    groups = reports.paths[:, GROUP]
+    first, second = [], []
+    for r in kept:
+        a, b = reports.starts[r], reports.starts[r + 1]
+        g = groups[a:b]
+        there = g[None, :] >= g[:, None] if with_group else g[None, :] > g[:, None]
+        np.fill_diagonal(there, False)
+        i, j = np.nonzero(there)
+        first.append(i + a)
+        second.append(j + a)
+    chosen = np.zeros(len(groups), bool)
+    for r in kept:
+        chosen[reports.starts[r]:reports.starts[r + 1]] = True
+    return np.flatnonzero(chosen), np.concatenate(first), np.concatenate(second)
+
+
+def fit_cells(reports, rng, iterations=30):
+    """Priors of cells and weights around paths, real numbers."""
+    shape = reports.shape
+    rows, nt, levels = shape.rows, shape.nt, TABLES["levels"]
+    own, i, j = pairs(reports, True, 6e6, rng)
+    cell, column, level = reports.rows, reports.columns, reports.level
+    flat_cell = (level * rows + cell) * nt + column
+    offset = (cell[i] - cell[j] + rows - 1) * nt + (column[i] - column[j]) % nt
+    # What of the weights around a path is in rows that there are.
+    row_of = np.arange(rows)
+
+    prior = np.ones((levels, rows, nt)) / (rows * nt)
+    near = np.full((2 * rows - 1, nt), 0.2 / (rows * nt))
+    near[rows - 2:rows + 1, (-1, 0, 1)] += 0.02
+    for _ in range(iterations):
+        near_rows = near.sum(1)
+        # Sum of the weights around a path in row r over the rows that there are.
+        reach = np.array([near_rows[rows - 1 - r:2 * rows - 1 - r].sum() for r in row_of])
+        total = np.zeros(len(cell))
+        total[own] = prior.sum((1, 2))[level[own]]
+        np.add.at(total, i, reach[cell[j]])
+        weight = np.zeros(len(cell))
+        weight[own] = prior.ravel()[flat_cell[own]]
+        near_weight = near.ravel()[offset]
+        np.add.at(weight, i, near_weight)
+        inverse = np.zeros(len(cell))
+        inverse[own] = 1 / total[own]
+        share = np.bincount(flat_cell[own], prior.ravel()[flat_cell[own]] / weight[own],
+                            prior.size).reshape(prior.shape)
+        scale = np.bincount(level[own], inverse[own], levels)
+        near_share = np.bincount(offset, near_weight / weight[i], near.size).reshape(near.shape)
+        # How often a weight was in a sum: for paths in row r there are offsets -r to rows - 1 - r.
+        by_row = np.bincount(cell[j], inverse[i], rows)
+        often = np.zeros(2 * rows - 1)
+        for r in row_of:
+            often[rows - 1 - r:2 * rows - 1 - r] += by_row[r]
+        # A little for all cells, so that nothing is impossible: as of paths that were coded when
+        # no other was there.
+        masses = prior.sum((1, 2))
+        extra = 0.02 * share.sum((1, 2)) + 0.02 * rows * nt
+        prior = (share + (extra / (rows * nt))[:, None, None]) \
+            / (scale + extra / masses)[:, None, None]
+        near = near_share / np.maximum(often, 1e-9)[:, None] + 1e-12
+    # A level without paths is like the one before it.
+    for k in range(1, levels):
+        if not scale[k]:
+            prior[k] = prior[k - 1]
+    return prior, near
+
+
+def fit_fine(reports, axis, rng, iterations=20):
+    """Priors of fractions by bits, and weights by distance."""
+    shape = reports.shape
+    most = FINE_BITS[axis]
+    own, i, j = pairs(reports, False, 3e6, rng)
+    position = reports.paths[:, ANGLE if axis else DELAY]
+    resolution = reports.paths[:, RESOLUTION]
+    where = reports.columns if axis else reports.delay_rows
+    ring = shape.nt if axis else shape.na if shape.is_ring else 0
+    delay = reports.paths[:, DELAY] / (1 << resolution)
+    value = position / (1 << resolution)
+    if axis:
+        close = np.abs(delay[i] - delay[j]) < 1
+        i, j = i[close], j[close]
+    priors, nears = {}, []
+    for bits, symbols, reach in shape.fine(axis):
+        scale = min(bits, most)
+        chosen = resolution == bits if bits <= most else resolution > most
+        chosen_own = own[chosen[own]]
+        mine = chosen[i]
+        rest = np.maximum(resolution - most, 0)
+        first_step = where * (1 << resolution) - (1 << resolution) // 2
+        steps = position - first_step
+        if ring:
+            steps = np.where(steps < 1 << resolution, steps, steps - (ring << resolution))
+        symbol = (steps + ((1 << rest) >> 1)) >> rest
+        row = np.zeros(len(where), int) if axis else reports.rows
+        rows = 1 if axis else shape.rows
+        first = where * (1 << scale) - (1 << scale) // 2
+        # Distance of the first symbol to the other path, of each pair.
+        distance = first[i[mine]] - np.floor(value[j[mine]] * (1 << scale) + 0.5).astype(np.int64)
+        if ring:
+            whole_ring = ring << scale
+            distance = (distance + whole_ring + whole_ring // 2) % whole_ring - whole_ring // 2
+        touches = (distance <= reach) & (distance + symbols - 1 >= -reach)
+        a, distance = i[mine][touches], distance[touches]
+        # Symbols of both ends have half the width where bits are left.
+        shape_of = np.ones(symbols)
+        if bits > most:
+            shape_of[[0, -1]] = 0.5
+        prior = np.tile(shape_of / symbols, (rows, 1))
+        near = np.full(reach + 1, 0.05 / symbols)
+        if len(chosen_own) > 50:
+            flat = row * symbols + symbol
+            at = np.abs(distance[:, None] + np.arange(symbols))
+            at = np.where(at <= reach, at, reach + 1)
+            hit = np.abs(distance + symbol[a])
+            near_hit = hit <= reach
+            b, hit = a[near_hit], hit[near_hit]
+            prior_count = np.bincount(flat[chosen_own], minlength=rows * symbols) \
+                .reshape(rows, symbols)
+            mean = prior_count.sum(0) + 1.0
+            mean = mean / mean.sum()
+            for _ in range(iterations):
+                extended = np.append(near, 0)
+                total, weight, inverse = (np.zeros(len(where)) for _ in range(3))
+                total[chosen_own] = prior.sum(1)[row[chosen_own]]
+                np.add.at(total, a, extended[at].sum(1))
+                weight[chosen_own] = prior.ravel()[flat[chosen_own]]
+                np.add.at(weight, b, near[hit])
+                inverse[chosen_own] = 1 / total[chosen_own]
+                share = np.bincount(flat[chosen_own], prior.ravel()[flat[chosen_own]]
+                                    / weight[chosen_own], rows * symbols).reshape(rows, symbols)
+                near_share = np.bincount(hit, near[hit] / weight[b], reach + 1)
+                often = np.bincount(at.ravel(), np.repeat(inverse[a], symbols),
+                                    reach + 2)[:reach + 1]
+                scales = np.bincount(row[chosen_own], inverse[chosen_own], rows)
+                # A row with few paths leans on all rows.
+                prior = (share + 8 * mean + 0.05) / (scales + 8)[:, None]
+                near = (near_share + 0.01) / (often + 0.5)
+        # The same scale for all: the largest prior of a table is 1 / 8 of the largest weight.
+        unit = 8000 / max(prior.max(), near.max() / 7)
+        priors[bits] = np.maximum(np.rint(unit * prior), 1)
+        nears.append(np.minimum(np.rint(unit * near), MAX_WEIGHT))
+    width = max(len(n) for n in nears)
+    return priors, np.array([np.pad(n, (0, width - len(n))) for n in nears])
+
+
+def fit(reports, rng):
+    """All tables."""
+    arrays = count_headers(reports)
+    prior, near = fit_cells(reports, rng)
+    unit = min(MAX_WEIGHT / prior.max(), MAX_WEIGHT / near.max(), MAX_NEAR / near.sum())
+    arrays["encoder/cells"] = np.maximum(np.rint(unit * prior), 1)
+    arrays["encoder/near"] = np.rint(unit * near)
+    for axis, name in enumerate(("delay", "angle")):
+        priors, nears = fit_fine(reports, axis, rng)
+        arrays.update({f"encoder/{name}_{bits}": p for bits, p in priors.items()})
+        arrays[f"encoder/{name}_near"] = nears
+    return arrays
+
+
+def train(args, data):
+    """Trains the codec on a Dataset; returns a Model without its measured NMSE."""
+    for name, least, most in (("train_samples", 10, 10**9), ("rounds", 1, 20), ("margin", 0, 16)):
+        value = getattr(args, name)
+        if not least <= value <= most:
+            raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed is {least} to {most}")
+    shape = Shape(data.nc, data.na, data.nt, args.margin)
+    count = min(args.train_samples, len(data))
+    matrices = data.read_truncated(0, count)
+    header = {"codec": "path", "nc": data.nc, "na": data.na, "nt": data.nt,
+              "precursor": data.precursor}
+    arrays = flat_tables(shape)
+    rng = np.random.default_rng(args.seed)
+    progress, done = Progress("counting", args.rounds * len(BUDGETS)), 0
+    for number in range(args.rounds):
+        model = Model(header, arrays).opened({})
+        encoder, decoder = core.path_report_encoder(model), core.path_report_decoder(model)
+        reports = Reports(shape)
+        # All of the training set in the last round alone.
+        part = count if number == args.rounds - 1 else max(10, min(count, 300))
+        for budget, share in BUDGETS:
+            some = matrices[:max(10, int(share * part))]
+            bits, counts, _ = encoder.encode(some, budget)
+            for row, n in zip(bits, counts):
+                reports.add(*decoder.read(row, n))
+            done += 1
+            progress.update(done)
+        reports.close()
+        arrays = fit(reports, rng)
+    return Model({"codec": "path"}, arrays)

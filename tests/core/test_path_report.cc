@@ -1,0 +1,510 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+// Reports of paths: figures on the channel models, any bits, any matrices, any budget.
+
+#include "model_writer.h"
+#include "random.h"
+#include "report/paths/dirichlet_axis.h"
+#include "report/paths/lattice.h"
+#include <gnuradio/csifeedback/cdl_channel.h>
+#include <gnuradio/csifeedback/channel_generator.h>
+#include <gnuradio/csifeedback/cost2100_channel.h>
+#include <gnuradio/csifeedback/normalize.h>
+#include <gnuradio/csifeedback/path_report.h>
+#include <gtest/gtest.h>
+#include <boost/random/normal_distribution.hpp>
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <stdexcept>
+
+using namespace gr::csifeedback;
+
+namespace {
+
+using floats = std::vector<float>;
+
+int draw(random_engine& engine, int low, int high)
+{
+    return low + int(engine() % uint32_t(high - low + 1));
+}
+
+model_file::sptr shipped(const std::string& name)
+{
+    return model_file::open(std::string(CSIFEEDBACK_MODELS) + "/" + name + ".h5");
+}
+
+// Tables of equal frequencies; change() may make them bad.
+using arrays = std::map<std::string, std::pair<std::vector<hsize_t>, floats>>;
+model_file::sptr flat_model(const scratch_directory& directory,
+                            int nc,
+                            int na,
+                            int nt,
+                            int margin,
+                            const std::function<void(arrays&)>& change = {})
+{
+    std::map<std::string, hsize_t> t;
+    for (const auto& size : path_report_decoder::table_sizes())
+        t[size.first] = size.second;
+    arrays all;
+    const auto add = [&](const std::string& name, std::vector<hsize_t> shape, float x) {
+        size_t n = 1;
+        for (const hsize_t k : shape)
+            n *= k;
+        all[name] = { shape, floats(n, x) };
+    };
+    const hsize_t rows = na + 2 * margin, columns = nt;
+    add("steps", { t["sizes"], t["steps"] }, 1);
+    add("tops", { t["sizes"], t["tops"] }, 1);
+    add("counts",
+        { t["octaves"], t["orders"], t["classes"], t["befores"], t["counts"] },
+        1);
+    add("excess", { t["classes"], t["excesses"] }, 1);
+    add("cells", { t["levels"], rows, columns }, 50);
+    add("near", { 2 * rows - 1, columns }, 1);
+    for (const bool is_angle : { false, true }) {
+        const std::string name = is_angle ? "angle" : "delay";
+        const hsize_t most = t[name + "_bits"];
+        for (hsize_t bits = 1; bits <= most + 1; bits++)
+            add(name + "_" + std::to_string(bits),
+                { is_angle ? 1 : rows,
+                  bits <= most ? hsize_t(1) << bits : (hsize_t(1) << most) + 1 },
+                3);
+        add(name + "_near", { most + 1, (hsize_t(3) << most >> 1) + 1 }, 1);
+    }
+    if (change)
+        change(all);
+    const std::string path = directory.file("model.h5");
+    {
+        model_writer file(path);
+        file.header("path", nc, na, nt);
+        for (const auto& one : all)
+            file.array(
+                ("encoder/" + one.first).c_str(), one.second.first, one.second.second);
+    }
+    return model_file::open(path);
+}
+
+void scale_to_norm(floats& h)
+{
+    double power = 0;
+    for (const float x : h)
+        power += double(x) * x;
+    for (float& x : h)
+        x *= std::sqrt(0.5 * h.size() / power);
+}
+
+floats random_matrix(random_engine& engine, size_t n, int kind)
+{
+    boost::random::normal_distribution<float> normal;
+    floats h(2 * n, 0.0f);
+    if (kind == 0) {
+        for (float& x : h)
+            x = normal(engine);
+    } else if (kind == 1) {
+        std::fill_n(h.begin(), n, 1.0f);
+    } else if (kind == 2) {
+        h[draw(engine, 0, int(2 * n) - 1)] = 1;
+    } else {
+        for (size_t i = 0; i < n; i++) // a steep slope
+            h[i] = std::exp(-20.0f * i / n) * normal(engine);
+    }
+    scale_to_norm(h);
+    return h;
+}
+
+double error_ratio(const floats& x, const floats& y)
+{
+    double error = 0, power = 0;
+    for (size_t i = 0; i < x.size(); i++) {
+        error += std::pow(double(x[i]) - y[i], 2);
+        power += std::pow(double(x[i]), 2);
+    }
+    return error / power;
+}
+
+// NMSE in dB of reports of each budget on drops that no model was trained on.
+std::vector<double> figures(const std::string& name,
+                            channel_model::sptr channel,
+                            int drops,
+                            const std::vector<int>& budgets)
+{
+    const auto model = shipped(name);
+    const auto ue = report_encoder::from_model(model);
+    const auto bs = report_decoder::from_model(model);
+    const size_t n = size_t(model->na()) * model->nt();
+    std::vector<std::complex<float>> ha(drops * n);
+    std::vector<channel_sample_info> info(drops);
+    generate_channels(channel,
+                      1000000,
+                      drops,
+                      model->na(),
+                      model->precursor(),
+                      1,
+                      ha.data(),
+                      info.data());
+    std::vector<double> sum(budgets.size());
+    floats h(2 * n), found(2 * n);
+    std::vector<uint8_t> bits(512);
+    for (int i = 0; i < drops; i++) {
+        normalize_csi(&ha[i * n], n, h.data());
+        for (size_t k = 0; k < budgets.size(); k++) {
+            const auto r = ue->encode(h.data(), bits.data(), budgets[k]);
+            EXPECT_LE(r.bits, budgets[k]);
+            bs->decode(bits.data(), r.bits, found.data());
+            sum[k] += error_ratio(h, found) / drops;
+        }
+    }
+    for (double& x : sum)
+        x = 10 * std::log10(x);
+    return sum;
+}
+
+// What was measured on 10,000 drops, and what so few drops may differ.
+void expect_figures(const std::vector<double>& db, const std::vector<double>& most)
+{
+    ASSERT_EQ(db.size(), most.size());
+    for (size_t k = 0; k < db.size(); k++)
+        EXPECT_LT(db[k], most[k]) << k;
+}
+
+TEST(path_report, figures_indoor)
+{
+    expect_figures(figures("cost2100-indoor-path",
+                           cost2100_channel::make({}),
+                           300,
+                           { 64, 128, 256, 512 }),
+                   { -9.0, -16.3, -25.5, -34 });
+}
+
+TEST(path_report, figures_outdoor)
+{
+    cost2100_parameters parameters;
+    parameters.scenario = "outdoor";
+    expect_figures(figures("cost2100-outdoor-path",
+                           cost2100_channel::make(parameters),
+                           200,
+                           { 64, 128, 256, 512 }),
+                   { -5, -7.7, -11.3, -16 });
+}
+
+TEST(path_report, figures_cdl)
+{
+    cdl_parameters parameters;
+    parameters.delay_spread_s = 30e-9;
+    parameters.max_delay_spread_s = 300e-9;
+    parameters.angle_span_deg = 120;
+    expect_figures(figures("cdl-a-random-path",
+                           cdl_channel::make(parameters),
+                           200,
+                           { 64, 128, 256, 512 }),
+                   { -3.2, -5.2, -7.9, -11.8 });
+}
+
+TEST(path_report, any_matrix_within_any_budget)
+{
+    // A whole DFT (a ring of delays) and a part of one, odd sizes, one antenna.
+    scratch_directory directory;
+    random_engine engine = make_engine(1, 0);
+    const int shapes[][4] = { { 64, 16, 8, 2 },
+                              { 12, 12, 5, 0 },
+                              { 33, 7, 1, 0 },
+                              { 600, 32, 17, 16 },
+                              { 2, 1, 2, 1 } };
+    for (const auto& shape : shapes) {
+        const auto model = flat_model(directory, shape[0], shape[1], shape[2], shape[3]);
+        const auto ue = path_report_encoder::make(model);
+        const auto bs = path_report_decoder::make(model);
+        const size_t n = size_t(shape[1]) * shape[2];
+        EXPECT_EQ(ue->min_bits(), 16);
+        EXPECT_EQ(ue->max_bits(), 4096);
+        for (int trial = 0; trial < 60; trial++) {
+            const floats h = random_matrix(engine, n, trial % 4);
+            const int budget =
+                trial < 40 ? draw(engine, 16, 400) : draw(engine, 400, 4096);
+            std::vector<uint8_t> bits((budget + 7) / 8, 0xa5);
+            const auto r = ue->encode(h.data(), bits.data(), budget);
+            ASSERT_GE(r.bits, 16);
+            ASSERT_LE(r.bits, budget);
+            floats found(2 * n);
+            bs->decode(bits.data(), r.bits, found.data());
+            // Never worse than sending nothing.
+            EXPECT_LE(error_ratio(h, found), 1 + 1e-4) << trial << " " << budget;
+            // The same bits again.
+            std::vector<uint8_t> again(bits.size());
+            EXPECT_EQ(ue->encode(h.data(), again.data(), budget).bits, r.bits);
+            EXPECT_EQ(again, bits);
+        }
+    }
+}
+
+TEST(path_report, paths_at_the_ends)
+{
+    // Plane waves at and beyond the last positions that there are, at each resolution.
+    scratch_directory directory;
+    const auto model = flat_model(directory, 1024, 32, 32, 2);
+    const auto ue = path_report_encoder::make(model);
+    const auto bs = path_report_decoder::make(model);
+    for (const double delay : { -3.0, -2.5, -2.49, -0.5, 31.5, 33.49, 33.5, 34.0 })
+        for (const double angle : { 0.0, 31.49, 31.5, 31.99 })
+            for (const int budget : { 24, 48, 96, 512 }) {
+                floats h(2048), found(2048);
+                for (int r = 0; r < 32; r++)
+                    for (int c = 0; c < 32; c++) {
+                        const auto wave = [](double x, int period) {
+                            return std::abs(x) < 1e-9
+                                       ? std::complex<double>(1)
+                                       : std::polar(
+                                             std::sin(M_PI * x) /
+                                                 (period * std::sin(M_PI * x / period)),
+                                             M_PI * (period - 1) * x / period);
+                        };
+                        const auto x =
+                            wave(r - delay, 1024) * std::conj(wave(c - angle, 32));
+                        h[32 * r + c] = x.real();
+                        h[1024 + 32 * r + c] = x.imag();
+                    }
+                scale_to_norm(h);
+                std::vector<uint8_t> bits((budget + 7) / 8);
+                const auto r = ue->encode(h.data(), bits.data(), budget);
+                bs->decode(bits.data(), r.bits, found.data());
+                // Those in range are found, others by several nearly.
+                const bool is_inside = delay >= -2.5 && delay < 33.5;
+                EXPECT_LT(error_ratio(h, found),
+                          budget < 512 ? 1 + 1e-4
+                          : is_inside  ? 1e-3
+                                       : 0.1)
+                    << delay << " " << angle << " " << budget;
+            }
+}
+
+TEST(path_report, more_bits_bring_less_error)
+{
+    scratch_directory directory;
+    const auto model = flat_model(directory, 1024, 32, 32, 2);
+    const auto ue = path_report_encoder::make(model);
+    const auto bs = path_report_decoder::make(model);
+    std::vector<uint8_t> bits(512);
+    double before = 1.01;
+    for (const int budget : { 16, 64, 256, 1024, 4096 }) {
+        double mean = 0;
+        for (int i = 0; i < 4; i++) {
+            random_engine same = make_engine(3, i);
+            const floats h = random_matrix(same, 1024, 3);
+            const auto r = ue->encode(h.data(), bits.data(), budget);
+            floats found(2048);
+            bs->decode(bits.data(), r.bits, found.data());
+            mean += error_ratio(h, found) / 4;
+        }
+        EXPECT_LT(mean, before);
+        before = mean;
+    }
+    // White noise alone: rate distortion allows about 2 bits a complex value here.
+    EXPECT_LT(before, 0.6);
+}
+
+TEST(path_report, any_bits_decode)
+{
+    random_engine engine = make_engine(4, 0);
+    scratch_directory directory;
+    const model_file::sptr models[] = { shipped("cost2100-indoor-path"),
+                                        shipped("cdl-a-random-path"),
+                                        flat_model(directory, 12, 12, 5, 0) };
+    for (const auto& model : models) {
+        const auto bs = path_report_decoder::make(model);
+        floats found(2 * size_t(model->na()) * model->nt());
+        for (int trial = 0; trial < 3000; trial++) {
+            // Of exactly this size, so that a sanitizer sees any access beyond.
+            const int count = trial % 3 ? draw(engine, 0, 300) : draw(engine, 0, 4200);
+            std::vector<uint8_t> bits((count + 7) / 8);
+            const int kind = draw(engine, 0, 5);
+            for (uint8_t& byte : bits)
+                byte = kind == 0 ? 0 : kind == 1 ? 0xff : draw(engine, 0, 255);
+            bs->decode(bits.data(), count, found.data());
+            ASSERT_TRUE(std::all_of(
+                found.begin(), found.end(), [](float x) { return std::isfinite(x); }));
+            if (trial % 10 == 0) {
+                EXPECT_EQ(bs->paths(bits.data(), count).size(),
+                          bs->read(bits.data(), count).paths.size());
+            }
+        }
+    }
+}
+
+TEST(path_report, paths_are_the_decoded_matrix)
+{
+    const auto model = shipped("cost2100-outdoor-path");
+    const auto ue = path_report_encoder::make(model);
+    const auto bs = path_report_decoder::make(model);
+    std::vector<std::complex<float>> ha(1024);
+    channel_sample_info info;
+    cost2100_parameters config;
+    config.scenario = "outdoor";
+    for (int i = 0; i < 5; i++) {
+        generate_channels(
+            cost2100_channel::make(config), 2000000 + i, 1, 32, 4, 1, ha.data(), &info);
+        floats h(2048), found(2048);
+        normalize_csi(ha.data(), 1024, h.data());
+        std::vector<uint8_t> bits(64);
+        const auto r = ue->encode(h.data(), bits.data(), 512);
+        bs->decode(bits.data(), r.bits, found.data());
+        std::vector<std::complex<double>> sum(1024);
+        const auto wave = [](double x, int period, double sign) {
+            const double d =
+                std::abs(x) < 1e-9
+                    ? 1
+                    : std::sin(M_PI * x) / (period * std::sin(M_PI * x / period));
+            return std::polar(d, sign * M_PI * (period - 1) * x / period);
+        };
+        const auto paths = bs->paths(bits.data(), r.bits);
+        EXPECT_GT(paths.size(), 5u);
+        for (const auto& p : paths)
+            for (int row = 0; row < 32; row++)
+                for (int c = 0; c < 32; c++)
+                    sum[row * 32 + c] += std::complex<double>(p.gain) *
+                                         wave(row - p.delay_rows, 1024, 1) *
+                                         wave(c - p.angle_columns, 32, -1);
+        double error = 0, power = 0;
+        for (int k = 0; k < 1024; k++) {
+            const std::complex<double> x(found[k], found[1024 + k]);
+            error += std::norm(x - sum[k]);
+            power += std::norm(x);
+        }
+        EXPECT_LT(error, 1e-7 * power);
+    }
+}
+
+TEST(path_report, noise_is_not_sent)
+{
+    // Of matrices that are noise but for one path, with the SNR known and without.
+    const auto model = shipped("cost2100-indoor-path");
+    const auto careful = path_report_encoder::make(model, 10),
+               trusting = path_report_encoder::make(model);
+    const auto bs = path_report_decoder::make(model);
+    random_engine engine = make_engine(5, 0);
+    boost::random::normal_distribution<float> normal;
+    std::vector<uint8_t> bits(128);
+    size_t few = 0, many = 0;
+    constexpr int trials = 20;
+    for (int trial = 0; trial < trials; trial++) {
+        floats h(2048);
+        for (float& x : h)
+            x = 0.2236f * normal(engine);
+        h[4 * 32 + trial] += 30.5f;
+        auto r = careful->encode(h.data(), bits.data(), 1024);
+        EXPECT_LT(r.bits, 300);
+        few += bs->paths(bits.data(), r.bits).size();
+        r = trusting->encode(h.data(), bits.data(), 1024);
+        many += bs->paths(bits.data(), r.bits).size();
+    }
+    EXPECT_GE(few, size_t(trials));
+    EXPECT_LE(few, size_t(2 * trials));
+    EXPECT_GE(many, size_t(20 * trials));
+}
+
+TEST(path_report, bad_models_are_refused)
+{
+    scratch_directory directory;
+    const auto expect_bad = [&](const std::function<void(arrays&)>& change) {
+        const auto model = flat_model(directory, 64, 16, 8, 2, change);
+        EXPECT_THROW(path_report_encoder::make(model), std::invalid_argument);
+        EXPECT_THROW(path_report_decoder::make(model), std::invalid_argument);
+    };
+    for (const char* name : { "steps",
+                              "tops",
+                              "counts",
+                              "excess",
+                              "cells",
+                              "near",
+                              "delay_1",
+                              "angle_4",
+                              "delay_near" }) {
+        expect_bad([&](arrays& a) { a.erase(name); });
+        for (const float bad : { -1.0f, 0.5f, 65536.0f, std::nanf("") })
+            expect_bad([&](arrays& a) { a[name].second.back() = bad; });
+    }
+    expect_bad([](arrays& a) { a["cells"].second[3] = 0; });
+    // The sum of all weights must not overflow.
+    expect_bad([](arrays& a) {
+        std::fill(a["near"].second.begin(), a["near"].second.end(), 65535.0f);
+    });
+    const auto good = flat_model(directory, 64, 16, 8, 2);
+    EXPECT_THROW(path_report_encoder::make(nullptr), std::invalid_argument);
+    EXPECT_THROW(path_report_encoder::make(good, -21), std::invalid_argument);
+    EXPECT_THROW(path_report_encoder::make(good, std::nan("")), std::invalid_argument);
+    EXPECT_THROW(path_report_encoder::make(shipped("cost2100-indoor-klt")),
+                 std::invalid_argument);
+    const auto ue = path_report_encoder::make(good);
+    floats h(256, 0.7f);
+    uint8_t bits[2];
+    EXPECT_THROW(ue->encode(h.data(), bits, 15), std::invalid_argument);
+}
+
+TEST(path_report, gains_are_numbered)
+{
+    const lattice& gains = lattice::instance();
+    for (int c = 0; c <= 12; c++) {
+        ASSERT_GT(gains.size(c), 0u);
+        for (uint32_t i = 0; i < gains.size(c); i++) {
+            int a, b;
+            gains.value(c, i, a, b);
+            ASSERT_EQ(lattice::class_of(a, b), c);
+            ASSERT_EQ(gains.index(c, a, b), i);
+        }
+    }
+    random_engine engine = make_engine(6, 0);
+    for (int i = 0; i < 1000; i++) {
+        const int c = draw(engine, 13, lattice::max_class);
+        const uint32_t index = engine() % gains.size(c);
+        int a, b;
+        gains.value(c, index, a, b);
+        ASSERT_EQ(lattice::class_of(a, b), c);
+        ASSERT_EQ(gains.index(c, a, b), index);
+        ASSERT_LE(lattice::resolution(a, b), lattice::max_resolution);
+    }
+}
+
+TEST(path_report, plane_waves_of_the_tables)
+{
+    random_engine engine = make_engine(7, 0);
+    const int shapes[][3] = { { 32, 1024, 2 }, { 32, 32, 0 }, { 5, 5, 0 }, { 1, 7, 3 } };
+    for (const auto& shape : shapes) {
+        const dirichlet_axis axis(shape[0], shape[1], shape[2]);
+        volk::vector<float> d(axis.stride()), first(axis.stride()), half(axis.stride()),
+            low(axis.stride()), high(axis.stride());
+        for (int trial = 0; trial < 300; trial++) {
+            const float at = axis.inside(
+                (draw(engine, 0, 1 << 20) / float(1 << 20) * 1.2f - 0.1f) * shape[0]);
+            axis.value(at, d.data());
+            for (int i = 0; i < shape[0]; i++) {
+                const double x = i - double(at);
+                const double bottom = shape[1] * std::sin(M_PI * x / shape[1]);
+                const double exact =
+                    std::abs(bottom) < 1e-7 ? 1 : std::sin(M_PI * x) / bottom;
+                ASSERT_NEAR(d[i], exact, 2e-6) << at << " " << i;
+            }
+            if (axis.is_ring())
+                continue;
+            axis.derivatives(at, d.data(), first.data(), half.data());
+            constexpr float delta = 1.0f / 64;
+            if (axis.inside(at + delta) != at + delta ||
+                axis.inside(at - delta) != at - delta)
+                continue;
+            axis.value(at + delta, high.data());
+            axis.value(at - delta, low.data());
+            for (int i = 0; i < shape[0]; i++) {
+                ASSERT_NEAR(first[i], (high[i] - low[i]) / (2 * delta), 1e-3);
+                ASSERT_NEAR(
+                    half[i], (high[i] - 2 * d[i] + low[i]) / (2 * delta * delta), 2e-2);
+            }
+        }
+    }
+}
+
+} // namespace
