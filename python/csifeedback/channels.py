@@ -6,6 +6,7 @@
 """Channel models by name, with their parameters as keyword arguments or a model's JSON."""
 
 import json
+from typing import Any
 
 from . import csifeedback_python as core
 from .renamed import CHANNEL_PARAMETERS, renamed_parameters
@@ -14,7 +15,7 @@ NAMES = ("cost2100-indoor", "cost2100-outdoor", "cost2100-outdoor-nlos",
          "cdl-a", "cdl-b", "cdl-c", "cdl-d", "cdl-e")
 
 
-def make_channel(name, **parameters):
+def make_channel(name: str, **parameters: Any) -> Any:
     """The channel model of this name. Raises ValueError for an unknown name or parameter."""
     if name not in NAMES:
         raise ValueError(f"channel is {name}, allowed is " + ", ".join(NAMES))
@@ -27,7 +28,7 @@ def make_channel(name, **parameters):
                          + ", ".join(parameters)) from None
 
 
-def from_json(name, text, **changes):
+def from_json(name: str, text: str, **changes: Any) -> Any:
     """The channel model that `channel_model.parameters()` described, with some changes."""
     try:
         parameters = json.loads(text)
@@ -41,7 +42,7 @@ def from_json(name, text, **changes):
     return make_channel(name, **{**parameters, **changes})
 
 
-def model_channel(model, **changes):
+def model_channel(model: Any, **changes: Any) -> Any:
     """The channel model that a model file was trained on. Raises ValueError if it names none."""
     if not model.text("channel"):
         raise ValueError(f"the model of codec {model.codec} names no channel that it was trained "

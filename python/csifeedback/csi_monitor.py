@@ -10,6 +10,7 @@ Not part of `from gnuradio import csifeedback`, so that only those who want it n
 
 import collections
 import threading
+from typing import Any
 
 import numpy as np
 import pmt
@@ -30,7 +31,7 @@ TRUTHS_KEPT = 256
 ERROR_TOP_DB, ERROR_FLOOR_DB = 10, -40
 
 
-def to_image(magnitude, peak, span_db):
+def to_image(magnitude: np.ndarray, peak: float, span_db: float) -> np.ndarray:
     """RGB colours, uint8 (rows, columns, 3), of magnitudes in dB: `peak` is the brightest
     colour, span_db below it the darkest."""
     with np.errstate(divide="ignore"):
@@ -52,8 +53,8 @@ class csi_monitor(gr.sync_block):
     phase and delay that a receiver cannot know are taken out before the comparison (ofdm.align()).
     """
 
-    def __init__(self, na, nt, span_db=40, history=500, update_time=0.1, domain="Ha",
-                 align=False):
+    def __init__(self, na: int, nt: int, span_db: float = 40, history: int = 500,
+                 update_time: float = 0.1, domain: str = "Ha", align: bool = False) -> None:
         if align and domain != "H":
             raise ValueError(f"csi_monitor: align is {align} with domain {domain}, allowed is "
                              "with H")
@@ -63,33 +64,33 @@ class csi_monitor(gr.sync_block):
                                        ("history", history, 2, 10000)):
             if not low <= value <= high:
                 raise ValueError(f"csi_monitor: {name} is {value}, allowed is {low} to {high}")
-        for name, value in (("span_db", span_db), ("update_time", update_time)):
-            if not value > 0:
-                raise ValueError(f"csi_monitor: {name} is {value}, allowed is above 0")
+        for name, number in (("span_db", span_db), ("update_time", update_time)):
+            if not number > 0:
+                raise ValueError(f"csi_monitor: {name} is {number}, allowed is above 0")
         super().__init__(name="csi_monitor", in_sig=[(np.complex64, na * nt)], out_sig=None)
         self._shape = na, nt
         self._align = align
         self._next = 0
         self._lock = threading.Lock()  # of the four below
-        self._truths = collections.OrderedDict()  # frame number -> Ha
-        self._waiting = collections.OrderedDict()  # frame number -> (Ha^, age)
+        self._truths: Any = collections.OrderedDict()  # frame number -> Ha
+        self._waiting: Any = collections.OrderedDict()  # frame number -> (Ha^, age)
         self._shown = None  # frame number, Ha, Ha^, age of the last pair
-        self._errors = collections.deque(maxlen=history)  # in dB
+        self._errors: Any = collections.deque(maxlen=history)  # in dB
         self._frame_key = pmt.intern("frame")
         self.message_port_register_in(pmt.intern("pdus"))
         self.set_msg_handler(pmt.intern("pdus"), self._handle)
         self._widget = _Widget(self, span_db, history, update_time, domain)
 
-    def qwidget(self):
+    def qwidget(self) -> Any:
         """The widget, to put into a layout."""
         return self._widget
 
-    def state(self):
+    def state(self) -> tuple:
         """(frame, Ha, Ha^, age in frames) of the last pair or None, and the errors in dB."""
         with self._lock:
             return self._shown, list(self._errors)
 
-    def work(self, input_items, output_items):
+    def work(self, input_items: Any, output_items: Any) -> int:
         items = input_items[0]
         tags = {tag.offset - self.nitems_read(0): pmt.to_uint64(tag.value)
                 for tag in self.get_tags_in_window(0, 0, len(items), self._frame_key)

@@ -13,6 +13,7 @@ import os
 import time
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -29,17 +30,17 @@ Codec = open_codec
 make_quantizer = core.make_quantizer
 
 
-def trained_on(model):
+def trained_on(model: Any) -> str:
     """What a model file says of its training, in a few words."""
     return (f"codec {model.codec}, trained on {model.text('channel') or 'imported channels'} with "
             f"{model.nc} subcarriers and {model.nt} antennas")
 
 
-def to_db(x):
+def to_db(x: float) -> float:
     return float(10 * np.log10(x)) if x > 0 else float("-inf") if x == 0 else float("nan")
 
 
-def summary(ratios):
+def summary(ratios: np.ndarray) -> Dict[str, float]:
     """Mean of ||H-H^||^2/||H||^2 in dB with its 95 % interval."""
     mean = float(np.mean(ratios))
     half = 1.96 * float(np.std(ratios, ddof=1)) / np.sqrt(len(ratios)) if len(ratios) > 1 \
@@ -48,7 +49,7 @@ def summary(ratios):
             "nmse_db_high": to_db(mean + half)}
 
 
-def strongest_beam(h):
+def strongest_beam(h: np.ndarray) -> np.ndarray:
     """What a BS knows of H, complex (k, nc, nt), that is told the one DFT beam, the same on all
     subcarriers, that receives the most power: a matrix of rows conjugate to it."""
     beams = np.fft.fft(np.eye(h.shape[2]), norm="ortho")
@@ -60,21 +61,24 @@ class Evaluator:
     """Test matrices Ha (n, na, nt), with what the cut to na rows lost of each, and whole ones
     H (n, nc, nt) of the same channels; None what no codec takes."""
 
-    def __init__(self, ha, energy_lost, nc, precursor, rho_samples=500, h=None):
+    def __init__(self, ha: Optional[np.ndarray], energy_lost: Optional[np.ndarray], nc: int,
+                 precursor: int, rho_samples: int = 500, h: Optional[np.ndarray] = None) -> None:
         def contiguous(x):
             return None if x is None else np.ascontiguousarray(x, np.complex64)
 
-        self.ha, self.energy_lost, self.h = contiguous(ha), energy_lost, contiguous(h)
+        self.ha: Any = contiguous(ha)
+        self.h: Any = contiguous(h)
+        self.energy_lost: Any = energy_lost
         if ha is not None:
             _, na, nt = self.ha.shape
             self._transform = core.angular_delay_transform(nc, nt, na, precursor)
-        self._rho_samples = min(rho_samples, len(h if ha is None else ha))
+        self._rho_samples = min(rho_samples, len(self.h if ha is None else self.ha))
 
     def _spectra(self, domain, matrices):
         """H of matrices in either domain."""
         return matrices if domain == "H" else self._transform.inverse(matrices)
 
-    def rho(self, domain, estimate):
+    def rho(self, domain: str, estimate: np.ndarray) -> Optional[float]:
         """Mean cosine similarity over all subcarriers, of the first rho_samples matrices, to the
         true ones of that domain."""
         truth = self.h if domain == "H" else self.ha
@@ -84,7 +88,7 @@ class Evaluator:
                                                   self._spectra(domain, estimate[i])))
         return total / self._rho_samples if self._rho_samples else float("nan")
 
-    def efficiency(self, se, estimate):
+    def efficiency(self, se: Any, estimate: Callable[[np.ndarray], np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
         """Spectral efficiency of a core.spectral_efficiency, in bit/s/Hz: mean over groups of
         users and half width of its 95 % interval, each an array with a value for each SNR.
 
@@ -104,13 +108,13 @@ class Evaluator:
             else np.full(values.shape[1], np.inf)
         return values.mean(axis=0), half
 
-    def efficiency_figures(self, se, estimate):
+    def efficiency_figures(self, se: Any, estimate: Callable[[np.ndarray], np.ndarray]) -> Dict[str, Any]:
         """The same as part of a row of figures."""
         mean, half = self.efficiency(se, estimate)
         return {"users": se.users(), "se_snr_db": se.snr_db(), "se": mean.tolist(),
                 "se_half_width": half.tolist()}
 
-    def baselines(self, se):
+    def baselines(self, se: Any) -> List[Dict[str, Any]]:
         """Rows of figures for what needs no codec: perfect CSI, and one DFT beam per user."""
         bits = int(np.ceil(np.log2(self.h.shape[2])))
         return [{"codec": name, "payload_bits": payload, "samples": len(self.h),
@@ -119,7 +123,7 @@ class Evaluator:
                     ("perfect CSI", None, lambda index: self.h[index]),
                     ("DFT beam", bits, lambda index: strongest_beam(self.h[index])))]
 
-    def matrices(self, codec):
+    def matrices(self, codec: Any) -> Any:
         """(domain, true matrices, energy lost by truncation) that a codec takes; ValueError if the
         data are not for it."""
         domain = codec.model.domain
@@ -132,8 +136,9 @@ class Evaluator:
                              f"{truth.shape[1]} x {truth.shape[2]}")
         return domain, truth, lost
 
-    def run(self, codec, code_size, quantizer_kind=None, bits=0, noise_snr_db=None, seed=1,
-            iterations=None, se=None):
+    def run(self, codec: Any, code_size: int, quantizer_kind: Optional[str] = None, bits: int = 0,
+            noise_snr_db: Optional[float] = None, seed: int = 1, iterations: Optional[int] = None,
+            se: Any = None) -> Dict[str, Any]:
         """Figures of one codec at one ratio and number of bits, 0 for unquantized values.
 
         noise_snr_db: complex Gaussian noise on the UE's matrices; errors are still against
@@ -168,7 +173,9 @@ class Evaluator:
             "decode_us": 1e6 * decode_time / len(seen),
         }
 
-    def run_budget(self, codec, budget, choice=None, noise_snr_db=None, seed=1, se=None):
+    def run_budget(self, codec: Any, budget: int, choice: "Optional[ReportChoice]" = None,
+                   noise_snr_db: Optional[float] = None, seed: int = 1,
+                   se: Any = None) -> Dict[str, Any]:
         """Figures of one codec with reports of at most `budget` bits.
 
         choice: for codecs with codewords, a ReportChoice (see choose_report); None: the codec's
@@ -219,7 +226,7 @@ class Evaluator:
         }
 
 
-def noisy(truth, snr_db, seed):
+def noisy(truth: np.ndarray, snr_db: Optional[float], seed: int) -> np.ndarray:
     """Matrices (n, rows, nt) with complex Gaussian noise; None: as they are."""
     if snr_db is None:
         return truth
@@ -230,7 +237,7 @@ def noisy(truth, snr_db, seed):
                              + 1j * rng.standard_normal(truth.shape))).astype(np.complex64)
 
 
-def sent_gain(gain_db):
+def sent_gain(gain_db: np.ndarray) -> np.ndarray:
     """Gains in dB as they come out of a feedback frame. Raises ValueError if one is beyond what a
     frame carries; a matrix of zeros has none."""
     gain_db = np.asarray(gain_db)
@@ -242,7 +249,7 @@ def sent_gain(gain_db):
     return np.array([core.gain_from_code(core.gain_to_code(g)) for g in gain_db])
 
 
-def frame_bits(payload_bits, with_residual_energy=False):
+def frame_bits(payload_bits: int, with_residual_energy: bool = False) -> int:
     """Bits of a feedback frame (version 1 or 2) with a payload of so many bits."""
     return 8 * -(-payload_bits // 8) + FRAME_OVERHEAD_BITS + 8 * bool(with_residual_energy)
 
@@ -256,20 +263,21 @@ class ReportChoice:
     quantizer: str
     bits: int
 
-    def quantizer_object(self, codec):
+    def quantizer_object(self, codec: Any) -> Any:
         """The quantizer."""
         if self.quantizer == "allocated":
             return core.allocated_quantizer(codec.model, self.code_size, self.bits)
         return codec.quantizer(self.quantizer, self.code_size, self.bits)
 
-    def report_pair(self, codec):
+    def report_pair(self, codec: Any) -> Tuple[Any, Any]:
         """(report encoder, report decoder)."""
         quantizer = self.quantizer_object(codec)
         return (core.quantized_report_encoder(codec.encoder(self.code_size), quantizer),
                 core.quantized_report_decoder(codec.decoder(self.code_size), quantizer))
 
 
-def report_choices(codec, budget, kinds=QUANTIZERS):
+def report_choices(codec: Any, budget: int,
+                   kinds: Sequence[str] = QUANTIZERS) -> List[ReportChoice]:
     """All ReportChoices worth trying for a budget in bits: for each quantizer and number of bits
     the longest codeword that fits, and of "allocated" several lengths."""
     longest = codec.encoder(0).code_size()
@@ -297,7 +305,9 @@ def report_choices(codec, budget, kinds=QUANTIZERS):
     return sorted(choices, key=lambda c: (c.quantizer, c.bits, c.code_size))
 
 
-def choose_report(codec, validation, budget, kinds=QUANTIZERS, finalists=4):
+def choose_report(codec: Any, validation: "Evaluator", budget: int,
+                  kinds: Sequence[str] = QUANTIZERS,
+                  finalists: int = 4) -> Tuple[ReportChoice, float]:
     """The ReportChoice of least NMSE for a budget in bits, and its NMSE in dB.
 
     validation: an Evaluator with matrices that are not those of the test. A sixth of them
@@ -316,16 +326,16 @@ def choose_report(codec, validation, budget, kinds=QUANTIZERS, finalists=4):
 
     few = truth[:max(1, len(truth) // 6)]
     errors = {c: error(c, few) for c in report_choices(codec, budget, kinds)}
-    best = [c for c in sorted(errors, key=errors.get) if np.isfinite(errors[c])][:finalists]
+    best = [c for c in sorted(errors, key=errors.__getitem__) if np.isfinite(errors[c])][:finalists]
     if not best:
         raise ValueError(f"codec {codec.spec} has no codeword and quantizer of at most {budget} "
                          "bits")
     errors = {c: error(c, truth) for c in best}
-    choice = min(errors, key=errors.get)
+    choice = min(errors, key=errors.__getitem__)
     return choice, to_db(errors[choice])
 
 
-def complexity(codec, code_size, iterations=None):
+def complexity(codec: Any, code_size: int, iterations: Optional[int] = None) -> Dict[str, Any]:
     """Multiply-adds for one matrix, of the encoder and of each part of the decoder.
 
     All of them: each element of the LSTM, each delay row of the transforms, every iteration;

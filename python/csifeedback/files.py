@@ -18,9 +18,10 @@ import secrets
 import stat
 import tempfile
 import weakref
+from typing import Any, Dict, Iterator, Optional, Sequence
 
 
-def check_place(path):
+def check_place(path: str) -> str:
     """Refuses a path that no file can be written to, before the work and not after it.
 
     What exists there must be a regular file: links are not followed, and a device is not
@@ -48,7 +49,7 @@ def check_place(path):
     return directory
 
 
-def same_file(descriptor, name, directory=None):
+def same_file(descriptor: int, name: str, directory: Optional[int] = None) -> bool:
     """Whether a name still belongs to an open file.
 
     directory: descriptor of the directory that the name is in; None: the working directory.
@@ -60,7 +61,7 @@ def same_file(descriptor, name, directory=None):
     return os.path.samestat(found, os.fstat(descriptor))
 
 
-def sync_directory(path):
+def sync_directory(path: str) -> None:
     """Brings the names in the directory of a path to the disk, where the file system can."""
     with contextlib.suppress(OSError):
         directory = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY | os.O_CLOEXEC)
@@ -80,7 +81,7 @@ class Lock:
     Raises ValueError if another writer has the output.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.path = os.fspath(path)
         place, name = os.path.split(os.path.abspath(self.path))
         name = f".{name}.lock"
@@ -125,7 +126,7 @@ class Lock:
     def __exit__(self, *_):
         self.release()
 
-    def release(self):
+    def release(self) -> None:
         """Gives the output free; may be called more than once."""
         self._release()
 
@@ -157,10 +158,10 @@ class WholeFile:
     lives on after it was named.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.path = os.fspath(path)
         place = check_place(self.path)
-        self._directory = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._directory: Any = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._temporary = None
         flags = os.O_RDWR | os.O_CLOEXEC
         try:
@@ -185,7 +186,7 @@ class WholeFile:
     def _new_name():
         return f".{secrets.token_hex(12)}.part"
 
-    def commit(self):
+    def commit(self) -> None:
         """Gives the file its name, in place of what has it, once its content is on the disk.
 
         Raises OSError, with the path, if that or an earlier write failed.
@@ -207,12 +208,12 @@ class WholeFile:
             raise OSError(f"{self.path}: {error.strerror or error}") from None
         sync_directory(self.path)
 
-    def check(self):
+    def check(self) -> None:
         """OSError, with the path, if something could not be written."""
         if self._raw.error:
             raise OSError(f"{self.path}: {self._raw.error.strerror}") from None
 
-    def close(self):
+    def close(self) -> None:
         """Closes the file, which disappears if it has no name."""
         self.file.close()
         if self._temporary is not None:
@@ -225,7 +226,7 @@ class WholeFile:
 
 
 @contextlib.contextmanager
-def whole_file(path, text=False):
+def whole_file(path: str, text: bool = False) -> Iterator[Any]:
     """Gives a new file to write to, which becomes `path` unless an error occurs.
 
     What is at `path` stays as it is until then; a full disk is an OSError with the path. Killed
@@ -251,7 +252,7 @@ def whole_file(path, text=False):
         whole.close()
 
 
-def write_csv(path, rows, names):
+def write_csv(path: str, rows: Sequence[Dict[str, Any]], names: Sequence[str]) -> None:
     """Writes the columns `names` of rows, dictionaries, as CSV; what a row lacks stays empty."""
     with whole_file(path, text=True) as file:
         writer = csv.DictWriter(file, names, extrasaction="ignore")
@@ -259,7 +260,7 @@ def write_csv(path, rows, names):
         writer.writerows(rows)
 
 
-def write_figure(figure, path, dpi):
+def write_figure(figure: Any, path: str, dpi: int) -> None:
     """Writes a Matplotlib figure in the format that the extension of path names."""
     with whole_file(path) as file:
         figure.savefig(file, format=os.path.splitext(path)[1][1:] or None, dpi=dpi)

@@ -14,6 +14,7 @@ Nor does the library bound what a compressed piece of an array unpacks to.
 
 import itertools
 import zlib
+from typing import Any
 
 import h5py
 import numpy as np
@@ -26,7 +27,7 @@ PACKING = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SZIP, h5py.h5z.FILTER_LZF}
 DEFLATE_RATIO = 1032
 
 
-def own_array(file, name):
+def own_array(file: Any, name: str) -> Any:
     """The array `name` of an h5py.File, or None if there is none of this name.
 
     Raises ValueError, without the name of the file, if it is a link or its content is not in the
@@ -56,7 +57,7 @@ def _child(group, part, name):
     return group[part]
 
 
-def elsewhere(array):
+def elsewhere(array: Any) -> bool:
     """Whether the content of an h5py.Dataset is in other files, or may be."""
     settings = array.id.get_create_plist()
     return settings.get_layout() == h5py.h5d.VIRTUAL or settings.get_external_count() > 0
@@ -81,7 +82,7 @@ class Array:
     Raises ValueError for pieces that are larger, and for filters that are not built in.
     """
 
-    def __init__(self, array, most_bytes):
+    def __init__(self, array: Any, most_bytes: int) -> None:
         self._array, self._most = array, most_bytes
         self.shape, self.dtype = array.shape, number_type(array)
         settings = array.id.get_create_plist()
@@ -101,7 +102,7 @@ class Array:
                 raise ValueError(f"the array '{array.name}' has pieces of {self._piece / 1e9:.3g} "
                                  f"GB, allowed is {most_bytes / 1e9:.3g} GB")
         self._deflated = self._chunks and h5py.h5z.FILTER_DEFLATE in filters
-        self._checked = set()
+        self._checked: Any = set()
 
     def __getitem__(self, index):
         if self._deflated:

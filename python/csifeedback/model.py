@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import zlib
+from typing import Any, Dict, Optional
 
 import h5py
 import numpy as np
@@ -27,24 +28,25 @@ class Model:
     model_id: None: that of the arrays; a part of a model has that of the whole.
     """
 
-    def __init__(self, attributes, arrays, model_id=None):
+    def __init__(self, attributes: Dict[str, Any], arrays: Dict[str, Any],
+                 model_id: Optional[int] = None) -> None:
         self.attributes, self.arrays = dict(attributes), dict(arrays)
         self._model_id = model_id
 
-    def half(self, side):
+    def half(self, side: str) -> "Model":
         """What one side of the link needs, "ue" or "bs", as a Model with this one's number."""
         groups = ("encoder/" if side == "ue" else "decoder/", "quantizer/")
         return Model(self.attributes, {name: array for name, array in self.arrays.items()
                                        if name.startswith(groups)}, self.model_id())
 
-    def model_id(self):
+    def model_id(self) -> int:
         """16 bits of a checksum over what UE and BS have to agree on."""
         if self._model_id is not None:
             return self._model_id
         crc = self._checksum(("encoder/", "quantizer/", "network/"))
         return (crc ^ crc >> 16) & 0xffff
 
-    def fingerprint(self):
+    def fingerprint(self) -> Any:
         """A number that differs, but by chance, where any array differs."""
         return self._checksum(("",))
 
@@ -55,14 +57,14 @@ class Model:
                 crc = zlib.crc32(np.ascontiguousarray(self.arrays[name]).tobytes(), crc)
         return crc
 
-    def opened(self, attributes):
+    def opened(self, attributes: Dict[str, Any]) -> Any:
         """This model with more attributes as a core.model_file, though it is in no file yet."""
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, "model.h5")
             Model({**attributes, **self.attributes}, self.arrays, self._model_id).write(path)
             return core.model_file(path)
 
-    def write(self, path):
+    def write(self, path: str) -> None:
         """Writes the file under a temporary name and renames it."""
         # Made in memory: HDF5 does not get over a disk that is full.
         with h5py.File("model", "w", libver="earliest", driver="core",
@@ -83,7 +85,7 @@ class Model:
             file.write(image)
 
 
-def read_model(path):
+def read_model(path: str) -> Model:
     """A Model with all that is in a model file, named as for core.model_file.
 
     Complex arrays are complex64, others float32, or float16 where the file has that. Raises

@@ -6,12 +6,14 @@
 """Pilot frames: pictures of their resource grid, taps of channels, and how to score estimates of the
 channel."""
 
+from typing import Any, Optional
+
 import numpy as np
 
 from .files import write_figure
 
 
-def load_taps(source):
+def load_taps(source: Any) -> np.ndarray:
     """Taps for `mimo_channel_from_taps`, complex64 (count, nr, nt, length): tap d of a port delays
     by d samples, and matrix i is the channel of frame i modulo count.
 
@@ -38,7 +40,7 @@ def load_taps(source):
     return taps.astype(np.complex64).reshape((-1, *taps.shape[-3:]))
 
 
-def grid_map(frame):
+def grid_map(frame: Any) -> Any:
     """What is sent where: int (symbols, nc). 0: nothing; 1 preamble, 2 header, 3 last symbol,
     4 + j: pilots of the code division group j."""
     sent = frame.grid() != 0
@@ -48,7 +50,7 @@ def grid_map(frame):
     result[:2][any_port[:2]] = 1
     result[2:first][any_port[2:first]] = 2
     result[last][any_port[last]] = 3
-    groups = {}
+    groups: Any = {}
     for n in range(frame.nt()):
         key = sent[n, first:last].tobytes()
         groups.setdefault(key, len(groups))
@@ -56,7 +58,7 @@ def grid_map(frame):
     return result
 
 
-def plot_grid(frame, path=None, subcarriers=48):
+def plot_grid(frame: Any, path: Optional[str] = None, subcarriers: int = 48) -> Any:
     """Draws the resource grid; writes it to a file, or returns the figure without a path.
 
     subcarriers: the first so many are shown, 0: all.
@@ -69,7 +71,7 @@ def plot_grid(frame, path=None, subcarriers=48):
     shown = grid_map(frame)[:, :subcarriers or None].T
     first, last = frame.first_pilot(), frame.symbols() - 1
     sent = (frame.grid() != 0)[:, first:last]
-    ports = {}
+    ports: Any = {}
     for n in range(frame.nt()):
         ports.setdefault(sent[n].tobytes(), []).append(n)
     names = ["nothing", "preamble", "header (frame number)", "preamble again"] + [
@@ -97,7 +99,7 @@ def plot_grid(frame, path=None, subcarriers=48):
     return None
 
 
-def align(h_hat, h):
+def align(h_hat: np.ndarray, h: np.ndarray) -> np.ndarray:
     """h_hat turned by the delay (a phase ramp over the subcarriers) and the common phase that
     bring it closest to h. Both complex (nc, nt).
 
@@ -113,7 +115,9 @@ def align(h_hat, h):
     delay = np.argmax(np.abs(np.fft.fft(product, size))) / size
     for _ in range(5):
         turned = product * np.exp(-2j * np.pi * k * delay)
-        m0, m1, m2 = np.sum(turned), np.sum(-1j * k * turned), np.sum(-k**2 * turned)
+        m0: Any = np.sum(turned)
+        m1: Any = np.sum(-1j * k * turned)
+        m2: Any = np.sum(-k**2 * turned)
         first = 2 * np.real(np.conj(m0) * m1)
         second = 2 * np.abs(m1)**2 + 2 * np.real(np.conj(m0) * m2)
         if second >= 0:
@@ -124,13 +128,13 @@ def align(h_hat, h):
     return turned * np.exp(1j * phase)
 
 
-def aligned_nmse(h_hat, h):
+def aligned_nmse(h_hat: np.ndarray, h: np.ndarray) -> Any:
     """||h_hat - h||^2 / ||h||^2 after align()."""
     h = np.asarray(h)
-    return np.sum(np.abs(align(h_hat, h) - h)**2) / np.sum(np.abs(h)**2)
+    return np.square(np.abs(align(h_hat, h) - h)).sum() / np.square(np.abs(h)).sum()
 
 
-def rho(h_hat, h):
+def rho(h_hat: np.ndarray, h: np.ndarray) -> Any:
     """Mean over the subcarriers of |h_hat_k h_k^H| / (||h_hat_k|| ||h_k||): the same for any
     delay and common phase of h_hat."""
     inner = np.abs(np.sum(h_hat * np.conj(h), axis=-1))

@@ -7,6 +7,7 @@
 message port is trusted, and no exception leaves a handler."""
 
 import functools
+from typing import Callable
 
 from .csifeedback_python import read_pdu  # noqa: F401
 
@@ -14,7 +15,7 @@ from .csifeedback_python import read_pdu  # noqa: F401
 BURST = 100
 
 
-def guarded(handler):
+def guarded(handler: Callable[..., None]) -> Callable[..., None]:
     """A message handler, a method of a block, that no exception leaves.
 
     GNU Radio would end the block's thread, and with it the flowgraph. The first exception of a

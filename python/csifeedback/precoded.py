@@ -12,6 +12,7 @@ port alone with that power would have brought.
 """
 
 import collections
+from typing import Any, Callable
 
 import numpy as np
 import pmt
@@ -24,22 +25,22 @@ from .pdus import guarded, read_pdu
 KEPT = 1 << 21
 
 
-def sequence(frame, index):
+def sequence(frame: Any, index: int) -> np.ndarray:
     """What the symbol of UE `index` carries on each subcarrier: QPSK, complex (nc,)."""
     c = np.asarray(core.gold_sequence(0x5ca1e + index, 2 * frame.nc()), int)
     return ((1 - 2 * c[::2]) + 1j * (1 - 2 * c[1::2])) / np.sqrt(2)
 
 
-def symbol_length(frame):
+def symbol_length(frame: Any) -> int:
     return frame.fft_size() + frame.cp_length()
 
 
-def first_sample(frame, index):
+def first_sample(frame: Any, index: int) -> int:
     """Where the symbol of UE `index` begins in a frame."""
     return (frame.symbols() + 1 + index) * symbol_length(frame)
 
 
-def check_gap(frame, ues):
+def check_gap(frame: Any, ues: Any) -> None:
     """ValueError if the gap of the frame has no room for the symbols of so many UEs."""
     needed = first_sample(frame, ues) + symbol_length(frame)
     if frame.frame_length() < needed:
@@ -48,7 +49,7 @@ def check_gap(frame, ues):
                          f"{1e3 * frame.frame_length() / frame.sample_rate():.2f} ms")
 
 
-def bins(frame):
+def bins(frame: Any) -> np.ndarray:
     """Where the subcarriers are in a DFT."""
     return (np.arange(frame.nc()) - frame.nc() // 2) % frame.fft_size()
 
@@ -59,7 +60,7 @@ class SendPrecoded(gr.sync_block):
     set_weights() gives a UE's precoder; without one, its symbol is silent.
     """
 
-    def __init__(self, frame, ues):
+    def __init__(self, frame: Any, ues: Any) -> None:
         check_gap(frame, ues)
         gr.sync_block.__init__(self, "precoded pilots", [np.complex64] * frame.nt(),
                                [np.complex64] * frame.nt())
@@ -71,9 +72,9 @@ class SendPrecoded(gr.sync_block):
         # For the DFT scaled by 1 / fft_size that receivers take.
         self._amplitude = np.sqrt(frame.power() / frame.nc()) * frame.fft_size()
         self._symbols = [None] * ues
-        self._pending = collections.deque()
+        self._pending: Any = collections.deque()
 
-    def set_weights(self, index, w):
+    def set_weights(self, index: int, w: np.ndarray) -> None:
         """w: complex (nc, nt), the norm of each row 1, or None."""
         if w is None:
             self._symbols[index] = None
@@ -83,7 +84,7 @@ class SendPrecoded(gr.sync_block):
         body = (self._amplitude * np.fft.ifft(grid, axis=1)).astype(np.complex64)
         self._symbols[index] = np.concatenate([body[:, -self._frame.cp_length():], body], axis=1)
 
-    def work(self, input_items, output_items):
+    def work(self, input_items: Any, output_items: Any) -> int:
         n = len(output_items[0])
         for x, y in zip(input_items, output_items):
             y[:] = x[:n]
@@ -119,7 +120,7 @@ class MeasurePrecoded(gr.sync_block):
     found(frame, gain): called with each measured gain, a ratio of powers.
     """
 
-    def __init__(self, frame, index, found):
+    def __init__(self, frame: Any, index: int, found: Callable[..., None]) -> None:
         check_gap(frame, index + 1)
         gr.sync_block.__init__(self, "measure precoded pilots", [np.complex64], None)
         self._frame, self._found = frame, found
@@ -127,14 +128,15 @@ class MeasurePrecoded(gr.sync_block):
         self._bins, self._sequence = bins(frame), sequence(frame, index)
         self._ring = np.zeros(KEPT, np.complex64)
         self._seen = 0
-        self._waiting = collections.deque(maxlen=256)  # (metadata, H)
+        self._waiting: Any = collections.deque(maxlen=256)  # (metadata, H)
         self.message_port_register_in(pmt.intern("pdus"))
         self.set_msg_handler(pmt.intern("pdus"), self.take)
 
     @guarded
-    def take(self, message):
+    def take(self, message: Any) -> None:
         """Takes an estimate."""
-        metadata, h = read_pdu(message, np.complex64) or ({}, None)
+        pair: Any = read_pdu(message, np.complex64) or ({}, None)
+        metadata, h = pair
         if not all(0 <= metadata.get(name, -1) < 2**53 for name in ("start", "frame", "noise")) \
                 or not np.isfinite(metadata.get("offset_hz", np.nan)) \
                 or h.size != self._frame.nc() * self._frame.nt():
@@ -142,7 +144,7 @@ class MeasurePrecoded(gr.sync_block):
         self._waiting.append((metadata, h))
         self._measure()
 
-    def work(self, input_items, output_items):
+    def work(self, input_items: Any, output_items: Any) -> int:
         x = input_items[0][:KEPT]
         at = self._seen % KEPT
         head = min(len(x), KEPT - at)

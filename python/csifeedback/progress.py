@@ -9,6 +9,7 @@ import contextlib
 import signal
 import sys
 import time
+from typing import Any, Iterator
 
 
 class Progress:
@@ -17,14 +18,14 @@ class Progress:
     Where stderr is no terminal a line is written every ten seconds.
     """
 
-    def __init__(self, what, total, first=0):
+    def __init__(self, what: str, total: int, first: int = 0) -> None:
         """first: what was done before, and not in this run."""
         self._what, self._total = what, total
         self._terminal = sys.stderr.isatty()
         self._start = self._last = time.monotonic()
         self._first = self._done = first
 
-    def update(self, done, note=""):
+    def update(self, done: int, note: str = "") -> None:
         """Shows that `done` of the total are done, and a note on how it goes."""
         now = time.monotonic()
         if done == self._done or (now - self._last < (0.2 if self._terminal else 10)
@@ -44,9 +45,9 @@ class Progress:
 
 
 @contextlib.contextmanager
-def held_interrupts():
+def held_interrupts() -> Iterator[Any]:
     """Ctrl-C makes the list that this gives true; only a second one interrupts at once."""
-    came = []
+    came: Any = []
 
     def handle(*_):
         if came:

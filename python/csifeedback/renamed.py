@@ -11,6 +11,7 @@ import importlib.abc
 import importlib.machinery
 import sys
 import warnings
+from typing import Any, Callable, Dict
 
 from . import csifeedback_python as core
 
@@ -31,13 +32,13 @@ DISCARDING = ("angular_delay_inverse", "channel_estimator", "csi_decoder", "csi_
               "csi_encoder", "csi_hold", "csi_import", "csi_quantizer", "feedback_framer")
 
 
-def warn(old, new, stacklevel=3):
+def warn(old: str, new: str, stacklevel: int = 3) -> None:
     """Says that a name is going away; stacklevel as in warnings.warn(), seen from the caller."""
     warnings.warn(f"{old} is now {new}; the old name goes with the next release",
                   DeprecationWarning, stacklevel=stacklevel)
 
 
-def renamed_parameters(function, names):
+def renamed_parameters(function: Callable[..., Any], names: Dict[str, str]) -> Callable[..., Any]:
     """The function, which also takes the old names of its keyword arguments."""
 
     @functools.wraps(function)
@@ -88,7 +89,7 @@ def _set_mismatch(self, value):
     self.residual_energy = value
 
 
-def install(package):
+def install(package: Dict[str, Any]) -> None:
     """Puts the old names into the name space of the package."""
     for name in DISCARDING:
         getattr(core, name).dropped = _dropped

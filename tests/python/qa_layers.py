@@ -83,7 +83,40 @@ def wrong_includes(path):
     return wrong
 
 
+#: Modules whose public functions do not have type hints yet.
+UNTYPED = {"cli", "experiments", "link", "training", "codecs.py", "simulation.py"}
+
+
+def without_hints(path):
+    """Public functions and methods of a file that lack the type of a parameter or of the result."""
+    found = []
+
+    def visit(body):
+        for node in body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                visit(node.body)
+            elif isinstance(node, ast.FunctionDef) and (
+                    node.name == "__init__" or not node.name.startswith("_")):
+                given = node.args
+                every = [*given.posonlyargs, *given.args, *given.kwonlyargs,
+                         *filter(None, (given.vararg, given.kwarg))]
+                if node.returns is None or any(a.annotation is None and a.arg not in ("self", "cls")
+                                               for a in every):
+                    found.append(node.name)
+
+    visit(ast.parse(path.read_text()).body)
+    return found
+
+
 class LayersTest(unittest.TestCase):
+
+    def test_hints(self):
+        """Public functions say their types."""
+        found = {str(path.relative_to(PACKAGE)): without_hints(path)
+                 for path in sorted(PACKAGE.rglob("*.py"))
+                 if path.relative_to(PACKAGE).parts[0] not in UNTYPED}
+        self.assertGreater(len(found), 15)
+        self.assertEqual({path: names for path, names in found.items() if names}, {})
 
     def test_python(self):
         found = {str(path.relative_to(PACKAGE)): wrong_imports(path)

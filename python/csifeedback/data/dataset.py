@@ -9,6 +9,7 @@ import functools
 import hashlib
 import json
 import os
+from typing import Any, Dict, Iterator, Optional
 
 import h5py
 import numpy as np
@@ -23,7 +24,7 @@ BLOCK_BYTES = 1 << 24
 ADVICE = "remove it, choose another file name, or overwrite it (--overwrite)"
 
 
-def block_samples(rows, nt):
+def block_samples(rows: int, nt: int) -> int:
     """Number of complex64 matrices of rows x nt that make a block of moderate size."""
     return max(1, min(1024, BLOCK_BYTES // (8 * rows * nt)))
 
@@ -88,13 +89,13 @@ class Dataset:
     def __len__(self):
         return len(self.energy)
 
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """A text that differs, but by chance, where matrices or conventions differ; the name and
         the place of the file do not count."""
         names = ("whole", "nc", "na", "nt", "precursor", "align", "channel", "parameters", "seed",
                  "first", "command")
         content = hashlib.sha256(json.dumps([getattr(self, name) for name in names]).encode())
-        content.update(self.energy)
+        content.update(self.energy.data)
         return content.hexdigest()[:32]
 
     def __enter__(self):
@@ -103,41 +104,41 @@ class Dataset:
     def __exit__(self, *_):
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Closes the file; the attributes stay."""
         self._file = None
 
     @property
-    def rows(self):
+    def rows(self) -> int:
         """Rows of the matrices in the file: nc or na."""
         return self.nc if self.whole else self.na
 
     @functools.cached_property
-    def energy_lost(self):
+    def energy_lost(self) -> np.ndarray:
         """Part of every sample's energy outside the na delay rows, [0, 1], float (n,)."""
         if not self.whole:
             return self._file.energy_lost()
         return np.concatenate([lost for _, lost in self._truncated()])
 
-    def read(self, first, count):
+    def read(self, first: int, count: int) -> np.ndarray:
         """Matrices [first, first + count) of the file, complex64 (count, rows, nt)."""
         if self._file is None:
             raise ValueError(f"{self.path}: is closed")
         matrices = self._file.read(first, count)
         return align_matrices(matrices) if self._aligned else matrices
 
-    def read_truncated(self, first, count):
+    def read_truncated(self, first: int, count: int) -> np.ndarray:
         """Ha of the matrices [first, first + count), complex64 (count, na, nt)."""
         return self._cut(first, count)[0] if self.whole else self.read(first, count)
 
-    def check_whole(self):
+    def check_whole(self) -> None:
         """ValueError if the file has delay rows alone, which H cannot be made of."""
         if not self.whole:
             raise ValueError(f"{self.path}: holds {self.na} delay rows of each matrix (domain Ha); "
                              "whole matrices, as csifeedback_dataset generate --whole makes them, "
                              "are needed")
 
-    def chunks(self, domain="Ha"):
+    def chunks(self, domain: str = "Ha") -> Iterator[np.ndarray]:
         """Yields Ha of all samples in order, in arrays complex64 (k, na, nt), or with domain "H"
         whole matrices, (k, nc, nt)."""
         if domain == "H":
@@ -150,11 +151,11 @@ class Dataset:
         for start in range(0, len(self), step):
             yield self.read(start, min(step, len(self) - start))
 
-    def angular_delay(self):
+    def angular_delay(self) -> np.ndarray:
         """Ha of all samples, complex64 (n, na, nt)."""
         return np.concatenate(list(self.chunks()))
 
-    def whole_matrices(self):
+    def whole_matrices(self) -> np.ndarray:
         """H of all samples, complex64 (n, nc, nt)."""
         return np.concatenate(list(self.chunks("H")))
 
@@ -190,7 +191,8 @@ class DatasetWriter:
     parameters, command, seed, first. They decide the bytes of the file, with the matrices.
     """
 
-    def __init__(self, path, samples, attributes, overwrite=False):
+    def __init__(self, path: str, samples: int, attributes: Dict[str, Any],
+                 overwrite: bool = False) -> None:
         self.path, self.part = os.fspath(path), os.fspath(path) + ".part"
         self.samples, self.done = samples, 0
         self._attributes = {"format": "gr-csifeedback dataset", "format_version": 1,
@@ -200,7 +202,11 @@ class DatasetWriter:
         self._arrays = {domain: ((samples, rows, nt), np.dtype(np.complex64)),
                         "energy": ((samples,), np.dtype(np.float32)),
                         "energy_lost": ((samples,), np.dtype(np.float32))}
-        self._file = self._stream = self._count = self._descriptor = self._lock = None
+        self._file: Any = None
+        self._stream: Any = None
+        self._count: Any = None
+        self._descriptor: Any = None
+        self._lock: Any = None
         if samples < 1:
             raise ValueError(f"{path}: samples is {samples}, allowed is 1 or more")
         check_place(self.path)
@@ -217,7 +223,8 @@ class DatasetWriter:
     def __exit__(self, kind, *_):
         self.close()
 
-    def append(self, matrices, energy=None, energy_lost=None):
+    def append(self, matrices: np.ndarray, energy: Optional[np.ndarray] = None,
+               energy_lost: Optional[np.ndarray] = None) -> None:
         """Adds the next samples.
 
         matrices: complex (k, rows, nt), ||.||^2 < 3e38. energy: ||H||^2 of the whole matrices, (k,);
@@ -259,7 +266,7 @@ class DatasetWriter:
         self._count.write(np.array(self.done, np.int64))
         self._file.flush()
 
-    def close(self):
+    def close(self) -> None:
         """Closes the file, and gives it its name if it is whole.
 
         OSError if the file is no longer the one that was opened, or its name is taken.

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import zipfile
 import zlib
+from typing import Any, Dict, Optional, Sequence
 
 import h5py
 import numpy as np
@@ -53,12 +54,14 @@ class ArrayFile:
     if it is none of these or damaged.
     """
 
-    def __init__(self, path, most_bytes=UNPACKED_BYTES):
+    def __init__(self, path: str, most_bytes: int = UNPACKED_BYTES) -> None:
         self.path = os.fspath(path)
         self._most = max(most_bytes, UNPACKED_RATIO * os.path.getsize(self.path))
         with open(self.path, "rb") as file:
             head = file.read(520)
         self._stack = contextlib.ExitStack()
+        self._array: Any
+        self._mat: Any
         with self._errors():
             if head.startswith(b"\x93NUMPY"):
                 self._array = self._numpy
@@ -90,7 +93,7 @@ class ArrayFile:
     def __exit__(self, *_):
         self._stack.close()
 
-    def fingerprint(self):
+    def fingerprint(self) -> Dict[str, int]:
         """Size and checksum of the file, as dictionary."""
         crc = size = 0
         with open(self.path, "rb") as file:
@@ -98,7 +101,7 @@ class ArrayFile:
                 crc, size = zlib.crc32(block, crc), size + len(block)
         return {"file_bytes": size, "file_crc32": crc}
 
-    def array(self, name):
+    def array(self, name: str) -> Any:
         """An array, or what can be indexed as one and is read then."""
         if name not in self.names:
             with self._errors():
@@ -239,7 +242,8 @@ class Matrices:
     len(): their number.
     """
 
-    def __init__(self, array, axes, reshape=None, offset=0.0, domain=None):
+    def __init__(self, array: Any, axes: Sequence[str], reshape: Optional[Sequence[int]] = None,
+                 offset: float = 0.0, domain: Optional[str] = None) -> None:
         self._array, self._offset, self._reshape = array, offset, reshape
         shape = tuple(int(n) for n in array.shape)
         if reshape is not None:
@@ -290,7 +294,7 @@ class Matrices:
     def __len__(self):
         return self._size
 
-    def read(self, first, count):
+    def read(self, first: int, count: int) -> np.ndarray:
         """Matrices [first, first + count), complex64 (count, rows, nt)."""
         start = first // self._inner
         index = [slice(None)] * self._ndim
@@ -378,7 +382,7 @@ CSINET_OFFSET = 0.5
 _OFFSET_DEVIATIONS = 0.5
 
 
-def csinet_layout(array, nt):
+def csinet_layout(array: Any, nt: int) -> Dict[str, Any]:
     """Arguments of Matrices for the two arrays of the CsiNet family (Wen, Shih, Jin, 2018).
 
     Real, "HT", (n, 2 nt na): real parts, then imaginary parts, [0, 1] with 0 at 0.5, each
@@ -460,13 +464,13 @@ def likely_axes(shape, dtype):
     return [text for _, text in sorted(options)]
 
 
-def csinet_vectors(ha, scale):
+def csinet_vectors(ha: np.ndarray, scale: Any) -> np.ndarray:
     """Ha (k, na, nt) as rows of "HT", float32 (k, 2 nt na): 0.5 + scale Ha."""
     x = ha.transpose(0, 2, 1).reshape(len(ha), -1)
     return (np.hstack([x.real, x.imag]) * scale + 0.5).astype(np.float32)
 
 
-def export_csinet(data, path):
+def export_csinet(data: Any, path: str) -> None:
     """Writes a Dataset in the form of CsiNet, by the extension of path: .mat, .npz or .npy.
 
     HT as csinet_layout describes it, HT = 0.5 + scale Ha with one scale for all samples;
@@ -493,7 +497,7 @@ def export_csinet(data, path):
         for h in data.chunks("H"):
             yield h.transpose(0, 2, 1).reshape(len(h), -1)
 
-    arrays = {"HT": ((n, columns), np.float32, ht)}
+    arrays: Dict[str, Any] = {"HT": ((n, columns), np.float32, ht)}
     if with_whole:
         arrays["HF_all"] = ((n, data.nc * data.nt), np.complex64, hf_all)
     facts = {"scale": scale, "precursor": data.precursor}

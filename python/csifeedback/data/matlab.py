@@ -16,6 +16,7 @@ import os
 import struct
 import tempfile
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -98,12 +99,12 @@ class MatFile:
     shapes: name -> shape, of all arrays. Raises ValueError if it is no such file or damaged.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.path = os.fspath(path)
         self._arrays = {}
         with open(self.path, "rb") as file:
             head = file.read(128)
-            self._order = {b"IM": "<", b"MI": ">"}.get(head[126:])
+            self._order: Any = {b"IM": "<", b"MI": ">"}.get(head[126:])
             if self._order is None:
                 raise ValueError("no MATLAB file of version 5")
             end = file.seek(0, os.SEEK_END)
@@ -151,7 +152,7 @@ class MatFile:
         element.end_part()
         return name, shape, flags & 0xff, flags
 
-    def declared(self, name):
+    def declared(self, name: str) -> int:
         """Bytes of an array of numbers, as its header says."""
         shape, kind, flags, _ = self._arrays[name]
         if kind not in NUMBERS or flags & LOGICAL:
@@ -159,7 +160,7 @@ class MatFile:
                              + OTHERS.get(kind, "logical values"))
         return math.prod(shape) * int(NUMBERS[kind][1]) * (2 if flags & COMPLEX else 1)
 
-    def array(self, name):
+    def array(self, name: str) -> Any:
         """An array of numbers, or what can be indexed as one; it is in a temporary file."""
         declared = self.declared(name)
         shape, _, flags, place = self._arrays[name]
@@ -194,7 +195,7 @@ class MatFile4:
     #: last digit -> what the array has
     KINDS = ("numbers", "characters", "sparse columns")
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.path = os.fspath(path)
         self._arrays = {}
         with open(self.path, "rb") as file:
@@ -225,7 +226,7 @@ class MatFile4:
             raise ValueError("the file is empty")
         self.shapes = {name: array[0] for name, array in self._arrays.items()}
 
-    def array(self, name):
+    def array(self, name: str) -> Any:
         """An array of numbers, or what can be indexed as one; it stays in the file."""
         shape, dtype, is_complex, what, data = self._arrays[name]
         if what:

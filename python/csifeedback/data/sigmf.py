@@ -11,6 +11,7 @@ docs/ends.md describes the namespace `csi`, which says what the pilots look like
 import datetime
 import json
 import os
+from typing import Any, Optional
 
 from .. import csifeedback_python as core
 from ..files import Lock, check_place, whole_file
@@ -28,7 +29,7 @@ PARAMETERS = {"nt": (1, 64), "fft_size": (64, 8192), "cp_length": (1, 4096), "nc
 MAX_META_BYTES = 1 << 24
 
 
-def base(path):
+def base(path: str) -> str:
     """The path without .sigmf-meta or .sigmf-data."""
     for extension in (".sigmf-meta", ".sigmf-data", ".sigmf"):
         if path.endswith(extension):
@@ -36,7 +37,8 @@ def base(path):
     return path
 
 
-def write_meta(path, frame, parameters, frequency_hz=None, description=""):
+def write_meta(path: str, frame: Any, parameters: Any, frequency_hz: Optional[float] = None,
+               description: str = "") -> None:
     """Writes the .sigmf-meta of a recording of cf32_le samples.
 
     frame: csirs_frame; parameters: the keyword arguments that it was made of.
@@ -161,7 +163,7 @@ class Recorder:
     second recorder of the same name is a ValueError.
     """
 
-    def __init__(self, path, *meta, **more):
+    def __init__(self, path: str, *meta: Any, **more: Any) -> None:
         self.data = base(path) + ".sigmf-data"
         check_place(self.data)
         self._lock = Lock(self.data)
@@ -174,11 +176,11 @@ class Recorder:
         # Whoever runs the flowgraph says what went wrong, once.
         self.sink.set_log_level("off")
 
-    def failed(self):
+    def failed(self) -> bool:
         """Whether samples were lost."""
         return bool(self.sink.error())
 
-    def close(self):
+    def close(self) -> None:
         """To be called when the flowgraph has ended. OSError if samples were lost, on a full disk
         for example; those before are kept."""
         error = self.sink.finish()
@@ -198,7 +200,7 @@ class Recording:
     replayed, and OSError if it cannot be read.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.data = base(path) + ".sigmf-data"
         meta_path = base(path) + ".sigmf-meta"
         with open(meta_path, "rb") as file:
@@ -241,7 +243,7 @@ class Recording:
                 self.parameters[name] = fields.whole(field, *allowed)
         self._hash = fields.whole("csi:hash", 0, 65535) if "csi:hash" in fields else None
 
-    def frame(self, parameters):
+    def frame(self, parameters: Any) -> Any:
         """The csirs_frame of the recording; `parameters` where the file does not say. Raises
         ValueError."""
         try:
