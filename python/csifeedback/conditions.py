@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, List, Optional
 
 import h5py
 import numpy as np
@@ -36,7 +36,7 @@ def _bandwidth(nc, spacing_hz):
     return nc * spacing_hz if nc and spacing_hz and spacing_hz > 0 else None
 
 
-def of_model(model):
+def of_model(model: Any) -> Any:
     """The Conditions of a core.model_file, or of a codec in Python, which may have none."""
     if not model.path:
         return Conditions()
@@ -50,14 +50,14 @@ def of_model(model):
         channel=model.text("channel") or None)
 
 
-def of_dataset(data):
+def of_dataset(data: Any) -> Any:
     """The Conditions of a Dataset. Whole matrices are cut as each model wants it."""
     return Conditions(align=bool(data.align), precursor=None if data.whole else data.precursor,
                       bandwidth_hz=_bandwidth(data.nc, data.spacing_hz),
                       channel=data.channel or None)
 
 
-def of_channel(channel):
+def of_channel(channel: Any) -> Any:
     """The Conditions of a channel model."""
     parameters = _parameters(channel.parameters())
     return Conditions(align=parameters.get("align"),
@@ -73,12 +73,12 @@ def _parameters(text):
     return found if isinstance(found, dict) else {}
 
 
-def named(model):
+def named(model: Any) -> str:
     """What a model is called: its file without folder and extension, or its codec."""
     return os.path.basename(model.path).removesuffix(".h5") if model.path else model.codec
 
 
-def warn(source, found, models):
+def warn(source: Any, found: Any, models: Any) -> None:
     """Says on stderr what differs between data and what each of the models was trained on.
 
     source: name of the data. found: their Conditions. models: core.model_file or alike.
@@ -94,14 +94,14 @@ def warn(source, found, models):
                      else ""), file=sys.stderr)
 
 
-def warn_swapped(source, ha):
+def warn_swapped(source: Any, ha: np.ndarray) -> None:
     """Says on stderr if rows and columns of Ha (n, na, nt) seem to have changed places."""
     if looks_swapped(ha):
         print(f"warning: {source}: delay rows and angles seem to have changed places: the energy is "
               "in the first columns and in all rows", file=sys.stderr)
 
 
-def differences(data, model):
+def differences(data: Any, model: Any) -> List[str]:
     """What differs between the Conditions of data and of a model, as a list of texts; what one of
     them does not say is not compared."""
     texts = []
@@ -116,7 +116,7 @@ def differences(data, model):
                      f"{names[model.align]}")
     if values := both("precursor"):
         texts.append("rows before delay zero are {}, the model's {}".format(*values))
-    if (values := both("bandwidth_hz")) and not np.isclose(*values, rtol=1e-3):
+    if (values := both("bandwidth_hz")) and not np.isclose(values[0], values[1], rtol=1e-3):
         texts.append("bandwidth is {:g} MHz, the model's {:g} MHz".format(
             *(1e-6 * x for x in values)))
     if (values := both("channel")) and not set(values) & set(_UNNAMED):
@@ -124,7 +124,7 @@ def differences(data, model):
     return texts
 
 
-def looks_swapped(ha):
+def looks_swapped(ha: np.ndarray) -> bool:
     """Whether rows and columns of Ha (n, na, nt) are likely to have changed places: the energy is
     in few columns next to zero, as delays have it, and all over the rows, as angles have it."""
     power = np.mean(np.square(np.abs(ha), dtype=np.float64), axis=0)

@@ -63,7 +63,7 @@ def elsewhere(array: Any) -> bool:
     return settings.get_layout() == h5py.h5d.VIRTUAL or settings.get_external_count() > 0
 
 
-def number_type(array):
+def number_type(array: Any) -> Any:
     """NumPy's type for an h5py.Dataset. Compounds of halves that have the names r and i are no
     complex numbers there, which is what h5py takes them for."""
     try:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import h5py
 import numpy as np
@@ -210,7 +210,7 @@ MAGNITUDE = ("magnitude", "mag", "amplitude", "amp", "abs", "absolute")
 PHASE = ("phase", "angle", "arg", "argument")
 
 
-def complex_fields(dtype):
+def complex_fields(dtype: Any) -> Any:
     """(kind, first field, second field) of a compound that is a complex number: kind is "parts" for
     real and imaginary part, or "polar" for magnitude and phase in radians, whatever their order is
     in the compound. Raises ValueError if the names are no such pair or the fields no numbers."""
@@ -341,9 +341,10 @@ class Selection:
     none is left.
     """
 
-    def __init__(self, matrices, first, count, drop_bad=False):
+    def __init__(self, matrices: Any, first: int, count: int,
+                 drop_bad: bool = False) -> None:
         self._matrices = matrices
-        self._numbers = range(first, first + count)
+        self._numbers: Any = range(first, first + count)
         self.left_out = np.array([], int)
         if drop_bad:
             step = block_samples(matrices.rows, matrices.nt)
@@ -358,7 +359,7 @@ class Selection:
     def __len__(self):
         return len(self._numbers)
 
-    def read(self, first, count):
+    def read(self, first: int, count: int) -> np.ndarray:
         """Selected matrices [first, first + count), complex64 (count, rows, nt). Raises ValueError
         if one is zero or not finite."""
         numbers = self._numbers[first:first + count]
@@ -401,7 +402,7 @@ def csinet_layout(array: Any, nt: int) -> Dict[str, Any]:
             "offset": CSINET_OFFSET}
 
 
-def value_range(array, block_bytes=1 << 26):
+def value_range(array: Any, block_bytes: int = 1 << 26) -> Tuple[float, float, float, float]:
     """(least, most, mean, standard deviation) of the finite numbers of a real array, which is read
     in blocks; (0, 0, 0, 0) if there are none."""
     rows = max(1, block_bytes // max(1, array.dtype.itemsize * math.prod(array.shape[1:])))
@@ -419,7 +420,7 @@ def value_range(array, block_bytes=1 << 26):
     return float(least), float(most), mean, math.sqrt(max(0.0, squares / count - mean * mean))
 
 
-def check_offset(array, offset, unit=False):
+def check_offset(array: Any, offset: float, unit: bool = False) -> None:
     """Raises ValueError if the numbers of a real array do not lie around an offset, with what they
     are and the option that says so.
 
@@ -437,7 +438,7 @@ def check_offset(array, offset, unit=False):
                      f"subtract, for example --offset {likely:g}")
 
 
-def likely_axes(shape, dtype):
+def likely_axes(shape: Any, dtype: Any) -> List[str]:
     """Options of `csifeedback_dataset import` that may fit an array, best first; none if none do.
 
     The order of axes cannot be seen in an array: a person has to choose.
@@ -447,8 +448,8 @@ def likely_axes(shape, dtype):
         return [f"--axes sample,subcarrier,antenna --reshape {shape[1]},1", "--axes subcarrier,antenna",
                 "--axes antenna,subcarrier"]
     places = range(len(shape))
-    pairs = [i for i in places if shape[i] == 2] if is_real else [None]
-    options = []
+    pairs: List[Any] = [i for i in places if shape[i] == 2] if is_real else [None]
+    options: List[Any] = []
     for pair in pairs:
         rest = [i for i in places if i != pair]
         if len(rest) < 2:
