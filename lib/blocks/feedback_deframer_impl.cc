@@ -53,14 +53,16 @@ private:
 
 } // namespace
 
-feedback_deframer::sptr feedback_deframer::make(quantizer::sptr quantizer,
-                                                int codec_id,
-                                                int model_id,
-                                                int ue_id,
-                                                int max_age,
-                                                int max_lead,
-                                                bool in_order,
-                                                const std::vector<uint8_t>& key)
+feedback_deframer::sptr
+feedback_deframer::make(quantizer::sptr quantizer,
+                        int codec_id,
+                        int model_id,
+                        int ue_id,
+                        int max_age,
+                        int max_lead,
+                        bool in_order,
+                        const std::vector<uint8_t>& key,
+                        const std::vector<compact_configuration>& compact)
 {
     const char* where = "feedback_deframer";
     not_null(where, "quantizer", quantizer);
@@ -70,8 +72,7 @@ feedback_deframer::sptr feedback_deframer::make(quantizer::sptr quantizer,
     const feedback_receiver::sptr receiver = feedback_receiver::make(
         quantizer,
         deframer_rules(codec_id, model_id, ue_id, max_age, max_lead, in_order));
-    if (!key.empty())
-        receiver->set_key(-1, key);
+    prepare_receiver(*receiver, key, compact);
     return gnuradio::make_block_sptr<feedback_deframer_impl>(quantizer, receiver);
 }
 

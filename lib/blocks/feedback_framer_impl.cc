@@ -23,7 +23,8 @@ public:
                          int codec_id,
                          int model_id,
                          int ue_id,
-                         const std::vector<uint8_t>& key)
+                         const std::vector<uint8_t>& key,
+                         const std::optional<compact_configuration>& compact)
         : gr::sync_block(
               "csi_feedback_framer",
               gr::io_signature::make2(
@@ -31,7 +32,7 @@ public:
               gr::io_signature::make(0, 0, 0)),
           d_quantizer("feedback_framer", quantizer),
           d_code_size(quantizer->code_size()),
-          d_writer(codec_id, model_id, ue_id, key)
+          d_writer("feedback_framer", codec_id, model_id, ue_id, key, compact)
     {
         // Of any quantizer: 10 bits per entry at most.
         d_payload.reserve((10 * d_code_size + 7) / 8);
@@ -110,14 +111,15 @@ private:
               uint64_t frame,
               double residual_energy_db)
     {
-        if (!has_gain(gain_db, d_discarded, *d_logger))
+        if (!d_writer.has_gain(gain_db, d_discarded, *d_logger))
             return;
-        const size_t payload = (q.total_bits(m) + 7) / 8;
-        d_payload.resize(payload);
+        const size_t payload_bits = q.total_bits(m);
+        d_payload.resize((payload_bits + 7) / 8);
         pack_levels(q, level, m, d_payload.data());
         const frame_content content{ frame,       gain_db,  residual_energy_db,
                                      q.type_id(), q.bits(), m };
-        message_port_pub(key::pdus(), d_writer.write(content, d_payload.data(), payload));
+        message_port_pub(key::pdus(),
+                         d_writer.write(content, d_payload.data(), payload_bits));
     }
 
     void handle(const pmt::pmt_t& message)
@@ -159,19 +161,20 @@ private:
 
 } // namespace
 
-feedback_framer::sptr feedback_framer::make(quantizer::sptr quantizer,
-                                            int codec_id,
-                                            int model_id,
-                                            int ue_id,
-                                            const std::vector<uint8_t>& key)
+feedback_framer::sptr
+feedback_framer::make(quantizer::sptr quantizer,
+                      int codec_id,
+                      int model_id,
+                      int ue_id,
+                      const std::vector<uint8_t>& key,
+                      const std::optional<compact_configuration>& compact)
 {
     const char* where = "feedback_framer";
     not_null(where, "quantizer", quantizer);
     check_range(where, "codec_id", codec_id, 0, 255);
     check_range(where, "model_id", model_id, 0, 65535);
-    check_range(where, "ue_id", ue_id, 0, 65535);
     return gnuradio::make_block_sptr<feedback_framer_impl>(
-        quantizer, codec_id, model_id, ue_id, key);
+        quantizer, codec_id, model_id, ue_id, key, compact);
 }
 
 } // namespace csifeedback

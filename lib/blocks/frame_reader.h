@@ -30,6 +30,17 @@ inline feedback_rules deframer_rules(
     return rules;
 }
 
+//! Gives the receiver of a deframer its key, if any, and its compact configurations.
+inline void prepare_receiver(feedback_receiver& receiver,
+                             const std::vector<uint8_t>& key,
+                             const std::vector<compact_configuration>& compact)
+{
+    if (!key.empty())
+        receiver.set_key(-1, key);
+    for (const compact_configuration& configuration : compact)
+        receiver.add_configuration(configuration);
+}
+
 /*!
  * \brief feedback_deframer and report_deframer: the ports `pdus` and `tick`, and all but
  * the payload of the frames.
@@ -116,8 +127,8 @@ private:
         add(d_key_codec_id, pmt::from_long(header.codec_id));
         add(d_key_model_id, pmt::from_long(header.model_id));
         add(d_key_code_size, pmt::from_long(header.code_size));
-        add(key::frame_bits(), pmt::from_long(8 * n));
-        if (header.version == 2)
+        add(key::frame_bits(), pmt::from_long(frame.frame_bits));
+        if (frame.has_residual_energy)
             add(key::residual_energy_db(),
                 pmt::from_double(residual_energy_from_code(header.residual_energy)));
         accept(frame, metadata);

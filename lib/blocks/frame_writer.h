@@ -17,6 +17,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace gr {
@@ -35,27 +36,35 @@ struct frame_content {
     int code_size = 0; //!< field `code_size`
 };
 
-//! Whether a feedback frame can carry this gain; if not, counts and logs it as discarded.
-inline bool has_gain(float gain_db, burst_counter& discarded, gr::logger& logger)
-{
-    if (gain_db > min_gain_db - gain_step_db / 2 &&
-        gain_db < max_gain_db + gain_step_db / 2)
-        return true;
-    if (discarded.bad())
-        logger.warn("discarding CSI of gain {:g} dB, allowed is {:g} to {:g} dB",
-                    gain_db,
-                    min_gain_db,
-                    max_gain_db);
-    return false;
-}
-
-//! Makes the PDUs of feedback frames of one UE and counts them.
+/*!
+ * \brief Makes the PDUs of feedback frames of one UE and counts them.
+ */
 class frame_writer
 {
 public:
-    //! key: empty: frames are not signed
-    frame_writer(int codec_id, int model_id, int ue_id, const std::vector<uint8_t>& key)
+    /*!
+     * \param where   name of the block, for errors
+     * \param key     empty: frames are not signed
+     * \param compact for compact frames, else none
+     * \throws std::invalid_argument if ue_id or compact is out of range or they differ
+     */
+    frame_writer(const char* where,
+                 int codec_id,
+                 int model_id,
+                 int ue_id,
+                 const std::vector<uint8_t>& key,
+                 const std::optional<compact_configuration>& compact)
+        : d_compact(compact)
     {
+        check_range(where, "ue_id", ue_id, 0, 65535);
+        if (d_compact) {
+            d_compact->check();
+            check_range<int>(where,
+                             "ue_id with this compact configuration",
+                             ue_id,
+                             d_compact->ue_id,
+                             d_compact->ue_id);
+        }
         if (!key.empty())
             d_signer = std::make_unique<feedback_signer>(key);
         d_header.codec_id = codec_id;
@@ -66,8 +75,35 @@ public:
     uint64_t frames() const { return d_frames; }
     uint64_t bits_sent() const { return d_bits; }
 
-    //! The PDU of a frame.
-    pmt::pmt_t write(const frame_content& c, const uint8_t* payload, size_t payload_bytes)
+    //! Whether a frame can carry this gain; if not, counts and logs it as discarded.
+    bool has_gain(float gain_db, burst_counter& discarded, gr::logger& logger) const
+    {
+        const float low = d_compact ? d_compact->gain_from_code(0) : min_gain_db;
+        const float high = d_compact ? d_compact->max_gain_db() : max_gain_db;
+        const float half = (d_compact ? compact_gain_step_db : gain_step_db) / 2;
+        // Without bits for it the gain is what UE and BS have agreed on.
+        if (d_compact && d_compact->gain_bits == 0
+                ? std::isfinite(gain_db)
+                : gain_db > low - half && gain_db < high + half)
+            return true;
+        if (discarded.bad())
+            logger.warn("discarding CSI of gain {:g} dB, allowed is {:g} to {:g} dB",
+                        gain_db,
+                        low,
+                        high);
+        return false;
+    }
+
+    //! The PDU of a frame with a payload of so many bits, in whole bytes.
+    pmt::pmt_t write(const frame_content& c, const uint8_t* payload, size_t payload_bits)
+    {
+        return d_compact ? write_compact(c, payload, payload_bits)
+                         : write_full(c, payload, (payload_bits + 7) / 8);
+    }
+
+private:
+    pmt::pmt_t
+    write_full(const frame_content& c, const uint8_t* payload, size_t payload_bytes)
     {
         const bool has_residual_energy = !std::isnan(c.residual_energy_db);
         d_header.version = has_residual_energy ? 2 : 1;
@@ -85,12 +121,38 @@ public:
         pack_frame(d_header, payload, payload_bytes, out);
         if (d_signer)
             d_signer->sign(out, frame_size, c.frame, out + frame_size);
-        d_frames++;
-        d_bits += 8 * size;
+        count(8 * size);
         return pmt::cons(pmt::PMT_NIL, bytes);
     }
 
-private:
+    pmt::pmt_t
+    write_compact(const frame_content& c, const uint8_t* payload, size_t payload_bits)
+    {
+        compact_header header;
+        header.frame_number = c.frame & 0xffff;
+        header.gain = d_compact->gain_to_code(c.gain_db);
+        if (!std::isnan(c.residual_energy_db))
+            header.residual_energy = residual_energy_to_code(c.residual_energy_db);
+        const size_t bits = d_compact->overhead_bits() + payload_bits +
+                            (d_signer ? 8 * feedback_signature_bytes : 0);
+        size_t size = closed_bytes(bits);
+        const pmt::pmt_t bytes = pmt::make_u8vector(size, 0);
+        uint8_t* const out = pmt::u8vector_writable_elements(bytes, size);
+        const size_t unsigned_bits =
+            pack_compact_frame(*d_compact, header, payload, payload_bits, out);
+        if (d_signer)
+            sign_compact_frame(*d_signer, out, unsigned_bits, c.frame);
+        count(bits);
+        return pmt::cons(pmt::PMT_NIL, bytes);
+    }
+
+    void count(size_t bits)
+    {
+        d_frames++;
+        d_bits += bits;
+    }
+
+    const std::optional<compact_configuration> d_compact;
     feedback_header d_header;
     std::unique_ptr<feedback_signer> d_signer;
     std::atomic<uint64_t> d_frames{ 0 };

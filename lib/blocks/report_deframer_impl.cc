@@ -41,12 +41,14 @@ private:
 
 } // namespace
 
-report_deframer::sptr report_deframer::make(report_decoder::sptr decoder,
-                                            int ue_id,
-                                            int max_age,
-                                            int max_lead,
-                                            bool in_order,
-                                            const std::vector<uint8_t>& key)
+report_deframer::sptr
+report_deframer::make(report_decoder::sptr decoder,
+                      int ue_id,
+                      int max_age,
+                      int max_lead,
+                      bool in_order,
+                      const std::vector<uint8_t>& key,
+                      const std::vector<compact_configuration>& compact)
 {
     const char* where = "report_deframer";
     not_null(where, "decoder", decoder);
@@ -60,8 +62,7 @@ report_deframer::sptr report_deframer::make(report_decoder::sptr decoder,
                                                max_age,
                                                max_lead,
                                                in_order));
-    if (!key.empty())
-        receiver->set_key(-1, key);
+    prepare_receiver(*receiver, key, compact);
     return gnuradio::make_block_sptr<report_deframer_impl>(decoder->format(), receiver);
 }
 

@@ -22,7 +22,8 @@ public:
     report_framer_impl(const report_encoder& encoder,
                        int ue_id,
                        int max_bits,
-                       const std::vector<uint8_t>& key)
+                       const std::vector<uint8_t>& key,
+                       const std::optional<compact_configuration>& compact)
         : gr::sync_block("csi_report_framer",
                          gr::io_signature::make2(0, 2, (max_bits + 7) / 8, sizeof(float)),
                          gr::io_signature::make(0, 0, 0)),
@@ -30,7 +31,12 @@ public:
           d_max_bits(max_bits),
           d_item_bytes((max_bits + 7) / 8),
           d_bits(max_bits),
-          d_writer(encoder.codec_id(), encoder.model_id(), ue_id, key)
+          d_writer("report_framer",
+                   encoder.codec_id(),
+                   encoder.model_id(),
+                   ue_id,
+                   key,
+                   compact)
     {
         message_port_register_out(key::pdus());
         add_message_input(
@@ -88,14 +94,14 @@ private:
                                d_max_bits);
             return;
         }
-        if (!has_gain(gain_db, d_discarded, *d_logger))
+        if (!d_writer.has_gain(gain_db, d_discarded, *d_logger))
             return;
         d_discarded.good();
         const frame_content content{
             frame,         gain_db,       residual_energy_db,
             d_format.type, d_format.bits, d_format.size_of(count)
         };
-        message_port_pub(key::pdus(), d_writer.write(content, bits, (count + 7) / 8));
+        message_port_pub(key::pdus(), d_writer.write(content, bits, count));
     }
 
     void handle(const pmt::pmt_t& message)
@@ -131,17 +137,18 @@ private:
 
 } // namespace
 
-report_framer::sptr report_framer::make(report_encoder::sptr encoder,
-                                        int ue_id,
-                                        int budget,
-                                        const std::vector<uint8_t>& key)
+report_framer::sptr
+report_framer::make(report_encoder::sptr encoder,
+                    int ue_id,
+                    int budget,
+                    const std::vector<uint8_t>& key,
+                    const std::optional<compact_configuration>& compact)
 {
     const char* where = "report_framer";
     not_null(where, "encoder", encoder);
-    check_range(where, "ue_id", ue_id, 0, 65535);
     check_range(where, "budget", budget, 0, int(report_encoder::max_report_bits));
     return gnuradio::make_block_sptr<report_framer_impl>(
-        *encoder, ue_id, budget ? budget : encoder->max_bits(), key);
+        *encoder, ue_id, budget ? budget : encoder->max_bits(), key, compact);
 }
 
 } // namespace csifeedback

@@ -33,6 +33,8 @@ class Loopback(gr.top_block):
     window: matrices under way at most, so that message queues lose nothing.
     align: whether angular_delay aligns, with whole = True and domain = "Ha". The BS does not learn
     the delays, so that nothing is compared with H.
+    compact: core.compact_configuration of ue_id, for compact frames; None: frames that name codec
+    and model. Raises ValueError if it has too few bits of the frame number for window and delay.
 
     Where H is not compared, errors against the whole channel are computed from the mean error
     against the delay rows and the mean energy outside of them.
@@ -40,7 +42,7 @@ class Loopback(gr.top_block):
 
     def __init__(self, channel, encoder, decoder, quantizer, count, na, precursor=4,
                  first=0, link=None, whole=True, window=64, ue_id=1, nc=None, domain="Ha",
-                 budget=0, align=False):
+                 budget=0, align=False, compact=None):
         super().__init__("CSI feedback loopback")
         nt = encoder.nt()
         nc = nc or channel.nc()
@@ -51,15 +53,15 @@ class Loopback(gr.top_block):
         reports = quantizer is None
         if reports:
             self.encoder = core.csi_report_encoder(encoder, budget)
-            self.framer = core.report_framer(encoder, ue_id, budget)
-            self.deframer = core.report_deframer(decoder, ue_id)
+            self.framer = core.report_framer(encoder, ue_id, budget, compact=compact)
+            self.deframer = core.report_deframer(decoder, ue_id, compact=compact)
         else:
             self.encoder = core.csi_encoder(encoder)
             self.quantizer = core.csi_quantizer(quantizer)
             self.framer = core.feedback_framer(quantizer, encoder.codec_id(), encoder.model_id(),
-                                               ue_id)
+                                               ue_id, compact=compact)
             self.deframer = core.feedback_deframer(quantizer, decoder.codec_id(),
-                                                   decoder.model_id(), ue_id)
+                                                   decoder.model_id(), ue_id, compact=compact)
             self.dequantizer = core.csi_dequantizer(quantizer)
         self.link = core.feedback_link(**(link or {}))
         self.decoder = core.csi_report_decoder(decoder) if reports else core.csi_decoder(decoder)
@@ -86,6 +88,14 @@ class Loopback(gr.top_block):
         self._chain(self.framer, self.link, self.deframer,
                     *(() if reports else (self.dequantizer,)), self.decoder, self.hold,
                     self.metrics)
+        if compact:
+            # The clock: 8 to 10 bits of a number do not tell which frame it is.
+            under_way = window + (link or {}).get("delay", 0)
+            if under_way >= 1 << compact.number_bits:
+                raise ValueError(f"delay and window are {under_way} frames, allowed is less than "
+                                 f"{1 << compact.number_bits} with compact frames, which carry "
+                                 f"{compact.number_bits} bits of the frame number")
+            self.msg_connect(self.source, "tick", self.deframer, "tick")
         slowest = self.whole_metrics or self.metrics
         self.msg_connect(slowest, "ack", self.source, "ack")
 
@@ -120,7 +130,8 @@ class Loopback(gr.top_block):
             frames_sent=self.framer.frames(), bits_sent=self.framer.bits_sent(),
             frames_erased=self.link.erased(), bit_errors=self.link.bit_errors(),
             frames=self.deframer.counts(), frames_held=self.hold.held(),
-            encoder_discarded=self.encoder.discarded(), decoder_discarded=self.decoder.discarded(),
+            encoder_discarded=self.encoder.discarded(),
+            framer_discarded=self.framer.discarded(), decoder_discarded=self.decoder.discarded(),
             decode_us=1e6 * self.decoder.mean_time())
         return report
 

@@ -30,7 +30,8 @@ OBJECTS = {"model_file", "linear_encoder", "linear_decoder", "ista_decoder", "l2
            "mlcf_encoder", "mlcf_decoder", "local_klt_encoder", "local_klt_decoder",
            "uniform_quantizer", "lloyd_max_quantizer", "allocated_quantizer", "cost2100_channel",
            "cdl_channel", "dataset_channel", "csirs_frame", "encoder_from_model",
-           "decoder_from_model", "report_encoder_from_model", "report_decoder_from_model"}
+           "decoder_from_model", "report_encoder_from_model", "report_decoder_from_model",
+           "compact_configuration"}
 
 
 def write_dataset(path):

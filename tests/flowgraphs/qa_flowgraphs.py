@@ -404,17 +404,25 @@ class TestFlowgraphs(unittest.TestCase):
         self.assertAlmostEqual(float(found["nmse_db"]), float(expected["nmse_db"]), delta=0.01)
 
     def test_radio_ends(self):
-        """Pilots from one process to another, and CSI back."""
+        """Pilots from one process to another, and CSI back in compact frames."""
         with socket.socket() as one, socket.socket(type=socket.SOCK_DGRAM) as other:
             one.bind(("127.0.0.1", 0))
             other.bind(("127.0.0.1", 0))
-            ports = ("--air-port", one.getsockname()[1],
-                     "--feedback-port", other.getsockname()[1])
-        both = [subprocess.Popen(self.command(name, *ports, *more), stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
-                for name, more in (("radio_bs", ("--speed", 0.3)), ("radio_ue", ()))]
+            air, back = (s.getsockname()[1] for s in (one, other))
+        # What the UE sends comes here first.
+        relay = socket.socket(type=socket.SOCK_DGRAM)
+        self.addCleanup(relay.close)
+        relay.bind(("127.0.0.1", 0))
+        relay.settimeout(60)
+        both = [subprocess.Popen(self.command(name, "--air-port", air, "--compact", 5,
+                                              "--feedback-port", *more),
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 stdin=subprocess.PIPE, text=True)
+                for name, more in (("radio_bs", (back, "--speed", 0.3)),
+                                   ("radio_ue", (relay.getsockname()[1],)))]
         try:
-            time.sleep(6)
+            for _ in range(150):
+                relay.sendto(relay.recv(1 << 16), ("127.0.0.1", back))
             for process in reversed(both):
                 process.send_signal(signal.SIGINT)
                 output, errors = process.communicate(timeout=20)

@@ -25,6 +25,8 @@
 #include <gnuradio/csifeedback/csi_import.h>
 #include <gnuradio/csifeedback/csi_metrics.h>
 #include <gnuradio/csifeedback/csi_quantizer.h>
+#include <gnuradio/csifeedback/csi_report_decoder.h>
+#include <gnuradio/csifeedback/csi_report_encoder.h>
 #include <gnuradio/csifeedback/csi_spectral_efficiency.h>
 #include <gnuradio/csifeedback/feedback_deframer.h>
 #include <gnuradio/csifeedback/feedback_framer.h>
@@ -32,6 +34,8 @@
 #include <gnuradio/csifeedback/feedback_receiver.h>
 #include <gnuradio/csifeedback/linear_decoder.h>
 #include <gnuradio/csifeedback/linear_encoder.h>
+#include <gnuradio/csifeedback/report_deframer.h>
+#include <gnuradio/csifeedback/report_framer.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
 #include <gnuradio/logger.h>
 #include <spdlog/sinks/base_sink.h>
@@ -149,6 +153,78 @@ std::vector<T> make_numbers(input& in)
     return x;
 }
 
+quantizer::sptr the_quantizer()
+{
+    static const quantizer::sptr q = scalar_quantizer::make(
+        std::vector<float>(code_size, 1),
+        std::vector<int>(code_size, 2),
+        [] {
+            std::vector<float> levels;
+            for (int i = 0; i < code_size; i++)
+                for (const float x : { -1.5f, -0.5f, 0.5f, 1.5f })
+                    levels.push_back(x);
+            return levels;
+        }(),
+        15,
+        2);
+    return q;
+}
+
+model_file::sptr the_model()
+{
+    static const model_file::sptr model =
+        model_file::open(CSIFEEDBACK_MODELS "/cost2100-indoor-klt.h5");
+    return model;
+}
+
+decoder::sptr the_decoder()
+{
+    static const decoder::sptr d = linear_decoder::make(the_model(), code_size);
+    return d;
+}
+
+report_decoder::sptr the_report_decoder()
+{
+    static const report_decoder::sptr d = quantized_report::make_decoder(
+        linear_decoder::make(the_model(), code_size), the_quantizer());
+    return d;
+}
+
+compact_configuration the_configuration(int number)
+{
+    compact_configuration c;
+    c.number = number;
+    c.ue_id = 3;
+    c.checksum = frame_checksum(number % 4);
+    c.number_bits = 8 + number % 3;
+    c.residual_energy = number % 2;
+    return c;
+}
+
+//! A compact frame with a right checksum, with or without a signature.
+pmt::pmt_t make_compact_frame(input& in)
+{
+    const compact_configuration c = the_configuration(in.choice(5));
+    const size_t payload_bits = in.choice(4) ? 2 * in.choice(code_size + 1) : in.byte();
+    std::vector<uint8_t> payload(payload_bits / 8 + 1);
+    for (uint8_t& x : payload)
+        x = in.byte();
+    compact_header header;
+    header.frame_number = in.number();
+    header.gain = in.number();
+    header.residual_energy = in.byte();
+    std::vector<uint8_t> frame(closed_bytes(c.overhead_bits() + payload_bits + 64));
+    size_t bits =
+        pack_compact_frame(c, header, payload.data(), payload_bits, frame.data());
+    if (in.choice(2))
+        bits = sign_compact_frame(
+            feedback_signer(the_key()), frame.data(), bits, in.number());
+    frame.resize(closed_bytes(bits));
+    if (in.choice(8) == 0)
+        frame[in.byte() % frame.size()] ^= in.byte();
+    return pmt::init_u8vector(frame.size(), frame.data());
+}
+
 //! A feedback frame with a right checksum, with or without a signature.
 pmt::pmt_t make_frame(input& in)
 {
@@ -158,7 +234,9 @@ pmt::pmt_t make_frame(input& in)
     header.ue_id = in.choice(4) ? 3 : in.number();
     header.frame_number = in.number();
     header.codec_id = in.choice(8) ? 1 : in.byte();
-    header.model_id = in.choice(8) ? 2 : in.number();
+    header.model_id = in.choice(8)   ? 2
+                      : in.choice(2) ? the_decoder()->model_id()
+                                     : in.number();
     header.code_size = in.choice(8) ? 1 + in.choice(code_size) : in.number();
     header.bits = in.choice(8) ? 2 : in.number();
     header.gain = in.number();
@@ -207,8 +285,9 @@ pmt::pmt_t make_vector(input& in)
         return of(make_numbers<uint8_t>(in),
                   [](auto n, auto x) { return pmt::init_u8vector(n, x); });
     case 9:
-    case 10:
         return make_frame(in);
+    case 10:
+        return make_compact_frame(in);
     case 11:
     case 12:
         return of(make_values<float>(in),
@@ -349,36 +428,12 @@ struct scheduler : gr::basic_block {
     }
 };
 
-quantizer::sptr the_quantizer()
-{
-    static const quantizer::sptr q = scalar_quantizer::make(
-        std::vector<float>(code_size, 1),
-        std::vector<int>(code_size, 2),
-        [] {
-            std::vector<float> levels;
-            for (int i = 0; i < code_size; i++)
-                for (const float x : { -1.5f, -0.5f, 0.5f, 1.5f })
-                    levels.push_back(x);
-            return levels;
-        }(),
-        15,
-        2);
-    return q;
-}
-
 std::vector<float> matrix()
 {
     std::vector<float> w(code_size * 2 * rows * nt);
     for (size_t i = 0; i < w.size(); i++)
         w[i] = int(i * 7 % 11) - 5;
     return w;
-}
-
-decoder::sptr the_decoder()
-{
-    static const decoder::sptr d = linear_decoder::make(
-        model_file::open(CSIFEEDBACK_MODELS "/cost2100-indoor-klt.h5"), code_size);
-    return d;
 }
 
 struct target {
@@ -443,6 +498,63 @@ const std::vector<target>& targets()
         { []() -> gr::block_sptr {
              return feedback_deframer::make(
                  the_quantizer(), 1, 2, -1, 100, 0, false, the_key());
+         },
+          { "pdus", "tick" },
+          { "pdus" } },
+        { []() -> gr::block_sptr {
+             return feedback_framer::make(
+                 the_quantizer(), 1, 2, 3, the_key(), the_configuration(3));
+         },
+          { "pdus" },
+          { "pdus" } },
+        { []() -> gr::block_sptr {
+             return feedback_deframer::make(the_quantizer(),
+                                            1,
+                                            2,
+                                            3,
+                                            100,
+                                            10,
+                                            true,
+                                            {},
+                                            { the_configuration(0),
+                                              the_configuration(1),
+                                              the_configuration(2),
+                                              the_configuration(3) });
+         },
+          { "pdus", "tick" },
+          { "pdus" } },
+        { []() -> gr::block_sptr {
+             return csi_report_encoder::make(quantized_report::make_encoder(
+                 linear_encoder::make_from_matrix(matrix(), rows, nt, 2),
+                 the_quantizer()));
+         },
+          { "pdus" },
+          { "pdus" } },
+        { []() -> gr::block_sptr {
+             return csi_report_decoder::make(the_report_decoder());
+         },
+          { "pdus" },
+          { "pdus" } },
+        { []() -> gr::block_sptr {
+             return report_framer::make(
+                 quantized_report::make_encoder(
+                     linear_encoder::make_from_matrix(matrix(), rows, nt, 2),
+                     the_quantizer()),
+                 3,
+                 0,
+                 {},
+                 the_configuration(2));
+         },
+          { "pdus" },
+          { "pdus" } },
+        { []() -> gr::block_sptr {
+             return report_deframer::make(the_report_decoder(),
+                                          -1,
+                                          -1,
+                                          0,
+                                          true,
+                                          {},
+                                          { the_configuration(0), the_configuration(1) });
          },
           { "pdus", "tick" },
           { "pdus" } },

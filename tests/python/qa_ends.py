@@ -494,8 +494,19 @@ class ErrorsTest(unittest.TestCase):
                 ("bs", "--bandwidth", 10**11, "100000000000, allowed is"),
                 ("ue", "--slot", -10**11, "-100000000000, allowed is"),
                 ("ue", "--ue-id", -1, "-1, allowed is 0 to 65535"),
-                ("ue", "--precoded", 4, "4, allowed is 0 to 3")):
+                ("ue", "--precoded", 4, "4, allowed is 0 to 3"),
+                ("ue", "--compact", 256, "256, allowed is 0 to 255"),
+                ("ue", "--compact", "1,2", "1,2, allowed is a number of its own for each UE, 1 "),
+                ("bs", "--compact", "x", "x, allowed is numbers of 0 to 255")):
             self.refuse(f"{option} is {expected}", program, *common, *free, option, value)
+        for program, options, expected in (
+                ("ue", ("--checksum", "crc16"), "--checksum: is for compact frames, give "),
+                ("ue", ("--compact", "--number-bits", 11), "--number-bits is 11, allowed is 8 to"),
+                ("ue", ("--compact", "--min-gain", "nan"), "--min-gain is nan, allowed is -256 to"),
+                ("ue", ("--compact", "--ue-id", 300), "--compact: UE 300 is above 255"),
+                ("bs", ("--compact", "--max-age", 1024),
+                 "--max-age is 1024, allowed is 0 to 1023 with compact frames")):
+            self.refuse(expected, program, *common, *free, *options)
         self.refuse("--ports is 65, allowed is 1 to 64", "ue", "--ports", 65)
         self.refuse("--key /dev/null: has 0 bytes", "ue", *common, "--key", "/dev/null")
         self.refuse("--key /dev/null: has 0 bytes", "bs", *common, "--key", "/dev/null")
@@ -853,8 +864,8 @@ class NamespaceLink:
 class TwoUesTest(EndsTest):
 
     def test_two(self):
-        """Two UEs of one BS: each feeds back its own channel with its own key, zero-forcing serves
-        both, and one goes on without the other."""
+        """Two UEs of one BS: each feeds back its own channel with its own key in compact frames,
+        zero-forcing serves both, and one goes on without the other."""
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         keys = {number: os.path.join(directory.name, f"key{number}") for number in (3, 9)}
@@ -870,10 +881,12 @@ class TwoUesTest(EndsTest):
         feedback = ("--feedback", f"zmq://127.0.0.1:{back}")
         station = self.start("bs", "--codec", CODEC, "--air", f"zmq://127.0.0.1:{air}", *feedback,
                              "--ue-id", "3,9", "--rate", 0.25, "--max-age", 60, "--precoded",
+                             "--compact", "5,200", "--checksum", "crc16",
                              *(x for number in keys for x in ("--key", f"{number}={keys[number]}")))
         ues = {number: self.start("ue", "--codec", CODEC, "--ue-id", number, *feedback, "--air",
                                   f"zmq://127.0.0.1:{air + index}", "--precoded", index,
-                                  "--key", keys[number])
+                                  "--key", keys[number], "--compact", (5, 200)[index],
+                                  "--checksum", "crc16")
                for index, number in enumerate((3, 9))}
 
         def all_fresh(line):
@@ -894,7 +907,8 @@ class TwoUesTest(EndsTest):
         ues[9].kill()
         wait_for(station, lambda line: not line["ues"]["9"]["fresh"], 5)
         false = self.start("ue", "--codec", CODEC, "--ue-id", 9, *feedback, "--air",
-                           f"zmq://127.0.0.1:{air + 1}", "--key", keys[3])
+                           f"zmq://127.0.0.1:{air + 1}", "--key", keys[3], "--compact", 200,
+                           "--checksum", "crc16")
         wait_for(station, lambda line: line["refused"].get("bad_signature", 0) > 10)
         false.kill()
         seen = len(station.lines)
@@ -904,6 +918,9 @@ class TwoUesTest(EndsTest):
             self.assertFalse(line["ues"]["9"]["fresh"])
             self.assertTrue(line["ues"]["3"]["fresh"])
             self.assertGreater(line["ues"]["3"]["per_s"], 10)
+        # Values of 6 bits, header and checksum of 47, the signature.
+        size = evaluation.Codec(CODEC).code_size("1/8")
+        self.assertEqual(ues[3].lines[-1]["frame_bits"], 6 * size + 47 + 64)
         for end in (ues[3], station):
             code, error = end.interrupt()
             self.assertEqual(code, 0, error)

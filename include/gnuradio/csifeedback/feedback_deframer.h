@@ -9,6 +9,7 @@
 #define INCLUDED_CSIFEEDBACK_FEEDBACK_DEFRAMER_H
 
 #include <gnuradio/block.h>
+#include <gnuradio/csifeedback/compact_frame.h>
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <gnuradio/csifeedback/quantizer.h>
 #include <cstdint>
@@ -46,14 +47,16 @@ public:
      * \param model_id  decoder::model_id(), 0 to 65535
      * \param ue_id     UE to listen to, 0 to 65535; -1: all. Frames of others are counted
      *                  as unknown_ue and not logged
-     * \param max_age   age in frames above which frames are refused, 0 to 65535; needs
-     * the clock, and refuses frames that are not in order too. -1: any age \param
-     * max_lead  frames by which a frame may be ahead of the clock, 0 to 65535; max_age +
-     * max_lead must be below 65536 \param in_order  refuse frames that are not newer than
-     * the last one of their UE, also where max_age is -1 \param key       16 to 65536
-     * bytes: refuse frames without the signature of feedback_framer with the same key;
-     * needs the clock. Empty: none \throws std::invalid_argument if a parameter is out of
-     * range or quantizer is null
+     * \param max_age   age in frames above which frames are refused, 0 to 65535; needs the
+     *                  clock, and refuses frames that are not in order too. -1: any age
+     * \param max_lead  frames by which a frame may be ahead of the clock, 0 to 65535;
+     *                  max_age + max_lead must be below 65536
+     * \param in_order  refuse frames that are not newer than the last one of their UE,
+     *                  also where max_age is -1
+     * \param key       16 to 65536 bytes: refuse frames without the signature of
+     *                  feedback_framer with the same key; needs the clock. Empty: none
+     * \param compact   accept compact frames of these configurations too
+     * \throws std::invalid_argument if a parameter is out of range or quantizer is null
      */
     static sptr make(quantizer::sptr quantizer,
                      int codec_id,
@@ -62,7 +65,8 @@ public:
                      int max_age = -1,
                      int max_lead = 0,
                      bool in_order = false,
-                     const std::vector<uint8_t>& key = {});
+                     const std::vector<uint8_t>& key = {},
+                     const std::vector<compact_configuration>& compact = {});
 
     /*!
      * \brief Exchanges the quantizer, also while the flowgraph runs.

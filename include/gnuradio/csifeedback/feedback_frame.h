@@ -67,9 +67,10 @@ enum class frame_status : uint8_t {
     replayed,          //!< not newer than the last frame of its UE
     unconfirmed,       //!< a jump of the frame numbers that no other frame confirms yet
     no_clock,          //!< cannot be judged before the frame clock is known
+    unknown_configuration, //!< a compact frame of a configuration that the BS has not
 };
 //! Number of values of frame_status.
-constexpr int frame_status_count = 14;
+constexpr int frame_status_count = 15;
 
 //! Name of a status, for example "bad_crc".
 CSIFEEDBACK_API const char* frame_status_name(frame_status status);

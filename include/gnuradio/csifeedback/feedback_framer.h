@@ -8,10 +8,12 @@
 #ifndef INCLUDED_CSIFEEDBACK_FEEDBACK_FRAMER_H
 #define INCLUDED_CSIFEEDBACK_FEEDBACK_FRAMER_H
 
+#include <gnuradio/csifeedback/compact_frame.h>
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <gnuradio/csifeedback/quantizer.h>
 #include <gnuradio/sync_block.h>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace gr {
@@ -50,13 +52,17 @@ public:
      * \param key       16 to 65536 bytes: sign each frame, with 8 bytes behind it that
      *                  cover the whole frame number too, see feedback_receiver. Empty:
      *                  frames are not signed
+     * \param compact   for compact frames in place of version 1 and 2; its ue_id is this
+     *                  one. Gains are those of the configuration, and a residual energy
+     *                  is sent if it says so (-60 dB in its place if there is none)
      * \throws std::invalid_argument if a parameter is out of range or quantizer is null
      */
     static sptr make(quantizer::sptr quantizer,
                      int codec_id,
                      int model_id,
                      int ue_id = 0,
-                     const std::vector<uint8_t>& key = {});
+                     const std::vector<uint8_t>& key = {},
+                     const std::optional<compact_configuration>& compact = {});
 
     /*!
      * \brief Exchanges the quantizer, also while the flowgraph runs.

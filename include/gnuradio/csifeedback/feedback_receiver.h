@@ -8,6 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_FEEDBACK_RECEIVER_H
 #define INCLUDED_CSIFEEDBACK_FEEDBACK_RECEIVER_H
 
+#include <gnuradio/csifeedback/compact_frame.h>
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <gnuradio/csifeedback/quantizer.h>
 #include <gnuradio/csifeedback/report.h>
@@ -45,14 +46,23 @@ struct CSIFEEDBACK_API feedback_rules {
 //! What feedback_receiver found out about a message.
 struct CSIFEEDBACK_API feedback_result {
     frame_status status = frame_status::ok;
-    //! Header of the frame; valid unless the status is too_short or bad_crc.
+    //! Header of the frame; valid unless the status is too_short, bad_crc or
+    //! unknown_configuration. For a compact frame, of version 3, its fields are those that
+    //! a frame of version 1 or 2 would have.
     feedback_header header;
-    //! Whole number of the frame, of which the header has 16 bits; valid with status ok.
+    //! Whether the header has a residual energy.
+    bool has_residual_energy = false;
+    //! Whole number of the frame, of which the header has the last bits; valid with status
+    //! ok.
     uint64_t frame = 0;
-    //! Payload of the frame, valid with status ok: points into the message.
+    //! Payload of the frame, valid with status ok until the message is gone or the receiver
+    //! judges the next one.
     const uint8_t* payload = nullptr;
     //! Its length in bytes.
     size_t payload_bytes = 0;
+    //! Bits that were sent, header, checksum and signature included, without what fills a
+    //! compact frame to whole bytes; valid with status ok.
+    size_t frame_bits = 0;
 };
 
 /*!
@@ -88,6 +98,11 @@ struct CSIFEEDBACK_API feedback_result {
  * in_order refuses what is not believed: `unconfirmed` if it is ahead, `replayed` if it
  * is not. That stops repeated and reordered frames and not a deliberate replay; for that
  * use max_age, a key, or both.
+ *
+ * **Compact frames** are accepted as well once add_configuration() has told their
+ * configurations; one that is not known is `unknown_configuration`. They have 8 to 10 bits
+ * of the number, so max_age + max_lead must be below 256 to 1024, and without a clock a
+ * number is believed up to an eighth of that ahead.
  *
  * State is kept for each UE: a forged frame of one does not touch the others. Without
  * ue_ids and key this is at most one small record for each of the 65536 numbers.
@@ -133,6 +148,14 @@ public:
      * \throws std::invalid_argument if ue_id or the length of the key is out of range
      */
     virtual void set_key(int ue_id, const std::vector<uint8_t>& key) = 0;
+
+    /*!
+     * \brief Accepts compact frames of a configuration, in place of another with the same
+     * number.
+     * \throws std::invalid_argument if it is not valid, if its UE is none of ue_ids, or if
+     * max_age + max_lead is not below 2^number_bits
+     */
+    virtual void add_configuration(const compact_configuration& configuration) = 0;
 
     /*!
      * \brief Sets the clock: the number of the frame that the BS sends now.
@@ -207,6 +230,20 @@ private:
     struct prepared_key;
     std::unique_ptr<prepared_key> d_key;
 };
+
+/*!
+ * \brief Signs a compact frame in place: the signature follows its bits.
+ * \param signer holds the key
+ * \param frame  as of pack_compact_frame(), with room for
+ *               closed_bytes(bits + 8 * feedback_signature_bytes) bytes
+ * \param bits   of the frame without the signature
+ * \param number whole frame number; its last 32 bits are signed
+ * \return the bits of the frame with the signature
+ */
+CSIFEEDBACK_API size_t sign_compact_frame(const feedback_signer& signer,
+                                          uint8_t* frame,
+                                          size_t bits,
+                                          uint64_t number);
 
 } // namespace csifeedback
 } // namespace gr

@@ -9,6 +9,7 @@
 #define INCLUDED_CSIFEEDBACK_REPORT_DEFRAMER_H
 
 #include <gnuradio/block.h>
+#include <gnuradio/csifeedback/compact_frame.h>
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <gnuradio/csifeedback/report.h>
 #include <cstdint>
@@ -45,6 +46,7 @@ public:
      * \param max_lead frames by which a frame may be ahead of the clock
      * \param in_order refuse frames that are not newer than the last one of their UE
      * \param key      refuse frames without the signature of this key; empty: none
+     * \param compact  accept compact frames of these configurations too
      * \throws std::invalid_argument if a parameter is out of range or decoder is null
      */
     static sptr make(report_decoder::sptr decoder,
@@ -52,7 +54,8 @@ public:
                      int max_age = -1,
                      int max_lead = 0,
                      bool in_order = false,
-                     const std::vector<uint8_t>& key = {});
+                     const std::vector<uint8_t>& key = {},
+                     const std::vector<compact_configuration>& compact = {});
 
     //! Frames with this outcome, a frame_status.
     virtual uint64_t count(int status) const = 0;

@@ -8,10 +8,12 @@
 #ifndef INCLUDED_CSIFEEDBACK_REPORT_FRAMER_H
 #define INCLUDED_CSIFEEDBACK_REPORT_FRAMER_H
 
+#include <gnuradio/csifeedback/compact_frame.h>
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <gnuradio/csifeedback/report.h>
 #include <gnuradio/sync_block.h>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace gr {
@@ -44,12 +46,14 @@ public:
      * \param budget  that of csi_report_encoder, 1 to 65535 bits; 0: max_bits() of the
      *                object
      * \param key     as of feedback_framer; empty: frames are not signed
+     * \param compact as of feedback_framer: for compact frames
      * \throws std::invalid_argument if a parameter is out of range or encoder is null
      */
     static sptr make(report_encoder::sptr encoder,
                      int ue_id = 0,
                      int budget = 0,
-                     const std::vector<uint8_t>& key = {});
+                     const std::vector<uint8_t>& key = {},
+                     const std::optional<compact_configuration>& compact = {});
 
     //! Frames sent so far.
     virtual uint64_t frames() const = 0;

@@ -60,6 +60,8 @@ const char* frame_status_name(frame_status status)
         return "unconfirmed";
     case frame_status::no_clock:
         return "no_clock";
+    case frame_status::unknown_configuration:
+        return "unknown_configuration";
     }
     return "unknown";
 }

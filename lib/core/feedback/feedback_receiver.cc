@@ -5,14 +5,18 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
+#include "bits.h"
 #include "check.h"
 #include "frame_order.h"
 #include "sha256.h"
 #include <gnuradio/csifeedback/feedback_receiver.h>
+#include <gnuradio/csifeedback/normalize.h>
 #include <unordered_map>
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <map>
+#include <optional>
 
 namespace gr {
 namespace csifeedback {
@@ -24,7 +28,8 @@ struct feedback_signer::prepared_key {
 namespace {
 
 constexpr const char* where = "feedback_receiver";
-constexpr int number_bits = 16; // of a frame number in a frame
+constexpr int frame_number_bits = 16; // of versions 1 and 2
+constexpr int compact_frame_version = 3;
 constexpr size_t min_key_bytes = 16, max_key_bytes = 65536;
 
 const std::vector<uint8_t>& checked_key(const std::vector<uint8_t>& key)
@@ -70,6 +75,21 @@ public:
         d_signers.insert_or_assign(ue_id, feedback_signer(key));
     }
 
+    void add_configuration(const compact_configuration& c) override
+    {
+        c.check();
+        if (!is_heard(c.ue_id))
+            throw_bad(
+                where, "ue_id of a configuration", c.ue_id, "one that is listened to");
+        check_range(where,
+                    "max_age + max_lead with a compact configuration",
+                    d_rules.max_age + d_rules.max_lead,
+                    -1,
+                    (1 << c.number_bits) - 1);
+        d_configurations[c.number] = c;
+        d_has_configurations = true;
+    }
+
     void set_now(uint64_t frame) override
     {
         check_range(where, "now", frame, uint64_t(0), uint64_t(1) << 62);
@@ -95,8 +115,10 @@ public:
     {
         check_range(where, "kind", kind, 1, 3);
         const frame_status status =
-            is_heard(ue_id) ? judge_number(kind, ue_id, frame_number, message, n, frame)
-                            : frame_status::unknown_ue;
+            is_heard(ue_id)
+                ? judge_number(
+                      kind, ue_id, frame_number, frame_number_bits, message, n, frame)
+                : frame_status::unknown_ue;
         d_count[int(status)]++;
         return status;
     }
@@ -126,6 +148,8 @@ private:
     {
         if (n < signature_bytes())
             return frame_status::too_short;
+        if (d_has_configurations && n > 0 && message[0] >> 4 == compact_frame_version)
+            return judge_compact(message, n, result);
         const frame_status status = unpack_frame(message,
                                                  n - signature_bytes(),
                                                  result.header,
@@ -144,13 +168,77 @@ private:
             return frame_status::bad_code_size;
         if (result.payload_bytes != (size_t(d_format.bits_of(header.code_size)) + 7) / 8)
             return frame_status::bad_length;
-        return judge_number(
-            0, header.ue_id, header.frame_number, message, n, result.frame);
+        result.has_residual_energy = header.version == 2;
+        result.frame_bits = 8 * n;
+        return judge_number(0,
+                            header.ue_id,
+                            header.frame_number,
+                            frame_number_bits,
+                            message,
+                            n,
+                            result.frame);
+    }
+
+    frame_status judge_compact(const uint8_t* message, size_t n, feedback_result& result)
+    {
+        const size_t signature_bits = 8 * signature_bytes();
+        size_t bits;
+        uint8_t number;
+        if (!closed_bits(message, n, bits))
+            return frame_status::bad_length;
+        if (bits < signature_bits ||
+            !compact_frame_configuration(message, bits - signature_bits, number))
+            return frame_status::too_short;
+        if (!d_configurations[number])
+            return frame_status::unknown_configuration;
+        const compact_configuration& c = *d_configurations[number];
+        // First what was signed and the signature, then the payload.
+        bits -= signature_bits;
+        const size_t signed_bytes = closed_bytes(bits);
+        const size_t message_bytes = signed_bytes + signature_bytes();
+        d_buffer.resize(message_bytes + (bits + 7) / 8);
+        std::copy_n(message, signed_bytes, d_buffer.begin());
+        close_bits(d_buffer.data(), bits);
+        copy_bits(d_buffer.data(), 8 * signed_bytes, message, bits, signature_bits);
+        compact_header compact;
+        uint8_t* const payload = d_buffer.data() + message_bytes;
+        size_t payload_bits;
+        const frame_status status = unpack_compact_frame(
+            c, d_buffer.data(), bits, compact, payload, payload_bits);
+        if (status != frame_status::ok)
+            return status;
+        feedback_header& header = result.header;
+        header.version = compact_frame_version;
+        header.quantizer_type = d_format.type;
+        header.ue_id = c.ue_id;
+        header.frame_number = compact.frame_number;
+        header.codec_id = d_rules.codec_id;
+        header.model_id = d_rules.model_id;
+        header.bits = d_format.bits;
+        header.gain = gain_to_code(c.gain_from_code(compact.gain));
+        header.residual_energy = compact.residual_energy;
+        const int size = d_format.size_of(payload_bits);
+        if (size < 1 || size > d_max_size ||
+            size_t(d_format.bits_of(size)) != payload_bits)
+            return frame_status::bad_length;
+        header.code_size = size;
+        result.has_residual_energy = c.residual_energy;
+        result.payload = payload;
+        result.payload_bytes = (payload_bits + 7) / 8;
+        result.frame_bits = bits + signature_bits;
+        return judge_number(0,
+                            c.ue_id,
+                            compact.frame_number,
+                            c.number_bits,
+                            d_buffer.data(),
+                            message_bytes,
+                            result.frame);
     }
 
     frame_status judge_number(int kind,
                               uint16_t ue_id,
                               uint16_t low,
+                              int number_bits,
                               const uint8_t* message,
                               size_t n,
                               uint64_t& frame)
@@ -159,7 +247,7 @@ private:
             return frame_status::no_clock;
         const uint32_t sender = uint32_t(kind) << 16 | ue_id;
         if (!d_has_clock)
-            return judge_without_clock(d_history[sender], low, frame);
+            return judge_without_clock(d_history[sender], low, number_bits, frame);
 
         const uint64_t newest = d_now + d_rules.max_lead;
         const uint64_t back = (newest - low) & ((1u << number_bits) - 1);
@@ -183,11 +271,14 @@ private:
         return frame_status::ok;
     }
 
-    frame_status judge_without_clock(history& past, uint16_t low, uint64_t& frame) const
+    frame_status judge_without_clock(history& past,
+                                     uint16_t low,
+                                     int number_bits,
+                                     uint64_t& frame) const
     {
         frame = past.order.known() ? nearest_number(low, past.order.last(), number_bits)
                                    : low;
-        const frame_order::verdict verdict = past.order.take(frame);
+        const frame_order::verdict verdict = past.order.take(frame, number_bits);
         if (!d_rules.in_order || is_believed(verdict))
             return frame_status::ok;
         return verdict == frame_order::verdict::late ? frame_status::replayed
@@ -215,7 +306,10 @@ private:
 
     report_format d_format;
     int d_max_size;
-    feedback_rules d_rules; // with ue_ids in order
+    bool d_has_configurations = false;
+    std::array<std::optional<compact_configuration>, 256> d_configurations; // by number
+    std::vector<uint8_t> d_buffer; // of a compact frame
+    feedback_rules d_rules;        // with ue_ids in order
     std::map<int, feedback_signer> d_signers;
     bool d_has_clock = false;
     uint64_t d_now = 0;
@@ -276,6 +370,19 @@ void feedback_signer::sign(const uint8_t* message,
     hmac.update(number, sizeof(number));
     const sha256::digest digest = hmac.finish();
     std::copy_n(digest.begin(), feedback_signature_bytes, signature);
+}
+
+size_t sign_compact_frame(const feedback_signer& signer,
+                          uint8_t* frame,
+                          size_t bits,
+                          uint64_t number)
+{
+    uint8_t signature[feedback_signature_bytes];
+    signer.sign(frame, closed_bytes(bits), number, signature);
+    copy_bits(frame, bits, signature, 0, 8 * feedback_signature_bytes);
+    bits += 8 * feedback_signature_bytes;
+    close_bits(frame, bits);
+    return bits;
 }
 
 } // namespace csifeedback

@@ -8,6 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_FRAME_ORDER_H
 #define INCLUDED_CSIFEEDBACK_FRAME_ORDER_H
 
+#include <algorithm>
 #include <cstdint>
 
 namespace gr {
@@ -61,16 +62,22 @@ public:
     {
     }
 
-    //! Judges a number; from 0 to 2^63.
-    verdict take(uint64_t number)
+    /*!
+     * \brief Judges a number.
+     * \param number 0 to 2^63
+     * \param bits   1 to 64: how many of its bits were sent. The window is an eighth of the
+     *               numbers that they tell apart at most
+     */
+    verdict take(uint64_t number, int bits = 64)
     {
-        if (!d_known || is_next(number, d_last)) {
+        const uint64_t window = std::min(d_window, uint64_t(1) << (bits - 1) >> 2);
+        if (!d_known || is_next(number, d_last, window)) {
             d_known = true;
             d_run = 0;
             d_last = number;
             return verdict::next;
         }
-        d_run = d_run && is_next(number, d_candidate) ? d_run + 1 : 1;
+        d_run = d_run && is_next(number, d_candidate, window) ? d_run + 1 : 1;
         d_candidate = number;
         if (d_run >= d_confirmations) {
             d_run = 0;
@@ -86,9 +93,9 @@ public:
     uint64_t last() const { return d_last; }
 
 private:
-    bool is_next(uint64_t number, uint64_t last) const
+    static bool is_next(uint64_t number, uint64_t last, uint64_t window)
     {
-        return number > last && number - last <= d_window;
+        return number > last && number - last <= window;
     }
 
     uint64_t d_window;

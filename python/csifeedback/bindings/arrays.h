@@ -67,6 +67,12 @@ py::array_t<T> results(const batch& b, std::vector<py::ssize_t> item)
     return py::array_t<T>(item);
 }
 
+// The bytes of a py::bytes that has become a string.
+inline const uint8_t* byte_data(const std::string& x)
+{
+    return reinterpret_cast<const uint8_t*>(x.data());
+}
+
 //! A secret; pybind11 does not make bytes a vector.
 inline std::vector<uint8_t> key_from_bytes(const py::bytes& key)
 {

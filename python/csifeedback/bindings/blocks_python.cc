@@ -33,6 +33,16 @@ using sync_class =
 template <typename T>
 using block_class = py::class_<T, gr::block, gr::basic_block, std::shared_ptr<T>>;
 
+// None, one or several.
+static std::vector<compact_configuration> configurations_of(const py::object& compact)
+{
+    if (compact.is_none())
+        return {};
+    if (py::isinstance<compact_configuration>(compact))
+        return { compact.cast<compact_configuration>() };
+    return compact.cast<std::vector<compact_configuration>>();
+}
+
 void bind_blocks(py::module& m)
 {
     sync_class<channel_source>(
@@ -99,15 +109,17 @@ void bind_blocks(py::module& m)
                          int codec_id,
                          int model_id,
                          int ue_id,
-                         const py::bytes& key) {
+                         const py::bytes& key,
+                         const std::optional<compact_configuration>& compact) {
                  return feedback_framer::make(
-                     quantizer, codec_id, model_id, ue_id, key_from_bytes(key));
+                     quantizer, codec_id, model_id, ue_id, key_from_bytes(key), compact);
              }),
              py::arg("quantizer"),
              py::arg("codec_id"),
              py::arg("model_id"),
              py::arg("ue_id") = 0,
-             py::arg("key") = py::bytes())
+             py::arg("key") = py::bytes(),
+             py::arg("compact") = py::none())
         .def("set_quantizer", &feedback_framer::set_quantizer, py::arg("quantizer"))
         .def("frames", &feedback_framer::frames)
         .def("bits_sent", &feedback_framer::bits_sent)
@@ -116,13 +128,16 @@ void bind_blocks(py::module& m)
         .def(py::init([](report_encoder::sptr encoder,
                          int ue_id,
                          int budget,
-                         const py::bytes& key) {
-                 return report_framer::make(encoder, ue_id, budget, key_from_bytes(key));
+                         const py::bytes& key,
+                         const std::optional<compact_configuration>& compact) {
+                 return report_framer::make(
+                     encoder, ue_id, budget, key_from_bytes(key), compact);
              }),
              py::arg("encoder"),
              py::arg("ue_id") = 0,
              py::arg("budget") = 0,
-             py::arg("key") = py::bytes())
+             py::arg("key") = py::bytes(),
+             py::arg("compact") = py::none())
         .def("frames", &report_framer::frames)
         .def("bits_sent", &report_framer::bits_sent)
         .def("discarded", &report_framer::discarded);
@@ -133,16 +148,23 @@ void bind_blocks(py::module& m)
                          int max_age,
                          int max_lead,
                          bool in_order,
-                         const py::bytes& key) {
-                 return report_deframer::make(
-                     decoder, ue_id, max_age, max_lead, in_order, key_from_bytes(key));
+                         const py::bytes& key,
+                         const py::object& compact) {
+                 return report_deframer::make(decoder,
+                                              ue_id,
+                                              max_age,
+                                              max_lead,
+                                              in_order,
+                                              key_from_bytes(key),
+                                              configurations_of(compact));
              }),
              py::arg("decoder"),
              py::arg("ue_id") = -1,
              py::arg("max_age") = -1,
              py::arg("max_lead") = 0,
              py::arg("in_order") = false,
-             py::arg("key") = py::bytes())
+             py::arg("key") = py::bytes(),
+             py::arg("compact") = py::none())
         .def(
             "counts",
             [](const report_deframer& self) {
@@ -160,7 +182,8 @@ void bind_blocks(py::module& m)
                          int max_age,
                          int max_lead,
                          bool in_order,
-                         const py::bytes& key) {
+                         const py::bytes& key,
+                         const py::object& compact) {
                  return feedback_deframer::make(quantizer,
                                                 codec_id,
                                                 model_id,
@@ -168,7 +191,8 @@ void bind_blocks(py::module& m)
                                                 max_age,
                                                 max_lead,
                                                 in_order,
-                                                key_from_bytes(key));
+                                                key_from_bytes(key),
+                                                configurations_of(compact));
              }),
              py::arg("quantizer"),
              py::arg("codec_id"),
@@ -177,7 +201,8 @@ void bind_blocks(py::module& m)
              py::arg("max_age") = -1,
              py::arg("max_lead") = 0,
              py::arg("in_order") = false,
-             py::arg("key") = py::bytes())
+             py::arg("key") = py::bytes(),
+             py::arg("compact") = py::none())
         .def("set_quantizer", &feedback_deframer::set_quantizer, py::arg("quantizer"))
         .def(
             "counts",

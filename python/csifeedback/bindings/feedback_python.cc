@@ -16,11 +16,6 @@ using namespace gr::csifeedback;
 
 namespace {
 
-const uint8_t* data(const std::string& x)
-{
-    return reinterpret_cast<const uint8_t*>(x.data());
-}
-
 // (metadata, values) of a PDU, or None if the message is no PDU of such values.
 template <typename T>
 py::object read_pdu_of(const foreign_pdu& pdu)
@@ -87,7 +82,7 @@ void bind_feedback(py::module& m)
             [](const feedback_signer& self, const py::bytes& message, uint64_t frame) {
                 const std::string bytes = message;
                 std::string signature(feedback_signature_bytes, '\0');
-                self.sign(data(bytes),
+                self.sign(byte_data(bytes),
                           bytes.size(),
                           frame,
                           reinterpret_cast<uint8_t*>(&signature[0]));
@@ -169,6 +164,12 @@ void bind_feedback(py::module& m)
             py::arg("key"),
             "Sets the key of a UE, 16 to 65536 bytes, or with ue_id -1 that of all that "
             "have none of their own. From the first key on every frame has to be signed.")
+        .def("add_configuration",
+             &feedback_receiver::add_configuration,
+             py::arg("configuration"),
+             "Accepts compact frames of a configuration, in place of another with the "
+             "same "
+             "number.")
         .def("set_now",
              &feedback_receiver::set_now,
              py::arg("frame"),
@@ -177,7 +178,7 @@ void bind_feedback(py::module& m)
             "receive",
             [](feedback_receiver& self, const py::bytes& message) {
                 const std::string bytes = message;
-                const feedback_result r = self.receive(data(bytes), bytes.size());
+                const feedback_result r = self.receive(byte_data(bytes), bytes.size());
                 if (r.status != frame_status::ok)
                     return py::make_tuple(r.status, r.header, py::none(), py::bytes());
                 return py::make_tuple(
@@ -200,7 +201,7 @@ void bind_feedback(py::module& m)
                 const std::string bytes = message;
                 uint64_t frame = 0;
                 const frame_status status = self.admit(
-                    kind, ue_id, frame_number, data(bytes), bytes.size(), frame);
+                    kind, ue_id, frame_number, byte_data(bytes), bytes.size(), frame);
                 return py::make_tuple(status,
                                       status == frame_status::ok
                                           ? py::object(py::int_(frame))

@@ -44,7 +44,8 @@ void bind_frames(py::module& m)
         .value("stale", frame_status::stale)
         .value("replayed", frame_status::replayed)
         .value("unconfirmed", frame_status::unconfirmed)
-        .value("no_clock", frame_status::no_clock);
+        .value("no_clock", frame_status::no_clock)
+        .value("unknown_configuration", frame_status::unknown_configuration);
     m.attr("feedback_overhead_bytes") = feedback_overhead_bytes;
     m.def(
         "pack_frame",

@@ -12,6 +12,7 @@ namespace py = pybind11;
 void bind_blocks(py::module& m);
 void bind_channels(py::module& m);
 void bind_codecs(py::module& m);
+void bind_compact_frames(py::module& m);
 void bind_feedback(py::module& m);
 void bind_frames(py::module& m);
 void bind_metrics(py::module& m);
@@ -32,6 +33,7 @@ PYBIND11_MODULE(csifeedback_python, m)
     bind_quantizers(m);
     bind_transform(m);
     bind_frames(m);
+    bind_compact_frames(m);
     bind_metrics(m);
     bind_codecs(m);
     bind_feedback(m);

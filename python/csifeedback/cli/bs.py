@@ -43,6 +43,7 @@ def parse(argv):
                         help="send a symbol with the precoder of each UE behind every frame, and "
                              "show the gain that csifeedback_ue --precoded measures")
     ends.add_codec_arguments(parser, True)
+    ends.add_compact_arguments(parser, True)
     parser.add_argument("--key", action="append", default=[], metavar="[N=]FILE",
                         help="the secret of UE number N, once for each UE: only feedback that is "
                              "signed with it is taken; a single UE needs no number")
@@ -100,20 +101,12 @@ def describe(figures, period):
     return text
 
 
-def ue_numbers(text):
-    """The numbers in a list with commas."""
-    try:
-        return [int(n) for n in text.split(",")]
-    except ValueError:
-        raise ValueError(f"--ue-id is {text}, allowed is different numbers of 0 to 65535, such as "
-                         "1,2") from None
-
-
 @ends.option_names(ue_ids="ue-id", frames_per_drop="drop", speed_mps="speed")
 def main(argv):
     args = parse(argv)
     ends.check_run_arguments(args)
-    ues = ue_numbers(args.ue_id)
+    ues = list(ends.numbers("ue-id", args.ue_id,
+                            "different numbers of 0 to 65535, such as 1,2"))
     codec = evaluation.Codec(args.codec)
     keys = messages.read_keys(args.key, ues)
     _, (host, _) = parse_address("feedback", args.feedback, ("zmq", "udp"))
@@ -121,9 +114,10 @@ def main(argv):
         print(f"--feedback {args.feedback}: without --key whoever reaches this port can pretend to "
               "be a UE", file=sys.stderr)
     station = BaseStation(
-        codec, ends.report_format(args), ends.pilots(args), address=args.air, feedback=args.feedback,
-        ue_ids=ues, keys=keys, max_age=args.max_age, power=args.power, first=args.first,
-        count=args.count or 0, downlink_snr_db=args.downlink_snr, precoded=args.precoded,
+        codec, ends.report_format(args), ends.pilots(args), address=args.air,
+        feedback=args.feedback, ue_ids=ues, keys=keys, compact=ends.compact_frames(args),
+        max_age=args.max_age, power=args.power, first=args.first, count=args.count or 0,
+        downlink_snr_db=args.downlink_snr, precoded=args.precoded,
         air=Air(args.channel, args.dataset, args.snr, args.speed, args.drop, args.offset_hz,
                 args.offset_ppm, args.seed, args.rate),
         radio=ends.radio(args))

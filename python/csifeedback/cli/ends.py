@@ -13,6 +13,7 @@ import sys
 import time
 
 from .. import evaluation
+from ..link.compact_frames import CHECKSUMS, CompactFrames
 from ..link.flowgraph import unfinished
 from ..link.parameters import ParameterError
 from ..link.pilots import Pilots
@@ -68,6 +69,50 @@ def report_format(args):
     return ReportFormat(args.ratio, args.quantizer, args.bits, args.budget)
 
 
+def numbers(option, text, allowed):
+    """The numbers in a list with commas; option, allowed: for the error."""
+    try:
+        return tuple(int(n) for n in text.split(","))
+    except ValueError:
+        raise ValueError(f"--{option} is {text}, allowed is {allowed}") from None
+
+
+def add_compact_arguments(parser, several=False):
+    """Options of compact feedback frames, which both ends have to give alike. several: whether
+    there may be several UEs."""
+    group = parser.add_argument_group("compact feedback frames, the same at both ends")
+    group.add_argument("--compact", nargs="?", const="", metavar="N[,N..]" if several else "N",
+                       help="send 31 to 55 bits beside the report in place of 136: the number of a "
+                            "configuration, 0 to 255, stands for UE, codec, model and bits. N: "
+                            "this number" + (", one for each UE" if several else "")
+                            + " (default: the number of the UE)")
+    group.add_argument("--checksum", choices=list(CHECKSUMS), help="(default: crc24)")
+    group.add_argument("--number-bits", type=int, metavar="N",
+                       help="bits of the frame number that are sent, 8 to 10 (default: 10)")
+    group.add_argument("--gain-bits", type=int, metavar="N",
+                       help="bits of the gain in steps of 1/8 dB, 0 to 12; 0: it is always that of "
+                            "--min-gain (default: 9)")
+    group.add_argument("--min-gain", type=float, metavar="DB",
+                       help="smallest gain that can be sent; CSI with another one is discarded "
+                            "(default: -40: up to 23.875 dB with 9 bits)")
+    group.add_argument("--residual-energy", action="store_true", default=None,
+                       help="send the residual energy, 8 bits more, for encoders that report it")
+
+
+def compact_frames(args):
+    """The CompactFrames of add_compact_arguments(), or None."""
+    options = {"checksum": args.checksum, "number_bits": args.number_bits,
+               "gain_bits": args.gain_bits, "min_gain_db": args.min_gain,
+               "residual_energy": args.residual_energy}
+    options = {name: value for name, value in options.items() if value is not None}
+    if args.compact is None:
+        for name in options:
+            raise ParameterError(name, ": is for compact frames, give --compact as well")
+        return None
+    return CompactFrames(numbers("compact", args.compact, "numbers of 0 to 255, such as 1,2")
+                         if args.compact else (), **options)
+
+
 def add_run_arguments(parser):
     """Options of the end and the output."""
     parser.add_argument("--count", type=int, metavar="N", help="end after so many frames")
@@ -107,6 +152,7 @@ def option_names(**options):
     options: parameter = option without dashes, where that is not the same.
     """
     options = {"bandwidth_mhz": "bandwidth", "spacing_khz": "spacing", "period_ms": "period",
+               "min_gain_db": "min-gain",
                **options}
 
     def decorate(main):

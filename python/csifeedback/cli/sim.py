@@ -14,6 +14,7 @@ from ..experiments.sources import (channel_of, check_gains, has_rows_alone, vali
                                    warn_conditions)
 from ..progress import Progress
 from ..simulation import Loopback
+from . import ends
 from .common import Parser, check_seed, print_json
 from .sources import add_source_arguments, source_of
 
@@ -30,6 +31,7 @@ def parse(argv):
     parser.add_argument("--budget", type=int, metavar="BITS",
                         help="instead of ratio, bits and quantizer: reports of at most so many "
                              "bits, chosen as in csifeedback_eval")
+    ends.add_compact_arguments(parser)
     parser.add_argument("--ber", type=float, default=0, metavar="P",
                         help="bit error rate of the feedback link (default: 0)")
     parser.add_argument("--erasures", type=float, default=0, metavar="P",
@@ -46,8 +48,10 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
+@ends.option_names()
 def main(argv):
     args = parse(argv)
+    compact = ends.compact_frames(args)
     check_seed("--link-seed", args.link_seed)
     codec = evaluation.Codec(args.codec)
     source = source_of(args)
@@ -89,7 +93,8 @@ def main(argv):
         codec.model.precursor, first,
         {"bit_error_rate": args.ber, "erasure_rate": args.erasures,
          "mean_burst_length": args.burst, "delay": args.delay, "seed": args.link_seed},
-        whole=not truncated, domain=domain, budget=budget, align=args.align)
+        whole=not truncated, domain=domain, budget=budget, align=args.align,
+        compact=compact and compact.configurations([1])[0])
     progress = Progress("frames", count)
     seconds = flowgraph.run_to_end(progress.update)
     figures = flowgraph.figures()
@@ -112,7 +117,9 @@ def main(argv):
           f"{payload:g} of them {'codeword' if quantizer else 'report'}")
     print(f"link      {figures['frames_sent']} frames sent, {figures['frames_erased']} lost, "
           f"{figures['bit_errors']} bit errors, {figures['frames']['ok']} delivered"
-          + "".join(f", {v} discarded: {k}" for k, v in lost.items()))
+          + "".join(f", {v} discarded: {k}" for k, v in lost.items())
+          + (f", {figures['framer_discarded']} not sent: gain out of range"
+             if figures["framer_discarded"] else ""))
     print(f"CSI held  {figures['frames_held']} times, mean age {figures['age']:.2f} frames")
     print(f"speed     {figures['frames_per_second']:.0f} matrices/s, decoder "
           f"{figures['decode_us']:.0f} us each")

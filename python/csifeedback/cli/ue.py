@@ -30,6 +30,7 @@ def parse(argv):
                              "their gain; I: place of this UE in --ue-id of the BS, 0 to 3 "
                              "(default: 0)")
     ends.add_codec_arguments(parser, False)
+    ends.add_compact_arguments(parser)
     parser.add_argument("--key", metavar="FILE",
                         help="the secret of this UE, which the BS knows: feedback is signed with "
                              "it")
@@ -78,8 +79,13 @@ def describe(figures, last, ue):
     if wrong:
         text += ", refused " + ", ".join(f"{n} {name}" for name, n in wrong.items())
     if ue.sender:
-        text += f"; {figures['sent']} sent" + (
-            f", {figures['discarded']} discarded: no BS" if figures["discarded"] else "")
+        text += f"; {figures['sent']} sent"
+        if figures["frame_bits"]:
+            text += f" of {figures['frame_bits']:.0f} bits"
+        if figures["discarded"]:
+            text += f", {figures['discarded']} discarded: no BS"
+        if figures["not_framed"]:
+            text += f", {figures['not_framed']} not sent: gain out of range"
     if ue.writer:
         text += f"; {figures['recorded']} of {ue.writer.samples} recorded"
     text += (f"; {figures['real_time']:.2f} of real time, "
@@ -102,7 +108,8 @@ def main(argv):
     ue = UserEquipment(
         codec, ends.report_format(args), ends.pilots(args), nt=args.ports, address=args.air,
         feedback=None if args.feedback == "none" else args.feedback, ue_id=args.ue_id,
-        key=messages.read_key(args.key) if args.key else None, interpolator=args.interpolator,
+        key=messages.read_key(args.key) if args.key else None,
+        compact=ends.compact_frames(args), interpolator=args.interpolator,
         precoded=args.precoded, recording=args.record and MatrixRecording(
             args.record, args.record_samples, args.na, args.precursor, args.overwrite),
         record_air=args.record_air, radio=ends.radio(args), profile=args.profile)

@@ -121,14 +121,14 @@ class Cell:
     codec, reports (ReportFormat): as at the UE. ues: their numbers. frame: csirs_frame. now(): number of
     the frame that is being sent. max_age: in frames. keys: a dictionary with the key of each UE, or
     None for feedback without signatures. truths: a Truth for each UE, or none. downlink_snr_db: for
-    the rate of several UEs.
+    the rate of several UEs. compact: CompactFrames to take as well, None: none.
 
     ues: number of a UE -> UeState. messages: how many came. refused: reason of REASONS -> how many
     were refused for it. Its methods may be called by several threads.
     """
 
     def __init__(self, codec, reports, ues, frame, now, max_age=100, keys=None, truths=(),
-                 downlink_snr_db=10):
+                 downlink_snr_db=10, compact=None):
         model = codec.model
         self._now, self._max_age = now, max_age
         self._shape = (frame.nc(), frame.nt())
@@ -141,6 +141,11 @@ class Cell:
         self._receiver = core.feedback_receiver(first, list(ues), max_age)
         for ue, key in (keys or {}).items():
             self._receiver.set_key(ue, key)
+        if compact:
+            for configuration in compact.configurations(list(ues)):
+                self._receiver.add_configuration(configuration)
+        # Versions of frames that carry a residual energy.
+        self._telling = {2, 3} if compact and compact.residual_energy else {2}
         self._precoders = {}
         self._rates = []
         self._lock = threading.Lock()
@@ -196,7 +201,7 @@ class Cell:
         if not np.isfinite(matrix).all():
             return "not_finite", None
         residual_energy_db = core.residual_energy_from_code(header.residual_energy) \
-            if header.version == 2 else None
+            if header.version in self._telling else None
         state.accept(number, matrix, residual_energy_db, self._age(number))
         return None, header.ue_id
 
@@ -379,25 +384,30 @@ class BaseStation:
     so on), file:PATH for a SigMF recording of what a single UE receives, uhd:ARGS, soapy:ARGS.
     feedback: zmq://HOST:PORT or udp://HOST:PORT of this machine, where feedback comes. ue_ids:
     numbers of the UEs, 0 to 65535, up to MAX_SIMULATED_UES without a radio. keys: a dictionary with
-    the key of each UE, None: feedback is not signed. max_age: frames after which CSI is refused and
-    not used any more, 0 to 32767. power: mean power of a port's samples. first: number of the first
-    frame, None: from the clock, so that numbers do not repeat. count: frames to send, 0: no end.
-    downlink_snr_db: for the rate that several UEs get together. precoded: whether to send a symbol
-    with the precoder of each UE behind every frame. air: Air. radio: Radio.
+    the key of each UE, None: feedback is not signed. compact: CompactFrames to take beside frames
+    that name codec and model, as at the UEs; None: none. max_age: frames after which CSI is refused
+    and not used any more, 0 to 32767, with compact frames below 256 to 1024. power: mean power of a
+    port's samples. first: number of the first frame, None: from the clock, so that numbers do not
+    repeat. count: frames to send, 0: no end. downlink_snr_db: for the rate that several UEs get
+    together. precoded: whether to send a symbol with the precoder of each UE behind every frame.
+    air: Air. radio: Radio.
 
     Listens and opens devices when it is made; run() begins to send. Raises ValueError.
     """
 
     def __init__(self, codec, reports=ReportFormat(), pilots=Pilots(), *,
                  address="zmq://127.0.0.1:5550", feedback="zmq://127.0.0.1:5560", ue_ids=(1,),
-                 keys=None, max_age=100, power=1.0, first=None, count=0, downlink_snr_db=10.0,
-                 precoded=False, air=Air(), radio=Radio()):
+                 keys=None, compact=None, max_age=100, power=1.0, first=None, count=0,
+                 downlink_snr_db=10.0, precoded=False, air=Air(), radio=Radio()):
         ue_ids = list(ue_ids)
         for ue in ue_ids:
             check_range("ue_ids", ue, 0, 65535)
         if not ue_ids or len(set(ue_ids)) != len(ue_ids):
             refuse("ue_ids", ",".join(map(str, ue_ids)), "different numbers of 0 to 65535")
         check_range("max_age", max_age, 0, 32767)
+        if compact:
+            compact.check_age(max_age)
+            compact.configurations(ue_ids)
         air.check()
         parameters = {**pilots.parameters(codec.model.nt), "power": power}
         self.frame = frame = core.csirs_frame(**parameters)
@@ -425,7 +435,7 @@ class BaseStation:
         #: the Cell
         self.cell = Cell(codec, reports, ue_ids, frame,
                          lambda: first + self._source.frames(), max_age, keys, truths,
-                         downlink_snr_db)
+                         downlink_snr_db, compact)
         self._blocks = [b for b in (self._source, self._precoded, channel, *sinks) if b]
         self._totals, self._seconds = Totals(), 0.0
 

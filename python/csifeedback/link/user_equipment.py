@@ -204,14 +204,15 @@ class UserEquipment:
     csi_report_encoder -> report_framer -> socket.
 
     codec: evaluation.Codec, None: measures only, and nt says for how many antenna ports. reports:
-    ReportFormat. pilots: Pilots. All three as at the base station. address: where samples come from: zmq://HOST:PORT
-    of a base station, file:PATH of a SigMF recording, uhd:ARGS, soapy:ARGS. feedback:
-    zmq://HOST:PORT or udp://HOST:PORT of a base station, None: there is none. ue_id: 0 to 65535.
-    key: secret that feedback is signed with, None: it is not signed. interpolator: one of
-    INTERPOLATORS. precoded: place of this UE in the base station's list, 0 to 3, to measure the
-    gain of its precoded pilots; None: not. recording: MatrixRecording, or None. record_air: path of
-    a SigMF recording of the received samples, or None. radio: Radio. profile: whether the last
-    figures say how much time of a processor each block took.
+    ReportFormat. pilots: Pilots. All three as at the base station. address: where samples come
+    from: zmq://HOST:PORT of a base station, file:PATH of a SigMF recording, uhd:ARGS, soapy:ARGS.
+    feedback: zmq://HOST:PORT or udp://HOST:PORT of a base station, None: there is none. ue_id: 0 to
+    65535. key: secret that feedback is signed with, None: it is not signed. compact: CompactFrames
+    with at most the number of this UE, as at the base station; None: frames that name codec and
+    model. interpolator: one of INTERPOLATORS. precoded: place of this UE in the base station's
+    list, 0 to 3, to measure the gain of its precoded pilots; None: not. recording: MatrixRecording,
+    or None. record_air: path of a SigMF recording of the received samples, or None. radio: Radio.
+    profile: whether the last figures say how much time of a processor each block took.
 
     Opens files and devices when it is made; run() begins to receive. Raises ValueError, and OSError
     for files.
@@ -219,13 +220,14 @@ class UserEquipment:
 
     def __init__(self, codec=None, reports=ReportFormat(), pilots=Pilots(), *, nt=None,
                  address="zmq://127.0.0.1:5550", feedback="zmq://127.0.0.1:5560", ue_id=1,
-                 key=None, interpolator="lmmse", precoded=None, recording=None, record_air=None,
-                 radio=Radio(), profile=False):
+                 key=None, compact=None, interpolator="lmmse", precoded=None, recording=None,
+                 record_air=None, radio=Radio(), profile=False):
         check_range("ue_id", ue_id, 0, 65535)
         if interpolator not in INTERPOLATORS:
             refuse("interpolator", interpolator, ", ".join(INTERPOLATORS))
         if precoded is not None:
             check_range("precoded", precoded, 0, 3)
+        configuration = compact.configurations([ue_id])[0] if compact else None
         if profile:
             os.environ["GR_CONF_PERFCOUNTERS_ON"] = "True"
         self._profile, self._address = profile, address
@@ -249,8 +251,8 @@ class UserEquipment:
         if precoded is not None:
             measure = MeasurePrecoded(frame, precoded, self._reports.found)
         self.flowgraph = self._connect(INTERPOLATORS[interpolator](frame), measure)
-        if codec:
-            self._connect_codec(codec, reports, ue_id, key)
+        self._framer = self._connect_codec(codec, reports, ue_id, key, configuration) \
+            if codec else None
         self._cpu = self._first_cpu = time.process_time()
         self._frames, self._seconds, self._samples = 0, 0.0, 0
 
@@ -303,8 +305,8 @@ class UserEquipment:
                         if b]
         return flowgraph
 
-    def _connect_codec(self, codec, reports, ue_id, key):
-        """From the matrices to feedback."""
+    def _connect_codec(self, codec, reports, ue_id, key, configuration):
+        """From the matrices to feedback; returns the framer."""
         flowgraph, frame, last = self.flowgraph, self.frame, self._estimator
         encoder = reports.encoder(codec)
         if codec.model.domain == "Ha":
@@ -315,7 +317,7 @@ class UserEquipment:
             self._blocks.append(transform)
         budget = reports.budget or 0
         report_encoder = core.csi_report_encoder(encoder, budget)
-        framer = core.report_framer(encoder, ue_id, budget, key or b"")
+        framer = core.report_framer(encoder, ue_id, budget, key or b"", configuration)
         flowgraph.connect(last, report_encoder)
         for port in (0, 1):
             flowgraph.connect((report_encoder, port), (framer, port))
@@ -323,6 +325,7 @@ class UserEquipment:
         if self.sender:
             self._feedback = Feedback(self.sender)
             flowgraph.msg_connect(framer, "pdus", self._feedback, "pdus")
+        return framer
 
     def run(self, show, count=None, duration=None, stopped=None):
         """Receives until a recording ends, a data set is complete, for so many frames, or for a
@@ -386,6 +389,9 @@ class UserEquipment:
             # Signal processed in a second of one processor.
             "real_time_per_core": signal_s / used if used else 0.0,
             "sent": sender.sent if sender else 0, "discarded": sender.discarded if sender else 0,
+            "frame_bits": self._framer.bits_sent() / self._framer.frames()
+            if self._framer and self._framer.frames() else None,
+            "not_framed": self._framer.discarded() if self._framer else 0,
             "recorded": self.writer.done if self.writer else 0}
         if last and self._profile:
             figures["profile"] = _profile(self._blocks, used, signal_s)

@@ -14,11 +14,13 @@ from gnuradio import csifeedback
 from gnuradio.csifeedback import evaluation
 from gnuradio.csifeedback.channels import model_channel
 from gnuradio.csifeedback.link import base_station, messages
+from gnuradio.csifeedback.link.compact_frames import CompactFrames
 from gnuradio.csifeedback.link.report_format import ReportFormat
 
 CODEC = "cdl-c-300x2-klt"
 NOW, MAX_AGE, UES = 1_000_000, 100, (1, 7)
 KEYS = {1: b"the secret of UE one", 7: b"the secret of UE seven"}
+COMPACT = CompactFrames((30, 31), number_bits=9, residual_energy=True)
 
 
 def signature(key, message, number):
@@ -42,7 +44,7 @@ class Station:
 
     def make(self, keys):
         cell = base_station.Cell(self.codec, self.reports, UES, self.frame,
-                                 lambda: NOW, MAX_AGE, keys)
+                                 lambda: NOW, MAX_AGE, keys, compact=COMPACT)
         for ue in UES:
             for message in (self.feedback(ue, NOW - 50), messages.pack_report(ue, NOW - 50, 2.0)):
                 cell.receive(self.sign(message, keys.get(ue), NOW - 50))
@@ -61,12 +63,22 @@ class Station:
     def payload(self, codeword=0):
         return bytes(self.quantizer.pack(self.quantizer.quantize(self.codewords[codeword][0])))
 
+    def compact(self, ue, number, payload=None, gain=320, changed=None, bits=0):
+        """A compact frame. changed: a configuration in place of this UE's. bits: how many more of
+        the payload than is right."""
+        c = changed or COMPACT.configurations(UES)[UES.index(ue)]
+        return csifeedback.pack_compact_frame(
+            c, number % (1 << c.number_bits), gain, (payload or self.payload()) + bytes(8),
+            self.quantizer.total_bits() + bits, number % 256)
+
     def feedback(self, ue, number, codeword=0):
         return bytes(csifeedback.pack_frame(self.header(ue, number, codeword),
                                             self.payload(codeword)))
 
     @staticmethod
     def sign(message, key, number):
+        if key and message[0] >> 4 == 3:
+            return csifeedback.sign_compact_frame(csifeedback.feedback_signer(key), message, number)
         return message + signature(key, message, number) if key else message
 
 
@@ -83,10 +95,11 @@ def make(rng, keys):
     """(bytes, whether a base station has to take them)."""
     ue = int(rng.choice(UES))
     number = NOW - int(rng.integers(0, 49))  # new to it
-    message = STATION.feedback(ue, number, int(rng.integers(4))) if rng.integers(3) else \
-        messages.pack_report(ue, number, float(rng.uniform(0.1, 10)))
+    message = (STATION.feedback(ue, number, int(rng.integers(4))),
+               STATION.compact(ue, number, STATION.payload(int(rng.integers(4)))),
+               messages.pack_report(ue, number, float(rng.uniform(0.1, 10))))[rng.integers(3)]
     key = keys.get(ue)
-    kind = rng.integers(8)
+    kind = rng.integers(10)
     if kind == 0:
         return rng.bytes(rng.integers(0, 200)), False
     if kind == 1:  # random behind a proper begin
@@ -132,6 +145,28 @@ def make(rng, keys):
                  signature(key, message, number - 65536), b"",
                  signature(key, message, number)[::-1]][rng.integers(5)]
         return message + other, False
+    if kind == 8:  # a compact frame that is proper but for one thing
+        c = COMPACT.configurations(UES)[UES.index(ue)]
+        options = {name: getattr(c, name) for name in (
+            "number", "ue_id", "checksum", "number_bits", "gain_bits", "min_gain_db",
+            "residual_energy")}
+        field = str(rng.choice(["number", "checksum", "number_bits", "gain_bits",
+                                "residual_energy", "frame", "bits"]))
+        bits = 0
+        if field == "frame":
+            number = NOW + int(rng.choice([1, 2, 200, 400, -50, -60, -101, -300]))
+        elif field == "bits":  # shorter codewords are proper
+            bits = int(rng.choice([-2, -1, 1, 6, 13]))
+        else:
+            options[field] = {"number": int(rng.integers(32, 256)), "checksum": str(rng.choice(
+                ["crc16", "crc11", "none"])), "number_bits": int(rng.choice([8, 10])),
+                "gain_bits": int(rng.choice([0, 7, 8, 10, 11])), "residual_energy": False}[field]
+        return STATION.sign(STATION.compact(
+            ue, number, changed=csifeedback.compact_configuration(**options), bits=bits), key,
+            number), False
+    if kind == 9:  # any gain and any payload of a compact frame are CSI
+        return STATION.sign(STATION.compact(ue, number, rng.bytes(len(STATION.payload())),
+                                            int(rng.integers(512))), key, number), True
     # Any gain and any payload are CSI.
     header = STATION.header(ue, number)
     header.gain = int(rng.integers(65536))
