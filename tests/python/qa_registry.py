@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import sys
 import tempfile
 import unittest
 
@@ -244,6 +245,35 @@ class Budget(unittest.TestCase):
             self.assertEqual(sim[key], row[key], key)
         self.assertEqual(sim["bits_per_csi"], row["frame_bits"])
         self.assertAlmostEqual(sim["nmse_db"], row["nmse_db"], delta=1e-3)
+
+    def test_bench(self):
+        """Reports of a codec's own, and of codewords beside the codec."""
+        common = ("--repeats", 1, "--batch", 3, "--json")
+        variables = {"PYTHONPATH": os.pathsep.join(sys.path)}
+        done = run_program("bench", "--codec", f"{__file__}:OneBitReport", "--codec",
+                           "cost2100-indoor-klt", "--budget", 17, 256, *common,
+                           variables=variables)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = json.loads(done.stdout)["results"]
+        reports = [(r["code_size"] is None, r["operation"], r["matrices_a_call"],
+                    r["report_bits"]) for r in rows if r["report_bits"]]
+        operations = [("encode a report", 1), ("decode a report", 1),
+                      ("encode a report", 3), ("decode a report", 3)]
+        self.assertEqual(reports[:8], [(True, *o, bits) for bits in (17, 24) for o in operations])
+        self.assertEqual([r[:3] for r in reports[8:]], [(False, *o) for o in operations] * 2)
+        for row in rows:
+            self.assertGreater(row["matrices_per_second"], 0)
+            if row["report_bits"]:
+                self.assertLessEqual(row["report_bits"], 256)
+        # Beside the codec, at the length that was chosen.
+        self.assertIn("NumPy (complex)", {r["by"] for r in rows})
+        done = run_program("bench", "--codec", "cost2100-indoor-klt", "--bits", 3, *common)
+        self.assertEqual({r["report_bits"] for r in json.loads(done.stdout)["results"]},
+                         {None, 3 * 128})
+        done = run_program("bench", "--codec", f"{__file__}:OneBitReport", "--budget", 0, *common,
+                           variables=variables)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--budget has 0, allowed is 1 to 65535", done.stderr)
 
     def test_bad_use(self):
         for text, *options in (

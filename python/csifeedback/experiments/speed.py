@@ -3,13 +3,14 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-"""Latency and throughput of codecs beside NumPy and PyTorch, on one thread.
+"""Latency and throughput of codecs beside NumPy and PyTorch, and of reports, on one thread.
 
 Each operation runs with one matrix per call and with a batch of them. This module encodes and
 decodes the matrices of a batch one by one, and its times have the normalization and the gain
 in them; those of the others are the product with W or its adjoint alone, or the FISTA
 iterations. All get the same channels, of the COST 2100 indoor model, and what they return is
-compared. Runs alternate; times are medians, and a speed-up is the median of the quotients of
+compared. Reports are encoded to bits and decoded from them, quantizer and packing included. Runs
+alternate; times are medians, and a speed-up is the median of the quotients of
 neighbouring runs, with its quartiles. Time is the processor time of the thread.
 """
 
@@ -18,10 +19,12 @@ import platform
 import re
 import tempfile
 import time
+from dataclasses import dataclass
 
 import numpy as np
 
 from .. import csifeedback_python as core
+from .. import evaluation
 from ..data.generate import generate
 from ..model import read_model
 from ..progress import Progress
@@ -297,16 +300,76 @@ def difference(ours, theirs):
     return float(np.abs(ours - theirs).max() / np.abs(ours).max())
 
 
-def operations(codec, size, batch):
-    """[(operation, matrices per call, our call, [(alternative, its call, difference)])]"""
-    model = codec.model
+def channels(model, count, first=0):
+    """Matrices of the COST 2100 indoor model for a codec's model, complex64 (count, na, nt)."""
     na, nt = model.na, model.nt
     whole = model.domain == "H"
     ha = core.generate_channels(
         core.cost2100_channel("indoor", nc=na if whole else max(1024, na), nt=nt),
-        count=batch, na=0 if whole else na)[0].reshape(batch, -1)
-    ha /= np.sqrt(np.mean(np.abs(ha) ** 2, axis=1, keepdims=True))
-    matrices = ha.reshape(batch, na, nt)
+        first=first, count=count, na=0 if whole else na)[0].reshape(count, na, nt)
+    ha /= np.sqrt(np.mean(np.abs(ha) ** 2, axis=(1, 2), keepdims=True))
+    return ha
+
+
+@dataclass(frozen=True)
+class ReportKind:
+    """Reports that are measured, and the codewords beside them.
+
+    ratio: compression ratio that was asked for, None: a budget was. code_size: values of the
+    codeword, None: there is none. quantizer: how these are quantized, or "own". budget: most bits
+    of a report, 0: as many as it can have. encoder, decoder: report encoder and decoder.
+    """
+
+    ratio: str | None
+    code_size: int | None
+    quantizer: str
+    budget: int
+    encoder: object
+    decoder: object
+
+
+def report_kinds(codec, ratio, quantizer, bits, budgets=None):
+    """The ReportKinds of a codec: one of its own ones or of the codeword of this ratio and
+    quantizer; with budgets, in bits, one for each, of codewords those that choose_report() finds."""
+    if codec.has_reports:
+        return [ReportKind(None, None, "own", budget, *codec.own_reports())
+                for budget in budgets or [0]]
+    if not budgets:
+        choices = [(evaluation.ReportChoice(codec.code_size(ratio), quantizer, bits), 0)]
+    else:
+        few = channels(codec.model, 120, 1 << 20)
+        whole = codec.model.domain == "H"
+        validation = evaluation.Evaluator(None if whole else few, None, codec.model.nc,
+                                          codec.model.precursor, 0, few if whole else None)
+        choices = [(evaluation.choose_report(codec, validation, budget)[0], budget)
+                   for budget in budgets]
+    return [ReportKind(None if budget else ratio, choice.code_size,
+                       f"{choice.quantizer}, {choice.bits}", budget, *choice.report_pair(codec))
+            for choice, budget in choices]
+
+
+def report_operations(codec, kind, batch):
+    """What operations() gives, of a ReportKind, and the mean bits of a report."""
+    encoder, decoder, budget = kind.encoder, kind.decoder, kind.budget
+    if budget and budget < encoder.min_bits():
+        raise ValueError(f"budget has {budget}, allowed is {encoder.min_bits()} to 65535 with codec "
+                         f"{codec.spec}")
+    h = channels(codec.model, batch)
+    bits, count, gain = encoder.encode(h, budget)
+    alone = bits[0], int(count[0]), float(gain[0])
+    table = [("encode a report", 1, lambda: encoder.encode(h[0], budget), []),
+             ("decode a report", 1, lambda: decoder.decode(*alone), []),
+             ("encode a report", batch, lambda: encoder.encode(h, budget), []),
+             ("decode a report", batch, lambda: decoder.decode(bits, count, gain), [])]
+    return table if batch > 1 else table[:2], float(np.mean(count))
+
+
+def operations(codec, size, batch):
+    """[(operation, matrices per call, our call, [(alternative, its call, difference)])]"""
+    model = codec.model
+    na, nt = model.na, model.nt
+    matrices = channels(model, batch)
+    ha = matrices.reshape(batch, -1)
     encoder, decoder = codec.encoder(size), codec.decoder(size)
     s, gain = encoder.encode(matrices)
     gain[:] = 0
@@ -415,21 +478,25 @@ def flowgraph(codec, size, count):
             "nmse_db": figures["nmse_db"], "decode_us": figures["decode_us"]}
 
 
-def compare(codec, ratio, batch, repeats):
-    """Rows of the table: each operation of a codec by this module and by the alternatives."""
-    size = codec.code_size(ratio)
-    table = operations(codec, size, batch)
+def compare(codec, kind, batch, repeats):
+    """Rows of the table: each operation of a codec by this module and by the alternatives, and
+    those of a ReportKind."""
+    reports, report_bits = report_operations(codec, kind, batch)
+    table = [(row, None) for row in operations(codec, kind.code_size, batch)] \
+        if kind.code_size is not None else []
+    table += [(row, report_bits) for row in reports]
     progress = Progress(codec.label, len(table) * repeats)
     done = iter(range(1, len(table) * repeats + 1))
     rows = []
-    for operation, per, ours, others in table:
+    for (operation, per, ours, others), bits in table:
         times, quotients = beside([ours] + [call for _, call, _ in others], repeats,
                                   lambda: progress.update(next(done)))
         for i, (name, _, error) in enumerate([("this module", None, 0.0)] + others):
             rows.append({
-                "codec": codec.label, "ratio": ratio, "operation": operation,
-                "matrices_a_call": per, "by": name, "us": 1e6 * times[i] / per,
-                "matrices_per_second": per / times[i],
+                "codec": codec.label, "ratio": kind.ratio, "code_size": kind.code_size,
+                "quantizer": kind.quantizer if bits else None, "report_bits": bits,
+                "operation": operation, "matrices_a_call": per, "by": name,
+                "us": 1e6 * times[i] / per, "matrices_per_second": per / times[i],
                 "our_speedup": quotients[i][0], "our_speedup_low": quotients[i][1],
                 "our_speedup_high": quotients[i][2], "difference": error})
     return rows
