@@ -17,8 +17,10 @@ from outside import HERE, PLUGINS, PORTS_2, Outside
 CODEC = PLUGINS / "cpp" / "strongest_cells.so"
 BROKEN = PLUGINS / "broken"
 TRAINER = HERE / "cpp" / "strongest_cells.py"
-#: name of a codec of each plug-in that is loaded at a time
-NAMES = "from gnuradio import csifeedback; print(*csifeedback.codec_names()[9:])"
+#: prints the names of the codecs that do not belong to the module: plug-ins have private numbers
+NAMES = """from gnuradio import csifeedback
+print(*(name for name in csifeedback.codec_names()
+        if csifeedback.describe_codec(name)["number"] >= 128))"""
 #: a plug-in that cannot be loaded -> what the line says of it
 FAULTS = {
     "clashing_number": "codec clashing-number: number is 200, which is that of codec "
