@@ -104,7 +104,7 @@ class Networks(unittest.TestCase):
                     getattr(reference, f"bias_hh_l{k}").zero_()
             steps = torch.randn(4, 2, 10)
             expected, _ = reference(steps.transpose(1, 2))
-            state = quick_state = cell.start(10, torch.device("cpu"))
+            state = quick_state = cell.start(torch.zeros(10))
             gradients = []
             for t in range(4):
                 heads, state = cell(steps[t].clone(), state)
