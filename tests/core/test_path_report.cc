@@ -166,7 +166,7 @@ std::vector<double> figures(const std::string& name,
     return sum;
 }
 
-// What was measured on 10,000 drops, and what so few drops may differ.
+// The figures of the research before it, with what so few drops may differ.
 void expect_figures(const std::vector<double>& db, const std::vector<double>& most)
 {
     ASSERT_EQ(db.size(), most.size());
