@@ -60,7 +60,7 @@ from gnuradio.csifeedback.network_files import Onnx, save_onnx  # noqa: E402
 
 from common import run_program  # noqa: E402
 from qa_export import channels, error, parts  # noqa: E402
-from qa_torch import Half, Linear, Net, NT, ROWS, SIZE, SIZES, matrices  # noqa: E402
+from qa_torch import Half, Linear, Net, NT, Place, ROWS, SIZE, SIZES, matrices  # noqa: E402
 
 
 def onnx(module, example, dynamic=True):
@@ -72,15 +72,7 @@ def onnx(module, example, dynamic=True):
 
 
 @unittest.skipIf(WHY_NOT, WHY_NOT)
-class OnnxFiles(unittest.TestCase):
-
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.directory = directory.name
-
-    def path(self, name):
-        return os.path.join(self.directory, name)
+class OnnxFiles(Place):
 
     def save(self, net, dynamic=True, **stated):
         """ue.onnx and bs.onnx of a network, for batches of any size or of one."""
@@ -90,14 +82,6 @@ class OnnxFiles(unittest.TestCase):
         save_onnx(onnx(Half(net, True), torch.zeros(n, 2, ROWS, NT), dynamic),
                   self.path("ue.onnx"), part="encoder", decoder="bs.onnx", **stated)
         return self.path("ue.onnx")
-
-    def refused(self, text, spec):
-        with self.assertRaises(ValueError) as caught:
-            codec = open_codec(spec)
-            codec.encoder(0)
-            codec.decoder(0)
-        self.assertIn(text, str(caught.exception))
-        self.assertNotIn("\n", str(caught.exception))
 
     def check(self, path, net):
         codec, h = open_codec(path), matrices(70)

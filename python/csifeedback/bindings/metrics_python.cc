@@ -25,6 +25,25 @@ py::dict estimate_to_dict(const mean_estimate& e)
     return d;
 }
 
+// compare(x, x_hat, rows, nt) of every matrix of two batches of the same shape.
+template <class Compare>
+py::array_t<double>
+compare_matrices(const array_in<cf>& h, const array_in<cf>& h_hat, Compare compare)
+{
+    if (h.ndim() != 2 && h.ndim() != 3)
+        throw std::invalid_argument("h is not a matrix or a batch of matrices");
+    const std::vector<py::ssize_t> item(h.shape() + h.ndim() - 2, h.shape() + h.ndim());
+    const batch b = as_batch(h, "h", item);
+    if (as_batch(h_hat, "h_hat", item).count != b.count || h_hat.ndim() != h.ndim())
+        throw std::invalid_argument("h and h_hat have different shapes");
+    const size_t n = item[0] * item[1];
+    auto result = results<double>(b, {});
+    for (py::ssize_t i = 0; i < b.count; i++)
+        result.mutable_data()[i] =
+            compare(h.data() + i * n, h_hat.data() + i * n, item[0], item[1]);
+    return result;
+}
+
 } // namespace
 
 void bind_metrics(py::module& m)
@@ -38,20 +57,10 @@ void bind_metrics(py::module& m)
     m.def(
         "squared_error_ratio",
         [](const array_in<cf>& h, const array_in<cf>& h_hat) {
-            if (h.ndim() != 2 && h.ndim() != 3)
-                throw std::invalid_argument("h is not a matrix or a batch of matrices");
-            const std::vector<py::ssize_t> item(h.shape() + h.ndim() - 2,
-                                                h.shape() + h.ndim());
-            const batch b = as_batch(h, "h", item);
-            if (as_batch(h_hat, "h_hat", item).count != b.count ||
-                h_hat.ndim() != h.ndim())
-                throw std::invalid_argument("h and h_hat have different shapes");
-            const size_t n = item[0] * item[1];
-            auto ratio = results<double>(b, {});
-            for (py::ssize_t i = 0; i < b.count; i++)
-                ratio.mutable_data()[i] =
-                    squared_error_ratio(h.data() + i * n, h_hat.data() + i * n, n);
-            return ratio;
+            return compare_matrices(
+                h, h_hat, [](const cf* x, const cf* x_hat, size_t rows, size_t nt) {
+                    return squared_error_ratio(x, x_hat, rows * nt);
+                });
         },
         py::arg("h"),
         py::arg("h_hat"),
@@ -60,20 +69,10 @@ void bind_metrics(py::module& m)
     m.def(
         "cosine_similarity",
         [](const array_in<cf>& h, const array_in<cf>& h_hat) {
-            if (h.ndim() != 2 && h.ndim() != 3)
-                throw std::invalid_argument("h is not a matrix or a batch of matrices");
-            const std::vector<py::ssize_t> item(h.shape() + h.ndim() - 2,
-                                                h.shape() + h.ndim());
-            const batch b = as_batch(h, "h", item);
-            if (as_batch(h_hat, "h_hat", item).count != b.count ||
-                h_hat.ndim() != h.ndim())
-                throw std::invalid_argument("h and h_hat have different shapes");
-            const size_t n = item[0] * item[1];
-            auto rho = results<double>(b, {});
-            for (py::ssize_t i = 0; i < b.count; i++)
-                rho.mutable_data()[i] = cosine_similarity(
-                    h.data() + i * n, h_hat.data() + i * n, item[0], item[1]);
-            return rho;
+            return compare_matrices(
+                h, h_hat, [](const cf* x, const cf* x_hat, size_t rows, size_t nt) {
+                    return cosine_similarity(x, x_hat, rows, nt);
+                });
         },
         py::arg("h"),
         py::arg("h_hat"),
