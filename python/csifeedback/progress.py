@@ -8,6 +8,7 @@
 import contextlib
 import signal
 import sys
+import threading
 import time
 from typing import Any, Iterator
 
@@ -46,8 +47,12 @@ class Progress:
 
 @contextlib.contextmanager
 def held_interrupts() -> Iterator[Any]:
-    """Ctrl-C makes the list that this gives true; only a second one interrupts at once."""
+    """Ctrl-C makes the list that this gives true; only a second one interrupts at once. Outside the
+    main thread, as in a worker of a cluster, Ctrl-C is not ours and the list stays empty."""
     came: Any = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
 
     def handle(*_):
         if came:

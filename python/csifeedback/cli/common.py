@@ -85,6 +85,18 @@ class Parser(argparse.ArgumentParser):
                           version=f"%(prog)s {core.__version__}")
 
 
+def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of programs whose work is a sweep of points, see experiments.sweep."""
+    group = parser.add_argument_group("sweep")
+    group.add_argument("--results", metavar="DIR",
+                       help="keep the result of every point here, and take what is there, so that a "
+                            "sweep that was interrupted or extended goes on")
+    group.add_argument("--cluster", metavar="ADDRESS",
+                       help="have the points computed by a Dask cluster: the address of its scheduler, "
+                            "such as tcp://host:8786, or local for a process on each core (default: "
+                            "here, one after the other)")
+
+
 def print_json(value, indent=1):
     """Writes a value as JSON to stdout; numbers that are not finite become null.
 

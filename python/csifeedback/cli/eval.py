@@ -10,9 +10,9 @@ import os
 import sys
 
 from .. import evaluation
-from ..experiments import comparison
+from ..experiments import comparison, sweep
 from ..files import check_place
-from .common import Parser, format_table, print_json
+from .common import Parser, add_sweep_arguments, format_table, print_json
 from .sources import add_source_arguments, source_of
 
 
@@ -65,6 +65,7 @@ def parse(argv):
                        choices=("zero-forcing", "maximum-ratio"), help="default: zero-forcing")
     parser.add_argument("--rho-samples", type=int, default=500, metavar="N",
                         help="matrices of which rho is computed (default: 500)")
+    add_sweep_arguments(parser)
     parser.add_argument("--csv", metavar="FILE", help="write the table as CSV")
     parser.add_argument("--plot", metavar="FILE",
                         help="draw NMSE against ratio and against bits (PNG, PDF or SVG)")
@@ -166,7 +167,7 @@ def main(argv):
             raise ValueError(f"--spectral-efficiency is {args.spectral_efficiency}, allowed is 1 "
                              "to 64")
         snr_values(*args.se_snr)
-    rows = comparison.evaluate(comparison_of(args))
+    rows = comparison.evaluate(comparison_of(args), sweep.Store(args.results), args.cluster)
     # First of all: it is not lost where a file cannot be written.
     if args.json:
         print_json(rows)

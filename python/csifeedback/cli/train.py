@@ -5,21 +5,27 @@
 #
 """csifeedback_train: trains a codec on a data set and writes a model file.
 
-`csifeedback_train export` writes a trained codec as a TorchScript or ONNX file.
+`csifeedback_train export` writes a trained codec as a TorchScript or ONNX file; `csifeedback_train sweep`
+trains several codecs at several ratios, on a cluster where there is one.
 """
 
+import json
 import os
 from typing import Sequence
 
+from ..experiments import sweep, trainings
 from ..files import check_place
 from ..network_files import SUFFIXES
+from ..progress import Progress
 from ..training import run
-from .common import Parser, format_table, print_json
+from .common import Parser, add_sweep_arguments, format_table, print_json
 
 
 def main(argv):
     if argv[:1] == ["export"]:
         return export(argv[1:])
+    if argv[:1] == ["sweep"]:
+        return train_sweep(argv[1:])
     parser = Parser(prog="csifeedback_train", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON alone")
     args, trainer = run.parse(argv, parser)
@@ -40,6 +46,45 @@ def main(argv):
             [([f["budget"]] if reports else [f["decoder"], f["ratio"], f["code_size"]])
              + [f"{f['nmse_db']:.2f}", f"{f['nmse_db_low']:.2f} to {f['nmse_db_high']:.2f}",
                 f"{f['nmse_whole_db']:.2f}", f"{f['rho']:.4f}"] for f in figures]))
+    return 0
+
+
+def train_sweep(argv: Sequence[str]) -> int:
+    """Trains several codecs at several compression ratios, a model file each.
+
+    What is trained is kept: a sweep that was interrupted, killed or extended goes on. Options that are
+    not listed here go to every training, for example --budget-minutes 60.
+    """
+    parser = Parser(prog="csifeedback_train sweep", description=train_sweep.__doc__,
+                    allow_abbrev=False)
+    parser.add_argument("--codec", nargs="+", required=True, metavar="CODEC",
+                        help="codecs, as csifeedback_train takes them")
+    parser.add_argument("--ratio", nargs="+", metavar="R",
+                        help="compression ratios, for example 1/4 1/16; codecs with one model for all "
+                             "ratios are trained once (default: as each codec has it)")
+    parser.add_argument("--dataset", required=True, metavar="FILE", help="training set")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR",
+                        help="directory of the models, CODEC-RATIO.h5, for example csinet-16.h5; made if "
+                             "it is not there")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON alone")
+    add_sweep_arguments(parser)
+    args, options = parser.parse_known_args(argv)
+    commands = trainings.commands(args.codec, args.ratio, os.path.abspath(args.dataset),
+                                  os.path.abspath(args.output), options)
+    for command in commands:
+        run.parse(command)  # bad options, before any training
+    os.makedirs(args.output, exist_ok=True)
+    progress = Progress("trainings", len(commands))
+    found = trainings.train(
+        commands, sweep.Store(args.results or os.path.join(args.output, "results")), args.cluster,
+        progress.update)
+    if args.json:
+        print_json(found)
+        return 0
+    print(format_table(["model", "model id", "NMSE dB on --test"], [
+        [result["model"], result["model_id"], ", ".join(
+            f"{f['nmse_db']:.2f}" for f in json.loads(result["figures"] or "[]")) or "-"]
+        for result in found]))
     return 0
 
 

@@ -6,14 +6,18 @@
 """Codecs x ratios x bits x iterations on the same matrices, as table and figure."""
 
 import dataclasses
+import functools
 import itertools
-from typing import Any, Dict, List, Optional, Sequence
+import json
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from .. import csifeedback_python as core
 from .. import evaluation
+from ..codecs import open_codec
 from ..files import write_csv, write_figure
 from ..progress import Progress
-from .sources import Source, test_matrices, validation_matrices
+from . import sweep
+from .sources import Source, test_matrices, validation_matrices, warn_source
 
 COLUMNS = ("codec", "model", "budget", "ratio", "code_size", "quantizer", "bits", "payload_bits",
            "frame_bits", "noise_snr_db", "iterations", "nmse_db", "nmse_db_low", "nmse_db_high",
@@ -44,64 +48,134 @@ class Comparison:
     precoding: str = "zero-forcing"  #: or "maximum-ratio"
 
 
-def evaluate(what: Comparison) -> List[Dict[str, Any]]:
-    """All rows of the table, in order: each what Evaluator.run() returns."""
+@functools.lru_cache(2)
+def _evaluator(text: str, digests: Tuple[str, ...]) -> Tuple[Any, Any]:
+    """(Evaluator of the test matrices, of the validation matrices or None) of the JSON of a
+    dictionary that `_data` made. digests: of the files of its codecs and of the data set."""
+    data = json.loads(text)
+    source = Source(**data["source"])
+    models = [open_codec(spec).model for spec in data["codecs"]]
+    validation, skip = None, 0
+    if data["validation_samples"]:
+        validation, skip = validation_matrices(source, models, data["validation_samples"])
+    return test_matrices(source, models, data["whole"], data["rho_samples"], skip), validation
+
+
+@functools.lru_cache(4)
+def _codec(spec: str, digests: Tuple[str, ...]) -> Any:
+    """The codec; digests: of its files."""
+    return open_codec(spec)
+
+
+def opened(arguments: Dict[str, Any]) -> Tuple[Any, Any, Any]:
+    """(test matrices, validation matrices or None, core.spectral_efficiency or None) of a point."""
+    data = arguments["data"]
+    paths = [data["source"]["dataset"]] if data["source"]["dataset"] else []
+    evaluator, validation = _evaluator(json.dumps(data, sort_keys=True),
+                                       sweep.digests_of(data["codecs"], paths))
+    efficiency = arguments["efficiency"]
+    se = core.spectral_efficiency(efficiency["users"], *evaluator.h.shape[1:],
+                                  efficiency["snr_db"], efficiency["precoding"]) \
+        if efficiency else None
+    return evaluator, validation, se
+
+
+def codeword_point(arguments: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """The row of a codec at one ratio, quantizer, noise and number of iterations."""
+    evaluator, _, se = opened(arguments)
+    codec = _codec(arguments["codec"], sweep.digests_of([arguments["codec"]]))
+    row = evaluator.run(codec, arguments["code_size"], arguments["quantizer"], arguments["bits"],
+                        arguments["snr_db"], arguments["data"]["source"]["seed"],
+                        arguments["iterations"], se)
+    row["noise_snr_db"] = arguments["snr_db"]
+    return [row]
+
+
+def budget_point(arguments: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """The rows of a codec with reports of a budget, one for each noise."""
+    evaluator, validation, se = opened(arguments)
+    codec = _codec(arguments["codec"], sweep.digests_of([arguments["codec"]]))
+    choice = None
+    if not codec.has_reports:
+        choice, _ = evaluation.choose_report(codec, validation, arguments["budget"],
+                                             arguments["quantizers"])
+    rows = []
+    for snr in arguments["snr_db"]:
+        row = evaluator.run_budget(codec, arguments["budget"], choice, snr,
+                                   arguments["data"]["source"]["seed"], se)
+        row["noise_snr_db"] = snr
+        rows.append(row)
+    return rows
+
+
+def efficiency_point(arguments: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """The rows of spectral efficiency that need no codec."""
+    evaluator, _, se = opened(arguments)
+    return evaluator.baselines(se)
+
+
+def points(what: Comparison) -> List[sweep.Point]:
+    """The points of a comparison, in the order of its rows. Raises ValueError for what a codec or
+    the source cannot do."""
     codecs = [evaluation.Codec(spec) for spec in what.codecs]
     if what.iterations and min(what.iterations) < 1:
         raise ValueError(f"--iterations has {min(what.iterations)}, allowed is 1 or more")
-    models = [codec.model for codec in codecs]
-    validation, skip = None, 0
-    if what.budgets and not all(codec.has_reports for codec in codecs):
-        validation, skip = validation_matrices(what.source, models, what.validation_samples)
-    evaluator = test_matrices(what.source, models, whole=bool(what.users),
-                              rho_samples=what.rho_samples, skip=skip)
-    se = None
-    if what.users:
-        se = core.spectral_efficiency(what.users, *evaluator.h.shape[1:],
-                                      what.se_snr_db, what.precoding)
+    # What decides the test matrices: the first model the channel, the first one of domain Ha the
+    # rows. So a sweep to which codecs are added later finds its points.
+    whole = bool(what.users) or what.source.align or any(c.model.domain == "H" for c in codecs)
+    deciding = [codecs[0]] + [c for c in codecs if c.model.domain == "Ha"][:1]
+    specs = list(dict.fromkeys(c.spec for c in deciding))
+    data = {"source": dataclasses.asdict(what.source), "whole": whole, "codecs": specs,
+            "rho_samples": what.rho_samples,
+            "validation_samples": what.validation_samples if what.budgets and not all(
+                c.has_reports for c in codecs) else 0}
+    common = {"data": data, "efficiency": {
+        "users": what.users, "snr_db": list(what.se_snr_db), "precoding": what.precoding}
+        if what.users else None}
+    files = [what.source.dataset] if what.source.dataset else []
+
+    def point(task: str, codec: Any = None, **arguments: Any) -> sweep.Point:
+        own = [codec.spec] if codec else []
+        return sweep.point_of(f"experiments.comparison:{task}", {
+            **common, **arguments, **({"codec": codec.spec} if codec else {})}, specs + own, files)
+
+    found = []
     if what.budgets:
-        rows = _evaluate_budgets(what, codecs, validation, evaluator, se)
-        return rows + (evaluator.baselines(se) if se else [])
-    cases = []
-    for codec in codecs:
-        if not codec.has_codewords:
-            raise ValueError(f"codec {codec.spec} has no codewords, only reports: give --budget")
-        longest = codec.encoder(0).code_size()
-        for ratio in what.ratios:
-            size = codec.code_size(ratio)
-            if size > longest:
-                raise ValueError(f"ratio is {ratio}, {codec.spec} has codewords of up to "
-                                 f"{longest} values")
-            for bits, snr, iterations in itertools.product(
-                    what.bits, what.snr or NONE,
-                    what.iterations if what.iterations and codec.iterative else NONE):
-                for kind in (what.quantizers if bits else NONE):
-                    cases.append((codec, size, kind, bits, snr, iterations))
-    progress = Progress("evaluation", len(cases))
-    rows = []
-    for codec, size, kind, bits, snr, iterations in cases:
-        row = evaluator.run(codec, size, kind, bits, snr, what.source.seed, iterations, se)
-        row["noise_snr_db"] = snr
-        rows.append(row)
-        progress.update(len(rows))
-    return rows + (evaluator.baselines(se) if se else [])
+        found = [point("budget_point", codec, budget=budget, quantizers=list(what.quantizers),
+                       snr_db=list(what.snr or NONE))
+                 for codec, budget in itertools.product(codecs, what.budgets)]
+    else:
+        for codec in codecs:
+            if not codec.has_codewords:
+                raise ValueError(f"codec {codec.spec} has no codewords, only reports: give "
+                                 "--budget")
+            longest = codec.encoder(0).code_size()
+            for ratio in what.ratios:
+                size = codec.code_size(ratio)
+                if size > longest:
+                    raise ValueError(f"ratio is {ratio}, {codec.spec} has codewords of up to "
+                                     f"{longest} values")
+                for bits, snr, iterations in itertools.product(
+                        what.bits, what.snr or NONE,
+                        what.iterations if what.iterations and codec.iterative else NONE):
+                    found += [point("codeword_point", codec, code_size=size, quantizer=kind,
+                                    bits=bits, snr_db=snr, iterations=iterations)
+                              for kind in (what.quantizers if bits else NONE)]
+    return found + ([point("efficiency_point")] if what.users else [])
 
 
-def _evaluate_budgets(what, codecs, validation, evaluator, se):
-    """Rows of the table for --budget."""
-    snrs = what.snr or [None]
-    progress = Progress("evaluation", len(codecs) * len(what.budgets) * (1 + len(snrs)))
-    rows = []
-    for done, (codec, budget) in enumerate(itertools.product(codecs, what.budgets)):
-        choice = None
-        if not codec.has_reports:
-            choice, _ = evaluation.choose_report(codec, validation, budget, what.quantizers)
-        for number, snr in enumerate(snrs):
-            row = evaluator.run_budget(codec, budget, choice, snr, what.source.seed, se)
-            row["noise_snr_db"] = snr
-            rows.append(row)
-            progress.update(done * (1 + len(snrs)) + number + 2)
-    return rows
+def evaluate(what: Comparison, store: Optional[sweep.Store] = None,
+             cluster: Optional[str] = None) -> List[Dict[str, Any]]:
+    """All rows of the table, in order: each what Evaluator.run() returns.
+
+    store: of results that are there and are kept; cluster: which workers compute, see sweep.run().
+    """
+    models = [evaluation.Codec(spec).model for spec in what.codecs]
+    warn_source(what.source, models)
+    asked = points(what)
+    progress = Progress("evaluation", len(asked))
+    results = sweep.run(asked, store, cluster, progress.update)
+    return [row for rows in results for row in rows]
 
 
 def complexity(what: Comparison) -> List[Dict[str, Any]]:

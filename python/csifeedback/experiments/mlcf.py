@@ -20,18 +20,7 @@ from ..data.dataset import Dataset, DatasetWriter
 from ..data.generate import generate
 from ..files import write_figure
 from ..training import run
-
-#: Table II: dimensions d of a column -> NMSE in dB, rho, parameters, MFLOP
-PAPER_TABLE_2 = {
-    "CLNet": {6: (-16.76, 0.9905, 593798, 2.332), 12: (-19.97, 0.9960, 1184000, 2.922),
-              24: (-21.89, 0.9977, 2364000, 4.102)},
-    "NR-CsiNet": {6: (-19.97, 0.9960, 593336, 3.279), 12: (-21.45, 0.9974, 1183000, 3.869),
-                  24: (-21.49, 0.9974, 2363000, 5.049)},
-    "FISTA-Net": {6: (-22.88, 0.9981, 331672, 26.428), 12: (-23.16, 0.9985, 626576, 27.018),
-                  24: (-23.26, 0.9985, 1216000, 28.198)},
-    "MLCF": {6: (-23.74, 0.9982, 81600, 23.706), 12: (-25.06, 0.9986, 86400, 24.762),
-             24: (-30.40, 0.9996, 96000, 26.874)},
-}
+from . import printed
 
 #: Table I
 CHANNEL = {"channel": "cdl-a", "delay_spread_s": 300e-9, "carrier_hz": 3.5e9,
@@ -144,7 +133,9 @@ DIMENSIONS = (6, 12, 24)
 def table_2(bench, progress):
     rows = [{"codec": f"{name} (paper)", "split": "not said", "d": d, "nmse_db": v[0], "rho": v[1],
              "parameters": v[2], "mflop": v[3]}
-            for name, of_d in PAPER_TABLE_2.items() for d, v in of_d.items()]
+            for name, of_d in printed.MLCF_TABLE_2.items() for d, v in of_d.items()]
+    rows += [{"codec": name, "split": "no weights for this channel", "d": d}
+             for name in printed.MLCF_TABLE_2 if name != "MLCF" for d in DIMENSIONS]
     splits = ("new", "between", "rotated")
     for number, split in enumerate(splits):
         history, test_path = bench.history(split)
@@ -340,7 +331,7 @@ def draw_lines(axis, rows, experiment, keys):
     _, _, x, y, _, _ = EXPERIMENTS[experiment]
     lines = {}
     for row in rows:
-        if row[x] or x != "bits":
+        if y in row and (row[x] or x != "bits"):
             lines.setdefault(", ".join(label(k, row[k]) for k in keys), []).append(row)
     for number, (name, line) in enumerate(lines.items()):
         axis.plot([r[x] for r in line], [r[y] for r in line], label=name, linewidth=1,
@@ -372,7 +363,8 @@ def draw(path, rows, experiment):
     for row in rows:
         if "y1" in row:
             clouds.setdefault(row["codec"], []).append((row["y1"], row["y2"]))
-        elif "paper" not in row.get("codec", "") and row.get(by) != "none":
+        elif "paper" not in row.get("codec", "") and row.get(by) != "none" \
+                and EXPERIMENTS[experiment][3] in row:
             panels.setdefault(row.get(by), []).append(row)
     for row in rows:
         if "paper" in row.get("codec", ""):

@@ -6,7 +6,7 @@
 """Where the test channels of experiments come from."""
 
 import dataclasses
-from typing import Optional
+from typing import Any, Optional, Sequence
 
 import numpy as np
 
@@ -86,6 +86,23 @@ def warn_conditions(source, models, channel):
                         conditions.of_channel(channel), models)
 
 
+def warn_source(source: Source, models: Sequence[Any]) -> None:
+    """Says on stderr what the matrices of the source have that the models were not trained on, and
+    whether their rows and columns look swapped."""
+    warn_conditions(source, models, channel_of(source, models[0])[0])
+    cut = next((m for m in models if m.domain == "Ha"), None)
+    if source.dataset and cut:
+        with Dataset(source.dataset, source.align) as data:
+            first = source.first or 0
+            count = min(1000, len(data) - first)
+            if data.whole:
+                rows = core.angular_delay_transform(data.nc, data.nt, cut.na, cut.precursor) \
+                    .forward(data.read(first, count))[0]
+            else:
+                rows = data.read(first, count)
+            conditions.warn_swapped(source.dataset, rows)
+
+
 def has_rows_alone(source):
     """Whether the matrices are those of a data set of delay rows."""
     if not source.dataset:
@@ -111,24 +128,22 @@ def validation_matrices(source, models, count):
             raise ValueError(f"{source.dataset}: has {available} matrices, of which a fifth is for "
                              "validation: at least 5 are needed")
         source = dataclasses.replace(source, samples=count, first=first)
-        return test_matrices(source, models, rho_samples=0, quiet=True), count
+        return test_matrices(source, models, rho_samples=0), count
     source = dataclasses.replace(source, samples=count, first=VALIDATION_FIRST)
-    return test_matrices(source, models, rho_samples=0, quiet=True), 0
+    return test_matrices(source, models, rho_samples=0), 0
 
 
-def test_matrices(source, models, whole=False, rho_samples=500, skip=0, quiet=False):
+def test_matrices(source, models, whole=False, rho_samples=500, skip=0):
     """An Evaluator with the matrices of the source, in each domain that a model takes.
 
     models: of all codecs; whole: H is needed in any case. The first model fixes the channel,
     the first one of domain Ha the rows that are kept. skip: matrices of a data set to leave out
-    at its begin, since validation has them. quiet: what the models were not trained on is not
-    said.
+    at its begin, since validation has them. What the models were not trained on is said by
+    `warn_source`.
     """
     whole = whole or source.align or any(m.domain == "H" for m in models)
     cut = next((m for m in models if m.domain == "Ha"), None)
     channel, count, first = channel_of(source, models[0], whole)
-    if not quiet:
-        warn_conditions(source, models, channel)
     first, count = first + skip, count - (skip if source.samples is None else 0)
     if source.dataset and first + count > channel.samples():
         raise ValueError(f"{source.dataset}: has {channel.samples()} matrices, of which {skip} are "
@@ -152,7 +167,5 @@ def test_matrices(source, models, whole=False, rho_samples=500, skip=0, quiet=Fa
             blocks["energy_lost"].append(lost)
         progress.update(start + step)
     arrays = {name: np.concatenate(some) if some else None for name, some in blocks.items()}
-    if source.dataset and cut and not quiet:
-        conditions.warn_swapped(source.dataset, arrays["ha"][:1000])
     return Evaluator(nc=channel.nc(), precursor=cut.precursor if cut else 0,
                      rho_samples=rho_samples, **arrays)
