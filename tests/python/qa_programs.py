@@ -305,7 +305,9 @@ class Programs(unittest.TestCase):
     def test_ctrl_c_while_loading(self):
         os.mkdir(self.path("gnuradio"))
         with open(self.path("gnuradio/__init__.py"), "w") as file:
-            file.write("import time\nprint('loading', flush=True)\ntime.sleep(60)\n")
+            # Python sees a signal that comes just before it sleeps only when it has slept.
+            file.write("import time\nprint('loading', flush=True)\n"
+                       "for _ in range(600):\n    time.sleep(0.1)\n")
         for program in ("bench", "bs", "dataset", "eval", "reproduce", "sim", "train", "ue"):
             process = subprocess.Popen(
                 command_of(program), text=True,
