@@ -188,4 +188,40 @@ TEST(running, interval_covers_the_mean_as_often_as_it_says)
     EXPECT_LT(double(covered) / trials, 0.95 + error);
 }
 
+TEST(sgcs, is_that_of_each_layer)
+{
+    // Two subbands, three ports, two layers.
+    const std::vector<cf> v = { 1, 0, 0, cf(0, 1), 0, 0, /**/ 0, 3, cf(0, 2), 0, 0, 4 };
+    double similarity[2];
+    sgcs(v.data(), v.data(), 2, 3, 2, similarity);
+    EXPECT_NEAR(similarity[0], 1, 1e-12);
+    EXPECT_NEAR(similarity[1], 1, 1e-12);
+    // A phase and a scale make no difference.
+    std::vector<cf> w = v;
+    for (cf& x : w)
+        x *= cf(0.3f, -2);
+    sgcs(v.data(), w.data(), 2, 3, 2, similarity);
+    EXPECT_NEAR(similarity[0], 1, 1e-6);
+    // Layer 0: orthogonal in subband 0, cos^2 = 1/2 in subband 1; layer 1: zero in
+    // subband 0, cos^2 = 0.64 in subband 1.
+    w = { 0, 0, 1, 0, 1, 0, /**/ 1, 0, 1, 0, 0, 1 };
+    sgcs(v.data(), w.data(), 2, 3, 2, similarity);
+    EXPECT_NEAR(similarity[0], 0.25, 1e-12);
+    EXPECT_NEAR(similarity[1], 0.32, 1e-12);
+    w[0] = std::numeric_limits<float>::quiet_NaN();
+    sgcs(v.data(), w.data(), 2, 3, 2, similarity);
+    EXPECT_TRUE(std::isnan(similarity[0]));
+}
+
+TEST(percentile, interpolates)
+{
+    const double x[] = { 4, 1, 3, 2 };
+    EXPECT_EQ(percentile(x, 4, 0), 1);
+    EXPECT_EQ(percentile(x, 4, 100), 4);
+    EXPECT_NEAR(percentile(x, 4, 50), 2.5, 1e-12);
+    EXPECT_NEAR(percentile(x, 4, 5), 1.15, 1e-12);
+    EXPECT_EQ(percentile(x, 1, 5), 4);
+    EXPECT_TRUE(std::isnan(percentile(x, 0, 5)));
+}
+
 } // namespace

@@ -63,6 +63,33 @@ CSIFEEDBACK_API double cosine_similarity(const std::complex<float>* h,
                                          size_t rows,
                                          size_t nt);
 
+/*!
+ * \brief Squared generalized cosine similarity (SGCS) of precoders, layer by layer: the
+ * mean over the subbands of |v^H w|^2 / (|v|^2 |w|^2), v and w being columns of the layer.
+ * Subbands in which either is zero count as 0.
+ * \param v          subbands x nt x rank, row-major: the eigenvectors
+ * \param w          likewise: the precoders that were reported
+ * \param subbands   number of subbands, 1 or more
+ * \param nt         antenna ports
+ * \param rank       layers
+ * \param similarity output, rank values, [0, 1]; NaN if a value is
+ */
+CSIFEEDBACK_API void sgcs(const std::complex<float>* v,
+                          const std::complex<float>* w,
+                          size_t subbands,
+                          size_t nt,
+                          size_t rank,
+                          double* similarity);
+
+/*!
+ * \brief The value below which a part of all values is, as numpy.percentile() computes it.
+ * \param x       n values without NaN
+ * \param n       number of values
+ * \param percent 0 to 100
+ * \return interpolated between the two nearest values; NaN if n is 0
+ */
+CSIFEEDBACK_API double percentile(const double* x, size_t n, double percent);
+
 } // namespace csifeedback
 } // namespace gr
 

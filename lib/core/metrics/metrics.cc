@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 namespace gr {
 namespace csifeedback {
@@ -81,6 +82,44 @@ double cosine_similarity(const std::complex<float>* h,
             sum += std::min(std::abs(product) / size, 1.0);
     }
     return sum / rows;
+}
+
+void sgcs(const std::complex<float>* v,
+          const std::complex<float>* w,
+          size_t subbands,
+          size_t nt,
+          size_t rank,
+          double* similarity)
+{
+    for (size_t l = 0; l < rank; l++) {
+        double sum = 0;
+        for (size_t s = 0; s < subbands; s++) {
+            double re = 0, im = 0, vv = 0, ww = 0;
+            for (size_t n = 0; n < nt; n++) {
+                const auto a = v[(s * nt + n) * rank + l], b = w[(s * nt + n) * rank + l];
+                re += double(a.real()) * b.real() + double(a.imag()) * b.imag();
+                im += double(a.real()) * b.imag() - double(a.imag()) * b.real();
+                vv += double(a.real()) * a.real() + double(a.imag()) * a.imag();
+                ww += double(b.real()) * b.real() + double(b.imag()) * b.imag();
+            }
+            const double size = vv * ww;
+            // Not above 1 by a rounding error; a NaN stays one.
+            if (size != 0)
+                sum += std::min((re * re + im * im) / size, 1.0);
+        }
+        similarity[l] = sum / subbands;
+    }
+}
+
+double percentile(const double* x, size_t n, double percent)
+{
+    if (n == 0)
+        return std::numeric_limits<double>::quiet_NaN();
+    std::vector<double> sorted(x, x + n);
+    std::sort(sorted.begin(), sorted.end());
+    const double at = std::min(std::max(percent, 0.0), 100.0) / 100 * (n - 1);
+    const size_t below = std::min(size_t(at), n - 1), above = std::min(below + 1, n - 1);
+    return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
 }
 
 } // namespace csifeedback

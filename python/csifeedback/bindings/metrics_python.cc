@@ -79,6 +79,43 @@ void bind_metrics(py::module& m)
         "Mean over the rows of |h_hat_k h_k^H| / (||h_hat_k|| ||h_k||), rows = "
         "subcarriers.");
 
+    m.def(
+        "sgcs",
+        [](const array_in<cf>& v, const array_in<cf>& w) {
+            if (v.ndim() != 3 && v.ndim() != 4)
+                throw std::invalid_argument("v has " + std::to_string(v.ndim()) +
+                                            " dimensions, allowed is (subbands, nt, "
+                                            "rank) or (n, subbands, nt, rank)");
+            const std::vector<py::ssize_t> item(v.shape() + v.ndim() - 3,
+                                                v.shape() + v.ndim());
+            const batch b = as_batch(v, "v", item);
+            if (as_batch(w, "w", item).count != b.count || w.ndim() != v.ndim())
+                throw std::invalid_argument("v and w have different shapes");
+            auto result = results<double>(b, { item[2] });
+            const size_t n = item[0] * item[1] * item[2];
+            for (py::ssize_t i = 0; i < b.count; i++)
+                sgcs(v.data() + i * n,
+                     w.data() + i * n,
+                     item[0],
+                     item[1],
+                     item[2],
+                     result.mutable_data() + i * item[2]);
+            return result;
+        },
+        py::arg("v"),
+        py::arg("w"),
+        "Squared generalized cosine similarity of each layer, float64 (rank,) or (n, "
+        "rank), of eigenvectors v and precoders w, complex (subbands, nt, rank) or (n, "
+        "subbands, nt, rank): the mean over the subbands of |v^H w|^2 / (|v|^2 |w|^2).");
+    m.def(
+        "percentile",
+        [](const array_in<double>& x, double percent) {
+            return percentile(x.data(), x.size(), percent);
+        },
+        py::arg("x"),
+        py::arg("percent"),
+        "The value below which `percent` of all values are, as that of NumPy.");
+
     py::class_<precoder, precoder::sptr>(
         m,
         "precoder",

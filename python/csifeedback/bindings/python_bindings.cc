@@ -11,6 +11,7 @@ namespace py = pybind11;
 
 void bind_blocks(py::module& m);
 void bind_channels(py::module& m);
+void bind_codebooks(py::module& m);
 void bind_codecs(py::module& m);
 void bind_compact_frames(py::module& m);
 void bind_feedback(py::module& m);
@@ -36,6 +37,7 @@ PYBIND11_MODULE(csifeedback_python, m)
     bind_compact_frames(m);
     bind_metrics(m);
     bind_codecs(m);
+    bind_codebooks(m);
     bind_feedback(m);
     bind_blocks(m);
     bind_mlcf_training(m);
