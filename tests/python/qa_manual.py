@@ -43,6 +43,10 @@ class Manual(unittest.TestCase):
     def test_reports(self):
         self.assertLess(self.run_block("docs/reports.md"), -10.5)
 
+    def test_codebooks(self):
+        # Of three waves: SGCS.
+        self.assertGreater(self.run_block("docs/codebooks.md"), 0.8)
+
     def test_ofdm(self):
         self.assertLess(self.run_block("docs/ofdm.md"), -30)
 

@@ -23,7 +23,7 @@ using cf = std::complex<float>;
 using cd = std::complex<double>;
 
 // Beams that a selection of more than one layer tries for each offset.
-constexpr int tried = 3;
+constexpr int tried = 2;
 
 std::string wrong(const char* name, int64_t value, int64_t most)
 {

@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""PMI codebooks in Python: objects, metrics, codecs by name, programs."""
+
+import json
+import os
+import tempfile
+import unittest
+
+import numpy as np
+from common import run_program
+from gnuradio import csifeedback
+
+
+def waves(seed, n1, n2, rows, nr, paths=5, count=None):
+    """Channels of plane waves to dual-polarized arrays, (rows, nr, 2 n1 n2) or (count, ..)."""
+    rng = np.random.default_rng(seed)
+    h = np.zeros((count or 1, rows, nr, 2, n1, n2), complex)
+    for one in h:
+        for _ in range(paths):
+            delay, u1, u2 = 2 * rng.random(), rng.random(), rng.random()
+            gain = rng.standard_normal((nr, 2)) + 1j * rng.standard_normal((nr, 2))
+            phase = (delay * np.arange(rows)[:, None, None, None, None] / rows
+                     + u1 * np.arange(n1)[:, None] + u2 * np.arange(n2))
+            one += gain[None, :, :, None, None] * np.exp(-2j * np.pi * phase)
+    h = h.reshape(*h.shape[:3], -1).astype(np.complex64)
+    return h if count else h[0]
+
+
+def eigenvectors(h, subbands, rank):
+    """The same as csifeedback.subband_eigenvectors of one channel, by NumPy."""
+    parts = np.array_split(np.arange(len(h)), subbands)
+    return np.stack([np.linalg.svd(h[part].reshape(-1, h.shape[-1]))[2][:rank].conj().T
+                     for part in parts])
+
+
+def similarity(v, w):
+    """SGCS of each layer by NumPy."""
+    product = np.abs(np.sum(v.conj() * w, axis=1)) ** 2
+    return np.mean(product / np.sum(np.abs(v) ** 2, 1) / np.sum(np.abs(w) ** 2, 1), axis=0)
+
+
+class Objects(unittest.TestCase):
+
+    def test_etype2(self):
+        codebook = csifeedback.etype2_codebook(4, 4, 13, 6, [1, 2])
+        self.assertEqual((codebook.ports(), codebook.subbands(), codebook.ranks()),
+                         (32, 13, [1, 2]))
+        self.assertEqual(codebook.part2_bits(2, codebook.max_count(2)), 539)
+        self.assertEqual(sum(bits for _, bits in codebook.fields(2, 56)), 539)
+        h = waves(1, 4, 4, 13, 2)
+        pmi = codebook.select(h, 2)
+        self.assertEqual(codebook.check(pmi), "")
+        w = codebook.precoder(pmi)
+        self.assertEqual(w.shape, (13, 32, 2))
+        np.testing.assert_allclose(np.sum(np.abs(w) ** 2, axis=(1, 2)), 1, atol=1e-5)
+        v = csifeedback.subband_eigenvectors(h, 13, 2)
+        self.assertGreater(csifeedback.sgcs(v, w)[0], 0.7)
+        pmi.i12 = 10**6
+        self.assertIn("i12", codebook.check(pmi))
+        with self.assertRaisesRegex(ValueError, "i12 is 1000000"):
+            codebook.precoder(pmi)
+        for bad, text in ((h[:12], "rows is 12"), (h[:, :, :31], "shape"), (0 * h, "all zero"),
+                          (h * np.nan, "finite")):
+            with self.assertRaisesRegex(ValueError, text):
+                codebook.select(bad)
+        with self.assertRaisesRegex(ValueError, "receive antennas is 1"):
+            codebook.select(h[:, :1], 2)
+        with self.assertRaisesRegex(ValueError, "count is 57"):
+            codebook.part2_bits(2, 57)
+        with self.assertRaisesRegex(ValueError, "rank is 3"):
+            codebook.fields(3, 20)
+
+    def test_type1(self):
+        codebook = csifeedback.type1_codebook(2, 2, 4, mode=1, ranks=[1, 2, 3, 4, 5, 6, 7, 8])
+        pmi = csifeedback.pmi()
+        pmi.i11, pmi.i12, pmi.i2 = 3, 6, [0, 1, 2, 3]
+        w = codebook.precoder(pmi)[:, :, 0]
+        beam = np.kron(np.exp(2j * np.pi * 3 * np.arange(2) / 8),
+                       np.exp(2j * np.pi * 6 * np.arange(2) / 8))
+        for t in range(4):
+            np.testing.assert_allclose(w[t], np.append(beam, 1j ** t * beam) / np.sqrt(8),
+                                       atol=1e-6)
+        for rank in codebook.ranks():
+            found = codebook.select(waves(2, 2, 2, 8, 8), rank)
+            self.assertEqual(codebook.precoder(found).shape, (4, 8, rank))
+
+    def test_reports(self):
+        format = csifeedback.csi_report_format(
+            csifeedback.etype2_codebook(4, 4, 13, 4, [1, 2]), "subband")
+        report = format.report(waves(3, 4, 4, 26, 2), 20)
+        self.assertEqual(len(report.subband_cqi[0]), 13)
+        bits, count = format.pack(report)
+        self.assertEqual(count, format.total_bits(
+            report.precoding.rank, format.codebook().count(report.precoding)))
+        back = format.unpack(bits, count)
+        self.assertEqual((back.cqi, back.subband_cqi[0], back.groups),
+                         (report.cqi, report.subband_cqi[0], 3))
+        for name in ("rank", "q1", "q2", "i12", "i16", "i17", "i18", "i23", "i24", "i25"):
+            self.assertEqual(getattr(back.precoding, name), getattr(report.precoding, name))
+        short, count = format.pack(report, format.max_bits() // 2)
+        self.assertLess(format.unpack(short, count).groups, 3)
+        with self.assertRaisesRegex(ValueError, "part 1 has"):
+            format.unpack(bits, 10)
+        with self.assertRaisesRegex(ValueError, "count is 9"):
+            format.unpack(np.zeros(1, np.uint8), 9)
+        rng = np.random.default_rng(1)
+        refused = 0
+        for _ in range(200):
+            bits = rng.integers(0, 256, format.max_bits() // 8 + 1).astype(np.uint8)
+            try:
+                format.unpack(bits, format.max_bits())
+            except ValueError as error:
+                self.assertRegex(str(error), " is | has ")
+                refused += 1
+        self.assertGreater(refused, 100)
+
+    def test_cqi(self):
+        self.assertEqual(csifeedback.cqi(-30), 0)
+        self.assertEqual(csifeedback.cqi(60, table=4), 15)
+        self.assertAlmostEqual(csifeedback.cqi_efficiency(2)[15], 7.4063, 4)
+
+
+class Metrics(unittest.TestCase):
+
+    def test_against_numpy(self):
+        h = waves(4, 2, 2, 12, 2, count=3)
+        v = csifeedback.subband_eigenvectors(h, 4, 2)
+        self.assertEqual(v.shape, (3, 4, 8, 2))
+        other = np.stack([eigenvectors(one, 4, 2) for one in h])
+        rng = np.random.default_rng(5)
+        w = rng.standard_normal((3, 4, 8, 2)) + 1j * rng.standard_normal((3, 4, 8, 2))
+        np.testing.assert_allclose(csifeedback.sgcs(v, other), 1, atol=1e-3)
+        np.testing.assert_allclose(csifeedback.sgcs(v, w),
+                                   [similarity(a, b) for a, b in zip(v, w)], atol=1e-5)
+        np.testing.assert_allclose(csifeedback.sgcs(v[0], w[0]), similarity(v[0], w[0]), atol=1e-5)
+        x = rng.random(101)
+        for percent in (0, 5, 50, 99.5, 100):
+            self.assertAlmostEqual(csifeedback.percentile(x, percent), np.percentile(x, percent))
+        with self.assertRaisesRegex(ValueError, "shapes|shape"):
+            csifeedback.sgcs(v, w[:2])
+
+
+class Codecs(unittest.TestCase):
+
+    def test_by_name(self):
+        h = waves(6, 16, 1, 52, 1, count=20)[:, :, 0]
+        scores = {}
+        for spec in ("type1:n1=16,n2=1,rows=52", "type1,rows=52,mode=2",
+                     "etype2:param_combination=1,rows=52", "etype2:param_combination=6,rows=52"):
+            encoder, decoder = (f(spec) for f in (csifeedback.report_encoder_from_model,
+                                                  csifeedback.report_decoder_from_model))
+            self.assertEqual((encoder.domain(), encoder.rows(), encoder.nt()), ("H", 52, 32))
+            self.assertEqual(encoder.model_id(), decoder.model_id())
+            bits, count, gain_db = encoder.encode(h)
+            self.assertLessEqual(count.max(), encoder.max_bits())
+            found = decoder.decode(bits, count, gain_db)
+            # The power is that of the channel, which the frame carries.
+            np.testing.assert_allclose(np.mean(np.abs(found) ** 2, axis=(1, 2)),
+                                       np.mean(np.abs(h) ** 2, axis=(1, 2)), rtol=1e-4)
+            v = csifeedback.subband_eigenvectors(h[:, :, None], 13)
+            w = csifeedback.subband_eigenvectors(found[:, :, None], 13)
+            scores[spec] = csifeedback.sgcs(v, w).mean()
+        self.assertGreater(scores["etype2:param_combination=6,rows=52"], 0.75)
+        self.assertGreater(scores["etype2:param_combination=6,rows=52"],
+                           scores["etype2:param_combination=1,rows=52"])
+        self.assertGreater(scores["etype2:param_combination=1,rows=52"],
+                           scores["type1:n1=16,n2=1,rows=52"])
+
+    def test_short_budgets_and_bad_bits(self):
+        spec = "etype2:param_combination=6,rows=52"
+        codec = csifeedback.open_codec(spec)
+        encoder, decoder = codec.report_pair()
+        self.assertEqual(codec.label, "eType II pc6")
+        h = waves(7, 16, 1, 52, 1, count=10)[:, :, 0]
+        before = 0
+        for budget in (encoder.min_bits(), 170, encoder.max_bits()):
+            bits, count, gain_db = encoder.encode(h, budget)
+            self.assertLessEqual(count.max(), budget)
+            rho = np.mean([csifeedback.cosine_similarity(a, b)
+                           for a, b in zip(h, decoder.decode(bits, count, gain_db))])
+            self.assertGreater(rho, before)
+            before = rho
+        with self.assertRaisesRegex(ValueError, "budget is"):
+            encoder.encode(h, encoder.min_bits() - 1)
+        rng = np.random.default_rng(8)
+        bits = rng.integers(0, 256, (100, 40)).astype(np.uint8)
+        found = decoder.decode(bits, rng.integers(0, 320, 100).astype(np.int32))
+        self.assertTrue(np.isfinite(found).all())
+        self.assertTrue((found == 0).all(axis=(1, 2)).any())
+
+    def test_options(self):
+        for spec, text in (("etype2:param_combination=9", "param_combination is 9"),
+                           ("etype2:beams=4", "no option beams"),
+                           ("etype2:n1=four", "n1 is four"),
+                           ("type1:n1=5", r"\(N1, N2\) is \(5, 1\)"),
+                           ("type1:mode=3", "mode is 3"),
+                           ("type1:rows=12", "rows is 12"),
+                           ("type1:mode", "no option"),
+                           ("etype2:cqi=all", "cqi is all")):
+            with self.assertRaisesRegex(ValueError, text):
+                csifeedback.open_codec(spec)
+        one, other = (csifeedback.open_codec(f"etype2:param_combination={k}").model.model_id
+                      for k in (5, 6))
+        self.assertNotEqual(one, other)
+
+    def test_programs(self):
+        """csifeedback_eval takes them beside each other."""
+        with tempfile.TemporaryDirectory() as directory:
+            data = os.path.join(directory, "test.h5")
+            run_program("dataset", "generate", "--channel", "cdl-b", "--samples", 60, "--whole",
+                        "--nc", 52, "--spacing-hz", 180e3, "-o", data)
+            done = run_program("eval", "--codec", "type1:rows=52", "--codec",
+                               "etype2:param_combination=4,rows=52", "--budget", 250,
+                               "--dataset", data, "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            rows = json.loads(done.stdout)
+            self.assertEqual([r["codec"] for r in rows], ["Type I mode 1", "eType II pc4"])
+            self.assertGreater(rows[1]["rho"], rows[0]["rho"])
+            self.assertEqual(rows[0]["payload_bits"], 6 + 26)
+
+
+if __name__ == "__main__":
+    unittest.main()
