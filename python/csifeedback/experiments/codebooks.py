@@ -1,0 +1,105 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""SGCS against bits of the PMI codebooks on CDL channels, and of other codecs beside them.
+
+    python3 -m gnuradio.csifeedback.experiments.codebooks
+
+prints the tables of docs/codebooks.md.
+"""
+
+import argparse
+import sys
+
+import numpy as np
+
+from .. import csifeedback_python as core
+from ..channels import make_channel, model_channel
+from ..codecs import open_codec
+from ..evaluation import Evaluator, choose_report
+
+SUBBANDS = 13
+#: first drops of the test, and of the validation of code sizes and quantizers
+FIRST, VALIDATION_FIRST = 5_000_000, 6_000_000
+
+
+def schemes(rows):
+    """Names of the codebooks as codecs."""
+    return [f"type1:rows={rows}", f"type1:rows={rows},mode=2",
+            *(f"etype2:rows={rows},param_combination={k}" for k in range(1, 9))]
+
+
+def vectors(h):
+    """Dominant eigenvectors of the subbands of H (n, rows, nt)."""
+    return core.subband_eigenvectors(np.ascontiguousarray(h)[:, :, None], SUBBANDS)
+
+
+def score(v, h, codec, pair, budget, transform=None):
+    """A line of a table: label, mean bits, SGCS, its 5 % point."""
+    encoder, decoder = pair
+    bits, counts, gain_db = encoder.encode(h, budget)
+    found = decoder.decode(bits, counts, gain_db)
+    if transform is not None:
+        found = transform.inverse(found)
+    similarity = core.sgcs(v, vectors(found))[:, 0]
+    return codec.label, float(np.mean(counts)), similarity.mean(), core.percentile(similarity, 5)
+
+
+def show(name, line):
+    label, bits, mean, low = line
+    print(f"| {name} | {label} | {bits:.0f} | {mean:.3f} | {low:.3f} |", flush=True)
+
+
+def profiles(samples):
+    """CDL-A to E at 10 MHz, 52 resource blocks, turned at random."""
+    for profile in "abcde":
+        channel = make_channel(f"cdl-{profile}", nc=52, nt=32, spacing_hz=180e3,
+                               delay_spread_s=100e-9, angle_span_deg=120.0)
+        h = core.generate_channels(channel, FIRST, samples)[0]
+        v = vectors(h)
+        for spec in schemes(52):
+            codec = open_codec(spec)
+            show(f"CDL-{profile.upper()}", score(v, h, codec, codec.own_reports(), 0))
+
+
+def beside(samples, budgets):
+    """The channel that the models cdl-a-random were trained on, 1,024 subcarriers."""
+    names = ["path", "local-klt", "klt", "csi-l2o"]
+    codecs = [open_codec(f"cdl-a-random-{name}") for name in names]
+    model = codecs[0].model
+    channel = model_channel(model)
+    transform = core.angular_delay_transform(model.nc, model.nt, model.na, model.precursor)
+    h = core.generate_channels(channel, FIRST, samples)[0]
+    ha = transform.forward(h)[0]
+    v = vectors(h)
+    print(f"| all bits of Ha | {core.sgcs(v, vectors(transform.inverse(ha))).mean():.3f} |")
+    few, _, lost = core.generate_channels(channel, VALIDATION_FIRST, 300, model.na,
+                                          model.precursor)
+    validation = Evaluator(few, lost, model.nc, model.precursor)
+    for spec in schemes(model.nc):
+        codec = open_codec(spec)
+        show("CDL-A", score(v, h, codec, codec.own_reports(), 0))
+    for codec in codecs:
+        for budget in budgets:
+            pair = codec.own_reports() if codec.has_reports else \
+                choose_report(codec, validation, budget)[0].report_pair(codec)
+            show("CDL-A", score(v, ha, codec, pair, budget, transform))
+
+
+def main(argv):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--samples", type=int, default=500, metavar="N",
+                        help="drops of each channel (default: 500)")
+    parser.add_argument("--only", choices=("profiles", "beside"), help="one of the tables")
+    args = parser.parse_args(argv)
+    if args.only != "beside":
+        profiles(args.samples)
+    if args.only != "profiles":
+        beside(args.samples, (64, 128, 256))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
