@@ -272,7 +272,7 @@ pmi any(random_engine& engine, pmi_codebook& codebook, int rank)
 TEST(Pmi, PrecodersAreThoseOfAnotherImplementation)
 {
     const auto cases = golden();
-    EXPECT_EQ(cases.size(), 26u);
+    EXPECT_EQ(cases.size(), 38u);
     for (const auto& c : cases) {
         SCOPED_TRACE(c.name);
         ASSERT_EQ(c.codebook->check(c.p), "");
