@@ -71,6 +71,13 @@ private:
 } // namespace
 
 angular_delay::sptr
+angular_delay::make(const csi_shape& shape, bool align, float threshold_db)
+{
+    return gnuradio::make_block_sptr<angular_delay_impl>(
+        angular_delay_transform::make(shape, align, threshold_db));
+}
+
+angular_delay::sptr
 angular_delay::make(int nc, int nt, int na, int precursor, bool align, float threshold_db)
 {
     return gnuradio::make_block_sptr<angular_delay_impl>(

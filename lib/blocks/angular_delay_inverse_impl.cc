@@ -73,6 +73,12 @@ private:
 
 } // namespace
 
+angular_delay_inverse::sptr angular_delay_inverse::make(const csi_shape& shape)
+{
+    return gnuradio::make_block_sptr<angular_delay_inverse_impl>(
+        angular_delay_transform::make(shape));
+}
+
 angular_delay_inverse::sptr
 angular_delay_inverse::make(int nc, int nt, int na, int precursor)
 {

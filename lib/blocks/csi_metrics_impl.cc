@@ -356,6 +356,18 @@ private:
 
 } // namespace
 
+csi_metrics::sptr csi_metrics::make(const csi_shape& shape, int history, int interval)
+{
+    const char* where = "csi_metrics";
+    if (!shape.nc)
+        throw_bad(
+            where, "nc of the shape", shape.nc, std::to_string(shape.rows) + " to 65536");
+    check_range(where, "history", history, 1, 65536);
+    check_range(where, "interval", interval, 0, 1 << 30);
+    return gnuradio::make_block_sptr<csi_metrics_impl>(
+        shape.rows, shape.nt, shape.domain == "Ha", shape.nc, history, interval);
+}
+
 csi_metrics::sptr
 csi_metrics::make(int rows, int nt, bool delay_rows, int nc, int history, int interval)
 {

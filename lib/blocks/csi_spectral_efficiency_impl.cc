@@ -343,6 +343,25 @@ private:
 
 csi_spectral_efficiency::sptr
 csi_spectral_efficiency::make(int users,
+                              const csi_shape& shape,
+                              const std::vector<double>& snr_db,
+                              const std::string& precoding,
+                              bool normalize,
+                              bool by_frame,
+                              int history,
+                              int interval)
+{
+    const char* where = "csi_spectral_efficiency";
+    const spectral_efficiency::sptr se = spectral_efficiency::make(
+        users, shape.nc, shape.nt, snr_db, precoding, normalize);
+    check_range(where, "history", history, users, 65536);
+    check_range(where, "interval", interval, 0, 1 << 30);
+    return gnuradio::make_block_sptr<csi_spectral_efficiency_impl>(
+        se, by_frame, history, interval);
+}
+
+csi_spectral_efficiency::sptr
+csi_spectral_efficiency::make(int users,
                               int nc,
                               int nt,
                               const std::vector<double>& snr_db,
@@ -352,13 +371,14 @@ csi_spectral_efficiency::make(int users,
                               int history,
                               int interval)
 {
-    const char* where = "csi_spectral_efficiency";
-    const spectral_efficiency::sptr se =
-        spectral_efficiency::make(users, nc, nt, snr_db, precoding, normalize);
-    check_range(where, "history", history, users, 65536);
-    check_range(where, "interval", interval, 0, 1 << 30);
-    return gnuradio::make_block_sptr<csi_spectral_efficiency_impl>(
-        se, by_frame, history, interval);
+    return make(users,
+                csi_shape("H", nc, nt),
+                snr_db,
+                precoding,
+                normalize,
+                by_frame,
+                history,
+                interval);
 }
 
 } // namespace csifeedback

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
+#include "codec/codewords.h"
 #include "frame_reader.h"
 #include <gnuradio/csifeedback/feedback_deframer.h>
 #include <gnuradio/io_signature.h>
@@ -51,7 +52,47 @@ private:
     quantizer::sptr d_current; // of the frame in hand
 };
 
+feedback_deframer::sptr make_deframer(const quantizer::sptr& quantizer,
+                                      int codec_id,
+                                      int model_id,
+                                      int ue_id,
+                                      int max_age,
+                                      int max_lead,
+                                      bool in_order,
+                                      const std::vector<uint8_t>& key,
+                                      const std::vector<compact_configuration>& compact)
+{
+    check_range("feedback_deframer", "ue_id", ue_id, -1, 65535);
+    const feedback_receiver::sptr receiver = feedback_receiver::make(
+        quantizer,
+        deframer_rules(codec_id, model_id, ue_id, max_age, max_lead, in_order));
+    prepare_receiver(*receiver, key, compact);
+    return gnuradio::make_block_sptr<feedback_deframer_impl>(quantizer, receiver);
+}
+
 } // namespace
+
+feedback_deframer::sptr
+feedback_deframer::make(quantizer::sptr quantizer,
+                        decoder::sptr decoder,
+                        int ue_id,
+                        int max_age,
+                        int max_lead,
+                        bool in_order,
+                        const std::vector<uint8_t>& key,
+                        const std::vector<compact_configuration>& compact)
+{
+    check_codewords("feedback_deframer", "decoder", decoder, quantizer);
+    return make_deframer(quantizer,
+                         decoder->codec_id(),
+                         decoder->model_id(),
+                         ue_id,
+                         max_age,
+                         max_lead,
+                         in_order,
+                         key,
+                         compact);
+}
 
 feedback_deframer::sptr
 feedback_deframer::make(quantizer::sptr quantizer,
@@ -68,12 +109,8 @@ feedback_deframer::make(quantizer::sptr quantizer,
     not_null(where, "quantizer", quantizer);
     check_range(where, "codec_id", codec_id, 0, 255);
     check_range(where, "model_id", model_id, 0, 65535);
-    check_range(where, "ue_id", ue_id, -1, 65535);
-    const feedback_receiver::sptr receiver = feedback_receiver::make(
-        quantizer,
-        deframer_rules(codec_id, model_id, ue_id, max_age, max_lead, in_order));
-    prepare_receiver(*receiver, key, compact);
-    return gnuradio::make_block_sptr<feedback_deframer_impl>(quantizer, receiver);
+    return make_deframer(
+        quantizer, codec_id, model_id, ue_id, max_age, max_lead, in_order, key, compact);
 }
 
 } // namespace csifeedback

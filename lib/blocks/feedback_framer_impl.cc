@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
+#include "codec/codewords.h"
 #include "common.h"
 #include "frame_writer.h"
 #include <gnuradio/csifeedback/feedback_framer.h>
@@ -160,6 +161,18 @@ private:
 };
 
 } // namespace
+
+feedback_framer::sptr
+feedback_framer::make(quantizer::sptr quantizer,
+                      encoder::sptr encoder,
+                      int ue_id,
+                      const std::vector<uint8_t>& key,
+                      const std::optional<compact_configuration>& compact)
+{
+    check_codewords("feedback_framer", "encoder", encoder, quantizer);
+    return gnuradio::make_block_sptr<feedback_framer_impl>(
+        quantizer, encoder->codec_id(), encoder->model_id(), ue_id, key, compact);
+}
 
 feedback_framer::sptr
 feedback_framer::make(quantizer::sptr quantizer,

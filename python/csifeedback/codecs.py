@@ -57,6 +57,10 @@ class _Part(core.codec_part):
     nt = 0
     #: M, values of the longest codeword; 0 for reports
     code_size = 0
+    #: subcarriers of the full-band matrix, 0: any (domain "Ha")
+    nc = 0
+    #: rows that are kept before delay zero, -1: not stated (domain "Ha")
+    precursor = -1
 
     def __init__(self, **attributes):
         """attributes: those above, where the class has not set them."""
@@ -248,7 +252,7 @@ def _Half(kind, codec, code_size):
         methods = {name: lambda self, *a: work(*a)}
     attributes = {"name": codec.name, "codec_id": codec.number, "model_id": codec.model_id,
                   "domain": codec.domain, "rows": codec.rows, "nt": codec.nt,
-                  "code_size": code_size}
+                  "code_size": code_size, "nc": codec.nc, "precursor": codec.precursor}
     if not code_size:
         if not codec.report_bits[1]:
             raise ValueError(f"codec {codec.name} has no reports")

@@ -58,24 +58,24 @@ class Loopback(gr.top_block):
         else:
             self.encoder = core.csi_encoder(encoder)
             self.quantizer = core.csi_quantizer(quantizer)
-            self.framer = core.feedback_framer(quantizer, encoder.codec_id(), encoder.model_id(),
-                                               ue_id, compact=compact)
-            self.deframer = core.feedback_deframer(quantizer, decoder.codec_id(),
-                                                   decoder.model_id(), ue_id, compact=compact)
+            self.framer = core.feedback_framer(quantizer, encoder, ue_id, compact=compact)
+            self.deframer = core.feedback_deframer(quantizer, decoder, ue_id, compact=compact)
             self.dequantizer = core.csi_dequantizer(quantizer)
         self.link = core.feedback_link(**(link or {}))
         self.decoder = core.csi_report_decoder(decoder) if reports else core.csi_decoder(decoder)
         self.hold = core.csi_hold()
         # The true matrices under way, those that bursts of losses leave behind included.
         history = 4 * max(window, 64) + (link or {}).get("delay", 0)
-        self.metrics = core.csi_metrics(na, nt, domain == "Ha", nc, history)
+        full_band = core.csi_shape("H", nc, nt)
+        shape = core.csi_shape("Ha", na, nt, nc, precursor) if domain == "Ha" else full_band
+        self.metrics = core.csi_metrics(shape, history)
         self.transform = self.inverse = self.whole_metrics = None
         if whole and domain == "Ha":
-            self.transform = core.angular_delay(nc, nt, na, precursor, align)
+            self.transform = core.angular_delay(shape, align)
             self.connect(self.source, self.transform, self.encoder)
             truth = self.transform
             if not align:
-                self._compare_whole(nc, nt, na, precursor, history)
+                self._compare_whole(shape, full_band, history)
         else:
             self.connect(self.source, self.encoder)
             truth = self.source
@@ -99,9 +99,9 @@ class Loopback(gr.top_block):
         slowest = self.whole_metrics or self.metrics
         self.msg_connect(slowest, "ack", self.source, "ack")
 
-    def _compare_whole(self, nc, nt, na, precursor, history):
-        self.inverse = core.angular_delay_inverse(nc, nt, na, precursor)
-        self.whole_metrics = core.csi_metrics(nc, nt, False, nc, history)
+    def _compare_whole(self, shape, full_band, history):
+        self.inverse = core.angular_delay_inverse(shape)
+        self.whole_metrics = core.csi_metrics(full_band, history)
         self.connect(self.source, self.whole_metrics)
         # Behind the first one: what is acknowledged here has been compared there.
         self._chain(self.metrics, self.inverse, self.whole_metrics)

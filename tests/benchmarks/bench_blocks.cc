@@ -258,7 +258,7 @@ subject transform()
     return { h_size,
              ha_size,
              normal_items(2 * nc * nt),
-             [] { return angular_delay::make(nc, nt, na); },
+             [] { return angular_delay::make(csi_shape("Ha", na, nt, nc, 4)); },
              [=](const char* in, char* out) {
                  angular_delay_info info;
                  t->forward(as<gr_complex>(in), as<gr_complex>(out), &info);
@@ -271,7 +271,7 @@ subject inverse()
     return { ha_size,
              h_size,
              normal_items(2 * n),
-             [] { return angular_delay_inverse::make(nc, nt, na); },
+             [] { return angular_delay_inverse::make(csi_shape("Ha", na, nt, nc, 4)); },
              [=](const char* in, char* out) {
                  t->inverse(as<gr_complex>(in), as<gr_complex>(out));
              } };

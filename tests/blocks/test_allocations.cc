@@ -151,6 +151,7 @@ model_file::sptr klt() { return model("cost2100-indoor-klt.h5"); }
 model_file::sptr outdoor() { return model("cost2100-outdoor-klt.h5"); }
 model_file::sptr orthonormal() { return model("cost2100-indoor-orthonormal.h5"); }
 model_file::sptr local_klt() { return model("cost2100-indoor-local-klt.h5"); }
+csi_shape delays() { return csi_shape("Ha", na, nt, nc, 4); }
 quantizer::sptr six_bits() { return scalar_quantizer::make_lloyd_max(klt(), m, 6); }
 
 // Frame numbers of 64 bits, so that those of all messages are stored in the same way.
@@ -260,13 +261,13 @@ TEST(stream, angular_delay)
 {
     for (const bool align : { false, true })
         expect_no_allocation(
-            angular_delay::make(nc, nt, na, 4, align), { normal_item(2 * nc * nt) }, 2);
+            angular_delay::make(delays(), align), { normal_item(2 * nc * nt) }, 2);
 }
 
 TEST(stream, angular_delay_inverse)
 {
     expect_no_allocation(
-        angular_delay_inverse::make(nc, nt, na), { normal_item(2 * n) }, 1);
+        angular_delay_inverse::make(delays()), { normal_item(2 * n) }, 1);
 }
 
 // The small models of the core's tests, real and complex, with and without LSTM.
@@ -467,7 +468,7 @@ TEST(stream, channel_estimator)
 
 TEST(stream, feedback_framer)
 {
-    harness h(feedback_framer::make(six_bits(), 1, 2),
+    harness h(feedback_framer::make(six_bits(), linear_encoder::make(klt(), m)),
               { item(level()), item(std::vector<float>{ 3 }) },
               0);
     const size_t size = feedback_overhead_bytes + (six_bits()->total_bits(m) + 7) / 8;
@@ -534,7 +535,7 @@ pmt::pmt_t complex_vector(size_t size)
 TEST(handler, angular_delay_inverse)
 {
     expect_only_the_message(
-        angular_delay_inverse::make(nc, nt, na), pdu_of(complex_vector(n)), [](uint64_t) {
+        angular_delay_inverse::make(delays()), pdu_of(complex_vector(n)), [](uint64_t) {
             return pmt::cons(pmt::PMT_NIL, pmt::make_c32vector(nc * nt, 0));
         });
 }
@@ -631,7 +632,7 @@ TEST(handler, feedback_framer)
 {
     const size_t size = feedback_frame(0).size();
     expect_only_the_message(
-        feedback_framer::make(six_bits(), 1, 2),
+        feedback_framer::make(six_bits(), linear_encoder::make(klt(), m)),
         pdu_of(pmt::init_s16vector(m, level())),
         [=](uint64_t) { return pmt::cons(pmt::PMT_NIL, pmt::make_u8vector(size, 0)); });
 }
@@ -682,8 +683,13 @@ TEST(handler, feedback_deframer)
                                             pmt::mp("frame_bits") };
     const pmt::pmt_t frame_key = key_frame(), ue_id = pmt::mp("ue_id"),
                      gain = pmt::mp("gain_db"), label = pmt::mp("quantizer");
+    const auto decoder = linear_decoder::make(klt(), m);
+    const auto pdu = [&](uint64_t frame) {
+        const std::vector<uint8_t> bytes = feedback_frame(frame, decoder->model_id());
+        return pmt::cons(pmt::PMT_NIL, pmt::init_u8vector(bytes.size(), bytes));
+    };
     expect_only_the_message(
-        feedback_deframer::make(six_bits(), 1, 2), frame_pdu, [&](uint64_t frame) {
+        feedback_deframer::make(six_bits(), decoder), pdu, [&](uint64_t frame) {
             pmt::pmt_t d = pmt::make_dict();
             d = pmt::dict_add(d, frame_key, pmt::from_uint64(frame));
             d = pmt::dict_add(d, ue_id, pmt::from_long(0));
@@ -722,7 +728,7 @@ TEST(handler, csi_metrics)
     // An acknowledgement for each matrix, and a report of nine figures.
     const std::vector<pmt::pmt_t> keys(9, pmt::mp("figure"));
     for (const bool report : { false, true }) {
-        const auto block = csi_metrics::make(na, nt, true, nc, 16, report);
+        const auto block = csi_metrics::make(delays(), 16, report);
         const auto output = [&](uint64_t frame) {
             const pmt::pmt_t ack = pmt::from_uint64(frame);
             pmt::pmt_t dict = pmt::make_dict();
@@ -750,7 +756,7 @@ TEST(handler, csi_metrics)
 TEST(stream, csi_metrics)
 {
     const pmt::pmt_t h = complex_vector(n);
-    const auto block = csi_metrics::make(na, nt, true, nc, 16);
+    const auto block = csi_metrics::make(delays(), 16);
     harness around(block, { normal_item(2 * n) }, 2);
     const uint64_t ack = count([] { pmt::from_uint64(0); });
     for (uint64_t call = 0; call < 2 * calls; call++) {
@@ -771,8 +777,8 @@ TEST(stream, csi_spectral_efficiency)
 {
     for (const char* precoding : { "zero-forcing", "maximum-ratio" })
         for (const int users : { 3, 40 }) {
-            const auto block =
-                csi_spectral_efficiency::make(users, 8, nt, { 0, 10 }, precoding);
+            const auto block = csi_spectral_efficiency::make(
+                users, csi_shape("H", 8, nt), { 0, 10 }, precoding);
             block->check_topology(2, 0);
             expect_no_allocation(
                 block, { normal_item(2 * 8 * nt), normal_item(2 * 8 * nt) }, 0);
@@ -782,7 +788,7 @@ TEST(stream, csi_spectral_efficiency)
 
 TEST(handler, csi_spectral_efficiency)
 {
-    const auto block = csi_spectral_efficiency::make(3, 8, nt, { 0, 10 });
+    const auto block = csi_spectral_efficiency::make(3, csi_shape("H", 8, nt), { 0, 10 });
     const pmt::pmt_t h = complex_vector(8 * nt);
     // First the truth, then the estimate, and the other way round.
     for (uint64_t frame = 0; frame < 2 * calls; frame++) {

@@ -12,6 +12,7 @@ import os
 import re
 import tempfile
 import unittest
+import warnings
 
 import h5py
 import numpy as np
@@ -95,6 +96,8 @@ class TestBlocks(unittest.TestCase):
                 continue  # Python's own, with keyword arguments by name
             templates = self.platform.blocks[key].templates
             text = templates.get("var_make" if key.startswith("variable_") else "make")
+            # Behind it is the form of earlier releases.
+            text = text.partition("% else:")[0]
             # A parameter with an old name is "${ old if old ... else new }".
             given = re.findall(r"\$\{ ?(?:\w+ if [^{}]+ else )?(\w+) ?\}",
                                text[text.index("csifeedback." + name):])
@@ -141,12 +144,20 @@ class TestBlocks(unittest.TestCase):
                 (source, {"na": 1025}, "0 <= na <= channel.nc()"),
                 (source, {"na": 4}, "0 <= precursor < na"),
                 (source, {"window": -1}, "0 <= window"),
-                (delay, {"nc": 0}, "1 <= nc"),
-                (delay, {"nt": 1025}, "1 <= nt <= 1024"),
-                (delay, {"na": 2000}, "1 <= na <= nc"),
-                (delay, {"precursor": 32}, "0 <= precursor < na"),
+                (delay, {"shape": 'csifeedback.csi_shape("Ha", 32, 0)'}, "nt is 0"),
+                (delay, {"shape": 'csifeedback.csi_shape("Ha", 32, 32, 16)'}, "nc is 16"),
+                (delay, {"shape": 'csifeedback.csi_shape("Ha", 32, 32)'}, ".nc > 0"),
+                (delay, {"shape": 'csifeedback.csi_shape("Ha", 32, 32, 64)'}, ".precursor >= 0"),
+                (delay, {"shape": 'csifeedback.csi_shape("H", 32, 32)'}, '.domain == "Ha"'),
+                (delay, {"shape": "32"}, "csi_shape(shape)"),
                 (delay, {"threshold_db": 0}, "0 < threshold_db <= 100"),
-                ("csifeedback_angular_delay_inverse", {"na": 2000}, "1 <= na <= nc"),
+                ("csifeedback_angular_delay_inverse",
+                 {"shape": 'csifeedback.csi_shape("Ha", 32, 32)'}, ".nc > 0"),
+                # The form of earlier releases.
+                (delay, {"nc": 0, "nt": 1, "na": 1, "precursor": 0}, "1 <= nc"),
+                (delay, {"nc": 64, "nt": 1025, "na": 1, "precursor": 0}, "1 <= nt <= 1024"),
+                (delay, {"nc": 64, "nt": 1, "na": 2000, "precursor": 0}, "1 <= na <= nc"),
+                (delay, {"nc": 64, "nt": 1, "na": 32, "precursor": 32}, "0 <= precursor < na"),
                 ("csifeedback_csi_encoder", {"encoder": MODEL},
                  "isinstance(encoder, csifeedback.encoder)"),
                 ("csifeedback_csi_decoder", {"decoder": MODEL},
@@ -155,8 +166,16 @@ class TestBlocks(unittest.TestCase):
                  "isinstance(quantizer, csifeedback.quantizer)"),
                 ("csifeedback_csi_dequantizer", {"quantizer": "None"},
                  "isinstance(quantizer, csifeedback.quantizer)"),
+                ("csifeedback_feedback_framer", {"encoder": MODEL},
+                 "isinstance(encoder, csifeedback.encoder)"),
+                ("csifeedback_feedback_deframer", {"decoder": MODEL},
+                 "isinstance(decoder, csifeedback.decoder)"),
+                ("csifeedback_feedback_framer",
+                 {"encoder": f"csifeedback.linear_encoder({MODEL}, 64)"},
+                 "quantizer.code_size() <= encoder.code_size()"),
                 ("csifeedback_feedback_framer", {"codec_id": 256}, "0 <= codec_id <= 255"),
-                ("csifeedback_feedback_framer", {"model_id": -1}, "0 <= model_id <= 65535"),
+                ("csifeedback_feedback_framer", {"codec_id": 1, "model_id": -1},
+                 "0 <= model_id <= 65535"),
                 ("csifeedback_feedback_framer", {"ue_id": 65536}, "0 <= ue_id <= 65535"),
                 ("csifeedback_feedback_deframer", {"ue_id": -2}, "-1 <= ue_id <= 65535"),
                 (link, {"bit_error_rate": 0.6}, "0 <= bit_error_rate <= 0.5"),
@@ -167,14 +186,17 @@ class TestBlocks(unittest.TestCase):
                 (link, {"delay": -1}, "0 <= delay"),
                 (link, {"seed": -1}, "seed >= 0"),
                 ("csifeedback_csi_hold", {"max_gap": 65536}, "0 <= max_gap <= 65535"),
-                (metrics, {"rows": 0}, "1 <= rows"),
-                (metrics, {"nt": 0}, "1 <= nt"),
-                (metrics, {"nc": 16}, "rows <= nc"),
+                (metrics, {"shape": 'csifeedback.csi_shape("Ha", 32, 32)'}, ".nc > 0"),
+                (metrics, {"shape": "None"}, "csi_shape(shape)"),
+                (metrics, {"rows": 0, "nt": 1}, "1 <= rows"),
+                (metrics, {"rows": 1, "nt": 0}, "1 <= nt"),
+                (metrics, {"rows": 32, "nt": 1, "nc": 16}, "rows <= nc"),
                 (metrics, {"history": 0}, "1 <= history"),
                 (metrics, {"interval": -1}, "0 <= interval"),
                 (efficiency, {"users": 65}, "1 <= users <= 64"),
-                (efficiency, {"nc": 0}, "1 <= nc"),
-                (efficiency, {"nt": 1025}, "1 <= nt <= 1024"),
+                (efficiency, {"shape": 'csifeedback.csi_shape("Ha", 32, 32)'}, ".nc > 0"),
+                (efficiency, {"nc": 0, "nt": 1}, "1 <= nc"),
+                (efficiency, {"nc": 1, "nt": 1025}, "1 <= nt <= 1024"),
                 (efficiency, {"snr_db": "[]"}, "1 <= len(snr_db)"),
                 (efficiency, {"snr_db": "[0, 101]"}, "-100 <= x <= 100"),
                 (efficiency, {"history": 3}, "users <= history"),
@@ -274,6 +296,53 @@ class TestBlocks(unittest.TestCase):
         spec.loader.exec_module(module)
         with self.assertWarnsRegex(DeprecationWarning, "feedback_channel is now feedback_link"):
             self.assertIsInstance(module.test_graph().link, csifeedback.feedback_link)
+
+    def test_numbers(self):
+        """Flowgraphs of the last release, with numbers in place of objects, work alike."""
+        objects = f"csifeedback.linear_encoder({MODEL}, 128)", f"csifeedback.linear_decoder({MODEL}, 128)"
+        for name, old, new, instead in (
+                ("angular_delay", {"nc": 64, "nt": 2, "na": 16, "precursor": 3, "align": True},
+                 {"shape": 'csifeedback.csi_shape("Ha", 16, 2, 64, 3)', "align": True}, "shape"),
+                ("angular_delay_inverse", {"nc": 64, "nt": 2, "na": 16, "precursor": 3},
+                 {"shape": 'csifeedback.csi_shape("Ha", 16, 2, 64, 3)'}, "shape"),
+                ("csi_metrics", {"rows": 16, "nt": 2, "delay_rows": True, "nc": 64},
+                 {"shape": 'csifeedback.csi_shape("Ha", 16, 2, 64)'}, "shape"),
+                ("csi_metrics", {"rows": 16, "nt": 2, "delay_rows": False},
+                 {"shape": 'csifeedback.csi_shape("H", 16, 2)'}, "shape"),
+                ("csi_spectral_efficiency", {"nc": 64, "nt": 2},
+                 {"shape": 'csifeedback.csi_shape("H", 64, 2)'}, "users, shape"),
+                ("feedback_framer", {"codec_id": "encoder.codec_id()", "model_id": 7},
+                 {"encoder": objects[0]}, "quantizer, encoder"),
+                ("feedback_deframer", {"codec_id": "encoder.codec_id()", "model_id": 7},
+                 {"decoder": objects[1]}, "quantizer, decoder")):
+            sizes = []
+            for parameters in (old, new):
+                graph = Graph(self.platform)
+                graph.add("variable_csifeedback_linear_encoder", "encoder")
+                block = graph.add("csifeedback_" + name, "under_test")
+                block.import_data("under_test", {}, {k: str(v) for k, v in parameters.items()})
+                graph.terminate(block)
+                self.assertEqual(graph.errors(), [])
+                # In the dialog they appear only where they have an effect.
+                self.assertEqual({block.params[p].hide for p in old if p not in new},
+                                 {"none" if parameters is old else "all"}
+                                 if old.get("delay_rows", True) or parameters is new else {"none"})
+                sizes.append([(p.dtype, p.vlen) for p in block.sinks + block.sources])
+                spec = importlib.util.spec_from_file_location(
+                    "test_graph", graph.generate(self.directory.name))
+                module = importlib.util.module_from_spec(spec)
+                spec.loader.exec_module(module)
+                with warnings.catch_warnings(record=True) as told:
+                    warnings.simplefilter("always")
+                    self.assertTrue(hasattr(module.test_graph(), "under_test"))
+                told = [str(w.message) for w in told if "csifeedback" in str(w.filename)
+                        or "is now" in str(w.message)]
+                if parameters is old:
+                    self.assertEqual(len(told), 1, told)
+                    self.assertIn(f"is now {name}({instead})", told[0])
+                else:
+                    self.assertEqual(told, [])
+            self.assertEqual(*sizes)
 
     def test_sizes(self):
         """Ports take their sizes from the objects, so GRC sees what does not fit."""

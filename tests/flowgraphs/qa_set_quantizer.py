@@ -25,8 +25,10 @@ class TestSetQuantizer(unittest.TestCase):
 
     def chain(self):
         q = self.quantizers[10]
-        return [csifeedback.csi_quantizer(q), csifeedback.feedback_framer(q, 1, 7),
-                csifeedback.feedback_deframer(q, 1, 7), csifeedback.csi_dequantizer(q)]
+        return [csifeedback.csi_quantizer(q),
+                csifeedback.feedback_framer(q, csifeedback.linear_encoder(self.model, M)),
+                csifeedback.feedback_deframer(q, csifeedback.linear_decoder(self.model, M)),
+                csifeedback.csi_dequantizer(q)]
 
     def test_never_mixed(self):
         """Each codeword that arrives was quantized, framed and mapped back by one quantizer;

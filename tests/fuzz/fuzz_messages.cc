@@ -183,6 +183,17 @@ decoder::sptr the_decoder()
     return d;
 }
 
+// What frames are of; only their numbers are used.
+const codec_info numbers{ "numbered", 1, 2, "Ha", rows, nt, code_size };
+struct numbered_encoder : encoder {
+    numbered_encoder() : encoder(numbers) {}
+    float do_encode(const float*, float*, int) override { return no_residual; }
+};
+struct numbered_decoder : decoder {
+    numbered_decoder() : decoder(numbers) {}
+    void do_decode(const float*, int, float*) override {}
+};
+
 report_decoder::sptr the_report_decoder()
 {
     static const report_decoder::sptr d = quantized_report::make_decoder(
@@ -444,7 +455,9 @@ struct target {
 const std::vector<target>& targets()
 {
     static const std::vector<target> all = {
-        { []() -> gr::block_sptr { return angular_delay_inverse::make(16, nt, rows, 1); },
+        { []() -> gr::block_sptr {
+             return angular_delay_inverse::make(csi_shape("Ha", rows, nt, 16, 1));
+         },
           { "pdus" },
           { "pdus" } },
         { []() -> gr::block_sptr { return csi_import::make(rows * nt); },
@@ -453,12 +466,20 @@ const std::vector<target>& targets()
         { []() -> gr::block_sptr { return csi_hold::make(20); },
           { "pdus", "tick" },
           { "pdus" } },
-        { []() -> gr::block_sptr { return csi_metrics::make(rows, nt, true, 16, 8, 1); },
+        { []() -> gr::block_sptr {
+             return csi_metrics::make(csi_shape("Ha", rows, nt, 16), 8, 1);
+         },
           { "pdus", "truth" },
           { "reports", "ack" } },
         { []() -> gr::block_sptr {
-             return csi_spectral_efficiency::make(
-                 2, rows, nt, { 0, 10 }, "zero-forcing", true, true, 8, 1);
+             return csi_spectral_efficiency::make(2,
+                                                  csi_shape("H", rows, nt),
+                                                  { 0, 10 },
+                                                  "zero-forcing",
+                                                  true,
+                                                  true,
+                                                  8,
+                                                  1);
          },
           { "pdus", "truth" },
           { "reports" } },
@@ -478,7 +499,8 @@ const std::vector<target>& targets()
           { "pdus" },
           { "pdus" } },
         { []() -> gr::block_sptr {
-             return feedback_framer::make(the_quantizer(), 1, 2, 3, the_key());
+             return feedback_framer::make(
+                 the_quantizer(), std::make_shared<numbered_encoder>(), 3, the_key());
          },
           { "pdus" },
           { "pdus" } },
@@ -486,31 +508,40 @@ const std::vector<target>& targets()
           { "pdus" },
           { "pdus" } },
         { []() -> gr::block_sptr {
-             return feedback_deframer::make(the_quantizer(), 1, 2);
-         },
-          { "pdus", "tick" },
-          { "pdus" } },
-        { []() -> gr::block_sptr {
-             return feedback_deframer::make(the_quantizer(), 1, 2, 3, 100, 10, true);
+             return feedback_deframer::make(the_quantizer(),
+                                            std::make_shared<numbered_decoder>());
          },
           { "pdus", "tick" },
           { "pdus" } },
         { []() -> gr::block_sptr {
              return feedback_deframer::make(
-                 the_quantizer(), 1, 2, -1, 100, 0, false, the_key());
+                 the_quantizer(), std::make_shared<numbered_decoder>(), 3, 100, 10, true);
          },
           { "pdus", "tick" },
           { "pdus" } },
         { []() -> gr::block_sptr {
-             return feedback_framer::make(
-                 the_quantizer(), 1, 2, 3, the_key(), the_configuration(3));
+             return feedback_deframer::make(the_quantizer(),
+                                            std::make_shared<numbered_decoder>(),
+                                            -1,
+                                            100,
+                                            0,
+                                            false,
+                                            the_key());
+         },
+          { "pdus", "tick" },
+          { "pdus" } },
+        { []() -> gr::block_sptr {
+             return feedback_framer::make(the_quantizer(),
+                                          std::make_shared<numbered_encoder>(),
+                                          3,
+                                          the_key(),
+                                          the_configuration(3));
          },
           { "pdus" },
           { "pdus" } },
         { []() -> gr::block_sptr {
              return feedback_deframer::make(the_quantizer(),
-                                            1,
-                                            2,
+                                            std::make_shared<numbered_decoder>(),
                                             3,
                                             100,
                                             10,

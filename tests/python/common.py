@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 import pmt
-from gnuradio import blocks, gr
+from gnuradio import blocks, csifeedback, gr
 
 VECTORS = {np.float32: (pmt.init_f32vector, pmt.f32vector_elements),
            np.int16: (pmt.init_s16vector, pmt.s16vector_elements),
@@ -90,6 +90,24 @@ class Opener:
 
     def __reduce__(self):
         return open, (self._path, "w")
+
+
+def numbered(kind, code_size, codec_id=1, model_id=77):
+    """An Encoder or Decoder that has only its numbers, for framers and deframers."""
+    return getattr(csifeedback, kind)(name="numbered", codec_id=codec_id, model_id=model_id, rows=8,
+                                      nt=2, code_size=code_size)
+
+
+def make_framer(quantizer, *arguments, codec_id=1, model_id=77, **options):
+    """A feedback_framer whose frames have these numbers."""
+    encoder = numbered("Encoder", quantizer.code_size(), codec_id, model_id)
+    return csifeedback.feedback_framer(quantizer, encoder, *arguments, **options)
+
+
+def make_deframer(quantizer, *arguments, codec_id=1, model_id=77, **options):
+    """A feedback_deframer that takes frames with these numbers."""
+    decoder = numbered("Decoder", quantizer.code_size(), codec_id, model_id)
+    return csifeedback.feedback_deframer(quantizer, decoder, *arguments, **options)
 
 
 class Messages:

@@ -11,8 +11,10 @@ import unittest
 import numpy as np
 import pmt
 from gnuradio import blocks, csifeedback, gr
+from gnuradio.csifeedback import codecs
 
-from common import Messages, metadata, pdu, random_complex, stream, tag, values
+from common import (Messages, make_deframer, make_framer, metadata, numbered, pdu, random_complex,
+                    stream, tag, values)
 
 KLT = "cost2100-indoor-klt"
 NA = NT = 32
@@ -30,7 +32,8 @@ class AngularDelay(unittest.TestCase):
     def test_transform(self):
         nc, nt, na, precursor = 96, 5, 12, 3
         h = random_complex(np.random.default_rng(1), 7, nc, nt)
-        (ha, lost), _ = stream(csifeedback.angular_delay(nc, nt, na, precursor),
+        (ha, lost), _ = stream(csifeedback.angular_delay(
+            csifeedback.csi_shape("Ha", na, nt, nc, precursor)),
                                [h.reshape(7, -1)], [(np.complex64, na * nt), (np.float32, 1)])
         whole = np.fft.fft(np.fft.ifft(h, axis=1, norm="ortho"), axis=2, norm="ortho")
         expected = np.roll(whole, precursor, axis=1)[:, :na]
@@ -44,10 +47,10 @@ class AngularDelay(unittest.TestCase):
         ha = random_complex(np.random.default_rng(2), 4, na, nt)
         transform = csifeedback.angular_delay_transform(nc, nt, na, 4)
         expected = transform.inverse(ha)
-        (h,), _ = stream(csifeedback.angular_delay_inverse(nc, nt, na, 4),
+        (h,), _ = stream(csifeedback.angular_delay_inverse(transform),
                          [ha.reshape(4, -1)], [(np.complex64, nc * nt)])
         np.testing.assert_array_equal(h.reshape(expected.shape), expected)
-        block = csifeedback.angular_delay_inverse(nc, nt, na, 4)
+        block = csifeedback.angular_delay_inverse(transform)
         out = Messages(block).run([pdu(ha[1], frame=9), pdu(ha[0, :2])], 1)
         self.assertEqual(len(out), 1)
         self.assertEqual(metadata(out[0])["frame"], 9)
@@ -57,20 +60,110 @@ class AngularDelay(unittest.TestCase):
     def test_a_bad_matrix_spoils_no_mean(self):
         nc, nt, na = 64, 2, 8
         h = random_complex(np.random.default_rng(3), 5, nc, nt)
-        good = csifeedback.angular_delay(nc, nt, na)
+        shape = csifeedback.csi_shape("Ha", na, nt, nc, 4)
+        good = csifeedback.angular_delay(shape)
         stream(good, [h.reshape(5, -1)], [(np.complex64, na * nt)])
         with_bad = np.insert(h, 2, np.nan, axis=0)
-        bad = csifeedback.angular_delay(nc, nt, na)
+        bad = csifeedback.angular_delay(shape)
         (ha,), _ = stream(bad, [with_bad.reshape(6, -1)], [(np.complex64, na * nt)])
         self.assertEqual(len(ha), 6)
         self.assertAlmostEqual(bad.energy_lost(), good.energy_lost(), places=12)
 
+    def test_numbers_give_the_same(self):
+        """The form of earlier releases."""
+        nc, nt, na = 64, 2, 8
+        h = random_complex(np.random.default_rng(4), 5, nc, nt)
+        shape = csifeedback.csi_shape("Ha", na, nt, nc, 3)
+        with self.assertWarns(DeprecationWarning):
+            old = csifeedback.angular_delay(nc, nt, na, 3, True, 30)
+        ha = [stream(block, [h.reshape(5, -1)], [(np.complex64, na * nt)])[0][0]
+              for block in (old, csifeedback.angular_delay(shape, True, 30))]
+        np.testing.assert_array_equal(*ha)
+        with self.assertWarns(DeprecationWarning):
+            old = csifeedback.angular_delay_inverse(nc, nt, na, 3)
+        back = [stream(block, [ha[0]], [(np.complex64, nc * nt)])[0][0]
+                for block in (old, csifeedback.angular_delay_inverse(shape))]
+        np.testing.assert_array_equal(*back)
+
     def test_parameters(self):
-        for arguments, text in (((0, 2, 8), "nc is 0"), ((64, 0, 8), "nt is 0"),
-                                ((64, 2, 65), "na is 65"), ((64, 2, 8, 8), "precursor is 8"),
-                                ((64, 2, 8, 4, True, 0), "threshold_db is 0")):
+        shape = csifeedback.csi_shape
+        for make, text in (
+                (lambda: csifeedback.angular_delay(shape("H", 64, 2)),
+                 "domain of the shape is H, allowed is Ha"),
+                (lambda: csifeedback.angular_delay(shape("Ha", 8, 2)),
+                 "nc of the shape is 0, allowed is 8 to 65536"),
+                (lambda: csifeedback.angular_delay_inverse(shape("Ha", 8, 2, 64)),
+                 "precursor of the shape is -1, allowed is 0 to 7"),
+                (lambda: csifeedback.angular_delay(shape("Ha", 8, 2, 64, 4), True, 0),
+                 "threshold_db is 0")):
             with self.assertRaisesRegex(ValueError, text):
-                csifeedback.angular_delay(*arguments)
+                make()
+        with self.assertRaises(TypeError):
+            csifeedback.angular_delay(KLT)
+
+
+class Shapes(unittest.TestCase):
+    """What objects say of the matrices that they know."""
+
+    def shape(self, *arguments, **options):
+        s = csifeedback.csi_shape(*arguments, **options)
+        return s.domain, s.rows, s.nt, s.nc, s.precursor
+
+    def test_objects(self):
+        directory = pathlib.Path(__file__).resolve().parents[1] / "core" / "data"
+        model = csifeedback.model_file(KLT)
+        whole = csifeedback.model_file(str(directory / "mlcf_small.h5"))
+        expected = ("Ha", model.na, model.nt, model.nc, model.precursor)
+        of_h = ("H", whole.nc, whole.nt, whole.nc, 0)
+        quantizer = csifeedback.lloyd_max_quantizer(model, 8, 4)
+        halves = csifeedback.linear_encoder(model, 8), csifeedback.linear_decoder(model, 8)
+        for thing, found in (
+                (model, expected), (whole, of_h), (halves[0], expected), (halves[1], expected),
+                (csifeedback.quantized_report(halves[0], quantizer), expected),
+                (csifeedback.quantized_report(halves[1], quantizer), expected),
+                (csifeedback.mlcf_encoder(whole), of_h), (csifeedback.mlcf_decoder(whole), of_h),
+                (csifeedback.csirs_frame(nt=2), ("H", 300, 2, 300, 0)),
+                (csifeedback.cdl_channel("C", nc=48, nt=4), ("H", 48, 4, 48, 0)),
+                (csifeedback.angular_delay_transform(64, 2, 8, 3), ("Ha", 8, 2, 64, 3)),
+                (csifeedback.csi_shape("Ha", 8, 2, 64), ("Ha", 8, 2, 64, -1)),
+                (csifeedback.Encoder(rows=8, nt=2, code_size=1, nc=48, precursor=2),
+                 ("Ha", 8, 2, 48, 2)),
+                (numbered("Decoder", 5), ("Ha", 8, 2, 0, -1))):
+            with self.subTest(thing):
+                self.assertEqual(self.shape(thing), found)
+                csifeedback.csi_spectral_efficiency(1, csifeedback.csi_shape(thing, found[3] or 9),
+                                                    [0])
+                if found[3]:
+                    csifeedback.csi_metrics(thing)
+                if found[0] == "Ha":
+                    self.assertEqual(self.shape(thing, nc=500)[3], 500)
+
+    def test_shipped_models(self):
+        """Every codec hands on what its model says."""
+        for path in sorted((pathlib.Path(__file__).resolve().parents[2] / "models").glob("c*.h5")):
+            codec = codecs.open_codec(str(path))
+            model = codec.model
+            expected = (model.domain, model.na, model.nt, model.nc, model.precursor)
+            try:
+                halves = (codec.encoder(0), codec.decoder(0))
+            except ValueError:
+                halves = codec.own_reports()
+            for half in halves:
+                self.assertEqual(self.shape(half), expected, path)
+
+    def test_parameters(self):
+        for arguments, text in (
+                (("X", 8, 2), "domain is X, allowed is Ha or H"), (("Ha", 0, 2), "rows is 0"),
+                (("Ha", 8, 0), "nt is 0"), (("Ha", 8, 2, 7), "nc is 7, allowed is 8 to 65536"),
+                (("Ha", 8, 2, 64, 8), "precursor is 8, allowed is -1 to 7"),
+                (("H", 8, 2, 9), "nc is 9, allowed is 8 to 8"),
+                (("H", 8, 2, 8, 1), "precursor is 1")):
+            with self.assertRaisesRegex(ValueError, text):
+                csifeedback.csi_shape(*arguments)
+        with self.assertRaisesRegex(TypeError, "is no object that knows its sizes"):
+            csifeedback.csi_shape(17)
+        with self.assertRaises((TypeError, ValueError)):
+            csifeedback.csi_metrics(None)
 
 
 class Codec(unittest.TestCase):
@@ -239,8 +332,7 @@ class Mismatch(unittest.TestCase):
         self.expected = 10 * np.log10(self.model.read("oracle/mismatch"))
 
     def framer(self):
-        return csifeedback.feedback_framer(self.quantizer, self.encoder.codec_id(),
-                                           self.encoder.model_id(), 3)
+        return csifeedback.feedback_framer(self.quantizer, self.encoder, 3)
 
     def check_frames(self, frames):
         """The frames are those of version 2, and the BS finds everything in them."""
@@ -254,7 +346,7 @@ class Mismatch(unittest.TestCase):
             self.assertEqual(raw[5], 6)
             self.assertEqual(raw[14], round(4 * (self.expected[i] + 60)))
         out = Messages(csifeedback.feedback_deframer(
-            self.quantizer, self.encoder.codec_id(), self.encoder.model_id())).run(frames, count)
+            self.quantizer, csifeedback.mlcf_decoder(self.model))).run(frames, count)
         np.testing.assert_array_equal([values(m, np.int16) for m in out], level)
         np.testing.assert_allclose([metadata(m)["residual_energy_db"] for m in out], self.expected,
                                    atol=0.1251)
@@ -302,10 +394,10 @@ class Mismatch(unittest.TestCase):
         self.assertNotIn("residual_energy_db", metadata(out[0]))
         quantizer = csifeedback.lloyd_max_quantizer(model, 32, 4)
         out = Messages(csifeedback.csi_quantizer(quantizer)).run(out, 1)
-        out = Messages(csifeedback.feedback_framer(quantizer, 1, 77)).run(out, 1)
+        out = Messages(make_framer(quantizer)).run(out, 1)
         self.assertEqual(values(out[0], np.uint8)[0] >> 4, 1)
         self.assertEqual(len(values(out[0], np.uint8)), 17 + 16)
-        out = Messages(csifeedback.feedback_deframer(quantizer, 1, 77)).run(out, 1)
+        out = Messages(make_deframer(quantizer)).run(out, 1)
         self.assertNotIn("residual_energy_db", metadata(out[0]))
 
     def test_a_strange_channel_stands_out(self):
@@ -323,10 +415,10 @@ class Feedback(unittest.TestCase):
         self.level = np.random.default_rng(4).integers(0, 16, (6, 32)).astype(np.int16)
 
     def framer(self):
-        return csifeedback.feedback_framer(self.quantizer, 1, 77, 513)
+        return make_framer(self.quantizer, 513)
 
     def deframer(self, ue_id=-1, model_id=77):
-        return csifeedback.feedback_deframer(self.quantizer, 1, model_id, ue_id)
+        return make_deframer(self.quantizer, ue_id, model_id=model_id)
 
     def frames(self, first=65534):
         """Six frames as PDUs of bytes."""
@@ -417,16 +509,24 @@ class Feedback(unittest.TestCase):
 
     def test_parameters(self):
         for make, text in (
-                (lambda: csifeedback.feedback_framer(self.quantizer, 256, 0), "codec_id is 256"),
-                (lambda: csifeedback.feedback_framer(self.quantizer, 0, -1), "model_id is -1"),
-                (lambda: csifeedback.feedback_framer(self.quantizer, 0, 0, 65536),
-                 "ue_id is 65536"),
+                (lambda: make_framer(self.quantizer, 65536), "ue_id is 65536"),
+                (lambda: make_deframer(self.quantizer, -2), "ue_id is -2"),
+                (lambda: csifeedback.feedback_framer(self.quantizer, None), "encoder is null"),
+                (lambda: csifeedback.feedback_deframer(self.quantizer, None), "decoder is null"),
+                (lambda: csifeedback.feedback_framer(None, numbered("Encoder", 8)),
+                 "quantizer is null"),
+                (lambda: csifeedback.feedback_framer(self.quantizer, numbered("Encoder", 31)),
+                 "code_size of the quantizer is 32, allowed is 1 to 31"),
+                (lambda: csifeedback.feedback_deframer(self.quantizer, numbered("Decoder", 31)),
+                 "code_size of the quantizer is 32, allowed is 1 to 31"),
                 (lambda: csifeedback.feedback_link(1.5), "bit_error_rate is 1.5"),
                 (lambda: csifeedback.feedback_link(0, 0.5, 0.5), "mean_burst_length is 0.5"),
                 (lambda: csifeedback.feedback_link(delay=-1), "delay is -1"),
                 (lambda: csifeedback.csi_hold(-1), "max_gap is -1"),
-                (lambda: csifeedback.csi_metrics(0, 4), "rows is 0"),
-                (lambda: csifeedback.csi_metrics(4, 4, history=0), "history is 0")):
+                (lambda: csifeedback.csi_metrics(csifeedback.csi_shape("Ha", 4, 4)),
+                 "nc of the shape is 0, allowed is 4 to 65536"),
+                (lambda: csifeedback.csi_metrics(csifeedback.csi_shape("H", 4, 4), 0),
+                 "history is 0")):
             with self.assertRaisesRegex(ValueError, text):
                 make()
 
@@ -537,7 +637,7 @@ class Metrics(unittest.TestCase):
                 for i in indices]
 
     def test_any_order_gaps_and_strangers(self):
-        block = csifeedback.csi_metrics(24, 4)
+        block = csifeedback.csi_metrics(csifeedback.csi_shape("H", 24, 4))
         order = np.random.default_rng(8).permutation(30)
         kept = [i for i in order if i % 4]
         # Half of the reconstructions come before any truth.
@@ -561,8 +661,8 @@ class Metrics(unittest.TestCase):
         count, first = 20, 2_000_000
         source = csifeedback.channel_source(csifeedback.cost2100_channel("indoor", seed=5), count,
                                             first, NA, 4, window=64)
-        slow = csifeedback.csi_metrics(NA, NT, True, 16384)
-        fast = csifeedback.csi_metrics(NA, NT)
+        slow = csifeedback.csi_metrics(csifeedback.csi_shape("Ha", NA, NT, 16384))
+        fast = csifeedback.csi_metrics(csifeedback.csi_shape("H", NA, NT))
         passed = blocks.message_debug(True)
         flowgraph = gr.top_block()
         flowgraph.connect(source, slow)
@@ -584,7 +684,7 @@ class Metrics(unittest.TestCase):
             self.assertAlmostEqual(metrics.report()["nmse"], 1, places=6)
 
     def test_forgotten_truth(self):
-        block = csifeedback.csi_metrics(24, 4, history=8)
+        block = csifeedback.csi_metrics(csifeedback.csi_shape("H", 24, 4), history=8)
         Messages(block, "truth", "ack").run([pdu(self.h[i], frame=i) for i in range(30)], 0)
         Messages(block, "pdus", "ack").run(self.messages(range(18, 30)), 0)
         report = block.report()
@@ -592,7 +692,7 @@ class Metrics(unittest.TestCase):
         self.check(report, list(range(22, 30)))
 
     def test_sixteen_bits_of_the_frame_number_suffice(self):
-        block = csifeedback.csi_metrics(24, 4)
+        block = csifeedback.csi_metrics(csifeedback.csi_shape("H", 24, 4))
         first = 3 * 65536 - 10
         Messages(block, "truth", "ack").run([pdu(self.h[i], frame=first + i) for i in range(30)], 0)
         acks = Messages(block, "pdus", "ack").run(
@@ -602,7 +702,7 @@ class Metrics(unittest.TestCase):
         self.assertEqual([pmt.to_uint64(a) for a in acks], [first + i for i in range(30)])
 
     def test_reports(self):
-        block = csifeedback.csi_metrics(24, 4, interval=10)
+        block = csifeedback.csi_metrics(csifeedback.csi_shape("H", 24, 4), interval=10)
         Messages(block, "truth", "ack").run([pdu(self.h[i], frame=i) for i in range(30)], 0)
         out = Messages(block, "pdus", "reports").run(self.messages(range(30)), 3)
         self.assertEqual([pmt.to_python(m)["matched"] for m in out], [10, 20, 30])
@@ -612,7 +712,7 @@ class Metrics(unittest.TestCase):
     def test_rho_of_delay_rows(self):
         nc, nt, na = 64, 4, 24
         transform = csifeedback.angular_delay_transform(nc, nt, na, 3)
-        block = csifeedback.csi_metrics(na, nt, True, nc)
+        block = csifeedback.csi_metrics(transform)
         Messages(block, "truth", "ack").run([pdu(self.h[i], frame=i) for i in range(5)], 0)
         Messages(block, "pdus", "ack").run(self.messages(range(5)), 0)
         expected = np.mean(csifeedback.cosine_similarity(transform.inverse(self.h[:5]),
@@ -620,7 +720,7 @@ class Metrics(unittest.TestCase):
         self.assertAlmostEqual(block.report()["rho"], expected, places=5)
 
     def test_bad_matrices_do_not_spoil_the_mean(self):
-        block = csifeedback.csi_metrics(24, 4)
+        block = csifeedback.csi_metrics(csifeedback.csi_shape("H", 24, 4))
         truth = self.h.copy()
         truth[2] = 0
         h_hat = self.h_hat.copy()

@@ -18,7 +18,7 @@ from gnuradio.csifeedback.link.compact_frames import CompactFrames
 from gnuradio.csifeedback.link.parameters import ParameterError
 from gnuradio.csifeedback.link.report_format import ReportFormat
 
-from common import Messages, metadata, pdu, run_program, values
+from common import Messages, make_deframer, make_framer, metadata, pdu, run_program, values
 
 KLT = "cost2100-indoor-klt"
 
@@ -32,11 +32,11 @@ class Compact(unittest.TestCase):
         self.level = np.random.default_rng(4).integers(0, 8, (20, 31)).astype(np.int16)
 
     def framer(self, compact, **options):
-        return csifeedback.feedback_framer(self.quantizer, 1, 77, compact.ue_id, compact=compact,
+        return make_framer(self.quantizer, compact.ue_id, compact=compact,
                                            **options)
 
     def deframer(self, compact, **options):
-        return csifeedback.feedback_deframer(self.quantizer, 1, 77, compact=compact, **options)
+        return make_deframer(self.quantizer, compact=compact, **options)
 
     def frames(self, compact, first=5000, count=20, gain_db=-10.06, **options):
         return Messages(self.framer(compact, **options)).run(
@@ -89,7 +89,7 @@ class Compact(unittest.TestCase):
 
     def test_several_ues_and_other_frames(self):
         a, b = (csifeedback.compact_configuration(n, 100 + n) for n in (0, 255))
-        full = Messages(csifeedback.feedback_framer(self.quantizer, 1, 77, 5)).run(
+        full = Messages(make_framer(self.quantizer, 5)).run(
             [pdu(self.level[0], frame=9)], 1)
         messages = self.frames(a, count=2) + full + self.frames(b, count=3) \
             + self.frames(csifeedback.compact_configuration(7), count=1)
@@ -99,7 +99,7 @@ class Compact(unittest.TestCase):
         self.assertEqual({k: n for k, n in block.counts().items() if n},
                          {"ok": 6, "unknown_configuration": 1})
         # Without configurations they are something else.
-        block = csifeedback.feedback_deframer(self.quantizer, 1, 77)
+        block = make_deframer(self.quantizer)
         self.assertEqual(Messages(block).run(self.frames(a, count=2), 0), [])
 
     def test_bit_errors(self):
@@ -151,7 +151,7 @@ class Compact(unittest.TestCase):
                 (lambda: c(number_bits=11), "number_bits is 11, allowed is 8 to 10"),
                 (lambda: c(gain_bits=13), "gain_bits is 13"),
                 (lambda: c(min_gain_db=np.nan), "min_gain_db is nan"),
-                (lambda: csifeedback.feedback_framer(self.quantizer, 1, 2, 3, compact=c(ue_id=4)),
+                (lambda: make_framer(self.quantizer, 3, compact=c(ue_id=4)),
                  "ue_id with this compact configuration is 3, allowed is 4"),
                 (lambda: self.deframer(c(ue_id=4), ue_id=5), "ue_id of a configuration is 4"),
                 (lambda: self.deframer(c(number_bits=8), max_age=256),

@@ -42,7 +42,10 @@ def entries(text):
 def parameters(name):
     """Names of the constructor's parameters."""
     signature = getattr(csifeedback, name).__init__.__doc__
-    inside = signature[signature.index("(") + 1:signature.rindex(") -> None")]
+    # The first of several; those of earlier releases come behind it.
+    signature = signature.partition("\n1. ")[2].partition(") -> None")[0] \
+        or signature.rpartition(") -> None")[0]
+    inside = signature[signature.index("(") + 1:]
     return re.findall(r"(?:^|, )(\w+): ", inside)[1:]
 
 
@@ -70,19 +73,21 @@ class HelpTest(unittest.TestCase):
         encoder = csifeedback.encoder_from_model("cost2100-indoor-klt", 128)
         quantizer = csifeedback.uniform_quantizer(
             csifeedback.model_file("cost2100-indoor-klt"), 128)
+        decoder = csifeedback.decoder_from_model("cost2100-indoor-klt", 128)
+        shape = csifeedback.csi_shape("Ha", 8, 2, 64, 4)
         arguments = {
             "channel_source": (channel,),
-            "angular_delay": (64, 2, 8), "angular_delay_inverse": (64, 2, 8),
+            "angular_delay": (shape,), "angular_delay_inverse": (shape,),
             "csi_encoder": (encoder,),
-            "csi_decoder": (csifeedback.decoder_from_model("cost2100-indoor-klt", 128),),
+            "csi_decoder": (decoder,),
             "csi_report_encoder": (csifeedback.report_encoder_from_model("cost2100-indoor-klt"),),
             "csi_report_decoder": (csifeedback.report_decoder_from_model("cost2100-indoor-klt"),),
             "csi_quantizer": (quantizer,), "csi_dequantizer": (quantizer,),
-            "feedback_framer": (quantizer, 1, 1), "feedback_deframer": (quantizer, 1, 1),
+            "feedback_framer": (quantizer, encoder), "feedback_deframer": (quantizer, decoder),
             "report_framer": (csifeedback.report_encoder_from_model("cost2100-indoor-klt"),),
             "report_deframer": (csifeedback.report_decoder_from_model("cost2100-indoor-klt"),),
-            "feedback_link": (), "csi_hold": (), "csi_metrics": (8, 2),
-            "csi_spectral_efficiency": (1, 8, 2, [0.0]),
+            "feedback_link": (), "csi_hold": (), "csi_metrics": (shape,),
+            "csi_spectral_efficiency": (1, shape, [0.0]),
             "csirs_source": (frame,), "mimo_channel": ([channel], 20e6),
             "csi_sync": (frame,),
             "channel_estimator": (csifeedback.linear_interpolator(frame),),

@@ -15,7 +15,7 @@ from gnuradio import csifeedback, gr
 from gnuradio.csifeedback.pdus import guarded, read_pdu
 from gnuradio.csifeedback.precoded import MeasurePrecoded
 
-from common import Messages, metadata, pdu, random_complex, values
+from common import Messages, make_deframer, make_framer, metadata, pdu, random_complex, values
 
 KLT = "cost2100-indoor-klt"
 
@@ -78,24 +78,24 @@ class Foreign(unittest.TestCase):
                    np.ones(32, np.float32))
         self.check(csifeedback.csi_quantizer(quantizer), np.ones(32, np.float32))
         self.check(csifeedback.csi_dequantizer(quantizer), np.ones(32, np.int16))
-        self.check(csifeedback.feedback_framer(quantizer, 1, 77), np.ones(32, np.int16))
-        frame = Messages(csifeedback.feedback_framer(quantizer, 1, 77)).run(
+        self.check(make_framer(quantizer), np.ones(32, np.int16))
+        frame = Messages(make_framer(quantizer)).run(
             [pdu(np.ones(32, np.int16), frame=5)], 1)[0]
         frame = values(frame, np.uint8)
-        self.check(csifeedback.feedback_deframer(quantizer, 1, 77), frame)
+        self.check(make_deframer(quantizer), frame)
         self.check(csifeedback.feedback_link(), frame)
 
     def test_other_blocks(self):
         x = random_complex(np.random.default_rng(2), 8, 2)
         self.check(csifeedback.csi_hold(), x)
         self.check(csifeedback.csi_import(16), x)
-        self.check(csifeedback.angular_delay_inverse(16, 2, 8), x)
-        metrics = csifeedback.csi_metrics(8, 2)
+        self.check(csifeedback.angular_delay_inverse(csifeedback.csi_shape("Ha", 8, 2, 16, 4)), x)
+        metrics = csifeedback.csi_metrics(csifeedback.csi_shape("H", 8, 2))
         Messages(metrics, "truth", "ack").run([pdu(x, frame=5), pdu(x, frame=6)], 0)
         self.check(metrics, x, port_out="ack")
-        self.check(csifeedback.csi_metrics(8, 2), x, port="truth", port_out="ack", expected=0)
+        self.check(csifeedback.csi_metrics(csifeedback.csi_shape("H", 8, 2)), x, port="truth", port_out="ack", expected=0)
         self.assertEqual(metrics.report()["matched"], 2)
-        se = csifeedback.csi_spectral_efficiency(1, 8, 2, [10], interval=1)
+        se = csifeedback.csi_spectral_efficiency(1, csifeedback.csi_shape("H", 8, 2), [10], interval=1)
         Messages(se, "truth", "reports").run([pdu(x, frame=5), pdu(x, frame=6)], 0)
         self.check(se, x, port_out="reports")
 
@@ -118,7 +118,7 @@ class Foreign(unittest.TestCase):
 
     def test_figures_of_the_metrics_stay_finite(self):
         x = random_complex(np.random.default_rng(5), 4, 2)
-        block = csifeedback.csi_metrics(4, 2)
+        block = csifeedback.csi_metrics(csifeedback.csi_shape("H", 4, 2))
         Messages(block, "truth", "ack").run([pdu(x, frame=i) for i in range(6)], 0)
         Messages(block, "pdus", "ack").run(
             [pdu(0.9 * x, frame=i, age=age, frame_bits=bits) for i, (age, bits) in enumerate(
@@ -206,7 +206,7 @@ class Values(unittest.TestCase):
             np.testing.assert_allclose(values(message, np.complex64) / scale, unit, rtol=1e-3,
                                        atol=1e-4)
         # A feedback frame has -256 to 256 dB.
-        framer = csifeedback.feedback_framer(self.quantizer, 1, 77)
+        framer = make_framer(self.quantizer)
         levels = Messages(csifeedback.csi_quantizer(self.quantizer)).run(out, 5)
         frames = Messages(framer).run(levels, 3)
         self.assertEqual((len(frames), framer.discarded()), (3, 2))
@@ -236,15 +236,15 @@ class Numbers(unittest.TestCase):
         self.ticks = pmt.intern("tick")
 
     def frame(self, number, ue_id=1, key=b""):
-        framer = csifeedback.feedback_framer(self.quantizer, 1, 77, ue_id, key)
+        framer = make_framer(self.quantizer, ue_id, key)
         return Messages(framer).run([pdu(self.level, frame=number)], 1)[0]
 
     def frames(self, numbers, **options):
-        framer = csifeedback.feedback_framer(self.quantizer, 1, 77, **options)
+        framer = make_framer(self.quantizer, **options)
         return Messages(framer).run([pdu(self.level, frame=n) for n in numbers], len(numbers))
 
     def deframer(self, **options):
-        return csifeedback.feedback_deframer(self.quantizer, 1, 77, **options)
+        return make_deframer(self.quantizer, **options)
 
     def numbers_out(self, block, messages, expected):
         return [metadata(m)["frame"] for m in Messages(block).run(messages, expected)]
@@ -290,7 +290,7 @@ class Numbers(unittest.TestCase):
     def test_metrics_and_one_wrong_truth(self):
         rng = np.random.default_rng(7)
         h = random_complex(rng, 20, 4, 2)
-        block = csifeedback.csi_metrics(4, 2)
+        block = csifeedback.csi_metrics(csifeedback.csi_shape("H", 4, 2))
         truths = [pdu(h[i], frame=i) for i in range(20)]
         truths.insert(10, pdu(h[0], frame=2**40))
         Messages(block, "truth", "ack").run(truths, 0)

@@ -104,6 +104,42 @@ class TestRenamed(unittest.TestCase):
         with self.warns("feedback_header.mismatch", "residual_energy"):
             self.assertEqual(header.mismatch, 7)
 
+    def test_numbers(self):
+        """Blocks with numbers in place of the objects that know them."""
+        model = csifeedback.model_file("cost2100-indoor-klt")
+        quantizer = csifeedback.lloyd_max_quantizer(model, 8, 4)
+        encoder, decoder = (getattr(csifeedback, f"linear_{half}")(model, 8)
+                            for half in ("encoder", "decoder"))
+        shape = csifeedback.csi_shape(model)
+        # Outputs of the old form, in numbers and in words, and of the new one.
+        for name, old, new in (
+                ("angular_delay", ((1024, 32, 32, 4, True, 30.0), {}), ((shape, True, 30.0), {})),
+                ("angular_delay", ((), {"nc": 1024, "nt": 32, "na": 32}), ((model,), {})),
+                ("angular_delay_inverse", ((1024, 32, 32), {}), ((encoder,), {})),
+                ("feedback_framer", ((quantizer, 1, model.model_id, 3), {}),
+                 ((quantizer, encoder, 3), {})),
+                ("feedback_deframer", ((quantizer,), {"codec_id": 1, "model_id": model.model_id}),
+                 ((quantizer, decoder), {})),
+                ("csi_metrics", ((32, 32, True, 1024, 8, 1), {}), ((decoder, 8, 1), {})),
+                ("csi_metrics", ((), {"rows": 32, "nt": 32, "history": 8}),
+                 ((csifeedback.csi_shape("H", 32, 32),), {"history": 8})),
+                ("csi_spectral_efficiency", ((2, 1024, 32, [0.0]), {}), ((2, model, [0.0]), {}))):
+            block = getattr(csifeedback, name)
+            with self.subTest(name), self.assertWarnsRegex(DeprecationWarning,
+                                          rf"^{name}\(.*\) is now {name}\(.*\); the old") as caught:
+                one = block(*old[0], **old[1])
+            self.assertEqual(caught.filename, __file__)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                other = block(*new[0], **new[1])
+            for signature in ("input_signature", "output_signature"):
+                self.assertEqual(getattr(one, signature)().sizeof_stream_items(),
+                                 getattr(other, signature)().sizeof_stream_items())
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                with self.assertRaises(DeprecationWarning):
+                    block(*old[0], **old[1])
+
     def test_options(self):
         """The commands that models name were given to earlier releases."""
         common = ("generate", "--channel", "cdl-a", "--samples", "2", "--nc", "16", "--na", "8")

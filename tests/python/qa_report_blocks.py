@@ -137,7 +137,8 @@ class Reports(unittest.TestCase):
         quantizer = csifeedback.make_quantizer(model, "allocated", 64, 4)
         level = quantizer.quantize(csifeedback.local_klt_encoder(model, 64).encode(h)[0])
         _, _, gain_db = encoder().encode(h)
-        old = csifeedback.feedback_framer(quantizer, 9, model.model_id, 5)
+        old = csifeedback.feedback_framer(
+            quantizer, csifeedback.local_klt_encoder(model, 64), 5)
         expected = Messages(old).run([pdu(x, frame=100 + i, gain_db=float(g)) for i, (x, g) in
                                       enumerate(zip(level, gain_db))], 12)
         object_ = encoder()
@@ -162,7 +163,8 @@ class Reports(unittest.TestCase):
         # The gain is rounded to 1/128 dB.
         np.testing.assert_allclose(found, decoder().decode(bits, count, gain_db), rtol=1e-3,
                                    atol=1e-6)
-        levels = Messages(csifeedback.feedback_deframer(quantizer, 9, model.model_id)).run(
+        levels = Messages(csifeedback.feedback_deframer(
+            quantizer, csifeedback.local_klt_decoder(model, 64))).run(
             frames, 12)
         np.testing.assert_array_equal([values(m, np.int16) for m in levels], level)
 

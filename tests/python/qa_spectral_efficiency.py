@@ -80,7 +80,7 @@ class Block(unittest.TestCase):
         self.h_hat = self.h + 0.3 * random_complex(rng, 30, NC, NT)
 
     def make(self, **options):
-        return csifeedback.csi_spectral_efficiency(K, NC, NT, SNR, **options)
+        return csifeedback.csi_spectral_efficiency(K, csifeedback.csi_shape("H", NC, NT), SNR, **options)
 
     def check(self, report, groups):
         """groups: index of the matrix of every user of every group."""
@@ -180,7 +180,7 @@ class Block(unittest.TestCase):
 
     def test_parameters(self):
         for options, text in (((0, 2, 2, [0]), "users is 0"), ((65, 2, 2, [0]), "users is 65"),
-                              ((2, 0, 2, [0]), "nc is 0"), ((2, 2, 0, [0]), "nt is 0"),
+                              ((2, 0, 2, [0]), "rows is 0"), ((2, 2, 0, [0]), "nt is 0"),
                               ((2, 2, 2, []), "number of SNRs is 0"),
                               ((2, 2, 2, [0, 200]), "snr_db is 200"),
                               ((2, 2, 2, [0], "zf"), "type is zf, allowed is zero-forcing"),
@@ -189,7 +189,9 @@ class Block(unittest.TestCase):
                               ((2, 2, 2, [0], "zero-forcing", True, False, 8, -1),
                                "interval is -1")):
             with self.assertRaisesRegex(ValueError, text):
-                csifeedback.csi_spectral_efficiency(*options)
+                users, nc, nt, *rest = options
+                csifeedback.csi_spectral_efficiency(
+                    users, csifeedback.csi_shape("H", nc, nt), *rest)
 
 
 if __name__ == "__main__":

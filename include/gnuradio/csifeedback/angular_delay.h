@@ -29,12 +29,20 @@ public:
     typedef std::shared_ptr<angular_delay> sptr;
 
     //! Makes the block; parameters and errors as angular_delay_transform::make().
-    static sptr make(int nc,
-                     int nt,
-                     int na,
-                     int precursor = 4,
-                     bool align = false,
-                     float threshold_db = 20);
+    static sptr make(const csi_shape& shape, bool align = false, float threshold_db = 20);
+
+    /*!
+     * \brief Makes the block of numbers.
+     * \deprecated Give the object that knows its sizes. This form goes with the next
+     *             release.
+     */
+    [[deprecated("give a csi_shape, or an object that is one")]] static sptr
+    make(int nc,
+         int nt,
+         int na,
+         int precursor = 4,
+         bool align = false,
+         float threshold_db = 20);
 
     //! Mean energy fraction lost by the truncation so far, [0, 1], of finite matrices.
     virtual double energy_lost() const = 0;

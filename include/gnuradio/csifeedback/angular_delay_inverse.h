@@ -27,7 +27,15 @@ public:
     typedef std::shared_ptr<angular_delay_inverse> sptr;
 
     //! Makes the block; parameters and errors as angular_delay_transform::make().
-    static sptr make(int nc, int nt, int na, int precursor = 4);
+    static sptr make(const csi_shape& shape);
+
+    /*!
+     * \brief Makes the block of numbers.
+     * \deprecated Give the object that knows its sizes. This form goes with the next
+     *             release.
+     */
+    [[deprecated("give a csi_shape, or an object that is one")]] static sptr
+    make(int nc, int nt, int na, int precursor = 4);
 
     //! PDUs discarded because they were no na x nt complex values.
     virtual uint64_t discarded() const = 0;

@@ -9,6 +9,7 @@
 #define INCLUDED_CSIFEEDBACK_ANGULAR_DELAY_TRANSFORM_H
 
 #include <gnuradio/csifeedback/api.h>
+#include <gnuradio/csifeedback/csi_shape.h>
 #include <complex>
 #include <memory>
 
@@ -56,6 +57,15 @@ public:
                      int precursor = 4,
                      bool align = false,
                      float threshold_db = 20);
+    /*!
+     * \brief Makes the transform to an object's Ha.
+     * \param shape        of domain "Ha", with nc and precursor: that of a model file,
+     *                     encoder, decoder or report
+     * \param align, threshold_db as above
+     * \throws std::invalid_argument if shape is of domain "H", nc or precursor is unknown,
+     *         or a parameter is out of range
+     */
+    static sptr make(const csi_shape& shape, bool align = false, float threshold_db = 20);
     virtual ~angular_delay_transform() = default;
 
     virtual int nc() const = 0;

@@ -37,6 +37,10 @@ struct CSIFEEDBACK_API codec_info {
     //! M, the length of the longest codeword, 1 to 65535; 0 if there are none, only
     //! reports.
     int code_size = 0;
+    //! Subcarriers Nc of the full-band matrix, at least rows; 0: unknown, or any.
+    int nc = 0;
+    //! Rows of Ha before delay zero; -1: unknown. With domain "H" both follow from rows.
+    int precursor = -1;
 };
 
 /*!
@@ -71,6 +75,10 @@ public:
     int nt() const { return d_info.nt; }
     //! \copydoc codec_info::code_size
     int code_size() const { return d_info.code_size; }
+    //! \copydoc codec_info::nc
+    int nc() const { return d_info.nc; }
+    //! \copydoc codec_info::precursor
+    int precursor() const { return d_info.precursor; }
     //! Length of h_vec: 2 rows() nt().
     int h_size() const { return 2 * d_info.rows * d_info.nt; }
 

@@ -165,7 +165,7 @@ private:
 };
 
 //! Version of the interface between this library and plug-ins.
-constexpr uint32_t codec_plugin_version = 1;
+constexpr uint32_t codec_plugin_version = 2;
 
 /*!
  * \brief Makes a shared library a plug-in: the statement block behind it adds codecs.

@@ -9,6 +9,7 @@
 #define INCLUDED_CSIFEEDBACK_CSI_METRICS_H
 
 #include <gnuradio/block.h>
+#include <gnuradio/csifeedback/csi_shape.h>
 #include <gnuradio/csifeedback/metrics.h>
 
 namespace gr {
@@ -52,9 +53,8 @@ struct CSIFEEDBACK_API csi_metrics_report {
  * acknowledge with the last one: the flowgraph ends when all is acknowledged, and what
  * another branch has not handled by then is lost.
  *
- * With delay_rows = false the rows are subcarriers and rho is computed over them. With
- * delay_rows = true they are delay rows of Ha; rho is then that of the `nc` subcarriers
- * to which they transform.
+ * In domain H rho is computed over the rows; in domain Ha over the nc subcarriers to
+ * which the delay rows transform.
  */
 class CSIFEEDBACK_API csi_metrics : virtual public gr::block
 {
@@ -63,20 +63,29 @@ public:
 
     /*!
      * \brief Makes the block.
-     * \param rows       rows of a matrix, 1 to 65536
-     * \param nt         antenna ports, 1 to 1024
-     * \param delay_rows whether rows are delays (true) or subcarriers (false)
-     * \param nc         subcarriers, at least rows; no meaning with delay_rows = false
+     * \param shape      the matrices: a model, codec, pilot frame, ..., or their shape;
+     *                   of domain Ha with nc
      * \param history    true matrices kept, 1 to 65536
      * \param interval   comparisons between two reports, 0: no reports
-     * \throws std::invalid_argument if a parameter is out of range
+     * \throws std::invalid_argument if a parameter is out of range, or the shape is of
+     *         domain Ha and does not say nc
      */
-    static sptr make(int rows,
-                     int nt,
-                     bool delay_rows = false,
-                     int nc = 1024,
-                     int history = 256,
-                     int interval = 0);
+    static sptr make(const csi_shape& shape, int history = 256, int interval = 0);
+
+    /*!
+     * \brief Makes the block of numbers: rows of a matrix, antenna ports, whether rows are
+     * delays (true) or subcarriers (false), and the number of subcarriers if they are
+     * delays.
+     * \deprecated Give the object that knows its sizes. This form goes with the next
+     *             release.
+     */
+    [[deprecated("give a csi_shape, or an object that is one")]] static sptr
+    make(int rows,
+         int nt,
+         bool delay_rows = false,
+         int nc = 1024,
+         int history = 256,
+         int interval = 0);
 
     //! All figures so far.
     virtual csi_metrics_report report() const = 0;

@@ -8,6 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_CSI_SPECTRAL_EFFICIENCY_H
 #define INCLUDED_CSIFEEDBACK_CSI_SPECTRAL_EFFICIENCY_H
 
+#include <gnuradio/csifeedback/csi_shape.h>
 #include <gnuradio/csifeedback/metrics.h>
 #include <gnuradio/sync_block.h>
 #include <string>
@@ -56,25 +57,40 @@ public:
     /*!
      * \brief Makes the block.
      * \param users     K, 1 to 64
-     * \param nc        subcarriers, 1 to 65536
-     * \param nt        antenna ports, 1 to 1024
+     * \param shape     says nc and nt of H: a model, codec, pilot frame, ..., or a shape
      * \param snr_db    SNRs in dB, 1 to 1000 of them, each -100 to 100
      * \param precoding "zero-forcing" or "maximum-ratio"
      * \param normalize whether to scale true channels to unit mean power
      * \param by_frame  PDUs: whether a group has one frame number
      * \param history   true matrices kept, users to 65536
      * \param interval  groups between two reports, 0: no reports
-     * \throws std::invalid_argument if a parameter is out of range
+     * \throws std::invalid_argument if a parameter is out of range, or the shape does not
+     *         say nc
      */
     static sptr make(int users,
-                     int nc,
-                     int nt,
+                     const csi_shape& shape,
                      const std::vector<double>& snr_db,
                      const std::string& precoding = "zero-forcing",
                      bool normalize = true,
                      bool by_frame = false,
                      int history = 256,
                      int interval = 0);
+
+    /*!
+     * \brief Makes the block with nc, 1 to 65536, and nt, 1 to 1024, in numbers.
+     * \deprecated Give the object that knows its sizes. This form goes with the next
+     *             release.
+     */
+    [[deprecated("give a csi_shape, or an object that is one")]] static sptr
+    make(int users,
+         int nc,
+         int nt,
+         const std::vector<double>& snr_db,
+         const std::string& precoding = "zero-forcing",
+         bool normalize = true,
+         bool by_frame = false,
+         int history = 256,
+         int interval = 0);
 
     //! All figures so far.
     virtual csi_spectral_efficiency_report report() const = 0;

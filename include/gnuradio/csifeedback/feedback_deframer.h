@@ -10,6 +10,7 @@
 
 #include <gnuradio/block.h>
 #include <gnuradio/csifeedback/compact_frame.h>
+#include <gnuradio/csifeedback/decoder.h>
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <gnuradio/csifeedback/quantizer.h>
 #include <cstdint>
@@ -43,8 +44,8 @@ public:
     /*!
      * \brief Makes the block.
      * \param quantizer the quantizer object of the UE
-     * \param codec_id  decoder::codec_id(), 0 to 255
-     * \param model_id  decoder::model_id(), 0 to 65535
+     * \param decoder   the decoder object; only its numbers and sizes are used, so that
+     *                  csi_decoder may hold it
      * \param ue_id     UE to listen to, 0 to 65535; -1: all. Frames of others are counted
      *                  as unknown_ue and not logged
      * \param max_age   age in frames above which frames are refused, 0 to 65535; needs the
@@ -56,17 +57,33 @@ public:
      * \param key       16 to 65536 bytes: refuse frames without the signature of
      *                  feedback_framer with the same key; needs the clock. Empty: none
      * \param compact   accept compact frames of these configurations too
-     * \throws std::invalid_argument if a parameter is out of range or quantizer is null
+     * \throws std::invalid_argument if a parameter is out of range, quantizer or decoder is null, or
+     *         the quantizer is for longer codewords than the decoder's
      */
     static sptr make(quantizer::sptr quantizer,
-                     int codec_id,
-                     int model_id,
+                     decoder::sptr decoder,
                      int ue_id = -1,
                      int max_age = -1,
                      int max_lead = 0,
                      bool in_order = false,
                      const std::vector<uint8_t>& key = {},
                      const std::vector<compact_configuration>& compact = {});
+
+    /*!
+     * \brief Makes the block with codec_id(), 0 to 255, and model_id(), 0 to 65535, of a
+     * decoder.
+     * \deprecated Give the decoder. This form goes with the next release.
+     */
+    [[deprecated("give the decoder in place of its numbers")]] static sptr
+    make(quantizer::sptr quantizer,
+         int codec_id,
+         int model_id,
+         int ue_id = -1,
+         int max_age = -1,
+         int max_lead = 0,
+         bool in_order = false,
+         const std::vector<uint8_t>& key = {},
+         const std::vector<compact_configuration>& compact = {});
 
     /*!
      * \brief Exchanges the quantizer, also while the flowgraph runs.

@@ -9,6 +9,7 @@
 #define INCLUDED_CSIFEEDBACK_FEEDBACK_FRAMER_H
 
 #include <gnuradio/csifeedback/compact_frame.h>
+#include <gnuradio/csifeedback/encoder.h>
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <gnuradio/csifeedback/quantizer.h>
 #include <gnuradio/sync_block.h>
@@ -46,8 +47,8 @@ public:
     /*!
      * \brief Makes the block.
      * \param quantizer the quantizer object that made the levels
-     * \param codec_id  encoder::codec_id(), 0 to 255
-     * \param model_id  encoder::model_id(), 0 to 65535
+     * \param encoder   the encoder object that made the codewords; only its numbers and
+     *                  sizes are used, so that csi_encoder may hold it
      * \param ue_id     number of this UE, 0 to 65535
      * \param key       16 to 65536 bytes: sign each frame, with 8 bytes behind it that
      *                  cover the whole frame number too, see feedback_receiver. Empty:
@@ -55,14 +56,27 @@ public:
      * \param compact   for compact frames in place of version 1 and 2; its ue_id is this
      *                  one. Gains are those of the configuration, and a residual energy
      *                  is sent if it says so (-60 dB in its place if there is none)
-     * \throws std::invalid_argument if a parameter is out of range or quantizer is null
+     * \throws std::invalid_argument if a parameter is out of range, quantizer or encoder is null, or
+     *         the quantizer is for longer codewords than the encoder's
      */
     static sptr make(quantizer::sptr quantizer,
-                     int codec_id,
-                     int model_id,
+                     encoder::sptr encoder,
                      int ue_id = 0,
                      const std::vector<uint8_t>& key = {},
                      const std::optional<compact_configuration>& compact = {});
+
+    /*!
+     * \brief Makes the block with codec_id(), 0 to 255, and model_id(), 0 to 65535, of an
+     * encoder.
+     * \deprecated Give the encoder. This form goes with the next release.
+     */
+    [[deprecated("give the encoder in place of its numbers")]] static sptr
+    make(quantizer::sptr quantizer,
+         int codec_id,
+         int model_id,
+         int ue_id = 0,
+         const std::vector<uint8_t>& key = {},
+         const std::optional<compact_configuration>& compact = {});
 
     /*!
      * \brief Exchanges the quantizer, also while the flowgraph runs.

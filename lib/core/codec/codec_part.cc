@@ -17,7 +17,21 @@
 namespace gr {
 namespace csifeedback {
 
-codec_part::codec_part(codec_info info) : d_info(std::move(info))
+namespace {
+
+// Of whole matrices all sizes follow from the rows.
+codec_info with_all_sizes(codec_info info)
+{
+    if (info.domain == "H") {
+        info.nc = info.rows;
+        info.precursor = 0;
+    }
+    return info;
+}
+
+} // namespace
+
+codec_part::codec_part(codec_info info) : d_info(with_all_sizes(std::move(info)))
 {
     const char* where = d_info.name.c_str();
     check_range(where, "rows", d_info.rows, 1, 65536);
@@ -26,6 +40,9 @@ codec_part::codec_part(codec_info info) : d_info(std::move(info))
     check_range(where, "code_size", d_info.code_size, 0, 65535);
     if (d_info.domain != "Ha" && d_info.domain != "H")
         throw_bad(where, "domain", d_info.domain, "Ha or H");
+    if (d_info.nc)
+        check_range(where, "nc", d_info.nc, d_info.rows, 65536);
+    check_range(where, "precursor", d_info.precursor, -1, d_info.rows - 1);
 }
 
 codec_part::~codec_part() = default;

@@ -6,6 +6,7 @@
  */
 
 #include "check.h"
+#include "codec/codewords.h"
 #include "codec/made_by.h"
 #include <gnuradio/csifeedback/codec_registry.h>
 #include <gnuradio/csifeedback/report.h>
@@ -89,20 +90,6 @@ codec_info sizes_of(const codec_part& part, const quantizer& q)
     codec_info info = part.info();
     info.code_size = q.code_size();
     return info;
-}
-
-void check_halves(const char* where,
-                  const std::shared_ptr<codec_part>& part,
-                  const quantizer::sptr& quantizer)
-{
-    if (!part || !quantizer)
-        throw std::invalid_argument(std::string(where) + ": " +
-                                    (part ? "quantizer" : "codec") + " is null");
-    check_range(where,
-                "code_size of the quantizer",
-                quantizer->code_size(),
-                1,
-                part->code_size());
 }
 
 // Bits of the first entry that has any.
@@ -261,14 +248,14 @@ report_decoder::sptr report_decoder::from_model(model_file::sptr model,
 report_encoder::sptr quantized_report::make_encoder(encoder::sptr encoder,
                                                     quantizer::sptr quantizer)
 {
-    check_halves("quantized_report", encoder, quantizer);
+    check_codewords("quantized_report", "codec", encoder, quantizer);
     return std::make_shared<quantized_encoder>(encoder, quantizer);
 }
 
 report_decoder::sptr quantized_report::make_decoder(decoder::sptr decoder,
                                                     quantizer::sptr quantizer)
 {
-    check_halves("quantized_report", decoder, quantizer);
+    check_codewords("quantized_report", "codec", decoder, quantizer);
     return std::make_shared<quantized_decoder>(decoder, quantizer);
 }
 

@@ -279,5 +279,22 @@ angular_delay_transform::sptr angular_delay_transform::make(
         nc, nt, na, precursor, align, threshold_db);
 }
 
+angular_delay_transform::sptr
+angular_delay_transform::make(const csi_shape& shape, bool align, float threshold_db)
+{
+    const char* where = "angular_delay";
+    if (shape.domain != "Ha")
+        throw_bad(where, "domain of the shape", shape.domain, "Ha");
+    if (!shape.nc)
+        throw_bad(
+            where, "nc of the shape", shape.nc, std::to_string(shape.rows) + " to 65536");
+    if (shape.precursor < 0)
+        throw_bad(where,
+                  "precursor of the shape",
+                  shape.precursor,
+                  "0 to " + std::to_string(shape.rows - 1));
+    return make(shape.nc, shape.nt, shape.rows, shape.precursor, align, threshold_db);
+}
+
 } // namespace csifeedback
 } // namespace gr

@@ -43,6 +43,25 @@ static std::vector<compact_configuration> configurations_of(const py::object& co
     return compact.cast<std::vector<compact_configuration>>();
 }
 
+// Says in Python that the numbers of a constructor are now an object.
+static void warn_of_numbers(const char* old, const char* now)
+{
+    const std::string text =
+        std::string(old) + " is now " + now + "; the old form goes with the next release";
+    if (PyErr_WarnEx(PyExc_DeprecationWarning, text.c_str(), 1))
+        throw py::error_already_set();
+}
+
+// The deprecated make() of a block.
+template <class block, class... types>
+static std::shared_ptr<block> with_numbers(types&&... numbers)
+{
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    return block::make(std::forward<types>(numbers)...);
+#pragma GCC diagnostic pop
+}
+
 void bind_blocks(py::module& m)
 {
     sync_class<channel_source>(
@@ -56,7 +75,23 @@ void bind_blocks(py::module& m)
              py::arg("window") = 0)
         .def("energy_lost", &channel_source::energy_lost);
     sync_class<angular_delay>(m, "angular_delay", "H to Ha, cut to na delay rows.")
-        .def(py::init(&angular_delay::make),
+        .def(py::init(
+                 py::overload_cast<const csi_shape&, bool, float>(&angular_delay::make)),
+             py::arg("shape"),
+             py::arg("align") = false,
+             py::arg("threshold_db") = 20.0f)
+        .def(py::init([](int nc,
+                         int nt,
+                         int na,
+                         int precursor,
+                         bool align,
+                         float threshold_db) {
+                 warn_of_numbers("angular_delay(nc, nt, na, precursor)",
+                                 "angular_delay(shape)");
+                 return with_numbers<angular_delay>(
+                     nc, nt, na, precursor, align, threshold_db);
+             }),
+             "The form of earlier releases.",
              py::arg("nc"),
              py::arg("nt"),
              py::arg("na"),
@@ -65,7 +100,14 @@ void bind_blocks(py::module& m)
              py::arg("threshold_db") = 20.0f)
         .def("energy_lost", &angular_delay::energy_lost);
     sync_class<angular_delay_inverse>(m, "angular_delay_inverse", "Ha to H.")
-        .def(py::init(&angular_delay_inverse::make),
+        .def(py::init(py::overload_cast<const csi_shape&>(&angular_delay_inverse::make)),
+             py::arg("shape"))
+        .def(py::init([](int nc, int nt, int na, int precursor) {
+                 warn_of_numbers("angular_delay_inverse(nc, nt, na, precursor)",
+                                 "angular_delay_inverse(shape)");
+                 return with_numbers<angular_delay_inverse>(nc, nt, na, precursor);
+             }),
+             "The form of earlier releases.",
              py::arg("nc"),
              py::arg("nt"),
              py::arg("na"),
@@ -106,14 +148,30 @@ void bind_blocks(py::module& m)
         .def("discarded", &csi_dequantizer::discarded);
     sync_class<feedback_framer>(m, "feedback_framer", "Packs feedback frames (UE).")
         .def(py::init([](quantizer::sptr quantizer,
+                         encoder::sptr encoder,
+                         int ue_id,
+                         const py::bytes& key,
+                         const std::optional<compact_configuration>& compact) {
+                 return feedback_framer::make(
+                     quantizer, encoder, ue_id, key_from_bytes(key), compact);
+             }),
+             py::arg("quantizer"),
+             py::arg("encoder"),
+             py::arg("ue_id") = 0,
+             py::arg("key") = py::bytes(),
+             py::arg("compact") = py::none())
+        .def(py::init([](quantizer::sptr quantizer,
                          int codec_id,
                          int model_id,
                          int ue_id,
                          const py::bytes& key,
                          const std::optional<compact_configuration>& compact) {
-                 return feedback_framer::make(
+                 warn_of_numbers("feedback_framer(quantizer, codec_id, model_id)",
+                                 "feedback_framer(quantizer, encoder)");
+                 return with_numbers<feedback_framer>(
                      quantizer, codec_id, model_id, ue_id, key_from_bytes(key), compact);
              }),
+             "The form of earlier releases.",
              py::arg("quantizer"),
              py::arg("codec_id"),
              py::arg("model_id"),
@@ -176,6 +234,31 @@ void bind_blocks(py::module& m)
     block_class<feedback_deframer>(
         m, "feedback_deframer", "Checks and opens feedback frames (BS).")
         .def(py::init([](quantizer::sptr quantizer,
+                         decoder::sptr decoder,
+                         int ue_id,
+                         int max_age,
+                         int max_lead,
+                         bool in_order,
+                         const py::bytes& key,
+                         const py::object& compact) {
+                 return feedback_deframer::make(quantizer,
+                                                decoder,
+                                                ue_id,
+                                                max_age,
+                                                max_lead,
+                                                in_order,
+                                                key_from_bytes(key),
+                                                configurations_of(compact));
+             }),
+             py::arg("quantizer"),
+             py::arg("decoder"),
+             py::arg("ue_id") = -1,
+             py::arg("max_age") = -1,
+             py::arg("max_lead") = 0,
+             py::arg("in_order") = false,
+             py::arg("key") = py::bytes(),
+             py::arg("compact") = py::none())
+        .def(py::init([](quantizer::sptr quantizer,
                          int codec_id,
                          int model_id,
                          int ue_id,
@@ -184,16 +267,19 @@ void bind_blocks(py::module& m)
                          bool in_order,
                          const py::bytes& key,
                          const py::object& compact) {
-                 return feedback_deframer::make(quantizer,
-                                                codec_id,
-                                                model_id,
-                                                ue_id,
-                                                max_age,
-                                                max_lead,
-                                                in_order,
-                                                key_from_bytes(key),
-                                                configurations_of(compact));
+                 warn_of_numbers("feedback_deframer(quantizer, codec_id, model_id)",
+                                 "feedback_deframer(quantizer, decoder)");
+                 return with_numbers<feedback_deframer>(quantizer,
+                                                        codec_id,
+                                                        model_id,
+                                                        ue_id,
+                                                        max_age,
+                                                        max_lead,
+                                                        in_order,
+                                                        key_from_bytes(key),
+                                                        configurations_of(compact));
              }),
+             "The form of earlier releases.",
              py::arg("quantizer"),
              py::arg("codec_id"),
              py::arg("model_id"),
@@ -234,13 +320,25 @@ void bind_blocks(py::module& m)
         .def("mean_age", &csi_hold::mean_age);
     block_class<csi_metrics>(
         m, "csi_metrics", "Compares reconstructed CSI with the truth.")
-        .def(py::init(&csi_metrics::make),
-             py::arg("rows"),
-             py::arg("nt"),
-             py::arg("delay_rows") = false,
-             py::arg("nc") = 1024,
+        .def(py::init(py::overload_cast<const csi_shape&, int, int>(&csi_metrics::make)),
+             py::arg("shape"),
              py::arg("history") = 256,
              py::arg("interval") = 0)
+        .def(
+            py::init(
+                [](int rows, int nt, bool delay_rows, int nc, int history, int interval) {
+                    warn_of_numbers("csi_metrics(rows, nt, delay_rows, nc)",
+                                    "csi_metrics(shape)");
+                    return with_numbers<csi_metrics>(
+                        rows, nt, delay_rows, nc, history, interval);
+                }),
+            "The form of earlier releases.",
+            py::arg("rows"),
+            py::arg("nt"),
+            py::arg("delay_rows") = false,
+            py::arg("nc") = 1024,
+            py::arg("history") = 256,
+            py::arg("interval") = 0)
         .def(
             "report",
             [](const csi_metrics& self) {
@@ -268,7 +366,44 @@ void bind_blocks(py::module& m)
         m,
         "csi_spectral_efficiency",
         "Spectral efficiency of a downlink precoded with reconstructed CSI.")
-        .def(py::init(&csi_spectral_efficiency::make),
+        .def(py::init(py::overload_cast<int,
+                                        const csi_shape&,
+                                        const std::vector<double>&,
+                                        const std::string&,
+                                        bool,
+                                        bool,
+                                        int,
+                                        int>(&csi_spectral_efficiency::make)),
+             py::arg("users"),
+             py::arg("shape"),
+             py::arg("snr_db"),
+             py::arg("precoding") = "zero-forcing",
+             py::arg("normalize") = true,
+             py::arg("by_frame") = false,
+             py::arg("history") = 256,
+             py::arg("interval") = 0)
+        .def(py::init([](int users,
+                         int nc,
+                         int nt,
+                         const std::vector<double>& snr_db,
+                         const std::string& precoding,
+                         bool normalize,
+                         bool by_frame,
+                         int history,
+                         int interval) {
+                 warn_of_numbers("csi_spectral_efficiency(users, nc, nt)",
+                                 "csi_spectral_efficiency(users, shape)");
+                 return with_numbers<csi_spectral_efficiency>(users,
+                                                              nc,
+                                                              nt,
+                                                              snr_db,
+                                                              precoding,
+                                                              normalize,
+                                                              by_frame,
+                                                              history,
+                                                              interval);
+             }),
+             "The form of earlier releases.",
              py::arg("users"),
              py::arg("nc"),
              py::arg("nt"),

@@ -282,6 +282,8 @@ codec_class(py::module& m, const char* name, const char* doc)
         .def("rows", [](const part& self) { return self.rows(); })
         .def("na", [](const part& self) { return self.na(); })
         .def("nt", [](const part& self) { return self.nt(); })
+        .def("nc", [](const part& self) { return self.nc(); })
+        .def("precursor", [](const part& self) { return self.precursor(); })
         .def("code_size", [](const part& self) { return self.code_size(); });
 }
 

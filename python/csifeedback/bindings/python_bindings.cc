@@ -22,6 +22,7 @@ void bind_model(py::module& m);
 void bind_networks(py::module& m);
 void bind_ofdm(py::module& m);
 void bind_quantizers(py::module& m);
+void bind_shapes(py::module& m);
 void bind_transform(py::module& m);
 
 PYBIND11_MODULE(csifeedback_python, m)
@@ -39,8 +40,9 @@ PYBIND11_MODULE(csifeedback_python, m)
     bind_codecs(m);
     bind_codebooks(m);
     bind_feedback(m);
+    bind_ofdm(m);
+    bind_shapes(m);
     bind_blocks(m);
     bind_mlcf_training(m);
     bind_networks(m);
-    bind_ofdm(m);
 }

@@ -80,7 +80,9 @@ codec_info info_of(const py::object& codec)
              attribute<std::string>(codec, "domain"),
              attribute<int>(codec, "rows"),
              attribute<int>(codec, "nt"),
-             attribute<int>(codec, "code_size") };
+             attribute<int>(codec, "code_size"),
+             attribute<int>(codec, "nc"),
+             attribute<int>(codec, "precursor") };
 }
 
 //! A Python object that may be let go by any thread.

@@ -5,21 +5,111 @@
  */
 
 #include "arrays.h"
+#include "python_codecs.h"
 #include <gnuradio/csifeedback/angular_delay_transform.h>
+#include <gnuradio/csifeedback/channel_model.h>
+#include <gnuradio/csifeedback/csi_shape.h>
+#include <gnuradio/csifeedback/csirs_frame.h>
+#include <gnuradio/csifeedback/decoder.h>
+#include <gnuradio/csifeedback/encoder.h>
+#include <gnuradio/csifeedback/model_file.h>
+#include <gnuradio/csifeedback/report.h>
 
 using namespace gr::csifeedback;
 using namespace csifeedback_python;
 using cf = std::complex<float>;
 
+namespace {
+
+// Objects of a class are shapes, also where a shape is asked for.
+template <class T>
+void is_shape(py::class_<csi_shape>& shape)
+{
+    shape.def(py::init([](const std::shared_ptr<T>& object, int nc) {
+                  const csi_shape s(object);
+                  return nc ? s.with_nc(nc) : s;
+              }),
+              py::arg("object"),
+              py::arg("nc") = 0);
+    py::implicitly_convertible<T, csi_shape>();
+}
+
+} // namespace
+
+void bind_shapes(py::module& m)
+{
+    py::class_<csi_shape> shape(
+        m,
+        "csi_shape",
+        "Which matrices a stream carries: csi_shape(domain, rows, nt, nc, precursor), or "
+        "csi_shape(object) of an encoder, decoder, report, model file, pilot frame, "
+        "channel model or transform, with another nc if it is given. Blocks take these "
+        "objects themselves too.");
+    shape
+        .def(py::init<const std::string&, int, int, int, int>(),
+             py::arg("domain"),
+             py::arg("rows"),
+             py::arg("nt"),
+             py::arg("nc") = 0,
+             py::arg("precursor") = -1,
+             "domain: \"H\", nc x nt, or \"Ha\", delay rows x nt. rows: 1 to 65536. nt: "
+             "1 to 1024. nc: subcarriers, 0: unknown. precursor: rows of Ha before delay "
+             "zero, -1: unknown.")
+        .def(py::init([](const csi_shape& other, int nc) {
+                 return nc ? other.with_nc(nc) : other;
+             }),
+             py::arg("object"),
+             py::arg("nc") = 0)
+        .def("__repr__",
+             [](const csi_shape& self) {
+                 return "<" + self.domain + ", " + std::to_string(self.rows) + " x " +
+                        std::to_string(self.nt) + ">";
+             })
+        .def_readonly("domain", &csi_shape::domain)
+        .def_readonly("rows", &csi_shape::rows)
+        .def_readonly("nt", &csi_shape::nt)
+        .def_readonly("nc", &csi_shape::nc)
+        .def_readonly("precursor", &csi_shape::precursor);
+    is_shape<encoder>(shape);
+    is_shape<decoder>(shape);
+    is_shape<report_encoder>(shape);
+    is_shape<report_decoder>(shape);
+    is_shape<model_file>(shape);
+    is_shape<csirs_frame>(shape);
+    is_shape<channel_model>(shape);
+    is_shape<angular_delay_transform>(shape);
+    // Codecs in Python: they come last, as any object would do here.
+    shape.def(py::init([](const py::object& object, int nc) {
+                  if (!py::isinstance<python_codec_part>(object))
+                      throw py::type_error("csi_shape: " + std::string(py::repr(object)) +
+                                           " is no object that knows its sizes");
+                  const csi_shape s(object.attr("domain").cast<std::string>(),
+                                    object.attr("rows").cast<int>(),
+                                    object.attr("nt").cast<int>(),
+                                    object.attr("nc").cast<int>(),
+                                    object.attr("precursor").cast<int>());
+                  return nc ? s.with_nc(nc) : s;
+              }),
+              py::arg("object"),
+              py::arg("nc") = 0);
+    py::implicitly_convertible<python_codec_part, csi_shape>();
+}
+
 void bind_transform(py::module& m)
 {
     py::class_<angular_delay_transform, angular_delay_transform::sptr>(
         m, "angular_delay_transform", "The unitary, truncated 2D-DFT of CSI.")
-        .def(py::init(&angular_delay_transform::make),
+        .def(py::init(py::overload_cast<int, int, int, int, bool, float>(
+                 &angular_delay_transform::make)),
              py::arg("nc"),
              py::arg("nt"),
              py::arg("na"),
              py::arg("precursor") = 4,
+             py::arg("align") = false,
+             py::arg("threshold_db") = 20.0f)
+        .def(py::init(py::overload_cast<const csi_shape&, bool, float>(
+                 &angular_delay_transform::make)),
+             py::arg("shape"),
              py::arg("align") = false,
              py::arg("threshold_db") = 20.0f)
         .def("nc", &angular_delay_transform::nc)

@@ -310,8 +310,9 @@ class UserEquipment:
         flowgraph, frame, last = self.flowgraph, self.frame, self._estimator
         encoder = reports.encoder(codec)
         if codec.model.domain == "Ha":
-            transform = core.angular_delay(frame.nc(), frame.nt(), codec.model.na,
-                                           codec.model.precursor, True)
+            transform = core.angular_delay(
+                core.csi_shape("Ha", codec.model.na, frame.nt(), frame.nc(),
+                               codec.model.precursor), True)
             flowgraph.connect(last, transform)
             last = transform
             self._blocks.append(transform)

@@ -6,7 +6,8 @@
 
 int main()
 {
-    const auto block = gr::csifeedback::angular_delay::make(64, 4, 16);
+    const auto block = gr::csifeedback::angular_delay::make(
+        gr::csifeedback::csi_shape("Ha", 16, 4, 64, 4));
     const uint8_t bytes[] = { '1', '2', '3', '4', '5', '6', '7', '8', '9' };
     std::printf("%s %06x %s\n",
                 block->name().c_str(),

@@ -47,7 +47,9 @@ codec_info info_of(const model_file& model, int code_size)
              "Ha",
              model.na(),
              model.nt(),
-             code_size ? code_size : longest };
+             code_size ? code_size : longest,
+             model.nc(),
+             model.precursor() };
 }
 
 class cells_encoder : public encoder

@@ -36,6 +36,8 @@ void projection_info::describe(const char* where, const model_file& model)
 {
     na = model.na();
     nt = model.nt();
+    nc = model.nc();
+    precursor = model.precursor();
     codec = model.codec();
     codec_id = codec_number(where, codec);
     model_id = model.model_id();

@@ -26,6 +26,8 @@ struct projection_info {
     size_t cols = 0; //!< 2 na nt
     int na = 0;
     int nt = 0;
+    int nc = 0;         // 0: unknown
+    int precursor = -1; // -1: unknown
     uint8_t codec_id = 0;
     uint16_t model_id = 0;
     std::string codec;
@@ -34,7 +36,7 @@ struct projection_info {
     //! What a codec object of it says of itself, with the name of the codec or decoder.
     codec_info info(const std::string& name) const
     {
-        return { name, codec_id, model_id, domain, na, nt, int(rows) };
+        return { name, codec_id, model_id, domain, na, nt, int(rows), nc, precursor };
     }
     //! All but the rows.
     void describe(const char* where, const model_file& model);

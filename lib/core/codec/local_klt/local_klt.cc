@@ -107,6 +107,8 @@ local_klt::local_klt(const char* where,
       domain(model.domain()),
       na(model.na()),
       nt(model.nt()),
+      nc(model.nc()),
+      precursor(model.precursor()),
       d_stride(whole_registers(nt))
 {
     check_codec(where, model, "local-klt");

@@ -34,7 +34,7 @@ public:
     //! What both objects say of themselves.
     codec_info info() const
     {
-        return { codec, codec_id, model_id, domain, na, nt, d_code_size };
+        return { codec, codec_id, model_id, domain, na, nt, d_code_size, nc, precursor };
     }
 
     const std::string codec;
@@ -43,6 +43,8 @@ public:
     const std::string domain;
     const int na;
     const int nt;
+    const int nc;
+    const int precursor;
     int code_size() const { return d_code_size; }
     //! Values of a codeword that tell the patches, one bit each as their sign.
     int bits() const { return d_rows.bits + d_columns.bits; }

@@ -50,7 +50,9 @@ private:
                          model.domain(),
                          model.na(),
                          model.nt(),
-                         checked_size(maps, model, code_size) }),
+                         checked_size(maps, model, code_size),
+                         model.nc(),
+                         model.precursor() }),
           d_maps(std::move(maps)),
           d_code(d_maps.front().dim() * nt())
     {

@@ -54,7 +54,9 @@ private:
                          model.domain(),
                          model.na(),
                          model.nt(),
-                         checked_size(map.image_dim(), model.nt(), code_size) }),
+                         checked_size(map.image_dim(), model.nt(), code_size),
+                         model.nc(),
+                         model.precursor() }),
           d_map(std::move(map))
     {
         d_map.columns(nt());

@@ -327,7 +327,8 @@ identity(const network::sptr& net, network::part half, int code_size, int model_
     return { info.name,          uint8_t(info.number),
              uint16_t(model_id), info.domain,
              info.rows,          info.nt,
-             code_size };
+             code_size,          info.nc,
+             info.precursor };
 }
 
 class network_encoder : public encoder

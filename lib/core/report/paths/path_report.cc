@@ -46,7 +46,9 @@ struct geometry {
                  file->domain(),
                  file->na(),
                  file->nt(),
-                 0 };
+                 0,
+                 file->nc(),
+                 file->precursor() };
         for (int r = 0; r < info.rows; r++)
             for (int c = 0; c < info.nt; c++) {
                 const std::complex<float> turn =
