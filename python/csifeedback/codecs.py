@@ -10,6 +10,7 @@ from `Codec`, or from `Encoder`, `Decoder`, `ReportEncoder`, `ReportDecoder`, wh
 into the blocks wherever those of C++ do.
 """
 
+import argparse
 import contextlib
 import hashlib
 import importlib
@@ -18,11 +19,17 @@ import importlib.util
 import os
 import sys
 import traceback
+import types
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Type, Union
 
 import numpy as np
 
 from . import csifeedback_python as core
+
+if TYPE_CHECKING:
+    from .data.dataset import Dataset
+    from .model import Model
 
 #: Entry points of installed packages: codec name -> class derived from Codec.
 ENTRY_POINTS = "gr_csifeedback.codecs"
@@ -74,7 +81,7 @@ class _Part(core.codec_part):
 class Encoder(_Part):
     """The UE half of a codec with codewords. Derive, set the attributes, override encode_array."""
 
-    def encode_array(self, h):
+    def encode_array(self, h: np.ndarray) -> Union[np.ndarray, Tuple[np.ndarray, np.ndarray]]:
         """Encodes matrices.
 
         h: complex64 (n, rows, nt), each with mean |h|^2 = 1 (the gain is sent beside it).
@@ -87,7 +94,7 @@ class Encoder(_Part):
 class Decoder(_Part):
     """The BS half of a codec with codewords. Derive, set the attributes, override decode_array."""
 
-    def decode_array(self, s):
+    def decode_array(self, s: np.ndarray) -> np.ndarray:
         """Decodes codewords.
 
         s: float32 (n, code_size); shorter codewords are filled with zeros.
@@ -102,7 +109,7 @@ class ReportEncoder(_Part):
     #: fewest and most bits of a report
     min_bits, max_bits = 1, 65535
 
-    def encode_bits(self, h, budget):
+    def encode_bits(self, h: np.ndarray, budget: int) -> np.ndarray:
         """Encodes one matrix.
 
         h: complex64 (rows, nt) with mean |h|^2 = 1. budget: min_bits to max_bits.
@@ -116,7 +123,7 @@ class ReportDecoder(_Part):
 
     max_bits = 65535
 
-    def decode_bits(self, bits):
+    def decode_bits(self, bits: np.ndarray) -> np.ndarray:
         """Decodes one report.
 
         bits: uint8 (n,) of 0 and 1, any n from 1 to max_bits and any values: links make errors.
@@ -162,7 +169,7 @@ class Codec:
     #: number of the trained model in a feedback frame, 0 to 65535
     model_id = 0
 
-    def __init__(self, model=None, **options):
+    def __init__(self, model: Optional[core.model_file] = None, **options: str) -> None:
         if options:
             raise ValueError(f"codec {self.name} has no option {next(iter(options))}")
         self.model = model
@@ -170,32 +177,32 @@ class Codec:
             self.rows, self.nt, self.nc = model.na, model.nt, model.nc
             self.precursor, self.model_id = model.precursor, model.model_id
 
-    def encoder(self, code_size=0):
+    def encoder(self, code_size: int = 0) -> Union[Encoder, core.encoder]:
         """The UE half for codewords of code_size values, 0: the longest: an Encoder, or a core.encoder
         of C++."""
         return _Half(Encoder, self, self._checked(code_size))
 
-    def decoder(self, code_size=0):
+    def decoder(self, code_size: int = 0) -> Union[Decoder, core.decoder]:
         """The BS half."""
         return _Half(Decoder, self, self._checked(code_size))
 
-    def report_encoder(self):
+    def report_encoder(self) -> Union[ReportEncoder, core.report_encoder]:
         """The UE half in bits."""
         return _Half(ReportEncoder, self, 0)
 
-    def report_decoder(self):
+    def report_decoder(self) -> Union[ReportDecoder, core.report_decoder]:
         """The BS half in bits."""
         return _Half(ReportDecoder, self, 0)
 
-    def can_send(self, code_size):
+    def can_send(self, code_size: int) -> bool:
         """Whether codewords of this length, up to the longest, are any that the encoder makes."""
         return True
 
-    def operations(self, code_size):
+    def operations(self, code_size: int) -> Tuple[Dict[str, float], Dict[str, float]]:
         """(multiply-adds of the encoder, of the decoder) by part, two dictionaries."""
         return {}, {}
 
-    def quantizer(self, kind, code_size, bits):
+    def quantizer(self, kind: str, code_size: int, bits: int) -> core.quantizer:
         """A quantizer object for codewords; the model's, where it has one."""
         if self.model is None or not self.model.has("quantizer/std"):
             raise ValueError(f"codec {self.name} has no quantizers: let csifeedback_train measure "
@@ -203,11 +210,11 @@ class Codec:
         return core.make_quantizer(self.model, kind, code_size, bits)
 
     @classmethod
-    def add_arguments(cls, parser):
+    def add_arguments(cls, parser: argparse._ActionsContainer) -> None:
         """Adds what train() takes to csifeedback_train's options."""
 
     @classmethod
-    def train(cls, args, data):
+    def train(cls, args: argparse.Namespace, data: "Dataset") -> "Model":
         """Trains it on a dataset.Dataset; returns a model.Model with what the codec reads from its
         model file, without the quantizers, which csifeedback_train measures. Unless overridden:
         an empty one, for codecs that need no training here."""
@@ -263,10 +270,10 @@ def _Half(kind, codec, code_size):
 
 
 #: name -> class, of codecs in Python that were found
-_classes: "dict[str, type]" = {}
+_classes: "Dict[str, Any]" = {}
 
 
-def register(cls):
+def register(cls: Type[Codec]) -> Type[Codec]:
     """Makes a class derived from Codec known by its name, also to C++ (`encoder_from_model`, the
     blocks "CSI Encoder from Model" and "CSI Decoder from Model"). A class decorator.
 
@@ -302,7 +309,7 @@ def _place(cls):
     return getattr(module, "__file__", cls.__module__), cls.__qualname__
 
 
-def find_class(name):
+def find_class(name: str) -> Optional[Type[Codec]]:
     """The class of "MODULE:CLASS", "FILE.py:CLASS", of an entry point or a network's file, "FILE.pt"
     or "FILE.onnx" with options behind commas, registered; None if the name is none of these."""
     head, _, options = name.partition(",")
@@ -335,13 +342,15 @@ def find_class(name):
     return register(found)
 
 
-def load_file(path):
+def load_file(path: str) -> types.ModuleType:
     """The module in a Python file, which need not be on the path; the same one each time."""
     path = os.path.realpath(path)
     stem = os.path.splitext(os.path.basename(path))[0]
     name = f"_csifeedback_{stem}_{hashlib.sha256(path.encode()).hexdigest()[:8]}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ValueError(f"{path} is no file with a module")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:
@@ -400,12 +409,13 @@ class OpenCodec:
     """
 
     spec = label = decoder_name = ""
-    model = None
+    model: Any = None
+    options: Dict[str, Any] = {}
     iterative = False
     has_codewords = True
     has_reports = False
 
-    def code_size(self, ratio):
+    def code_size(self, ratio: Union[str, Fraction]) -> int:
         """M for a compression ratio M / (2 na nt), a Fraction or text such as 1/16."""
         try:
             size = Fraction(ratio) * 2 * self.model.na * self.model.nt
@@ -416,7 +426,33 @@ class OpenCodec:
                              f"for {self.model.na} x {self.model.nt} matrices")
         return int(size)
 
-    def report_pair(self, quantizer_kind="lloyd-max", code_size=0, bits=4):
+    def encoder(self, code_size: int) -> core.encoder:
+        """The encoder for codewords of code_size values, 0: the longest."""
+        raise NotImplementedError
+
+    def decoder(self, code_size: int, iterations: Optional[int] = None) -> core.decoder:
+        """The decoder object; iterations: in place of those of the specification."""
+        raise NotImplementedError
+
+    def own_reports(self) -> Tuple[core.report_encoder, core.report_decoder]:
+        """Report encoder and decoder of a codec that has its own."""
+        raise NotImplementedError
+
+    def sends(self, code_size: int) -> bool:
+        """Whether codewords of this length, up to the longest, are any that the encoder makes."""
+        raise NotImplementedError
+
+    def quantizer(self, kind: str, code_size: int, bits: int) -> core.quantizer:
+        """A quantizer object for its codewords."""
+        raise NotImplementedError
+
+    def operations(self, code_size: int,
+                   iterations: Optional[int] = None) -> Tuple[Dict[str, float], Dict[str, float]]:
+        """(multiply-adds of the encoder, of the decoder) by part, two dictionaries."""
+        raise NotImplementedError
+
+    def report_pair(self, quantizer_kind: str = "lloyd-max", code_size: int = 0,
+                    bits: int = 4) -> Tuple[core.report_encoder, core.report_decoder]:
         """(report encoder, report decoder): its own, or of codewords of code_size values (0: the
         longest) and a quantizer of so many bits per value."""
         if self.has_reports:
@@ -430,7 +466,7 @@ class OpenCodec:
 class RegisteredCodec(OpenCodec):
     """A model file whose codec is in the registry: "MODEL[:DECODER[,name=value]..]"."""
 
-    def __init__(self, spec, model, text):
+    def __init__(self, spec: str, model: core.model_file, text: str) -> None:
         self.spec, self.model = spec, model
         self._codec = core.describe_codec(model.codec)
         self.has_codewords, self.has_reports = (
@@ -449,7 +485,7 @@ class RegisteredCodec(OpenCodec):
         self.iterative = "iterations" in self._defaults
         self._report_options = ""
 
-    def all_options(self):
+    def all_options(self) -> Dict[str, str]:
         """{name: text} of all options of the decoder, those that were not given with their defaults."""
         return {**self._defaults, **self.options}
 
@@ -459,28 +495,29 @@ class RegisteredCodec(OpenCodec):
             options["iterations"] = iterations
         return ",".join([self.decoder_name, *(f"{k}={v}" for k, v in options.items())])
 
-    def encoder(self, code_size):
+    def encoder(self, code_size: int) -> core.encoder:
         """The encoder for codewords of code_size values, 0: the longest."""
         return core.encoder_from_model(self.model, code_size)
 
-    def decoder(self, code_size, iterations=None):
+    def decoder(self, code_size: int, iterations: Optional[int] = None) -> core.decoder:
         """The decoder object; iterations: in place of those of the specification."""
         return core.decoder_from_model(self.model, code_size, self._text(iterations))
 
-    def own_reports(self):
+    def own_reports(self) -> Tuple[core.report_encoder, core.report_decoder]:
         """Report encoder and decoder of a codec that has its own."""
         return (core.report_encoder_from_model(self.model, self._report_options),
                 core.report_decoder_from_model(self.model, self._report_options))
 
-    def sends(self, code_size):
+    def sends(self, code_size: int) -> bool:
         """Whether codewords of this length, up to the longest, are any that the encoder makes."""
         return core.can_send(self.model, code_size)
 
-    def quantizer(self, kind, code_size, bits):
+    def quantizer(self, kind: str, code_size: int, bits: int) -> core.quantizer:
         """A quantizer object for its codewords."""
         return core.make_quantizer(self.model, kind, code_size, bits)
 
-    def operations(self, code_size, iterations=None):
+    def operations(self, code_size: int,
+                   iterations: Optional[int] = None) -> Tuple[Dict[str, float], Dict[str, float]]:
         """(multiply-adds of the encoder, of the decoder) by part, two dictionaries."""
         return core.operation_counts(self.model, code_size, self._text(iterations))
 
@@ -490,7 +527,7 @@ class PythonCodec(OpenCodec):
 
     decoder_name = ""
 
-    def __init__(self, spec, cls, options):
+    def __init__(self, spec: str, cls: Any, options: Dict[str, Any]) -> None:
         self.spec, self.options = spec, dict(options)
         path = options.pop("model", None)
         with _one_line(spec):
@@ -504,30 +541,31 @@ class PythonCodec(OpenCodec):
                 raise ValueError(f"codec {spec}: {name} is {getattr(self.codec, name)}, allowed "
                                  "is 1 or more")
 
-    def encoder(self, code_size):
+    def encoder(self, code_size: int) -> core.encoder:
         """The encoder for codewords of code_size values, 0: the longest."""
         return core.encoder(self.codec.encoder(code_size))
 
-    def decoder(self, code_size, iterations=None):
+    def decoder(self, code_size: int, iterations: Optional[int] = None) -> core.decoder:
         """The decoder object."""
         return core.decoder(self.codec.decoder(code_size))
 
-    def own_reports(self):
+    def own_reports(self) -> Tuple[core.report_encoder, core.report_decoder]:
         """Report encoder and decoder of a codec that has its own."""
         return (core.report_encoder(self.codec.report_encoder()),
                 core.report_decoder(self.codec.report_decoder()))
 
-    def sends(self, code_size):
+    def sends(self, code_size: int) -> bool:
         """Whether codewords of this length, up to the longest, are any that the encoder makes."""
         return self.codec.can_send(code_size)
 
-    def quantizer(self, kind, code_size, bits):
+    def quantizer(self, kind: str, code_size: int, bits: int) -> core.quantizer:
         """A quantizer object for its codewords."""
         if kind not in QUANTIZERS:
             raise ValueError(f"quantizer is {kind}, allowed is " + ", ".join(QUANTIZERS))
         return self.codec.quantizer(kind, code_size, bits)
 
-    def operations(self, code_size, iterations=None):
+    def operations(self, code_size: int,
+                   iterations: Optional[int] = None) -> Tuple[Dict[str, float], Dict[str, float]]:
         """(multiply-adds of the encoder, of the decoder) by part, two dictionaries."""
         return self.codec.operations(code_size)
 
@@ -563,7 +601,7 @@ def _options(spec, text):
     return options
 
 
-def open_codec(spec):
+def open_codec(spec: str) -> OpenCodec:
     """The OpenCodec that a text names.
 
     "MODEL[:DECODER[,name=value]..]": a model file or the name of a shipped model, with a decoder
@@ -606,7 +644,7 @@ def _opened(codec, decoder=""):
     return open_codec(f"{codec}:{decoder}" if decoder else codec)
 
 
-def encoder_from_model(codec, code_size=0):
+def encoder_from_model(codec: Union[str, core.model_file], code_size: int = 0) -> core.encoder:
     """The encoder object of any codec.
 
     codec: a text as in open_codec, or a model_file. code_size: M, 0 for the longest codewords.
@@ -614,7 +652,8 @@ def encoder_from_model(codec, code_size=0):
     return _opened(codec).encoder(code_size)
 
 
-def decoder_from_model(codec, code_size=0, decoder=""):
+def decoder_from_model(codec: Union[str, core.model_file], code_size: int = 0,
+                       decoder: str = "") -> core.decoder:
     """The decoder object of any codec.
 
     codec, code_size: as in encoder_from_model. decoder: one of the codec's decoders with its
@@ -623,7 +662,8 @@ def decoder_from_model(codec, code_size=0, decoder=""):
     return _opened(codec, decoder).decoder(code_size)
 
 
-def report_encoder_from_model(codec, quantizer="lloyd-max", code_size=0, bits=4):
+def report_encoder_from_model(codec: Union[str, core.model_file], quantizer: str = "lloyd-max",
+                              code_size: int = 0, bits: int = 4) -> core.report_encoder:
     """The report encoder of any codec: its own, or that of its codewords with a quantizer of so
     many bits per value.
 
@@ -632,6 +672,7 @@ def report_encoder_from_model(codec, quantizer="lloyd-max", code_size=0, bits=4)
     return _opened(codec).report_pair(quantizer, code_size, bits)[0]
 
 
-def report_decoder_from_model(codec, quantizer="lloyd-max", code_size=0, bits=4):
+def report_decoder_from_model(codec: Union[str, core.model_file], quantizer: str = "lloyd-max",
+                              code_size: int = 0, bits: int = 4) -> core.report_decoder:
     """The report decoder likewise."""
     return _opened(codec).report_pair(quantizer, code_size, bits)[1]

@@ -15,11 +15,12 @@ way loading a file executes what is in it: load only files that you trust.
 model file that it writes names the network's file, which lies beside it.
 """
 
+import argparse
 import importlib
 import io
 import os
 import sys
-from typing import Any, Optional
+from typing import Any, Callable, Dict, Optional, Tuple, Type
 
 import numpy as np
 
@@ -57,12 +58,12 @@ class NetworkFile(Codec):
     """
 
     #: the file; None: the one that the model file names
-    file: Optional[str] = None
+    file = ""
     #: its name ends so
     suffix = ""
 
     @classmethod
-    def of_file(cls, path, options):
+    def of_file(cls, path: str, options: Dict[str, str]) -> "Type[NetworkFile]":
         """A class for one file, which has the domain and names that the file states.
 
         options: {name: text} of the command line.
@@ -74,29 +75,30 @@ class NetworkFile(Codec):
         return type(cls.__name__, (cls,), {"file": path, "domain": info["domain"]})
 
     @staticmethod
-    def library():
+    def library() -> Any:
         """The component in C++ that runs such files, None if it cannot be had."""
         raise NotImplementedError
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str) -> Tuple[Any, str]:
         """(what the Python package makes of a file, what the file states as text); ValueError."""
         raise NotImplementedError
 
     @classmethod
-    def method(cls, loaded, half, only):
+    def method(cls, loaded: Any, half: str,
+               only: bool) -> Optional[Callable[[np.ndarray], np.ndarray]]:
         """A function of arrays that does a half, "encoder" or "decoder", in what `load` made; None if
         it has none. only: what may be either is this half."""
         raise NotImplementedError
 
     @classmethod
-    def stated(cls, path):
+    def stated(cls, path: str) -> str:
         """What a file states, as text."""
         library = cls.library()
         return library.stated(path) if library else cls.load(path)[1]
 
     @classmethod
-    def open_network(cls, path, options, defaults):
+    def open_network(cls, path: str, options: str, defaults: str) -> core.network:
         """The core.network of a file; options go before what it states, that before defaults."""
         library = cls.library()
         if library:
@@ -104,7 +106,7 @@ class NetworkFile(Codec):
         return cls.open_in_python(path, options, defaults)
 
     @classmethod
-    def open_in_python(cls, path, options, defaults):
+    def open_in_python(cls, path: str, options: str, defaults: str) -> core.network:
         """The network run by the Python package, on one thread."""
         loaded, stated = cls.load(path)
         texts = [defaults, stated, options]
@@ -125,7 +127,7 @@ class NetworkFile(Codec):
             half for half, work in halves.items()
             if work is not None or half == "decoder" and info["decoder"]], run)
 
-    def __init__(self, model=None, **options):
+    def __init__(self, model: Optional[core.model_file] = None, **options: str) -> None:
         path = self.file
         if path is None:
             if model is None:
@@ -202,17 +204,17 @@ class NetworkFile(Codec):
                              f"{self.code_size} values")
         return size
 
-    def encoder(self, code_size=0):
+    def encoder(self, code_size: int = 0) -> core.encoder:
         return self.network.encoder(self._checked(code_size), self.model_id)
 
-    def decoder(self, code_size=0):
+    def decoder(self, code_size: int = 0) -> core.decoder:
         return self.network.decoder(self._checked(code_size), self.model_id)
 
-    def can_send(self, code_size):
+    def can_send(self, code_size: int) -> bool:
         return self.network.can_send(code_size)
 
     @classmethod
-    def train(cls, args, data):
+    def train(cls, args: argparse.Namespace, data: Any) -> Model:
         """Nothing is trained: the model file says whose quantizers it has."""
         options = _options(cls.name, args.codec_options)
         directory = os.path.dirname(os.path.abspath(args.output))
@@ -235,7 +237,7 @@ class TorchScript(NetworkFile):
     suffix = ".pt"
 
     @staticmethod
-    def library():
+    def library() -> Any:
         library = _component("csifeedback_torch")
         # Beside another PyTorch that is loaded already its own cannot be.
         other = sys.modules.get("torch")
@@ -245,7 +247,7 @@ class TorchScript(NetworkFile):
         return library
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str) -> Tuple[Any, str]:
         try:
             import torch
         except ImportError:
@@ -259,12 +261,13 @@ class TorchScript(NetworkFile):
                              f"{torch.__version__}: {str(error).splitlines()[0]}") from None
         attributes = {name: getattr(module, name) for name in STATED if isinstance(
             getattr(module, name, None), (bool, int, str))}
-        text = files["csifeedback"]
-        text = text.decode() if isinstance(text, bytes) else text
+        stated: Any = files["csifeedback"]
+        text = stated.decode() if isinstance(stated, bytes) else stated
         return module, ",".join(filter(None, (_text(attributes), text.strip())))
 
     @classmethod
-    def method(cls, module, half, only):
+    def method(cls, module: Any, half: str,
+               only: bool) -> Optional[Callable[[np.ndarray], np.ndarray]]:
         import torch
         name = {"encoder": "encode", "decoder": "decode"}[half]
         if name not in module._c._method_names():
@@ -295,11 +298,11 @@ class Onnx(NetworkFile):
     suffix = ".onnx"
 
     @staticmethod
-    def library():
+    def library() -> Any:
         return _component("csifeedback_onnx")
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str) -> Tuple[Any, str]:
         try:
             import onnxruntime
         except ImportError:
@@ -326,7 +329,8 @@ class Onnx(NetworkFile):
         return inputs
 
     @classmethod
-    def method(cls, session, half, only):
+    def method(cls, session: Any, half: str,
+               only: bool) -> Optional[Callable[[np.ndarray], np.ndarray]]:
         if not only:
             return None
         name = session.get_inputs()[0].name

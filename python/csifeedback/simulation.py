@@ -8,6 +8,7 @@
 import math
 import threading
 import time
+from typing import Any, Callable, Dict, Optional, Union
 
 from gnuradio import gr
 
@@ -40,9 +41,14 @@ class Loopback(gr.top_block):
     against the delay rows and the mean energy outside of them.
     """
 
-    def __init__(self, channel, encoder, decoder, quantizer, count, na, precursor=4,
-                 first=0, link=None, whole=True, window=64, ue_id=1, nc=None, domain="Ha",
-                 budget=0, align=False, compact=None):
+    def __init__(self, channel: core.channel_model,
+                 encoder: Union[core.encoder, core.report_encoder],
+                 decoder: Union[core.decoder, core.report_decoder],
+                 quantizer: Optional[core.quantizer], count: int, na: int, precursor: int = 4,
+                 first: int = 0, link: Optional[Dict[str, Any]] = None, whole: bool = True,
+                 window: int = 64, ue_id: int = 1, nc: Optional[int] = None, domain: str = "Ha",
+                 budget: int = 0, align: bool = False,
+                 compact: Optional[core.compact_configuration] = None) -> None:
         super().__init__("CSI feedback loopback")
         nt = encoder.nt()
         nc = nc or channel.nc()
@@ -110,11 +116,11 @@ class Loopback(gr.top_block):
         for one, next_ in zip(blocks, blocks[1:]):
             self.msg_connect(one, "pdus", next_, "pdus")
 
-    def energy_lost(self):
+    def energy_lost(self) -> float:
         """Mean fraction of the energy outside the delay rows kept."""
         return 0.0 if self.domain == "H" else (self.transform or self.source).energy_lost()
 
-    def figures(self):
+    def figures(self) -> Dict[str, Any]:
         """All figures as a dictionary."""
         report = self.metrics.report()
         if self.whole_metrics or self.domain == "H":
@@ -135,7 +141,7 @@ class Loopback(gr.top_block):
             decode_us=1e6 * self.decoder.mean_time())
         return report
 
-    def run_to_end(self, progress=None):
+    def run_to_end(self, progress: Optional[Callable[[int], None]] = None) -> float:
         """Runs until the source ends. progress: called with the number of true matrices seen,
         several times a second. Ctrl-C stops the flowgraph; the figures so far remain."""
         self.start()

@@ -119,8 +119,8 @@ class Shapes(unittest.TestCase):
         halves = csifeedback.linear_encoder(model, 8), csifeedback.linear_decoder(model, 8)
         for thing, found in (
                 (model, expected), (whole, of_h), (halves[0], expected), (halves[1], expected),
-                (csifeedback.quantized_report(halves[0], quantizer), expected),
-                (csifeedback.quantized_report(halves[1], quantizer), expected),
+                (csifeedback.quantized_report_encoder(halves[0], quantizer), expected),
+                (csifeedback.quantized_report_decoder(halves[1], quantizer), expected),
                 (csifeedback.mlcf_encoder(whole), of_h), (csifeedback.mlcf_decoder(whole), of_h),
                 (csifeedback.csirs_frame(nt=2), ("H", 300, 2, 300, 0)),
                 (csifeedback.cdl_channel("C", nc=48, nt=4), ("H", 48, 4, 48, 0)),

@@ -16,13 +16,14 @@ neighbouring runs, with its quartiles. Time is the processor time of the thread.
 """
 
 import argparse
+from typing import Sequence
 
 from .. import evaluation
 from ..experiments import speed
 from .common import Parser, format_table, print_json
 
 
-def parse(argv):
+def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = Parser(
         prog="csifeedback_bench", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -51,7 +52,7 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> int:
     args = parse(argv)
     for name, value in (("--batch", args.batch), ("--repeats", args.repeats),
                         ("--flowgraph", args.flowgraph or 1)):

@@ -5,7 +5,9 @@
 #
 """csifeedback_bs: sends pilots, takes the feedback of csifeedback_ue and precodes with it."""
 
+import argparse
 import sys
+from typing import Any, Dict, Sequence
 
 from .. import evaluation
 from ..channels import NAMES
@@ -16,7 +18,7 @@ from . import ends
 from .common import Parser
 
 
-def parse(argv):
+def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = Parser(prog="csifeedback_bs", description=__doc__)
     parser.add_argument("--air", default="zmq://127.0.0.1:5550", metavar="ADDRESS",
                         help="where samples go: zmq://HOST:PORT of this machine (a second UE has "
@@ -73,7 +75,7 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
-def describe(figures, period):
+def describe(figures: Dict[str, Any], period: float) -> str:
     """The figures as a line of text."""
     parts = []
     for ue, v in figures["ues"].items():
@@ -102,7 +104,7 @@ def describe(figures, period):
 
 
 @ends.option_names(ue_ids="ue-id", frames_per_drop="drop", speed_mps="speed")
-def main(argv):
+def main(argv: Sequence[str]) -> int:
     args = parse(argv)
     ends.check_run_arguments(args)
     ues = list(ends.numbers("ue-id", args.ue_id,

@@ -11,11 +11,12 @@ import os
 import signal
 import sys
 import threading
+from typing import Any, Callable, Iterable, List, Mapping, NoReturn, Optional, Sequence
 
 from .. import csifeedback_python as core
 
 
-def run(main):
+def run(main: Callable[..., Optional[int]]) -> NoReturn:
     """Runs main(argv) as a program: 0, or 2 and one clear line on bad use, or 130 on Ctrl-C."""
     # GNU Radio logs to stdout, which is for results: from here on it logs to stderr.
     # Not where a caller in the same process has taken stdout for itself.
@@ -50,13 +51,13 @@ def _discard_stdout():
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def warn_renamed(old, new):
+def warn_renamed(old: str, new: str) -> None:
     """Says on stderr that an option goes away."""
     print(f"warning: {old} is now {new}; the old name goes with the next release",
           file=sys.stderr)
 
 
-def new_options(argv, renamed):
+def new_options(argv: Sequence[str], renamed: Mapping[str, str]) -> List[str]:
     """The arguments with the new names of options, {old: new} without dashes."""
     words = []
     for word in argv:
@@ -70,7 +71,7 @@ def new_options(argv, renamed):
     return words
 
 
-def check_seed(option, value):
+def check_seed(option: str, value: int) -> None:
     """Refuses a seed that does not fit in 64 bits."""
     if not 0 <= value < 1 << 64:
         raise ValueError(f"{option} is {value}, allowed is 0 to {(1 << 64) - 1}")
@@ -79,7 +80,7 @@ def check_seed(option, value):
 class Parser(argparse.ArgumentParser):
     """A parser with the option --version."""
 
-    def __init__(self, **options):
+    def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.add_argument("--version", action="version",
                           version=f"%(prog)s {core.__version__}")
@@ -115,7 +116,7 @@ def print_json(value, indent=1):
     print(json.dumps(plain(value), indent=indent), flush=True)
 
 
-def format_table(header, rows):
+def format_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Lines of a plain text table, numbers to the right."""
     cells = [[str(c) for c in row] for row in [header, *rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]

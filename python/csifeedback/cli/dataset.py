@@ -9,6 +9,7 @@ import argparse
 import json
 import shlex
 import sys
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 from ..channels import NAMES
 from ..data import generate as generation
@@ -29,7 +30,7 @@ RENAMED = {old.replace("_", "-"): new.replace("_", "-")
 NOT_CONTENT = ("main", "output", "threads", "overwrite", "json", "max_gb")
 
 
-def add_output_arguments(parser):
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the commands that write a data set."""
     parser.add_argument("-o", "--output", required=True, metavar="FILE",
                         help="data set; it is FILE.part until it is whole, and the same command "
@@ -39,7 +40,8 @@ def add_output_arguments(parser):
     parser.add_argument("--json", action="store_true", help="print a summary as JSON alone")
 
 
-def add_cut_arguments(parser, na, precursor):
+def add_cut_arguments(parser: argparse.ArgumentParser, na: Optional[int],
+                      precursor: Optional[int]) -> None:
     """Options of the delay rows."""
     parser.add_argument("--na", type=int, metavar="N",
                         help=f"delay rows of Ha to keep (default: {na}, or nc if that is less)")
@@ -47,7 +49,7 @@ def add_cut_arguments(parser, na, precursor):
                         help="rows of these before delay zero (default: %(default)s)")
 
 
-def add_generate_arguments(parser):
+def add_generate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(main=generate)
     parser.add_argument("--channel", required=True, choices=NAMES, help="channel model")
     parser.add_argument("--samples", type=int, required=True, metavar="N",
@@ -74,7 +76,7 @@ def add_generate_arguments(parser):
                                    help=text)
 
 
-def canonical_command(args, parser):
+def canonical_command(args: argparse.Namespace, parser: argparse.ArgumentParser) -> str:
     """The command with the options that decide the content of its output alone."""
     words = ["csifeedback_dataset", args.command]
     for action in parser._actions:
@@ -90,7 +92,7 @@ def canonical_command(args, parser):
     return shlex.join(words)
 
 
-def report(args, summary):
+def report(args: argparse.Namespace, summary: Dict[str, Any]) -> None:
     """Says what was written."""
     if args.json:
         print_json(summary)
@@ -103,7 +105,7 @@ def report(args, summary):
              else ", was complete"))
 
 
-def generate(args, _):
+def generate(args: argparse.Namespace, _: str) -> None:
     """Makes a data set from a channel model."""
     report(args, generation.generate(
         args.output, args.channel, args.samples, args.first, args.whole, args.na, args.precursor,
@@ -111,7 +113,7 @@ def generate(args, _):
         **{name: getattr(args, name) for name, _, _ in (*GRID, *MODEL, *COST2100, *CDL)}))
 
 
-def add_import_arguments(parser):
+def add_import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(main=import_matrices)
     parser.add_argument("file", metavar="FILE", help=".mat (any version), .npy, .npz or HDF5")
     parser.add_argument("--key", metavar="NAME",
@@ -157,7 +159,7 @@ def add_import_arguments(parser):
     add_output_arguments(parser)
 
 
-def import_matrices(args, command):
+def import_matrices(args: argparse.Namespace, command: str) -> None:
     """Makes a data set from an array in a file of another program."""
     check_range("--max-gb", args.max_gb, 0, 1e9)
     with ArrayFile(args.file, int(1e9 * args.max_gb)) as file:
@@ -257,21 +259,21 @@ def _named(args, key, array):
     return matrices
 
 
-def add_export_arguments(parser):
+def add_export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(main=export)
     parser.add_argument("file", metavar="FILE", help="data set")
     parser.add_argument("-o", "--output", required=True, metavar="FILE",
                         help="file to write: .mat, .npz or .npy")
 
 
-def export(args, _):
+def export(args: argparse.Namespace, _: str) -> None:
     """Writes a data set in the form of the CsiNet family."""
     with Dataset(args.file) as data:
         export_csinet(data, args.output)
         print(f"{args.output}: {len(data)} matrices, HT ({len(data)}, {2 * data.na * data.nt})")
 
 
-def add_inspect_arguments(parser):
+def add_inspect_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(main=inspect)
     parser.add_argument("file", metavar="FILE",
                         help="data set, finished or not, or a file that can be imported")
@@ -281,7 +283,7 @@ def add_inspect_arguments(parser):
                              "that the cut lost (PNG, PDF or SVG)")
 
 
-def inspect(args, _):
+def inspect(args: argparse.Namespace, _: str) -> None:
     """Says what is in a file, and draws it."""
     with open(args.file, "rb") as file:
         is_hdf5 = file.read(8) == b"\x89HDF\r\n\x1a\n"
@@ -344,7 +346,7 @@ COMMANDS = (
 )
 
 
-def parse(argv):
+def parse(argv: Sequence[str]) -> Tuple[argparse.Namespace, str]:
     """The arguments and the canonical command."""
     parser = Parser(prog="csifeedback_dataset", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND",
@@ -357,7 +359,7 @@ def parse(argv):
     return args, canonical_command(args, parsers[args.command])
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> int:
     args, command = parse(argv)
     args.main(args, command)
     return 0

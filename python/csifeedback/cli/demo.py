@@ -8,13 +8,14 @@ link and reconstructed by a GNU Radio flowgraph, on the shipped models."""
 
 import os
 import sys
+from typing import Sequence
 
 from ..experiments import demo
 from ..progress import Progress
 from .common import Parser, format_table, print_json, run
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> int:
     parser = Parser(prog="apps/demo", description=__doc__)
     parser.add_argument("--samples", type=int, default=300, metavar="N",
                         help="channel matrices for each row of the table (default: 300)")

@@ -5,12 +5,14 @@
 #
 """What csifeedback_ue and csifeedback_bs share: options, running, output."""
 
+import argparse
 import contextlib
 import functools
 import os
 import signal
 import sys
 import time
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
 from .. import evaluation
 from ..link.compact_frames import CHECKSUMS, CompactFrames
@@ -22,7 +24,7 @@ from ..link.radio import Radio
 from .common import print_json
 
 
-def add_frame_arguments(parser):
+def add_frame_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the pilots, which both ends have to give alike."""
     group = parser.add_argument_group("pilots, the same at both ends")
     group.add_argument("--bandwidth", type=int, default=5, metavar="MHZ",
@@ -43,13 +45,13 @@ def add_frame_arguments(parser):
                        help="slot number of the pilot sequence (default: 0)")
 
 
-def pilots(args):
+def pilots(args: argparse.Namespace) -> Pilots:
     """The Pilots of add_frame_arguments()."""
     return Pilots(args.bandwidth, args.spacing, args.period, args.comb, args.cdm_frequency,
                   args.cdm_time, args.cell_id, args.slot)
 
 
-def add_codec_arguments(parser, required):
+def add_codec_arguments(parser: argparse.ArgumentParser, required: bool) -> None:
     """Options of the codec, which both ends have to give alike."""
     group = parser.add_argument_group("codec, the same at both ends")
     group.add_argument("--codec", required=required, metavar="MODEL[:DECODER[,..]]",
@@ -64,12 +66,12 @@ def add_codec_arguments(parser, required):
                             "bits of a report (default: as many as it can have)")
 
 
-def report_format(args):
+def report_format(args: argparse.Namespace) -> ReportFormat:
     """The ReportFormat of add_codec_arguments()."""
     return ReportFormat(args.ratio, args.quantizer, args.bits, args.budget)
 
 
-def numbers(option, text, allowed):
+def numbers(option: str, text: str, allowed: str) -> Tuple[int, ...]:
     """The numbers in a list with commas; option, allowed: for the error."""
     try:
         return tuple(int(n) for n in text.split(","))
@@ -77,7 +79,7 @@ def numbers(option, text, allowed):
         raise ValueError(f"--{option} is {text}, allowed is {allowed}") from None
 
 
-def add_compact_arguments(parser, several=False):
+def add_compact_arguments(parser: argparse.ArgumentParser, several: bool = False) -> None:
     """Options of compact feedback frames, which both ends have to give alike. several: whether
     there may be several UEs."""
     group = parser.add_argument_group("compact feedback frames, the same at both ends")
@@ -99,7 +101,7 @@ def add_compact_arguments(parser, several=False):
                        help="send the residual energy, 8 bits more, for encoders that report it")
 
 
-def compact_frames(args):
+def compact_frames(args: argparse.Namespace) -> Optional[CompactFrames]:
     """The CompactFrames of add_compact_arguments(), or None."""
     options = {"checksum": args.checksum, "number_bits": args.number_bits,
                "gain_bits": args.gain_bits, "min_gain_db": args.min_gain,
@@ -113,7 +115,7 @@ def compact_frames(args):
                          if args.compact else (), **options)
 
 
-def add_run_arguments(parser):
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the end and the output."""
     parser.add_argument("--count", type=int, metavar="N", help="end after so many frames")
     parser.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
@@ -121,14 +123,14 @@ def add_run_arguments(parser):
                         help="a line of JSON a second on stdout instead of text")
 
 
-def check_run_arguments(args):
+def check_run_arguments(args: argparse.Namespace) -> None:
     for name in ("count", "duration"):
         value = getattr(args, name)
         if value is not None and not 0 < value < 1e12:
             raise ValueError(f"--{name} is {value:g}, allowed is more than 0")
 
 
-def add_radio_arguments(parser):
+def add_radio_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of uhd: and soapy:."""
     group = parser.add_argument_group("radio (uhd:, soapy:)")
     group.add_argument("--frequency", type=float, metavar="HZ", help="of the carrier")
@@ -141,12 +143,12 @@ def add_radio_arguments(parser):
                        help="channels of the device (default: 0, 1, ..)")
 
 
-def radio(args):
+def radio(args: argparse.Namespace) -> Radio:
     """The Radio of add_radio_arguments()."""
     return Radio(args.frequency, args.gain, args.antenna, args.clock_source, args.channels)
 
 
-def option_names(**options):
+def option_names(**options: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Decorator of a program's main(): errors name the options, not the parameters of the library.
 
     options: parameter = option without dashes, where that is not the same.
@@ -171,16 +173,16 @@ class Stop:
     """What a threading.Event does, for signal handlers: these interrupt the main thread anywhere,
     also where it holds the lock that an Event has inside."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._set = False
 
-    def set(self):
+    def set(self) -> None:
         self._set = True
 
-    def is_set(self):
+    def is_set(self) -> bool:
         return self._set
 
-    def wait(self, seconds):
+    def wait(self, seconds: float) -> bool:
         """Waits so long, or until it is set, which is found 20 times a second."""
         until = time.monotonic() + seconds
         while not self._set and (left := until - time.monotonic()) > 0:
@@ -189,7 +191,7 @@ class Stop:
 
 
 @contextlib.contextmanager
-def signals():
+def signals() -> Iterator[Stop]:
     """A Stop that Ctrl-C and SIGTERM set. The second one ends the program at once."""
     stopped = Stop()
 
@@ -207,7 +209,8 @@ def signals():
             signal.signal(number, handler)
 
 
-def run(end, args, describe, **options):
+def run(end: Any, args: argparse.Namespace, describe: Callable[[Dict[str, Any], bool], str],
+        **options: Any) -> None:
     """Runs a BaseStation or UserEquipment, and prints a line per second.
 
     describe(figures, last): the figures as text. options: of its run().

@@ -5,9 +5,11 @@
 #
 """csifeedback_eval: codecs x ratios x bits x iterations on one data set, as table and figure."""
 
+import argparse
 import math
 import os
 import sys
+from typing import Any, Dict, List, Sequence
 
 from .. import evaluation
 from ..experiments import comparison, sweep
@@ -16,7 +18,7 @@ from .common import Parser, add_sweep_arguments, format_table, print_json
 from .sources import add_source_arguments, source_of
 
 
-def parse(argv):
+def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = Parser(
         prog="csifeedback_eval", description=__doc__,
         epilog="NMSE is the mean of ||H-H^||^2/||H||^2 in dB, with its 95 %% interval, against "
@@ -76,7 +78,7 @@ def parse(argv):
     return args
 
 
-def comparison_of(args):
+def comparison_of(args: argparse.Namespace) -> comparison.Comparison:
     """The Comparison that the options name."""
     return comparison.Comparison(
         args.codec, source_of(args), args.ratios, args.bits, args.quantizer, args.snr,
@@ -85,7 +87,7 @@ def comparison_of(args):
         snr_values(*args.se_snr) if args.spectral_efficiency else (), args.precoding)
 
 
-def snr_values(low, high, step):
+def snr_values(low: float, high: float, step: float) -> List[float]:
     """LOW, LOW + STEP ... HIGH."""
     if not (step > 0 and low <= high and math.isfinite(high - low)):
         raise ValueError(f"--se-snr is {low:g} {high:g} {step:g}, allowed is LOW <= HIGH and "
@@ -96,7 +98,7 @@ def snr_values(low, high, step):
     return [low + i * step for i in range(count)]
 
 
-def efficiency_table(rows):
+def efficiency_table(rows: Sequence[Dict[str, Any]]) -> str:
     """Spectral efficiency of the rows as text."""
     noisy = any(r.get("noise_snr_db") is not None for r in rows)
     header = ["codec", "ratio", "quantizer", "B"] + ["SNR of the CSI"] * noisy
@@ -108,7 +110,7 @@ def efficiency_table(rows):
                  *(f"{x:.2f}" for x in r["se"])] for r in rows]))
 
 
-def table(rows):
+def table(rows: Sequence[Dict[str, Any]]) -> str:
     """The rows of codecs as text."""
     rows = [r for r in rows if "nmse_db" in r]
     noisy = any(r["noise_snr_db"] is not None for r in rows)
@@ -131,7 +133,7 @@ def table(rows):
     return format_table(header, lines)
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> int:
     args = parse(argv)
     if args.complexity:
         rows = comparison.complexity(comparison_of(args))
@@ -147,8 +149,9 @@ def main(argv):
                   *(f"{r.get(p, 0) / 1e6:.3f}" for p in parts)]
                  for r in rows]))
         return 0
-    for path in filter(None, (args.csv, args.plot)):
-        check_place(path)
+    for path in (args.csv, args.plot):
+        if path:
+            check_place(path)
     if args.plot and os.path.splitext(args.plot)[1].lower() not in comparison.PICTURES:
         raise ValueError(f"--plot is {args.plot}, allowed are names that end in "
                          + ", ".join(comparison.PICTURES))

@@ -9,6 +9,9 @@ Channel model, 2D-DFT, encoder, quantizer, feedback frames over an imperfect lin
 metrics, each the block that GRC offers.
 """
 
+import argparse
+from typing import Sequence
+
 from .. import evaluation
 from ..experiments.sources import (channel_of, check_gains, has_rows_alone, validation_matrices,
                                    warn_conditions)
@@ -19,7 +22,7 @@ from .common import Parser, check_seed, print_json
 from .sources import add_source_arguments, source_of
 
 
-def parse(argv):
+def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = Parser(prog="csifeedback_sim", description=__doc__)
     parser.add_argument("--codec", required=True, metavar="MODEL[:DECODER[,..]]",
                         help="as in csifeedback_eval")
@@ -49,7 +52,7 @@ def parse(argv):
 
 
 @ends.option_names()
-def main(argv):
+def main(argv: Sequence[str]) -> int:
     args = parse(argv)
     compact = ends.compact_frames(args)
     check_seed("--link-seed", args.link_seed)

@@ -5,11 +5,13 @@
 #
 """Options of csifeedback_eval and csifeedback_sim that choose the test channels."""
 
+import argparse
+
 from ..channels import NAMES
 from ..experiments.sources import FIRST, Source
 
 
-def add_source_arguments(parser):
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Options that choose the matrices."""
     group = parser.add_argument_group("channels")
     one = group.add_mutually_exclusive_group()
@@ -27,7 +29,7 @@ def add_source_arguments(parser):
                             "zero, as receivers do and most models were trained")
 
 
-def source_of(args):
+def source_of(args: argparse.Namespace) -> Source:
     """The Source that the options name."""
     return Source(args.dataset, args.channel, args.samples, args.first, args.seed,
                   args.align)

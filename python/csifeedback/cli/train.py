@@ -21,7 +21,7 @@ from ..training import run
 from .common import Parser, add_sweep_arguments, format_table, print_json
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> int:
     if argv[:1] == ["export"]:
         return export(argv[1:])
     if argv[:1] == ["sweep"]:

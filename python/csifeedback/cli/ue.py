@@ -6,6 +6,9 @@
 """csifeedback_ue: receives pilots, measures the channel and feeds it back to csifeedback_bs."""
 
 
+import argparse
+from typing import Any, Dict, Sequence
+
 from .. import evaluation
 from ..link import messages
 from ..link.user_equipment import INTERPOLATORS, MatrixRecording, UserEquipment
@@ -13,7 +16,7 @@ from . import ends
 from .common import Parser, format_table
 
 
-def parse(argv):
+def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = Parser(prog="csifeedback_ue", description=__doc__)
     parser.add_argument("--air", default="zmq://127.0.0.1:5550", metavar="ADDRESS",
                         help="where samples come from: zmq://HOST:PORT of csifeedback_bs, "
@@ -60,7 +63,7 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
-def describe(figures, last, ue):
+def describe(figures: Dict[str, Any], last: bool, ue: Any) -> str:
     """The figures as a line of text."""
     silent = figures["silent_s"]
     if figures["frame"] is None or (silent > 1 and not last):
@@ -99,7 +102,7 @@ def describe(figures, last, ue):
 
 
 @ends.option_names(nt="ports")
-def main(argv):
+def main(argv: Sequence[str]) -> int:
     args = parse(argv)
     ends.check_run_arguments(args)
     if bool(args.codec) == (args.ports is not None):

@@ -10,6 +10,7 @@ import collections
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import pmt
@@ -17,11 +18,13 @@ from gnuradio import blocks, channels, gr
 
 from .. import csifeedback_python as core
 from .. import evaluation, ofdm
+from ..codecs import OpenCodec
 from ..data import sigmf
 from ..channels import make_channel, model_channel
 from ..pdus import guarded, read_pdu
 from ..precoded import SendPrecoded
 from . import messages
+from .compact_frames import CompactFrames
 from .flowgraph import Runner, SampleSink, Watch, enlarge_buffer, unfinished
 from .parameters import ParameterError, check_range, refuse
 from .pilots import Pilots, check_codec, period_s
@@ -44,32 +47,32 @@ class Truth(gr.basic_block):
     shape: (nc, nt). history: how many frames are known.
     """
 
-    def __init__(self, shape, history):
+    def __init__(self, shape: Tuple[int, int], history: int) -> None:
         gr.basic_block.__init__(self, "truth", None, None)
-        self._known = collections.OrderedDict()
+        self._known: Dict[int, np.ndarray] = collections.OrderedDict()
         self._shape, self._history = shape, history
         self._lock = threading.Lock()
         self.message_port_register_in(pmt.intern("truth"))
         self.set_msg_handler(pmt.intern("truth"), self.take)
 
     @guarded
-    def take(self, message):
+    def take(self, message: Any) -> None:
         """Takes a PDU of H with the key frame; anything else is left out."""
-        metadata, h = read_pdu(message, np.complex64) or ({}, None)
-        frame = metadata.get("frame")
-        if not isinstance(frame, int) or h.size != self._shape[0] * self._shape[1]:
+        metadata, h = read_pdu(message, np.complex64) or (None, None)
+        frame = metadata.get("frame") if metadata else None
+        if h is None or not isinstance(frame, int) or h.size != self._shape[0] * self._shape[1]:
             return
         with self._lock:
             self._known[frame] = h.reshape(self._shape)
             while len(self._known) > self._history:
-                self._known.popitem(last=False)
+                self._known.pop(next(iter(self._known)))
 
-    def newest(self):
+    def newest(self) -> Optional[int]:
         """The frame that is in the air, None before the first."""
         with self._lock:
             return next(reversed(self._known), None)
 
-    def get(self, frame):
+    def get(self, frame: int) -> Optional[np.ndarray]:
         """H of a frame, complex64 (nc, nt), or None."""
         with self._lock:
             h = self._known.get(frame)
@@ -82,22 +85,27 @@ class UeState:
     decoder: of this UE alone. transform: angular_delay_transform of codecs of Ha, or None.
     """
 
-    def __init__(self, decoder, transform):
+    def __init__(self, decoder: core.report_decoder,
+                 transform: Optional[core.angular_delay_transform]) -> None:
         self.decoder = decoder
         self._transform = transform
-        self.frame = None  # number of the CSI at hand
-        self.residual_energy_db = None
+        self.frame: Optional[int] = None  # number of the CSI at hand
+        self.residual_energy_db: Optional[float] = None
         self.received = 0
-        self._matrix = None
+        self._matrix: Any = None
         self.reset()
 
-    def reset(self):
+    def reset(self) -> None:
         """Begins the figures anew."""
         self.count = 0
-        self.ages = []
-        self.nmse, self.rho, self.gain, self.heard = [], [], [], []
+        self.ages: List[int] = []
+        self.nmse: List[float] = []
+        self.rho: List[float] = []
+        self.gain: List[float] = []
+        self.heard: List[float] = []
 
-    def accept(self, frame, matrix, residual_energy_db, age):
+    def accept(self, frame: int, matrix: np.ndarray, residual_energy_db: Optional[float],
+               age: int) -> None:
         """Takes CSI: number of its frame, matrix as decoded, the encoder's residual energy in dB or
         None, frames since it was in the air."""
         self.frame, self._matrix, self.residual_energy_db = frame, matrix, residual_energy_db
@@ -105,7 +113,7 @@ class UeState:
         self.count += 1
         self.ages.append(age)
 
-    def h(self):
+    def h(self) -> np.ndarray:
         """H of the CSI at hand, complex64 (nc, nt)."""
         return self._transform.inverse(self._matrix) if self._transform else self._matrix
 
@@ -127,8 +135,10 @@ class Cell:
     were refused for it. Its methods may be called by several threads.
     """
 
-    def __init__(self, codec, reports, ues, frame, now, max_age=100, keys=None, truths=(),
-                 downlink_snr_db=10, compact=None):
+    def __init__(self, codec: OpenCodec, reports: ReportFormat, ues: Sequence[int],
+                 frame: core.csirs_frame, now: Callable[[], int], max_age: int = 100,
+                 keys: Optional[Mapping[int, bytes]] = None, truths: Sequence[Truth] = (),
+                 downlink_snr_db: float = 10, compact: Optional[CompactFrames] = None) -> None:
         model = codec.model
         self._now, self._max_age = now, max_age
         self._shape = (frame.nc(), frame.nt())
@@ -146,8 +156,8 @@ class Cell:
                 self._receiver.add_configuration(configuration)
         # Versions of frames that carry a residual energy.
         self._telling = {2, 3} if compact and compact.residual_energy else {2}
-        self._precoders = {}
-        self._rates = []
+        self._precoders: Dict[int, Any] = {}
+        self._rates: List[float] = []
         self._lock = threading.Lock()
         self._scored = dict.fromkeys(ues, 0.0)
         self._logger = gr.logger("csifeedback_bs")
@@ -155,7 +165,7 @@ class Cell:
         self.messages = 0
         self.refused = collections.Counter({reason: 0 for reason in REASONS})
 
-    def receive(self, message):
+    def receive(self, message: bytes) -> Optional[int]:
         """Takes a message of any bytes. Returns the number of the UE whose CSI it is, or None if
         it was refused."""
         with self._lock:
@@ -210,11 +220,11 @@ class Cell:
         newest = [truth.newest() for truth in self._truths.values()]
         return max(0, (newest[0] if newest and newest[0] is not None else self._now()) - number)
 
-    def is_fresh(self, state):
+    def is_fresh(self, state: UeState) -> bool:
         """Whether the CSI of a UeState is not older than max_age."""
         return state.frame is not None and self._now() - state.frame <= self._max_age
 
-    def precoders(self):
+    def precoders(self) -> Tuple[List[int], Optional[np.ndarray]]:
         """(UEs with fresh CSI, weights complex64 (nc, K, nt)): maximum ratio for one UE, zero-
         forcing for several."""
         fresh = [ue for ue, state in self.ues.items() if self.is_fresh(state)]
@@ -222,7 +232,7 @@ class Cell:
             return fresh, None
         return fresh, self._precode([self.ues[ue].h() for ue in fresh])
 
-    def maximum_ratio(self, ue):
+    def maximum_ratio(self, ue: int) -> Optional[np.ndarray]:
         """Weights complex64 (nc, nt) for one UE, None without fresh CSI."""
         with self._lock:
             state = self.ues[ue]
@@ -265,7 +275,7 @@ class Cell:
         own = np.einsum("kuu->ku", power)
         return float(np.mean(np.sum(np.log2(1 + own / (1 + power.sum(axis=2) - own)), axis=1)))
 
-    def figures(self, seconds):
+    def figures(self, seconds: float) -> Dict[str, Any]:
         """Figures since the last reset, as a dictionary."""
         with self._lock:
             ues = {}
@@ -288,7 +298,7 @@ class Cell:
                     "rate": rates and {"reconstructed": rates[0], "perfect": rates[1]},
                     "ues": ues}
 
-    def reset(self):
+    def reset(self) -> None:
         """Begins the figures anew; what is known of the UEs stays."""
         with self._lock:
             for state in self.ues.values():
@@ -299,10 +309,11 @@ class Cell:
 class Totals:
     """Means of the figures of all seconds."""
 
-    def __init__(self):
-        self._ues = collections.defaultdict(lambda: collections.defaultdict(list))
+    def __init__(self) -> None:
+        self._ues: Dict[Any, Dict[str, List[Any]]] = collections.defaultdict(
+            lambda: collections.defaultdict(list))
 
-    def add(self, figures):
+    def add(self, figures: Dict[str, Any]) -> None:
         """Takes Cell.figures() of a second."""
         for ue, values in figures["ues"].items():
             for name in ("age", "nmse_db", "rho", "gain_db", "precoded_db"):
@@ -310,7 +321,7 @@ class Totals:
                     x = values[name]
                     self._ues[ue][name].append(10 ** (x / 10) if name.endswith("_db") else x)
 
-    def apply(self, figures, seconds):
+    def apply(self, figures: Dict[str, Any], seconds: float) -> None:
         """Puts the means of the whole run, which took so many seconds, into figures."""
         for ue, values in figures["ues"].items():
             values["per_s"] = values["received"] / seconds if seconds else 0.0
@@ -341,13 +352,14 @@ class Air:
     seed: int = 1
     rate: float = 1.0
 
-    def check(self):
+    def check(self) -> None:
         """Raises ParameterError."""
         check_range("rate", self.rate, 0, 1000)
         check_range("frames_per_drop", self.frames_per_drop, 1, (1 << 31) - 1)
         check_range("seed", self.seed, 0, (1 << 64) - 1)
 
-    def models(self, codec, frame, count):
+    def models(self, codec: OpenCodec, frame: core.csirs_frame,
+               count: int) -> List[core.channel_model]:
         """A channel model for each of `count` UEs. codec: Codec. frame: csirs_frame. Raises
         ValueError."""
         if self.dataset:
@@ -367,7 +379,7 @@ class Air:
                           else model_channel(codec.model, **parameters))
         return result
 
-    def offsets(self, frame):
+    def offsets(self, frame: core.csirs_frame) -> Any:
         """A block with the carrier and sampling offsets, None without these."""
         if not self.offset_hz and not self.offset_ppm:
             return None
@@ -395,10 +407,13 @@ class BaseStation:
     Listens and opens devices when it is made; run() begins to send. Raises ValueError.
     """
 
-    def __init__(self, codec, reports=ReportFormat(), pilots=Pilots(), *,
-                 address="zmq://127.0.0.1:5550", feedback="zmq://127.0.0.1:5560", ue_ids=(1,),
-                 keys=None, compact=None, max_age=100, power=1.0, first=None, count=0,
-                 downlink_snr_db=10.0, precoded=False, air=Air(), radio=Radio()):
+    def __init__(self, codec: OpenCodec, reports: ReportFormat = ReportFormat(),
+                 pilots: Pilots = Pilots(), *, address: str = "zmq://127.0.0.1:5550",
+                 feedback: str = "zmq://127.0.0.1:5560", ue_ids: Sequence[int] = (1,),
+                 keys: Optional[Mapping[int, bytes]] = None,
+                 compact: Optional[CompactFrames] = None, max_age: int = 100, power: float = 1.0,
+                 first: Optional[int] = None, count: int = 0, downlink_snr_db: float = 10.0,
+                 precoded: bool = False, air: Air = Air(), radio: Radio = Radio()) -> None:
         ue_ids = list(ue_ids)
         for ue in ue_ids:
             check_range("ue_ids", ue, 0, 65535)
@@ -475,7 +490,8 @@ class BaseStation:
             flowgraph.msg_connect(channel, f"truth{k}" if k else "truth", truths[k], "truth")
         return flowgraph
 
-    def run(self, show, duration=None, stopped=None):
+    def run(self, show: Callable[[Dict[str, Any], bool], None], duration: Optional[float] = None,
+            stopped: Optional[threading.Event] = None) -> None:
         """Sends and listens until `count` frames have been sent, or for a time.
 
         show(figures, last): called once per second and at the end with what figures() says. duration:
@@ -516,7 +532,7 @@ class BaseStation:
             elif not self.cell.is_fresh(state):
                 self._precoded.set_weights(index, None)
 
-    def figures(self, seconds, last):
+    def figures(self, seconds: float, last: bool) -> Dict[str, Any]:
         """Figures since the last call, as a dictionary; at the end those of the whole run.
 
         seconds: since the start. last: whether it is the end.

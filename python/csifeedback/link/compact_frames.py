@@ -6,6 +6,7 @@
 """Compact feedback frames: what UE and BS configure once."""
 
 from dataclasses import dataclass
+from typing import List, Sequence
 
 from .. import csifeedback_python as core
 from .parameters import ParameterError, check_range, refuse
@@ -32,7 +33,7 @@ class CompactFrames:
     min_gain_db: float = -40.0
     residual_energy: bool = False
 
-    def configurations(self, ue_ids):
+    def configurations(self, ue_ids: Sequence[int]) -> List[core.compact_configuration]:
         """A core.compact_configuration for each of the UEs. Raises ParameterError."""
         if self.checksum not in CHECKSUMS:
             refuse("checksum", self.checksum, ", ".join(CHECKSUMS))
@@ -44,7 +45,7 @@ class CompactFrames:
             number, ue, self.checksum, self.number_bits, self.gain_bits, self.min_gain_db,
             self.residual_energy) for number, ue in zip(self._numbers(ue_ids), ue_ids)]
 
-    def check_age(self, max_age):
+    def check_age(self, max_age: int) -> None:
         """Raises ParameterError if the frame number is too short to tell ages up to max_age."""
         if max_age >= 1 << self.number_bits:
             refuse("max_age", max_age,

@@ -17,6 +17,7 @@ import selectors
 import socket
 import threading
 import time
+from typing import Any, Callable, Iterable, Iterator, List, Optional, Tuple
 
 from . import zmtp
 
@@ -28,7 +29,7 @@ _RETRY_S = 0.1, 1.0  # shortest and longest time between two attempts to connect
 _TICK_S = 0.25  # between two looks at the clock
 
 
-def resolve(host, port, kind):
+def resolve(host: str, port: int, kind: int) -> Tuple[int, Any]:
     """(family, address) of a host for sockets; `*` is every IPv4 address of this machine.
 
     host: name or address, IPv6 ones in brackets. Raises OSError.
@@ -38,7 +39,7 @@ def resolve(host, port, kind):
     return family, address
 
 
-def is_local(host):
+def is_local(host: str) -> bool:
     """Whether only this machine reaches ports at this host, a name or address as of resolve()."""
     with contextlib.suppress(OSError):
         address = resolve(host, 0, socket.SOCK_STREAM)[1][0]
@@ -46,7 +47,8 @@ def is_local(host):
     return False
 
 
-def bind(host, port, kind, options=()):
+def bind(host: str, port: int, kind: int,
+         options: Iterable[Tuple[int, int, int]] = ()) -> socket.socket:
     """A socket that is bound to an address of this machine, and does not block.
 
     kind: socket.SOCK_STREAM, which listens, or SOCK_DGRAM. options: arguments of setsockopt().
@@ -75,18 +77,20 @@ class Connection:
     keeps with it.
     """
 
-    def __init__(self, sock, host, session, buffer, note=None):
+    def __init__(self, sock: socket.socket, host: str, session: zmtp.Session, buffer: memoryview,
+                 note: Any = None) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Ends a connection over a link that is cut while data are under way.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * ANSWER_S)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT,  # type: ignore[attr-defined]
+                        1000 * ANSWER_S)
         self.socket, self.host, self.session, self.note = sock, host, session, note
         self._buffer = buffer
         self._since = self._heard = self._moved = time.monotonic()
-        self._asked = None
+        self._asked: Optional[float] = None
         self._rest = memoryview(b"")
 
-    def receive(self):
+    def receive(self) -> Iterator[Tuple[memoryview, bool]]:
         """What came, pieces of messages as Session.receive() gives them. They hold until the next
         call. Raises BlockingIOError if nothing came."""
         size = self.socket.recv_into(self._buffer)
@@ -95,15 +99,15 @@ class Connection:
         self._heard, self._asked = time.monotonic(), None
         return self.session.receive(self._buffer[:size])
 
-    def flush(self, following=lambda: None):
+    def flush(self, following: Callable[[], Optional[bytes]] = lambda: None) -> bool:
         """Sends commands, then frames of following() until it returns None. Returns False if the
         peer has to read first."""
         session = self.session
         while True:
             if not self._rest:
-                data = bytes(session.outgoing)
+                commands = bytes(session.outgoing)
                 session.outgoing.clear()
-                data = data or (following() if session.ready else None)
+                data = commands or (following() if session.ready else None)
                 if not data:
                     return True
                 self._rest = memoryview(data)
@@ -113,7 +117,7 @@ class Connection:
                 return False
             self._moved = time.monotonic()
 
-    def check(self, now):
+    def check(self, now: float) -> None:
         """Asks a silent peer for a sign of life; to be called some times a second, when there is
         nothing to receive."""
         if not self.session.ready:
@@ -138,8 +142,10 @@ class Server:
     `lock` is held while `peers` changes. Raises OSError if the address cannot be had.
     """
 
-    def __init__(self, host, port, make_session, make_note, limit, keeps, receive_bytes,
-                 send_bytes):
+    def __init__(self, host: str, port: int, make_session: Callable[[], zmtp.Session],
+                 make_note: Callable[[], Any], limit: int,
+                 keeps: Callable[[Connection], bool], receive_bytes: int,
+                 send_bytes: int) -> None:
         self._make_session, self._make_note = make_session, make_note
         self._limit, self._keeps = limit, keeps
         # Connections inherit the sizes.
@@ -152,11 +158,11 @@ class Server:
         self._checked = 0.0
         self.lock = threading.RLock()
         #: the connections
-        self.peers = []
+        self.peers: List[Connection] = []
         #: connections that broke the protocol
         self.refused = 0
 
-    def wait(self, seconds):
+    def wait(self, seconds: float) -> List[Connection]:
         """Waits up to so many seconds, and accepts connections. Returns those that there is
         something to receive from or that can be sent to."""
         events = self._selector.select(max(0.0, min(seconds, _TICK_S)))
@@ -173,7 +179,8 @@ class Server:
                         self.send(peer)
             return ready
 
-    def send(self, peer, following=lambda: None):
+    def send(self, peer: Connection,
+             following: Callable[[], Optional[bytes]] = lambda: None) -> None:
         """Connection.flush(), and again as soon as the peer reads: wait() returns it then."""
         blocked = not peer.flush(following)
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if blocked else 0)
@@ -181,7 +188,7 @@ class Server:
             self._selector.modify(peer.socket, events, peer)
 
     @contextlib.contextmanager
-    def guard(self, peer):
+    def guard(self, peer: Connection) -> Iterator[None]:
         """Removes the peer if an OSError or ProtocolError occurs."""
         try:
             yield
@@ -193,7 +200,7 @@ class Server:
             self.refused += 1
             self.remove(peer)
 
-    def remove(self, peer):
+    def remove(self, peer: Connection) -> None:
         """Closes a connection."""
         with self.lock:
             if peer in self.peers:
@@ -234,7 +241,7 @@ class Server:
         self.remove(random.choice([peer for peer in others if crowd[peer.host] == most]))
         return True
 
-    def close(self):
+    def close(self) -> None:
         with self.lock:
             for peer in list(self.peers):
                 self.remove(peer)
@@ -252,17 +259,20 @@ class Client:
     opens and closes connections.
     """
 
-    def __init__(self, host, port, make_session, buffer):
+    def __init__(self, host: str, port: int, make_session: Callable[[], zmtp.Session],
+                 buffer: memoryview) -> None:
         resolve(host, port, socket.SOCK_STREAM)
         self._host, self._port = host, port
         self._make_session, self._buffer = make_session, buffer
-        self._opening, self._until = None, 0.0  # socket, end of its time to connect
+        self._opening: Optional[socket.socket] = None
+        self._until = 0.0  # end of its time to connect
         self._next = self._pause = 0.0
         self.lock = threading.RLock()
         #: the Connection, or None
-        self.connection = None
+        self.connection: Optional[Connection] = None
 
-    def wait(self, seconds, write=False, wake=None):
+    def wait(self, seconds: float, write: bool = False,
+             wake: Optional[socket.socket] = None) -> bool:
         """Waits up to so many seconds until there is something to receive, with `write` also until
         something can be sent, or until the socket `wake` can be read from; connects meanwhile.
         Returns whether there may be something to receive."""
@@ -276,7 +286,7 @@ class Client:
         if wake:
             poll.register(wake, select.POLLIN)
         active = self.connection.socket if self.connection else self._opening
-        if self._opening:
+        if active and self._opening:
             poll.register(active, select.POLLOUT)
         elif active:
             poll.register(active, select.POLLIN | (select.POLLOUT if write else 0))
@@ -284,16 +294,16 @@ class Client:
         event = events.get(active.fileno(), 0) if active else 0
         if self._opening:
             self._finish(event)
-        elif active and not event & ~select.POLLOUT:
+        elif self.connection and not event & ~select.POLLOUT:
             with self.guard():
                 self.connection.check(time.monotonic())
                 self.connection.flush()
-        elif active:
+        elif self.connection:
             return True
         return False
 
     @contextlib.contextmanager
-    def guard(self):
+    def guard(self) -> Iterator[None]:
         """Holds the lock. Ends the connection if an OSError or ProtocolError occurs, to open
         another one."""
         with self.lock:
@@ -333,9 +343,9 @@ class Client:
         self._pause = min(max(_RETRY_S[0], 2 * self._pause), _RETRY_S[1])
         self._next = time.monotonic() + self._pause
 
-    def close(self):
+    def close(self) -> None:
         with self.lock:
-            for sock in (self.connection and self.connection.socket, self._opening):
+            for sock in (self.connection.socket if self.connection else None, self._opening):
                 if sock:
                     sock.close()
             self.connection = self._opening = None

@@ -9,11 +9,12 @@ import contextlib
 import os
 import threading
 import time
+from typing import Any, Callable, List, Optional, Sequence
 
 import numpy as np
 from gnuradio import gr
 
-from .transport import MESSAGE_SAMPLES
+from .transport import MESSAGE_SAMPLES, SamplePublisher, SampleReceiver
 
 #: A block whose thread has ended is taken to have failed when nothing has flowed for so long.
 FAILURE_S = 3
@@ -26,25 +27,25 @@ class SampleSource(gr.sync_block):
     receiver: SampleReceiver, which ends with the block.
     """
 
-    def __init__(self, receiver):
+    def __init__(self, receiver: SampleReceiver) -> None:
         gr.sync_block.__init__(self, "samples", None, [np.complex64])
         self._receiver = receiver
 
     @property
-    def refused(self):
+    def refused(self) -> int:
         """Messages that were no samples."""
         return self._receiver.refused
 
     @property
-    def skipped(self):
+    def skipped(self) -> int:
         """Messages that were left out to catch up."""
         return self._receiver.skipped
 
-    def work(self, _, output_items):
+    def work(self, _: Any, output_items: List[np.ndarray]) -> int:
         # The scheduler waits for a moment after a call without output.
         return self._receiver.read(output_items[0], 0.25)
 
-    def stop(self):
+    def stop(self) -> bool:
         self._receiver.close()
         return True
 
@@ -55,22 +56,22 @@ class SampleSink(gr.sync_block):
     publisher: SamplePublisher, which ends with the block.
     """
 
-    def __init__(self, publisher):
+    def __init__(self, publisher: SamplePublisher) -> None:
         gr.sync_block.__init__(self, "publisher", [np.complex64], None)
         # A call costs as much as some thousand samples.
         self.set_output_multiple(MESSAGE_SAMPLES)
         self._publisher = publisher
 
-    def work(self, input_items, _):
+    def work(self, input_items: List[np.ndarray], _: Any) -> int:
         self._publisher.publish(input_items[0])
         return len(input_items[0])
 
-    def stop(self):
+    def stop(self) -> bool:
         self._publisher.close()
         return True
 
 
-def enlarge_buffer(block, samples):
+def enlarge_buffer(block: gr.basic_block, samples: int) -> None:
     """Lets a block be so many samples ahead: blocks cost by the call, not by the sample."""
     block.set_log_level("warn")  # or it would tell
     block.set_min_output_buffer(samples)
@@ -83,13 +84,14 @@ class Watch:
     blocks: those to look after. progress(): a number that grows as long as samples flow.
     """
 
-    def __init__(self, blocks, progress):
+    def __init__(self, blocks: Sequence[gr.basic_block], progress: Callable[[], int]) -> None:
         # GNU Radio names threads so, with a number at the end and cut to 15 letters.
         self._threads = {b.name()[:12]: b.name() for b in blocks}
         self._progress = progress
-        self._last, self._at = None, time.monotonic()
+        self._last: Optional[int] = None
+        self._at = time.monotonic()
 
-    def failed(self):
+    def failed(self) -> Optional[str]:
         """Name of a block whose thread is gone although nothing has flowed for a while, or None. To
         be called while the flowgraph is not at its end."""
         now, progress = time.monotonic(), self._progress()
@@ -119,8 +121,10 @@ class Runner:
     threading.Event that ends it, None: one of its own.
     """
 
-    def __init__(self, flowgraph, show, watch, frames=lambda: 0, count=None, duration=None,
-                 stopped=None):
+    def __init__(self, flowgraph: gr.top_block, show: Callable[[float, bool], None], watch: Watch,
+                 frames: Callable[[], int] = lambda: 0, count: Optional[int] = None,
+                 duration: Optional[float] = None,
+                 stopped: Optional[threading.Event] = None) -> None:
         self._flowgraph, self._show, self._watch = flowgraph, show, watch
         self._frames, self._count, self._duration = frames, count, duration
         #: set it to end the flowgraph
@@ -128,7 +132,7 @@ class Runner:
         #: whether the flowgraph came to its end by itself
         self.ended = False
 
-    def run(self):
+    def run(self) -> None:
         """Runs until the end. Raises ValueError if a block fails."""
         done = threading.Event()
 

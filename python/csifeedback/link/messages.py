@@ -11,6 +11,7 @@ import re
 import stat
 import struct
 import zlib
+from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -27,7 +28,7 @@ MIN_KEY_BYTES, MAX_KEY_BYTES = 16, 1 << 16
 MIN_KEY_VARIETY = 6
 
 
-def read_key(path, name="key", text=None):
+def read_key(path: str, name: str = "key", text: Optional[str] = None) -> bytes:
     """The key in a file: all of its bytes, as they are.
 
     name, text: of the parameter and its value, for errors; text None: the path. Raises
@@ -52,7 +53,7 @@ def read_key(path, name="key", text=None):
     return key
 
 
-def read_keys(texts, ues, name="key"):
+def read_keys(texts: Sequence[str], ues: Sequence[int], name: str = "key") -> Dict[int, bytes]:
     """The keys of the UEs that a base station serves.
 
     texts: "N=FILE" for UE number N, or "FILE" for a single UE; none for feedback without
@@ -60,7 +61,7 @@ def read_keys(texts, ues, name="key"):
     numbers and keys, empty without texts. Raises ParameterError unless each UE has a key of its
     own.
     """
-    keys = {}
+    keys: Dict[int, bytes] = {}
     for text in texts:
         match = re.fullmatch(r"(\d+)=(.*)", text, re.DOTALL)
         if not match and len(ues) > 1:
@@ -82,7 +83,7 @@ def read_keys(texts, ues, name="key"):
     return keys
 
 
-def pack_report(ue_id, frame, gain):
+def pack_report(ue_id: int, frame: int, gain: float) -> bytes:
     """A message on the gain of precoded pilots.
 
     ue_id: 0 to 65535. frame: number of the frame. gain: ratio of powers, above 0.
@@ -92,7 +93,7 @@ def pack_report(ue_id, frame, gain):
     return body + struct.pack(">I", zlib.crc32(body))
 
 
-def unpack_report(message):
+def unpack_report(message: bytes) -> Optional[Tuple[int, int, float]]:
     """(ue_id, 16 bits of the frame number, gain) of any bytes, or None if they are no report."""
     if len(message) != 11 or zlib.crc32(message[:7]) != int.from_bytes(message[7:], "big"):
         return None

@@ -7,9 +7,11 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any, Dict
 
 from .. import csifeedback_python as core
 from .. import evaluation
+from ..codecs import OpenCodec
 from .parameters import ParameterError, check_range
 
 
@@ -32,7 +34,7 @@ class Pilots:
     cell_id: int = 0
     slot: int = 0
 
-    def parameters(self, nt):
+    def parameters(self, nt: int) -> Dict[str, Any]:
         """Keyword arguments of core.csirs_frame for nt ports. Raises ValueError."""
         check_range("nt", nt, 1, 64)
         check_range("period_ms", self.period_ms, 0, 1000)
@@ -54,12 +56,12 @@ class Pilots:
         return parameters
 
 
-def period_s(frame):
+def period_s(frame: core.csirs_frame) -> float:
     """Time from frame to frame of a csirs_frame, in s."""
     return frame.frame_length() / frame.sample_rate()
 
 
-def check_codec(codec, frame):
+def check_codec(codec: OpenCodec, frame: core.csirs_frame) -> None:
     """Raises ValueError unless a Codec fits the matrices that the pilots of a csirs_frame
     measure."""
     model = codec.model

@@ -7,6 +7,7 @@
 
 import contextlib
 from dataclasses import dataclass
+from typing import Any, List, Optional
 
 from .parameters import ParameterError, refuse
 from .transport import parse_address
@@ -27,7 +28,7 @@ class Radio:
     clock_source: "str | None" = None
     channels: "str | None" = None
 
-    def make(self, name, text, rate, nt, transmit):
+    def make(self, name: str, text: str, rate: float, nt: int, transmit: bool) -> Any:
         """A source block (transmit: a sink) with nt channels.
 
         name: of the parameter that has the address, for errors. text: uhd:ARGS or soapy:ARGS.
@@ -41,11 +42,11 @@ class Radio:
                 else list(range(nt))
         except ValueError:
             refuse("channels", self.channels, "numbers such as 0,1")
-        antennas = self.antenna.split(",") if self.antenna else [None]
+        antennas: List[Optional[str]] = [*self.antenna.split(",")] if self.antenna else [None]
         antennas = antennas * nt if len(antennas) == 1 else antennas
-        for option, values in (("channels", channels), ("antenna", antennas)):
-            if len(values) != nt:
-                raise ParameterError(option, f" has {len(values)} entries, there are {nt} ports")
+        for option, size in (("channels", len(channels)), ("antenna", len(antennas))):
+            if size != nt:
+                raise ParameterError(option, f" has {size} entries, there are {nt} ports")
         with _driver_errors(name, text):
             make = self._make_uhd if scheme == "uhd" else self._make_soapy
             return make(device, rate, channels, antennas, transmit)

@@ -8,6 +8,7 @@
 from dataclasses import dataclass
 
 from .. import csifeedback_python as core
+from ..codecs import OpenCodec
 from .parameters import ParameterError, check_range
 
 
@@ -25,12 +26,12 @@ class ReportFormat:
     bits: int = 6
     budget: int | None = None
 
-    def encoder(self, codec):
+    def encoder(self, codec: OpenCodec) -> core.report_encoder:
         """The report encoder object of an evaluation.Codec. Raises ValueError."""
         return self._own(codec)[0] if codec.has_reports else core.quantized_report_encoder(
             *self._codeword(codec, codec.encoder))
 
-    def decoder(self, codec):
+    def decoder(self, codec: OpenCodec) -> core.report_decoder:
         """The report decoder object, a new one at each call. Raises ValueError."""
         return self._own(codec)[1] if codec.has_reports else core.quantized_report_decoder(
             *self._codeword(codec, codec.decoder))

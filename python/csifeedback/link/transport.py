@@ -18,6 +18,7 @@ import re
 import socket
 import threading
 import time
+from typing import Any, Deque, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -51,7 +52,7 @@ _SKIP_S = 0.1  # long enough for all that can wait here and at the publisher
 _SAMPLE_BYTES = 8
 
 
-def parse_address(name, text, schemes):
+def parse_address(name: str, text: str, schemes: Sequence[str]) -> Tuple[str, Any]:
     """Splits an address.
 
     name: of the parameter that has it, for errors. schemes: those that are allowed. Returns
@@ -91,21 +92,22 @@ class FeedbackSender:
     ParameterError.
     """
 
-    def __init__(self, text, name="feedback"):
+    def __init__(self, text: str, name: str = "feedback") -> None:
         scheme, (host, port) = parse_address(name, text, ("zmq", "udp"))
         #: numbers of messages
         self.sent = self.discarded = 0
         with _address_errors(name, text):
-            self._sender = (_ZmqSender if scheme == "zmq" else _UdpSender)(host, port)
+            self._sender: "_ZmqSender | _UdpSender" = (
+                _ZmqSender(host, port) if scheme == "zmq" else _UdpSender(host, port))
 
-    def send(self, message):
+    def send(self, message: bytes) -> None:
         """Sends bytes, at most MAX_MESSAGE of them."""
         if self._sender.send(message):
             self.sent += 1
         else:  # nobody there, or a full queue
             self.discarded += 1
 
-    def close(self):
+    def close(self) -> None:
         """Closes the connection."""
         self._sender.close()
 
@@ -200,25 +202,26 @@ class FeedbackReceiver:
     accept().
     """
 
-    def __init__(self, text, name="feedback"):
+    def __init__(self, text: str, name: str = "feedback") -> None:
         scheme, (host, port) = parse_address(name, text, ("zmq", "udp"))
         with _address_errors(name, text):
-            self._receiver = (_ZmqReceiver if scheme == "zmq" else _UdpReceiver)(host, port)
+            self._receiver: "_ZmqReceiver | _UdpReceiver" = (
+                _ZmqReceiver(host, port) if scheme == "zmq" else _UdpReceiver(host, port))
 
-    def receive(self, seconds):
+    def receive(self, seconds: float) -> Optional[bytes]:
         """One message as bytes, or None if none came in this time."""
         return self._receiver.receive(seconds)
 
-    def accept(self):
+    def accept(self) -> None:
         """Says that the last message was a good one."""
         self._receiver.accept()
 
     @property
-    def refused(self):
+    def refused(self) -> int:
         """Number of connections that broke the protocol."""
         return self._receiver.refused
 
-    def close(self):
+    def close(self) -> None:
         """Closes the socket and all connections."""
         self._receiver.close()
 
@@ -345,19 +348,20 @@ class SamplePublisher:
     A peer that is too slow loses samples; nobody waits for it.
     """
 
-    def __init__(self, text, name="air"):
+    def __init__(self, text: str, name: str = "air") -> None:
         _, (host, port) = parse_address(name, text, ("zmq",))
         with _address_errors(name, text):
             self._server = connections.Server(
                 host, port, lambda: zmtp.Session(b"PUB", lambda size: size <= 256), _Subscriber,
                 MAX_SAMPLE_PEERS, self._keeps_up, 1 << 14, 1 << 19)
         # The last messages, of which the first one has the number _first.
-        self._frames, self._first, self._bytes = collections.deque(), 0, 0
+        self._frames: Deque[bytes] = collections.deque()
+        self._first, self._bytes = 0, 0
         self._closed = False
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def publish(self, samples):
+    def publish(self, samples: np.ndarray) -> None:
         """Sends samples, complex64 (n,)."""
         data = memoryview(np.ascontiguousarray(samples, np.complex64).view(np.uint8))
         server = self._server
@@ -418,7 +422,7 @@ class SamplePublisher:
                             pass
                     self._send(peer)
 
-    def close(self):
+    def close(self) -> None:
         """Closes the socket and all connections."""
         self._closed = True
         self._thread.join(5)
@@ -433,33 +437,34 @@ class SampleReceiver:
     has it, for errors. Raises ParameterError.
     """
 
-    def __init__(self, text, name="air"):
+    def __init__(self, text: str, name: str = "air") -> None:
         _, (host, port) = parse_address(name, text, ("zmq",))
         with _address_errors(name, text):
             self._client = connections.Client(
                 host, port,
                 lambda: zmtp.Session(b"SUB", lambda size: size % _SAMPLE_BYTES == 0, strict=False),
                 memoryview(bytearray(_READ_BYTES)))
-        self._connection = None
+        self._connection: Optional[connections.Connection] = None
         self._refused = 0
         self._empty_at = time.monotonic()
         #: messages that were left out to catch up
         self.skipped = 0
         self._begin()
 
-    def _begin(self):
+    def _begin(self) -> None:
         # What was received and is not read yet, and the part of it that is next.
-        self._pieces, self._piece = iter(()), memoryview(b"")
+        self._pieces: Iterator[Tuple[memoryview, bool]] = iter(())
+        self._piece = memoryview(b"")
         self._rest = b""  # bytes of a sample that is not complete
         self._inside = False  # whether more pieces of the message are to come
         self._omits = False  # whether these are left out
 
     @property
-    def refused(self):
+    def refused(self) -> int:
         """Messages that were no samples."""
         return self._refused + (self._connection.session.refused if self._connection else 0)
 
-    def read(self, samples, seconds):
+    def read(self, samples: np.ndarray, seconds: float) -> int:
         """Fills an array complex64 (n,) with what has come, from its begin; returns the number of
         samples, 0 if none came in this time."""
         begin = time.monotonic()
@@ -481,7 +486,7 @@ class SampleReceiver:
                 self._empty_at = time.monotonic()
             if left <= 0 or not there and size >= _SAMPLE_BYTES:
                 break
-            if there:
+            if there and self._connection:
                 with self._client.guard():
                     self._pieces = self._connection.receive()
         self._rest = bytes(out[size - size % _SAMPLE_BYTES:size])
@@ -526,6 +531,6 @@ class SampleReceiver:
         self._piece, self._rest, self._omits = memoryview(b""), b"", self._inside
         self._empty_at = time.monotonic()
 
-    def close(self):
+    def close(self) -> None:
         """Closes the connection."""
         self._client.close()

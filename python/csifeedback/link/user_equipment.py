@@ -7,8 +7,10 @@
 
 import json
 import os
+import threading
 import time
 from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 import pmt
@@ -16,11 +18,13 @@ from gnuradio import blocks, gr
 
 from .. import csifeedback_python as core
 from .. import evaluation
+from ..codecs import OpenCodec
 from ..data import sigmf
 from ..data.dataset import DatasetWriter
 from ..pdus import guarded, read_pdu
 from ..precoded import MeasurePrecoded
 from . import messages
+from .compact_frames import CompactFrames
 from .flowgraph import Runner, SampleSource, Watch, enlarge_buffer
 from .parameters import ParameterError, check_range, refuse
 from .pilots import Pilots, check_codec, period_s
@@ -62,13 +66,14 @@ class Monitor(gr.basic_block):
     last one's number, None before it. at: time.monotonic() then. error: what ended the data set.
     """
 
-    def __init__(self, frame, writer=None):
+    def __init__(self, frame: core.csirs_frame, writer: Optional[DatasetWriter] = None) -> None:
         gr.basic_block.__init__(self, "estimates", None, None)
         self._shape = (frame.nc(), frame.nt())
-        self._writer, self._block = writer, []
+        self._writer = writer
+        self._block: List[np.ndarray] = []
         self.frames = self.missed = 0
-        self.frame = None
-        self.error = None
+        self.frame: Optional[int] = None
+        self.error: Optional[Exception] = None
         self.at = time.monotonic()
         self._snr = self._offset = 0.0
         self._seen = 0
@@ -96,7 +101,7 @@ class Monitor(gr.basic_block):
             if len(self._block) >= _RECORD_BLOCK:
                 self.flush()
 
-    def flush(self):
+    def flush(self) -> None:
         """Writes what is left to the data set."""
         if not (self._writer and self._block):
             return
@@ -108,12 +113,12 @@ class Monitor(gr.basic_block):
             self.error, self._writer = error, None
 
     @property
-    def recorded(self):
+    def recorded(self) -> bool:
         """Whether the data set has all its matrices."""
-        return bool(self._writer) and \
+        return self._writer is not None and \
             self._writer.done + len(self._block) >= self._writer.samples
 
-    def means(self):
+    def means(self) -> Tuple[Optional[float], Optional[float]]:
         """(SNR in dB, carrier offset in Hz) since the last call, None without frames."""
         n, self._seen = self._seen, 0
         snr, self._snr = self._snr, 0.0
@@ -127,7 +132,7 @@ class Feedback(gr.basic_block):
     sender: FeedbackSender.
     """
 
-    def __init__(self, sender):
+    def __init__(self, sender: FeedbackSender) -> None:
         gr.basic_block.__init__(self, "feedback", None, None)
         self._sender = sender
         self.message_port_register_in(pmt.intern("pdus"))
@@ -147,27 +152,29 @@ class Reports:
     signature.
     """
 
-    def __init__(self, sender, ue_id, key=None):
+    def __init__(self, sender: Optional[FeedbackSender], ue_id: int, key: Optional[bytes] = None) -> None:
         self._sender, self._ue_id = sender, ue_id
         self._signer = core.feedback_signer(key) if key else None
-        self._gains, self.shown = [], []
+        self._gains: List[float] = []
+        self.shown: List[float] = []
 
-    def found(self, frame, gain):
+    def found(self, frame: int, gain: float) -> None:
         """Takes a gain, a ratio of powers, and the number of its frame."""
         self._gains.append(gain)
         self.shown.append(gain)
         if len(self._gains) >= _REPORT_GAINS:
-            message = messages.pack_report(self._ue_id, frame, np.mean(self._gains))
+            message = messages.pack_report(self._ue_id, frame,
+                                           float(np.mean(self._gains)))
             self._gains.clear()
             if self._signer:
                 message += self._signer.sign(message, frame)
             if self._sender:
                 self._sender.send(message)
 
-    def mean(self):
+    def mean(self) -> Optional[float]:
         """In dB since the last call, or None."""
         shown, self.shown = self.shown, []
-        return evaluation.to_db(np.mean(shown)) if shown else None
+        return evaluation.to_db(float(np.mean(shown))) if shown else None
 
 
 @dataclass(frozen=True)
@@ -185,7 +192,7 @@ class MatrixRecording:
     precursor: int = 8
     overwrite: bool = False
 
-    def writer(self, frame, interpolator):
+    def writer(self, frame: core.csirs_frame, interpolator: str) -> DatasetWriter:
         """The DatasetWriter. frame: csirs_frame. interpolator: its name. Raises ValueError."""
         check_range("na", self.na, 1, frame.nc())
         check_range("precursor", self.precursor, 0, self.na - 1)
@@ -218,10 +225,14 @@ class UserEquipment:
     for files.
     """
 
-    def __init__(self, codec=None, reports=ReportFormat(), pilots=Pilots(), *, nt=None,
-                 address="zmq://127.0.0.1:5550", feedback="zmq://127.0.0.1:5560", ue_id=1,
-                 key=None, compact=None, interpolator="lmmse", precoded=None, recording=None,
-                 record_air=None, radio=Radio(), profile=False):
+    def __init__(self, codec: Optional[OpenCodec] = None, reports: ReportFormat = ReportFormat(),
+                 pilots: Pilots = Pilots(), *, nt: Optional[int] = None,
+                 address: str = "zmq://127.0.0.1:5550",
+                 feedback: Optional[str] = "zmq://127.0.0.1:5560", ue_id: int = 1,
+                 key: Optional[bytes] = None, compact: Optional[CompactFrames] = None,
+                 interpolator: str = "lmmse", precoded: Optional[int] = None,
+                 recording: Optional[MatrixRecording] = None, record_air: Optional[str] = None,
+                 radio: Radio = Radio(), profile: bool = False) -> None:
         check_range("ue_id", ue_id, 0, 65535)
         if interpolator not in INTERPOLATORS:
             refuse("interpolator", interpolator, ", ".join(INTERPOLATORS))
@@ -328,7 +339,8 @@ class UserEquipment:
             flowgraph.msg_connect(framer, "pdus", self._feedback, "pdus")
         return framer
 
-    def run(self, show, count=None, duration=None, stopped=None):
+    def run(self, show: Callable[[Dict[str, Any], bool], None], count: Optional[int] = None,
+            duration: Optional[float] = None, stopped: Optional[threading.Event] = None) -> None:
         """Receives until a recording ends, a data set is complete, for so many frames, or for a
         time.
 
@@ -359,7 +371,7 @@ class UserEquipment:
         if runner.ended and not self._address.startswith("file:"):
             raise ParameterError("air", f" {self._address}: the stream of samples ended")
 
-    def figures(self, seconds, last):
+    def figures(self, seconds: float, last: bool) -> Dict[str, Any]:
         """Figures since the last call, as a dictionary; at the end those of the whole run.
 
         seconds: since the start. last: whether it is the end.

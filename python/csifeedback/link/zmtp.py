@@ -17,6 +17,7 @@ specified at https://rfc.zeromq.org/spec/37/.
 
 import struct
 import time
+from typing import Any, Callable, Iterator, Tuple
 
 #: Longest command that a peer may send, in bytes.
 MAX_COMMAND = 1024
@@ -37,7 +38,7 @@ class ProtocolError(Exception):
     """The peer does not speak ZMTP 3, or exceeds a limit: close the connection."""
 
 
-def frame(body, flags=0):
+def frame(body: bytes, flags: int = 0) -> bytes:
     """A frame: header and body, as bytes."""
     if len(body) > 255:
         return struct.pack(">BQ", flags | _LONG, len(body)) + body
@@ -64,7 +65,7 @@ class Session:
     The caller sends `outgoing`, whose bytes it removes, and passes to receive() what arrives.
     """
 
-    def __init__(self, kind, wants, strict=True):
+    def __init__(self, kind: bytes, wants: Callable[[int], bool], strict: bool = True) -> None:
         self._kind, self._wants, self._strict = kind, wants, strict
         #: bytes for the peer: greeting and commands, whole frames
         self.outgoing = bytearray(_GREETING)
@@ -77,11 +78,11 @@ class Session:
         self._kept = bytearray()  # of the greeting, of a header, of a command
         self._left = len(_GREETING)  # bytes until the end of a body
         #: what takes the body: a function, the caller, or nobody
-        self._body = self._greeting
+        self._body: Any = self._greeting
         self._in_message = False  # amid the parts of a message that is skipped
         self._commands, self._count_until = 0, 0.0
 
-    def receive(self, data):
+    def receive(self, data: memoryview) -> Iterator[Tuple[memoryview, bool]]:
         """Takes bytes. A generator of (piece, end): pieces of the messages that are wanted, views
         of the data, and whether a piece is the last one of its message.
 

@@ -63,7 +63,8 @@ class LearnedCodec(Codec):
 
     def _attributes(self, code_size):
         return {"name": self.name, "codec_id": self.number, "model_id": self.model_id,
-                "domain": self.domain, "rows": self.rows, "nt": self.nt, "code_size": code_size}
+                "domain": self.domain, "rows": self.rows, "nt": self.nt, "code_size": code_size,
+                "nc": self.nc, "precursor": self.precursor}
 
     def encoder(self, code_size=0):
         size = self._checked(code_size)
