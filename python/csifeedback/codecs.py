@@ -28,7 +28,6 @@ import numpy as np
 from . import csifeedback_python as core
 
 if TYPE_CHECKING:
-    from .data.dataset import Dataset
     from .model import Model
 
 #: Entry points of installed packages: codec name -> class derived from Codec.
@@ -214,7 +213,7 @@ class Codec:
         """Adds what train() takes to csifeedback_train's options."""
 
     @classmethod
-    def train(cls, args: argparse.Namespace, data: "Dataset") -> "Model":
+    def train(cls, args: argparse.Namespace, data: Any) -> "Model":
         """Trains it on a dataset.Dataset; returns a model.Model with what the codec reads from its
         model file, without the quantizers, which csifeedback_train measures. Unless overridden:
         an empty one, for codecs that need no training here."""

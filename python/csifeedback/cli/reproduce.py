@@ -191,6 +191,8 @@ def main(argv: Sequence[str]) -> int:
     def progress(done, of):
         shown.update(round(100 * done / of))
 
+    function: Any
+    paint: Any
     if on_air:
         function, title = on_air[:2]
         os.makedirs(args.output, exist_ok=True)

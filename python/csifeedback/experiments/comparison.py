@@ -262,14 +262,14 @@ def draw(path: str, rows: List[Dict[str, Any]], title: str = "", count: str = "r
     plt.close(figure)
 
 
-def draw_efficiency(axis, rows):
+def draw_efficiency(axis: Any, rows: Sequence[Dict[str, Any]]) -> None:
     """Spectral efficiency against SNR, one line per row."""
     for number, r in enumerate(rows):
         name = [r["codec"], r.get("ratio")]
         name += [f"{r['bits']} bits, {r['quantizer']}"] if r.get("bits") else []
         if r.get("noise_snr_db") is not None:
             name.append(f"CSI at {r['noise_snr_db']:g} dB SNR")
-        style = {"color": "black", "linestyle": "--" if number % 2 else "-"} if "nmse_db" not in r \
+        style: Dict[str, Any] = {"color": "black", "linestyle": "--" if number % 2 else "-"} if "nmse_db" not in r \
             else {"marker": "os^Dvx*P"[number % 8], "markersize": 4, "color": f"C{number}"}
         axis.plot(r["se_snr_db"], r["se"], linewidth=1, label=", ".join(filter(None, name)),
                   **style)

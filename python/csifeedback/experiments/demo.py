@@ -5,10 +5,13 @@
 #
 """The runs and pictures of apps/demo, on shipped models."""
 
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
 import numpy as np
 
 from .. import evaluation
 from ..channels import model_channel
+from ..codecs import OpenCodec
 from ..files import write_figure
 from ..simulation import Loopback
 
@@ -21,12 +24,13 @@ BITS = 6
 FIRST = 1_000_000
 
 
-def codecs():
+def codecs() -> List[OpenCodec]:
     """The learned codec, the best linear one and the one without training."""
     return [evaluation.Codec(name) for name in (MODEL, LINEAR, BASELINE)]
 
 
-def simulate(codec, ratio, quantizer_kind, count, link=None, window=64):
+def simulate(codec: OpenCodec, ratio: str, quantizer_kind: str, count: int,
+             link: Optional[Dict[str, Any]] = None, window: int = 64) -> Dict[str, Any]:
     """One run of the flowgraph; its figures."""
     size = codec.code_size(ratio)
     quantizer = codec.quantizer(quantizer_kind, size, BITS)
@@ -40,7 +44,8 @@ def simulate(codec, ratio, quantizer_kind, count, link=None, window=64):
     return figures
 
 
-def draw_matrices(path, codec, quantizer_kind, indices):
+def draw_matrices(path: str, codec: OpenCodec, quantizer_kind: str,
+                  indices: Sequence[int]) -> None:
     """|Ha| true and as the BS reconstructs it, side by side."""
     import matplotlib
     matplotlib.use("Agg")
@@ -49,7 +54,7 @@ def draw_matrices(path, codec, quantizer_kind, indices):
     channel = model_channel(codec.model)
     true = np.stack([channel.generate_truncated(FIRST + i, codec.model.na,
                                                 codec.model.precursor)[0] for i in indices])
-    columns = [("true", true)]
+    columns: List[Tuple[Any, ...]] = [("true", true)]
     for ratio in ("1/4", "1/16", "1/64"):
         size = codec.code_size(ratio)
         quantizer = codec.quantizer(quantizer_kind, size, BITS)
@@ -61,7 +66,7 @@ def draw_matrices(path, codec, quantizer_kind, indices):
                                 figsize=(2.6 * len(columns), 2.6 * len(indices)),
                                 squeeze=False, constrained_layout=True)
     for row in range(len(indices)):
-        top = np.max(np.abs(true[row]))
+        top = float(np.max(np.abs(true[row])))
         for axis, (title, matrices, *errors) in zip(axes[row], columns):
             level = 20 * np.log10(np.maximum(np.abs(matrices[row]) / top, 1e-6))
             image = axis.imshow(level, vmin=-40, vmax=0, aspect="auto", origin="lower",
@@ -79,14 +84,14 @@ def draw_matrices(path, codec, quantizer_kind, indices):
     plt.close(figure)
 
 
-def draw_figures(path, rows):
+def draw_figures(path: str, rows: Sequence[Dict[str, Any]]) -> None:
     """NMSE against compression ratio and against the bits that were sent."""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), constrained_layout=True)
-    groups = {}
+    groups: Dict[Tuple[str, str], List[Dict[str, Any]]] = {}
     for r in rows:
         groups.setdefault((r["codec"], r["quantizer"]), []).append(r)
     for (name, quantizer), group in groups.items():
@@ -109,7 +114,8 @@ def draw_figures(path, rows):
     plt.close(figure)
 
 
-def run(samples, progress):
+def run(samples: int,
+        progress: Callable[[int, int], None]) -> Tuple[List[Dict[str, Any]], Dict[str, Any]]:
     """(rows of the table, figures of a run over a lossy link); progress(done, of) is called after
     each run of the flowgraph."""
     codec, linear, baseline = codecs()

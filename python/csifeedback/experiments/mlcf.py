@@ -11,6 +11,7 @@ so that an interrupted run goes on where it was.
 
 import csv
 import os
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 
@@ -23,25 +24,27 @@ from ..training import run
 from . import printed
 
 #: Table I
-CHANNEL = {"channel": "cdl-a", "delay_spread_s": 300e-9, "carrier_hz": 3.5e9,
-           "speed_mps": 30 / 3.6, "sample_interval_s": 1e-3, "nc": 48, "na": 48,
-           "precursor": 0, "spacing_hz": 180e3, "whole": True}
+CHANNEL: Dict[str, Any] = {
+    "channel": "cdl-a", "delay_spread_s": 300e-9, "carrier_hz": 3.5e9, "speed_mps": 30 / 3.6,
+    "sample_interval_s": 1e-3, "nc": 48, "na": 48, "precursor": 0, "spacing_hz": 180e3,
+    "whole": True}
 #: half width of the random directions of new drops, in degrees
-ROTATED = {"angle_span_deg": 120}
+ROTATED: Dict[str, Any] = {"angle_span_deg": 120}
 
 
 class Bench:
     """Makes what an experiment needs, once."""
 
-    def __init__(self, directory, element, samples):
+    def __init__(self, directory: str, element: str, samples: int) -> None:
         self.directory, self.samples = directory, samples
         self.element = element
         os.makedirs(directory, exist_ok=True)
 
-    def path(self, name):
+    def path(self, name: str) -> str:
         return os.path.join(self.directory, f"{self.element}-{name}")
 
-    def dataset(self, name, count, channel=CHANNEL, **options):
+    def dataset(self, name: str, count: int, channel: Dict[str, Any] = CHANNEL,
+                **options: Any) -> str:
         path = self.path(name + ".h5")
         element = {"sector_element": True} if channel is CHANNEL and \
             self.element == "sector" else {}
@@ -49,7 +52,7 @@ class Bench:
         generate(path, samples=count, **{**channel, **element, **options})
         return path
 
-    def history(self, split, nt=32, columns=4000):
+    def history(self, split: str, nt: int = 32, columns: int = 4000) -> Tuple[str, str]:
         """Paths of the training set, of whole slots, and of the test set."""
         slots = columns // nt
         name = f"{nt}-{slots}"
@@ -60,12 +63,13 @@ class Bench:
         if split == "between":
             both = self.dataset(f"track-{nt}-{2 * slots}", 2 * slots, nt=nt,
                                 slots_per_drop=2 * slots)
-            return tuple(self.slots(both, slice(first, None, 2), f"{part}-{name}")
+            even, odd = (self.slots(both, slice(first, None, 2), f"{part}-{name}")
                          for first, part in ((0, "even"), (1, "odd")))
+            return even, odd
         return (self.dataset(f"track-{name}", slots, nt=nt, slots_per_drop=slots),
                 self.dataset(f"test-{nt}", self.samples, nt=nt, first=10**6))
 
-    def slots(self, path, which, name):
+    def slots(self, path: str, which: Any, name: str) -> str:
         """Some matrices of a data set, as one of its own."""
         new = self.path(name + ".h5")
         with Dataset(path) as data:
@@ -80,28 +84,28 @@ class Bench:
                 writer.append(h[writer.done:])
         return new
 
-    def model(self, codec, history, *options):
+    def model(self, codec: str, history: str, *options: Any) -> str:
         """Path of a trained model."""
-        options = [str(o) for o in options]
+        words = [str(o) for o in options]
         name = "_".join([codec, os.path.basename(history)[:-3].split("-", 1)[1],
-                         *(o.lstrip("-") for o in options)])
+                         *(o.lstrip("-") for o in words)])
         path = self.path(name + ".h5")
         arguments = ["--codec", codec, "--dataset", history, "-o", path, "--entry-bits", "0",
-                     *options]
+                     *words]
         # The name of a file does not say what is in it.
         if not (os.path.exists(path) and run.made_by(path, arguments)):
             run.train(arguments)
         return path
 
 
-def evaluator(path):
+def evaluator(path: str) -> evaluation.Evaluator:
     """An Evaluator of both domains for a data set of whole matrices."""
     with Dataset(path) as data:
         return evaluation.Evaluator(data.angular_delay(), np.zeros(len(data)), data.nc,
                                     data.precursor, rho_samples=200, h=data.read(0, len(data)))
 
 
-def figures(test, path, d, **options):
+def figures(test: evaluation.Evaluator, path: str, d: int, **options: Any) -> Dict[str, Any]:
     """A row of figures of a model with d values per column."""
     codec = evaluation.Codec(path)
     size = d * codec.model.nt
@@ -110,7 +114,7 @@ def figures(test, path, d, **options):
             **({"se": row["se"], "se_snr_db": row["se_snr_db"]} if "se" in row else {})}
 
 
-def cost(path, d):
+def cost(path: str, d: int) -> Dict[str, float]:
     """Floats of a model that UE and BS need for d values per column, and MFLOP of both; a
     multiply-add is two."""
     codec = evaluation.Codec(path)
@@ -130,7 +134,7 @@ LINEAR = (("KLT of columns", "klt-columns"), ("KLT x DFT cells", "klt-cells"), (
 DIMENSIONS = (6, 12, 24)
 
 
-def table_2(bench, progress):
+def table_2(bench: Bench, progress: Callable[[int, int], None]) -> List[Dict[str, Any]]:
     rows = [{"codec": f"{name} (paper)", "split": "not said", "d": d, "nmse_db": v[0], "rho": v[1],
              "parameters": v[2], "mflop": v[3]}
             for name, of_d in printed.MLCF_TABLE_2.items() for d, v in of_d.items()]
@@ -151,7 +155,7 @@ def table_2(bench, progress):
     return rows
 
 
-def figure_2(bench, progress):
+def figure_2(bench: Bench, progress: Callable[[int, int], None]) -> List[Dict[str, Any]]:
     rows = []
     counts = (800, 1600, 2400, 3200, 4000, 5600, 8000)
     for number, columns in enumerate(counts):
@@ -169,7 +173,7 @@ def figure_2(bench, progress):
     return rows
 
 
-def figure_3(bench, progress):
+def figure_3(bench: Bench, progress: Callable[[int, int], None]) -> List[Dict[str, Any]]:
     rows = []
     counts = (20, 50, 100, 150, 200, 300, 400)
     for number, (nt, k) in enumerate((nt, k) for nt in (32, 64) for k in counts):
@@ -181,7 +185,7 @@ def figure_3(bench, progress):
     return rows
 
 
-def figure_4(bench, progress):
+def figure_4(bench: Bench, progress: Callable[[int, int], None]) -> List[Dict[str, Any]]:
     history, _ = bench.history("new")
     path = bench.model("mlcf", history, "--iterations", 60)
     with open(path + ".csv", newline="") as file:
@@ -191,7 +195,7 @@ def figure_4(bench, progress):
     return rows
 
 
-def figure_5(bench, progress):
+def figure_5(bench: Bench, progress: Callable[[int, int], None]) -> List[Dict[str, Any]]:
     rows = []
     history, test_path = bench.history("new")
     test = evaluator(test_path)
@@ -208,7 +212,7 @@ def figure_5(bench, progress):
     return rows
 
 
-def figure_6(bench, progress):
+def figure_6(bench: Bench, progress: Callable[[int, int], None]) -> List[Dict[str, Any]]:
     rows = []
     history, test_path = bench.history("new")
     test = evaluator(test_path)
@@ -223,7 +227,7 @@ def figure_6(bench, progress):
     return rows
 
 
-def figure_7(bench, progress):
+def figure_7(bench: Bench, progress: Callable[[int, int], None]) -> List[Dict[str, Any]]:
     rows = []
     users = 4
     history, test_path = bench.history("rotated")
@@ -243,7 +247,7 @@ def figure_7(bench, progress):
     return rows
 
 
-def picture(bench, progress):
+def picture(bench: Bench, progress: Callable[[int, int], None]) -> List[Dict[str, Any]]:
     """The embedding and its landmarks, and errors along a track that begins as the history."""
     slots = 125
     track = bench.dataset(f"track-32-{4 * slots}", 4 * slots, slots_per_drop=4 * slots)
@@ -278,7 +282,7 @@ DROPS: "dict[str, dict]" = {
 }
 
 
-def patches(bench, progress):
+def patches(bench: Bench, progress: Callable[[int, int], None]) -> List[Dict[str, Any]]:
     rows = []
     for number, (channel, options) in enumerate(DROPS.items()):
         history = bench.dataset(f"{channel}-train", 20000, channel=options)
@@ -321,15 +325,16 @@ EXPERIMENTS = {
 }
 
 
-def label(key, value):
+def label(key: str, value: Any) -> str:
     """Of a line or a panel."""
     return f"{key} {value}" if key in ("d", "nt", "pair") else str(value)
 
 
-def draw_lines(axis, rows, experiment, keys):
+def draw_lines(axis: Any, rows: Sequence[Dict[str, Any]], experiment: str,
+               keys: Sequence[str]) -> None:
     """A line for each combination of keys."""
     _, _, x, y, _, _ = EXPERIMENTS[experiment]
-    lines = {}
+    lines: Dict[str, List[Dict[str, Any]]] = {}
     for row in rows:
         if y in row and (row[x] or x != "bits"):
             lines.setdefault(", ".join(label(k, row[k]) for k in keys), []).append(row)
@@ -351,15 +356,16 @@ def draw_lines(axis, rows, experiment, keys):
     axis.legend(fontsize=7)
 
 
-def draw(path, rows, experiment):
+def draw(path: str, rows: Sequence[Dict[str, Any]], experiment: str) -> None:
     """The rows as lines; a panel for each split, channel or quantizer; and clouds of points."""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
     _, title, x, _, keys, _ = EXPERIMENTS[experiment]
-    clouds, panels = {}, {}
-    by = keys[-1] if keys[-1] in ("split", "channel", "quantizer") else None
+    clouds: Dict[str, List[Any]] = {}
+    panels: Dict[Any, List[Dict[str, Any]]] = {}
+    by: Any = keys[-1] if keys[-1] in ("split", "channel", "quantizer") else None
     for row in rows:
         if "y1" in row:
             clouds.setdefault(row["codec"], []).append((row["y1"], row["y2"]))

@@ -8,6 +8,7 @@ the antenna to the BS."""
 
 import os
 import tempfile
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import pmt
@@ -22,7 +23,7 @@ CARRIER_HZ = 3.5e9
 PRESET = core.csirs_frame.preset(5, 15)
 
 
-def from_file(run, dtype=np.complex64):
+def from_file(run: Callable[[str], None], dtype: Any = np.complex64) -> np.ndarray:
     """What run(path) writes to a file."""
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "samples")
@@ -30,7 +31,7 @@ def from_file(run, dtype=np.complex64):
         return np.fromfile(path, dtype)
 
 
-def run_to_end(flowgraph, *sinks):
+def run_to_end(flowgraph: gr.top_block, *sinks: Any) -> None:
     """Runs a flowgraph; OSError if a checked_file_sink in it could not write all."""
     flowgraph.run()
     for sink in sinks:
@@ -38,18 +39,19 @@ def run_to_end(flowgraph, *sinks):
             raise OSError(sink.error())
 
 
-def cdl_c(frame, seed=1, **changes):
+def cdl_c(frame: core.csirs_frame, seed: int = 1, **changes: Any) -> core.channel_model:
     return core.cdl_channel("C", **{**dict(
         nc=frame.nc(), nt=frame.nt(), spacing_hz=frame.spacing_hz(), carrier_hz=CARRIER_HZ,
         delay_spread_s=100e-9, seed=seed), **changes})
 
 
-def truth(model, count, first=0):
+def truth(model: core.channel_model, count: int, first: int = 0) -> np.ndarray:
     """H of the frames: mimo_channel has sample f of the model in frame f."""
     return core.generate_channels(model, first, count)[0]
 
 
-def through_channel(frame, model, count, first=0, max_delay=64, updates=1):
+def through_channel(frame: core.csirs_frame, model: core.channel_model, count: int, first: int = 0,
+                    max_delay: int = 64, updates: int = 1) -> np.ndarray:
     """Samples at a UE without noise, of `count` frames from number `first` on and of one more that
     ends them. updates: samples of the model for each frame."""
 
@@ -67,13 +69,14 @@ def through_channel(frame, model, count, first=0, max_delay=64, updates=1):
     return from_file(run)
 
 
-def noise_variance(frame, snr_db):
+def noise_variance(frame: core.csirs_frame, snr_db: float) -> float:
     """Of a sample. SNR: of a subcarrier of the preamble as one port sends it, for a channel of unit
     gain."""
     return frame.power() * frame.fft_size() / frame.nc() * 10 ** (-snr_db / 10)
 
 
-def with_noise(samples, frame, snr_db, seed=1, offset=0.0):
+def with_noise(samples: np.ndarray, frame: core.csirs_frame, snr_db: float, seed: int = 1,
+               offset: float = 0.0) -> np.ndarray:
     """offset: of the carrier, in subcarriers."""
     rng = np.random.default_rng(seed)
     scale = np.sqrt(noise_variance(frame, snr_db) / 2)
@@ -84,7 +87,9 @@ def with_noise(samples, frame, snr_db, seed=1, offset=0.0):
     return (samples + scale * (noise[0] + 1j * noise[1])).astype(np.complex64)
 
 
-def receive(frame, samples, interpolators, max_offset=4):
+def receive(frame: core.csirs_frame, samples: np.ndarray,
+            interpolators: Sequence[core.channel_interpolator],
+            max_offset: int = 4) -> Tuple[List[Dict[int, np.ndarray]], Dict[int, Dict[str, Any]], core.csi_sync]:
     """Samples through csi_sync and a channel_estimator for each interpolator.
 
     Returns a list of H by frame number, one for each interpolator, the list of the frames'
@@ -114,36 +119,37 @@ def receive(frame, samples, interpolators, max_offset=4):
     return found, {m["frame"]: m for m in info}, sync
 
 
-def ratio_summary(error, energy):
+def ratio_summary(error: Sequence[float], energy: Sequence[float]) -> Dict[str, float]:
     """Mean error over mean energy in dB, with its 95 % interval."""
-    error, energy = np.asarray(error), np.asarray(energy)
-    ratio = np.mean(error) / np.mean(energy)
-    half = 1.96 * np.std(error - ratio * energy, ddof=1) / np.mean(energy) / np.sqrt(len(error))
+    of, by = np.asarray(error), np.asarray(energy)
+    ratio = float(np.mean(of) / np.mean(by))
+    half = float(1.96 * np.std(of - ratio * by, ddof=1) / np.mean(by) / np.sqrt(len(of)))
     return {"nmse_db": evaluation.to_db(ratio),
             "nmse_db_low": evaluation.to_db(max(0.0, ratio - half)),
             "nmse_db_high": evaluation.to_db(ratio + half)}
 
 
-def score(found, h, at=None):
+def score(found: Dict[int, np.ndarray], h: np.ndarray,
+          at: Optional[np.ndarray] = None) -> Dict[str, Any]:
     """Summary over the frames found; at: only these entries of H, a mask (nc, nt)."""
     mask = np.ones(h.shape[1:], bool) if at is None else at
     numbers = [f for f in found if f < len(h)]
     if len(numbers) < 2:
         return {"frames": len(numbers)}
-    error = [np.sum(np.abs((ofdm.align(found[f], h[f]) - h[f])[mask])**2) for f in numbers]
-    energy = [np.sum(np.abs(h[f][mask])**2) for f in numbers]
+    error: List[float] = [np.sum(np.abs((ofdm.align(found[f], h[f]) - h[f])[mask])**2) for f in numbers]
+    energy: List[float] = [np.sum(np.abs(h[f][mask])**2) for f in numbers]
     return {"frames": len(numbers), **ratio_summary(error, energy),
             "rho": float(np.mean([ofdm.rho(found[f], h[f]) for f in numbers]))}
 
 
-def delay_powers(model, first, count):
+def delay_powers(model: core.channel_model, first: int, count: int) -> np.ndarray:
     """Delays in seconds and mean powers of the rays of a model."""
     paths = [(p[0], abs(p[2])**2 / count) for i in range(first, first + count)
              for p in model.paths(i)]
     return np.transpose(paths)
 
 
-def correlation(delays, powers, frame):
+def correlation(delays: np.ndarray, powers: np.ndarray, frame: core.csirs_frame) -> np.ndarray:
     """r(k) = E h(j + k) h(j)^* for k = 0 ... nc - 1."""
     # Rays of a cluster have the same delay.
     delays, index = np.unique(delays, return_inverse=True)
@@ -152,12 +158,13 @@ def correlation(delays, powers, frame):
                   ) @ powers
 
 
-def toeplitz(r, rows, columns):
+def toeplitz(r: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     lag = np.subtract.outer(rows, columns)
     return np.where(lag >= 0, r[np.abs(lag)], r[np.abs(lag)].conj())
 
 
-def profile_of_rays(delays, powers, frame, before, after):
+def profile_of_rays(delays: np.ndarray, powers: np.ndarray, frame: core.csirs_frame, before: int,
+                    after: int) -> np.ndarray:
     """The same at delays half a row apart, each ray shared out to the two beside it."""
     at = 2 * (before + delays * frame.nc() * frame.spacing_hz())
     low = np.floor(at).astype(int)
@@ -167,7 +174,7 @@ def profile_of_rays(delays, powers, frame, before, after):
     return result[:-1].astype(np.float32)
 
 
-def profile_as_seen(r, frame, before, after):
+def profile_as_seen(r: np.ndarray, frame: core.csirs_frame, before: int, after: int) -> np.ndarray:
     """Expected power at delays half a row apart, of pilots under a Hann window: as smooth as the
     band allows."""
     k = frame.pilot_distance() * np.arange(frame.pilots())
@@ -178,9 +185,9 @@ def profile_as_seen(r, frame, before, after):
     return (power * np.real(r[0]) / np.sum(power)).astype(np.float32)
 
 
-def lmmse_bound(frame, r, noise):
+def lmmse_bound(frame: core.csirs_frame, r: np.ndarray, noise: float) -> float:
     """Mean variance of h given the pilots of its port, for Gaussian h of correlation r."""
-    result = 0
+    result = 0.0
     rows = np.arange(frame.nc())
     offsets = [int(frame.pilot_offset(n)) for n in range(frame.nt())]
     for offset in set(offsets):
@@ -192,10 +199,10 @@ def lmmse_bound(frame, r, noise):
     return result
 
 
-def linear_error(frame, h, noise):
+def linear_error(frame: core.csirs_frame, h: np.ndarray, noise: float) -> float:
     """Mean error of straight lines between pilots, and beyond the outermost ones: that of their
     noise and, without noise, of the lines."""
-    spread = bias = 0
+    spread = bias = 0.0
     rows = np.arange(frame.nc())
     for n in range(frame.nt()):
         at = rows[int(frame.pilot_offset(n))::frame.pilot_distance()]
@@ -208,7 +215,7 @@ def linear_error(frame, h, noise):
     return noise * spread + bias
 
 
-def ofdm_estimation(samples, progress):
+def ofdm_estimation(samples: int, progress: Callable[[int, int], None]) -> List[Dict[str, Any]]:
     frame = core.csirs_frame(nt=8, **PRESET)
     model = cdl_c(frame)
     h = truth(model, samples)
@@ -247,7 +254,7 @@ def ofdm_estimation(samples, progress):
     return rows
 
 
-def share(count, of):
+def share(count: int, of: int) -> Dict[str, float]:
     """count / of with its 95 % interval (Wilson)."""
     p, z = count / of, 1.96
     middle, half = p + z * z / 2 / of, z * np.sqrt(p * (1 - p) / of + (z / 2 / of)**2)
@@ -255,7 +262,7 @@ def share(count, of):
             "share_high": (middle + half) / (1 + z * z / of)}
 
 
-def starts(frame, info, count):
+def starts(frame: core.csirs_frame, info: Dict[int, Dict[str, Any]], count: int) -> int:
     """How many of the frames were reported where they are: with a number below count, and no
     further from the place where the first paths come than half a prefix."""
     early = [m["start"] - f * frame.frame_length() for f, m in info.items() if f < count]
@@ -263,7 +270,7 @@ def starts(frame, info, count):
     return sum(abs(e - middle) < frame.cp_length() / 2 for e in early)
 
 
-def noise_alone(frame, count):
+def noise_alone(frame: core.csirs_frame, count: int) -> Dict[str, int]:
     """What csi_sync makes of Gaussian noise."""
     flowgraph = gr.top_block()
     sync = core.csi_sync(frame)
@@ -275,7 +282,7 @@ def noise_alone(frame, count):
             + sync.bad_headers() + sync.broken()}
 
 
-def ofdm_detection(samples, progress):
+def ofdm_detection(samples: int, progress: Callable[[int, int], None]) -> List[Dict[str, Any]]:
     rows = []
     grid = range(-15, 16, 3)
     carriers = (("2 ports", 2, 2, 1, PRESET), ("8 ports", 8, 4, 2, PRESET),
@@ -306,7 +313,7 @@ def ofdm_detection(samples, progress):
     return rows
 
 
-def resampled(samples, ppm):
+def resampled(samples: np.ndarray, ppm: float) -> np.ndarray:
     """By GNU Radio's channel model."""
 
     def run(path):
@@ -322,10 +329,10 @@ def resampled(samples, ppm):
     return from_file(run)
 
 
-def ofdm_offsets(samples, progress):
+def ofdm_offsets(samples: int, progress: Callable[[int, int], None]) -> List[Dict[str, Any]]:
     frame = core.csirs_frame(nt=8, **PRESET)
     snr_db = 20
-    rows = []
+    rows: List[Dict[str, Any]] = []
 
     def add(sweep, x, air, h, offset, max_offset):
         found, info, _ = receive(
@@ -370,11 +377,11 @@ def ofdm_offsets(samples, progress):
     return rows
 
 
-def shift_rows(h_hat, h):
+def shift_rows(h_hat: np.ndarray, h: np.ndarray) -> float:
     """By how many delay rows an estimate is off."""
     turned = ofdm.align(h_hat, h)
     phase = np.sum(h_hat.conj() * turned, axis=1)
-    return np.angle(np.sum(phase[1:] * phase[:-1].conj())) * len(h) / (2 * np.pi)
+    return float(np.angle(np.sum(phase[1:] * phase[:-1].conj())) * len(h) / (2 * np.pi))
 
 
 #: channels that shipped models were trained on, on their grid; those with "-air" in the name on
@@ -390,7 +397,7 @@ END_TO_END_CODECS = ("local-klt", "csi-l2o", "air-local-klt", "air-csi-l2o")
 CODE_SIZES = (128, 256, 512)
 
 
-def end_to_end(samples, progress):
+def end_to_end(samples: int, progress: Callable[[int, int], None]) -> List[Dict[str, Any]]:
     """The frame's subcarriers are the rows of H of the models' training sets: as many, with the
     same spacing, so that delay rows are the same ones."""
     rows = []
@@ -414,7 +421,7 @@ def end_to_end(samples, progress):
         first = 10**6
         h = truth(model, samples, first)
         air = through_channel(frame, model, samples, first, 128)
-        found = {None: dict(enumerate(h))}
+        found: Dict[Optional[int], Dict[int, np.ndarray]] = {None: dict(enumerate(h))}
         for snr_db in grid:
             (found[snr_db],), _, _ = receive(frame, with_noise(air, frame, snr_db, 1 + snr_db),
                                              [core.lmmse_interpolator(frame)])
@@ -436,7 +443,7 @@ def end_to_end(samples, progress):
                 encoder, decoder = codec.encoder(size), codec.decoder(size)
                 quantizer = codec.quantizer("allocated", size, 4)
                 bits = quantizer.total_bits()
-                for csi, snr_db, seen, transform in seen_as:
+                for csi, at_snr_db, seen, transform in seen_as:
                     numbers = list(seen)
                     ha, _, _ = transform.forward(np.stack([seen[f] for f in numbers]))
                     s, gain_db = encoder.encode(ha)
@@ -448,7 +455,7 @@ def end_to_end(samples, progress):
                         codec=codec.label + (", air" if is_air else ""),
                         csi=csi, payload_bits=bits,
                         frame_bits=8 * -(-bits // 8) + evaluation.FRAME_OVERHEAD_BITS,
-                        snr_db=snr_db)
+                        snr_db=at_snr_db)
             progress(len(END_TO_END_CODECS) * number + done + 1,
                      len(END_TO_END_CODECS) * len(END_TO_END))
     return rows
@@ -460,14 +467,15 @@ BIT_ERROR_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 LOSSES = (0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 
-def ages(delivered):
+def ages(delivered: np.ndarray) -> np.ndarray:
     """Frames since the one that the BS has was measured, from the first that it got on."""
     number = np.arange(len(delivered))
     last = np.maximum.accumulate(np.where(delivered, number, -1))
     return (number - last)[last >= 0]
 
 
-def feedback_link(frames, link, count):
+def feedback_link(frames: Sequence[bytes], link: core.feedback_link,
+                  count: int) -> Tuple[np.ndarray, Dict[str, int]]:
     """Sends frames one after the other. Returns which of them arrived whole, and counts."""
     delivered = np.zeros(count, bool)
     lost = corrupted = false = 0
@@ -487,7 +495,8 @@ def feedback_link(frames, link, count):
     return delivered, {"lost": lost, "corrupted": corrupted, "accepted_corrupt": false}
 
 
-def undetected(bit_error_rate, size, count, seed=1, chunk=1 << 20):
+def undetected(bit_error_rate: float, size: int, count: int, seed: int = 1,
+               chunk: int = 1 << 20) -> Tuple[int, int]:
     """How many of count frames of size bits are corrupted, and in how many of these the errors are
     a codeword of the CRC. It is linear: its remainder is the sum of those of the single errors."""
     rest = np.empty(size, np.int64)
@@ -510,7 +519,7 @@ def undetected(bit_error_rate, size, count, seed=1, chunk=1 << 20):
     return corrupted, passed
 
 
-def feedback_errors(samples, progress):
+def feedback_errors(samples: int, progress: Callable[[int, int], None]) -> List[Dict[str, Any]]:
     rng = np.random.default_rng(1)
     header = core.feedback_header()
     header.quantizer_type, header.ue_id, header.codec_id, header.model_id = 1, 1, 1, 22946
@@ -584,27 +593,28 @@ LABELS = {"snr_db": "SNR in dB", "nmse_db": "NMSE in dB", "share": "frames found
           "age_mean": "mean age in frames"}
 
 
-def draw(path, rows, experiment):
+def draw(path: str, rows: Sequence[Dict[str, Any]], experiment: str) -> None:
     """A panel for each one of EXPERIMENTS, with 95 % intervals where rows have them."""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    _, title, _, panels = EXPERIMENTS[experiment]
+    panels: Sequence[Any]
+    _, title, _, panels = EXPERIMENTS[experiment]  # type: ignore[assignment]
     down = 2 if len(panels) > 3 else 1
     across = -(-len(panels) // down)
     figure, axes = plt.subplots(down, across, figsize=(1 + 4 * across, 0.6 + 3.8 * down),
                                 squeeze=False, constrained_layout=True)
     legends = []
     for axis, (x, y, keys, only, settings) in zip(axes.flat, panels):
-        lines = {}
+        lines: Dict[str, List[Dict[str, Any]]] = {}
         for row in rows:
             if y in row and (row.get(x) is not None or row.get("csi") == "true") and all(
                     row.get(k) in (v if isinstance(v, tuple) else (v,)) for k, v in only.items()):
                 name = "estimate, no codec" if row.get("codec") == "none" else ", ".join(
                     f"{row[k]} bits" if k == "payload_bits" else str(row[k]) for k in keys)
                 lines.setdefault(name, []).append(row)
-        colours = {}
+        colours: Dict[str, int] = {}
         for name, line in lines.items():
             plain = any(word in name for word in ("closed form", "bound", "true"))
             style = {"linewidth": 1, "linestyle": ":" if plain else "-", "label": name,

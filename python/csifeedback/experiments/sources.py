@@ -38,7 +38,8 @@ class Source:
     align: bool = False            #: align whole matrices of the data set, as receivers do
 
 
-def channel_of(source, model, whole=False):
+def channel_of(source: Source, model: Any,
+               whole: bool = False) -> Tuple[core.channel_model, int, int]:
     """(channel model, number of matrices, number of the first) of the source.
 
     whole: whole matrices are needed, whatever the model takes.
@@ -76,7 +77,8 @@ def channel_of(source, model, whole=False):
     return channel, source.samples or 2000, FIRST if source.first is None else source.first
 
 
-def warn_conditions(source, models, channel):
+def warn_conditions(source: Source, models: Sequence[Any],
+                    channel: core.channel_model) -> None:
     """Says on stderr what the matrices of the source have that the models were not trained on."""
     if source.dataset:
         with Dataset(source.dataset, source.align) as data:
@@ -111,14 +113,14 @@ def has_rows_alone(source):
         return not data.whole
 
 
-def check_gains(source):
+def check_gains(source: Source) -> None:
     """ValueError if a matrix of the data set has a gain that no feedback frame carries."""
     if source.dataset:
         with Dataset(source.dataset) as data, np.errstate(divide="ignore"):
             sent_gain(10 * np.log10(data.energy.astype(np.float64) / (data.rows * data.nt)))
 
 
-def validation_matrices(source, models, count):
+def validation_matrices(source: Source, models: Sequence[Any], count: int) -> Tuple[Evaluator, int]:
     """(Evaluator of `count` validation matrices, number of matrices of a data set that they take
     from its begin). Of a channel model they are others than those of training and test."""
     if source.dataset:
@@ -151,7 +153,7 @@ def test_matrices(source, models, whole=False, rho_samples=500, skip=0):
     transform = core.angular_delay_transform(channel.nc(), channel.nt(), cut.na, cut.precursor) \
         if cut and whole else None
     progress = Progress("channels", count)
-    blocks = {"h": [], "ha": [], "energy_lost": []}
+    blocks: Dict[str, List[np.ndarray]] = {"h": [], "ha": [], "energy_lost": []}
     for start in range(0, count, 500):
         step = min(500, count - start)
         if whole:

@@ -20,11 +20,13 @@ import re
 import tempfile
 import time
 from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from .. import csifeedback_python as core
 from .. import evaluation
+from ..codecs import OpenCodec
 from ..data.generate import generate
 from ..model import read_model
 from ..progress import Progress
@@ -39,7 +41,7 @@ except ImportError:
 TOLERANCE = 1e-4
 
 
-def complex_rows(model, code_size):
+def complex_rows(model: core.model_file, code_size: int) -> Optional[np.ndarray]:
     """The rows u of W as complex vectors, None for a real W; s = u^* h in turn Re and Im."""
     if not model.has("encoder/W_complex") or code_size % 2:
         return None
@@ -47,7 +49,7 @@ def complex_rows(model, code_size):
     return np.ascontiguousarray(u[..., 0] + 1j * u[..., 1], np.complex64)
 
 
-def real_rows(model, code_size):
+def real_rows(model: core.model_file, code_size: int) -> np.ndarray:
     """W, float32 (M, 2 na nt)."""
     if not model.has("encoder/W_complex"):
         return np.ascontiguousarray(model.read("encoder/W")[:code_size])
@@ -63,20 +65,20 @@ class NumpyProducts:
 
     name = "NumPy"
 
-    def __init__(self, matrix):
+    def __init__(self, matrix: np.ndarray) -> None:
         self.a = np.conj(matrix)
         self.adjoint = np.ascontiguousarray(self.a.conj().T)
 
-    def array(self, x):
+    def array(self, x: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(x)
 
-    def encode(self, h):
+    def encode(self, h: np.ndarray) -> np.ndarray:
         return self.a @ h if h.ndim == 1 else h @ self.a.T
 
-    def decode(self, s):
+    def decode(self, s: np.ndarray) -> np.ndarray:
         return self.adjoint @ s if s.ndim == 1 else s @ self.adjoint.T
 
-    def fista(self, s, iterations, weight, norm):
+    def fista(self, s: np.ndarray, iterations: int, weight: float, norm: float) -> np.ndarray:
         """FISTA as in ista_decoder, for one codeword; soft thresholds act on real values."""
         correlation = self.decode(s)
         threshold = np.float32(weight * np.abs(correlation.view(np.float32)).max() / norm)
@@ -98,17 +100,17 @@ class NumpyColumns:
 
     name = "NumPy"
 
-    def __init__(self, matrix, nt, code_size):
+    def __init__(self, matrix: np.ndarray, nt: int, code_size: int) -> None:
         self.c, self.nt, self.code_size = matrix[:-(-code_size // nt)], nt, code_size
 
-    def array(self, x):
+    def array(self, x: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(x)
 
-    def encode(self, h):
+    def encode(self, h: np.ndarray) -> np.ndarray:
         s = self.c @ h.reshape(*h.shape[:-1], -1, self.nt)
         return s.reshape(*h.shape[:-1], -1)[..., :self.code_size]
 
-    def decode(self, s):
+    def decode(self, s: np.ndarray) -> np.ndarray:
         whole = np.zeros((*s.shape[:-1], len(self.c) * self.nt), np.float32)
         whole[..., :self.code_size] = s
         h = self.c.T @ whole.reshape(*s.shape[:-1], -1, self.nt)
@@ -120,7 +122,7 @@ class NumpyPatches:
 
     name = "NumPy"
 
-    def __init__(self, model, code_size):
+    def __init__(self, model: core.model_file, code_size: int) -> None:
         self.sides = []
         noise = model.read("encoder/noise")[np.argmin(np.abs(np.log(
             model.read("encoder/rates") / code_size)))]
@@ -137,15 +139,15 @@ class NumpyPatches:
         self.amplitude = model.read("encoder/amplitude")[0]
         self.code_size = code_size
 
-    def array(self, x):
+    def array(self, x: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(x)
 
-    def order(self, p, q):
+    def order(self, p: np.ndarray, q: np.ndarray) -> np.ndarray:
         power = self.sides[0][1][p][:, :, None] * self.sides[1][1][q][:, None]
         count = -(-(self.code_size - self.bits) // 2)
         return np.argsort(-power.reshape(len(power), -1), axis=1, kind="stable")[:, :count]
 
-    def encode(self, h):
+    def encode(self, h: np.ndarray) -> np.ndarray:
         x = h.reshape(-1, self.na, self.nt)
         chosen = []
         for (_, _, inverse, logarithm), c in zip(
@@ -161,7 +163,7 @@ class NumpyPatches:
         return np.hstack([signs * self.amplitude, cells.view(np.float32)])[
             :, :self.code_size].astype(np.float32).reshape(*h.shape[:-1], -1)
 
-    def decode(self, s):
+    def decode(self, s: np.ndarray) -> np.ndarray:
         s = s.reshape(-1, self.code_size)
         both = (s[:, :self.bits] > 0) @ (1 << np.arange(self.bits))
         p, q = both & (1 << self.row_bits) - 1, both >> self.row_bits
@@ -179,20 +181,21 @@ class TorchProducts:
 
     name = "PyTorch mv"
 
-    def __init__(self, matrix):
+    def __init__(self, matrix: np.ndarray) -> None:
         self.a = torch.from_numpy(matrix)
         self.adjoint = self.a.T.contiguous()
 
-    def array(self, x):
+    def array(self, x: np.ndarray) -> "torch.Tensor":
         return torch.from_numpy(np.ascontiguousarray(x))
 
-    def encode(self, h):
+    def encode(self, h: "torch.Tensor") -> "torch.Tensor":
         return self.a.mv(h) if h.ndim == 1 else h @ self.a.T
 
-    def decode(self, s):
+    def decode(self, s: "torch.Tensor") -> "torch.Tensor":
         return self.adjoint.mv(s) if s.ndim == 1 else s @ self.adjoint.T
 
-    def fista(self, s, iterations, weight, norm):
+    def fista(self, s: "torch.Tensor", iterations: int, weight: float,
+              norm: float) -> "torch.Tensor":
         threshold = float(weight * self.decode(s).abs().max() / norm)
         h = before = torch.zeros(self.a.shape[1])
         t, momentum = 1.0, 0.0
@@ -205,7 +208,7 @@ class TorchProducts:
         return h
 
 
-def l2o_profile(codec):
+def l2o_profile(codec: OpenCodec) -> str:
     """The profile in the model file that the decoder uses."""
     usual = "realtime" if codec.model.has("l2o/realtime/p") else codec.model.codec
     return codec.options.get("profile", usual)
@@ -214,7 +217,7 @@ def l2o_profile(codec):
 class TorchL2o:
     """The decoder of Csi-L2O as it is trained."""
 
-    def __init__(self, codec, size):
+    def __init__(self, codec: OpenCodec, size: int) -> None:
         from ..training import l2o_network as network
         model = codec.model
         arrays = read_model(model.path).arrays
@@ -236,19 +239,19 @@ class TorchL2o:
                 self._start.update(encoder.matrix(encoder.code_size))
         self._shape = model.na, model.nt
 
-    def decode(self, s):
+    def decode(self, s: "torch.Tensor") -> "torch.Tensor":
         """Codewords (n, M) -> rows (n, 2 na nt)."""
         with torch.no_grad():
             x0 = self._decoder.first(self._w, s, self._norm, self._start)
             return self._decoder(self._w, s, x0, self._rate, self._norm)[0]
 
-    def real(self, rows):
+    def real(self, rows: "torch.Tensor") -> np.ndarray:
         """What decode() returned, as [Re, Im]."""
         na, nt = self._shape
         return rows.numpy().reshape(-1, na, 2, nt).transpose(0, 2, 1, 3).reshape(len(rows), -1)
 
 
-def csinet_encoder(na, nt, size):
+def csinet_encoder(na: int, nt: int, size: int) -> Any:
     """The encoder of CsiNet (Wen, Shih and Jin, 2018), with random weights."""
     nn = torch.nn
     return nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.BatchNorm2d(2), nn.LeakyReLU(0.3),
@@ -260,14 +263,14 @@ class TorchLinear(TorchProducts):
 
     name = "PyTorch Linear"
 
-    def encode(self, h):
+    def encode(self, h: "torch.Tensor") -> "torch.Tensor":
         return torch.nn.functional.linear(h.reshape(-1, self.a.shape[1]), self.a)
 
-    def decode(self, s):
+    def decode(self, s: "torch.Tensor") -> "torch.Tensor":
         return torch.nn.functional.linear(s.reshape(-1, self.a.shape[0]), self.adjoint)
 
 
-def seconds_a_call(call, count):
+def seconds_a_call(call: Callable[[], Any], count: int) -> float:
     # Of this thread alone: other programs on the machine disturb it less.
     start = time.thread_time()
     for _ in range(count):
@@ -275,7 +278,8 @@ def seconds_a_call(call, count):
     return (time.thread_time() - start) / count
 
 
-def beside(calls, repeats, progress):
+def beside(calls: Sequence[Callable[[], Any]], repeats: int,
+           progress: Callable[[], None]) -> Tuple[np.ndarray, np.ndarray]:
     """Median seconds of each call, and the quotients of each by the first: quartiles."""
     counts = [max(1, int(0.005 / min(seconds_a_call(call, 3) for _ in range(3))))
               for call in calls]
@@ -289,18 +293,18 @@ def beside(calls, repeats, progress):
     return np.median(times, axis=0), quotients.T
 
 
-def to_real(x):
+def to_real(x: np.ndarray) -> np.ndarray:
     """Complex vectors in rows as [Re, Im]; real ones as they are."""
     x = np.asarray(x)
     return np.concatenate([x.real, x.imag], axis=-1) if np.iscomplexobj(x) else x
 
 
-def difference(ours, theirs):
+def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
     """Largest difference, relative to the largest value."""
     return float(np.abs(ours - theirs).max() / np.abs(ours).max())
 
 
-def channels(model, count, first=0):
+def channels(model: core.model_file, count: int, first: int = 0) -> np.ndarray:
     """Matrices of the COST 2100 indoor model for a codec's model, complex64 (count, na, nt)."""
     na, nt = model.na, model.nt
     whole = model.domain == "H"
@@ -324,11 +328,12 @@ class ReportKind:
     code_size: int | None
     quantizer: str
     budget: int
-    encoder: object
-    decoder: object
+    encoder: core.report_encoder
+    decoder: core.report_decoder
 
 
-def report_kinds(codec, ratio, quantizer, bits, budgets=None):
+def report_kinds(codec: OpenCodec, ratio: str, quantizer: str, bits: int,
+                 budgets: Optional[Sequence[int]] = None) -> List[ReportKind]:
     """The ReportKinds of a codec: one of its own ones or of the codeword of this ratio and
     quantizer; with budgets, in bits, one for each, of codewords those that choose_report() finds."""
     if codec.has_reports:
@@ -348,7 +353,8 @@ def report_kinds(codec, ratio, quantizer, bits, budgets=None):
             for choice, budget in choices]
 
 
-def report_operations(codec, kind, batch):
+def report_operations(codec: OpenCodec, kind: ReportKind,
+                      batch: int) -> Tuple[List[Any], float]:
     """What operations() gives, of a ReportKind, and the mean bits of a report."""
     encoder, decoder, budget = kind.encoder, kind.decoder, kind.budget
     if budget and budget < encoder.min_bits():
@@ -357,14 +363,15 @@ def report_operations(codec, kind, batch):
     h = channels(codec.model, batch)
     bits, count, gain = encoder.encode(h, budget)
     alone = bits[0], int(count[0]), float(gain[0])
-    table = [("encode a report", 1, lambda: encoder.encode(h[0], budget), []),
-             ("decode a report", 1, lambda: decoder.decode(*alone), []),
-             ("encode a report", batch, lambda: encoder.encode(h, budget), []),
-             ("decode a report", batch, lambda: decoder.decode(bits, count, gain), [])]
+    table: List[Any] = [
+        ("encode a report", 1, lambda: encoder.encode(h[0], budget), []),
+        ("decode a report", 1, lambda: decoder.decode(*alone), []),
+        ("encode a report", batch, lambda: encoder.encode(h, budget), []),
+        ("decode a report", batch, lambda: decoder.decode(bits, count, gain), [])]
     return table if batch > 1 else table[:2], float(np.mean(count))
 
 
-def operations(codec, size, batch):
+def operations(codec: OpenCodec, size: int, batch: int) -> List[Any]:
     """[(operation, matrices per call, our call, [(alternative, its call, difference)])]"""
     model = codec.model
     na, nt = model.na, model.nt
@@ -378,7 +385,7 @@ def operations(codec, size, batch):
     iterations = int(codec.options.get("iterations", 20))
     weight = float(codec.options.get("lambda", 0.02))
     # (alternative, its inputs to the encoder and to the decoder)
-    others = []
+    others: List[Any] = []
     invertible = not model.has("decoder/basis")  # of a KLT, whose rows are principal components
     if model.has("encoder/W_columns"):
         columns = NumpyColumns(model.read("encoder/W_columns"), nt, size)
@@ -396,7 +403,8 @@ def operations(codec, size, batch):
             others += [(kind.name, kind(w), to_real(ha), s)
                        for kind in (TorchProducts, TorchLinear)]
 
-    table = []
+    table: List[Any] = []
+    calls: List[Any]
     for count in (1, batch):
         part = 0 if count == 1 else slice(None)
         calls = [(name, call, difference(s[part], np.ascontiguousarray(call()).view(np.float32)))
@@ -436,7 +444,7 @@ def operations(codec, size, batch):
     return table
 
 
-def machine():
+def machine() -> Dict[str, Any]:
     """What the figures depend on."""
     with open("/proc/cpuinfo") as file:
         model = re.search(r"^model name\s*: (.*)$", file.read(), re.MULTILINE)
@@ -449,7 +457,7 @@ def machine():
             "blas": ", ".join(sorted(libraries)) or "none found"}
 
 
-def flowgraph(codec, size, count):
+def flowgraph(codec: OpenCodec, size: int, count: int) -> Dict[str, Any]:
     """Processor time for one CSI of the whole chain, encoder to metrics, as a flowgraph.
 
     Channels come from a data set of a thousand, so that the time of making them is not in it.
@@ -478,11 +486,12 @@ def flowgraph(codec, size, count):
             "nmse_db": figures["nmse_db"], "decode_us": figures["decode_us"]}
 
 
-def compare(codec, kind, batch, repeats):
+def compare(codec: OpenCodec, kind: ReportKind, batch: int,
+            repeats: int) -> List[Dict[str, Any]]:
     """Rows of the table: each operation of a codec by this module and by the alternatives, and
     those of a ReportKind."""
     reports, report_bits = report_operations(codec, kind, batch)
-    table = [(row, None) for row in operations(codec, kind.code_size, batch)] \
+    table: List[Any] = [(row, None) for row in operations(codec, kind.code_size, batch)] \
         if kind.code_size is not None else []
     table += [(row, report_bits) for row in reports]
     progress = Progress(codec.label, len(table) * repeats)
@@ -502,7 +511,7 @@ def compare(codec, kind, batch, repeats):
     return rows
 
 
-def one_thread():
+def one_thread() -> None:
     """PyTorch computes on one thread from here on."""
     if torch:
         torch.set_num_threads(1)

@@ -12,19 +12,23 @@ is written. The trainers of this package say in a tuple CODECS which codecs they
 names in the registry; others are given as a file or come with a codec in Python.
 """
 
+import argparse
 import ast
 import functools
 import importlib
 import pathlib
+from typing import Any, Dict, Optional, Type
 
 import numpy as np
 
 from .. import codecs
 from .. import csifeedback_python as core
+from ..data.dataset import Dataset
+from ..model import Model
 
 
 @functools.lru_cache(None)
-def trainers():
+def trainers() -> Dict[str, str]:
     """{codec name: module of this package that trains it}. The modules are not imported: some
     need PyTorch."""
     found = {}
@@ -35,7 +39,7 @@ def trainers():
     return found
 
 
-def find_trainer(codec, path=None):
+def find_trainer(codec: str, path: Optional[str] = None) -> Any:
     """The trainer of a codec: of its name, of "MODULE:CLASS", "FILE.py:CLASS" or an entry point,
     or the module in the file `path`. Raises ValueError if there is none."""
     if path is not None:
@@ -54,7 +58,7 @@ def find_trainer(codec, path=None):
     return PythonTrainer(cls)
 
 
-def takes_whole(codec):
+def takes_whole(codec: str) -> bool:
     """Whether a codec of this name takes full-band matrices H."""
     cls = codecs.find_class(codec)
     return (cls.domain if cls else core.describe_codec(codec)["domain"]) == "H"
@@ -63,10 +67,10 @@ def takes_whole(codec):
 class PythonTrainer:
     """Trains a codec in Python, and measures its codewords for quantizers."""
 
-    def __init__(self, cls):
+    def __init__(self, cls: Type[codecs.Codec]) -> None:
         self._cls = cls
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Options of the codec, and of the quantizers."""
         self._cls.add_arguments(parser)
         parser.add_argument("--codec-options", default="", metavar="K=V,..",
@@ -78,7 +82,7 @@ class PythonTrainer:
                             help="matrices whose codewords the quantizers are fitted to "
                                  "(default: 10000)")
 
-    def train(self, args, data):
+    def train(self, args: argparse.Namespace, data: Dataset) -> Model:
         """The codec's own training, then its quantizers."""
         from . import quantizers
         quantizers.check_entry_bits(args.entry_bits)
@@ -101,7 +105,7 @@ class PythonTrainer:
         return model
 
 
-def normalized(matrices):
+def normalized(matrices: np.ndarray) -> np.ndarray:
     """Complex matrices (n, rows, nt) with mean |h|^2 = 1 each, as codecs get them."""
     power = np.mean(np.abs(matrices) ** 2, axis=(1, 2), keepdims=True)
     return (matrices / np.sqrt(power)).astype(np.complex64)

@@ -10,13 +10,15 @@ import json
 import os
 import zipfile
 import zlib
+from typing import Any, Dict, Iterator, Mapping, Tuple
 
 import numpy as np
 
 from ..files import whole_file
 
 
-def save(path, settings, values, arrays):
+def save(path: str, settings: str, values: Dict[str, Any],
+         arrays: Mapping[str, np.ndarray]) -> None:
     """Writes a checkpoint.
 
     settings: text, of what the run must have been begun with to be continued. values: what JSON
@@ -27,7 +29,7 @@ def save(path, settings, values, arrays):
         np.savez(file, **texts, **{f"array/{name}": array for name, array in arrays.items()})
 
 
-def load(path, settings):
+def load(path: str, settings: str) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
     """(values, arrays) of a checkpoint. Nothing in it is executed.
 
     Raises ValueError, which names the file, if it is none, or one of other settings.
@@ -59,7 +61,7 @@ def load(path, settings):
 
 
 @contextlib.contextmanager
-def reading(path):
+def reading(path: str) -> Iterator[None]:
     """What goes wrong with the content of a checkpoint becomes a ValueError with its name."""
     try:
         yield
@@ -68,7 +70,7 @@ def reading(path):
         raise ValueError(f"{path}: is damaged ({text}); --overwrite begins anew") from None
 
 
-def optimizer_arrays(optimizer):
+def optimizer_arrays(optimizer: Any) -> Dict[str, np.ndarray]:
     """The state of a PyTorch optimizer as {"optimizer/NUMBER/NAME": array}."""
     import torch
     return {f"optimizer/{number}/{name}": torch.as_tensor(value).detach().cpu().numpy()
@@ -76,7 +78,7 @@ def optimizer_arrays(optimizer):
             for name, value in values.items()}
 
 
-def load_optimizer(optimizer, arrays):
+def load_optimizer(optimizer: Any, arrays: Mapping[str, np.ndarray]) -> None:
     """The reverse; other arrays are left alone. ValueError if one has another shape than its
     parameter."""
     import torch

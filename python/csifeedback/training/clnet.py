@@ -5,6 +5,8 @@
 #
 """CLNet (Ji and Li, 2021)."""
 
+from typing import Dict, Sequence
+
 import torch
 from torch import nn
 
@@ -15,7 +17,7 @@ class SpatialGate(nn.Module):
     """Scales each element by the sigmoid of a 3x3 convolution over maximum and mean of the
     channels."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.spatial = ConvBn(2, 1, 3)
         self.spatial.bn.momentum = 0.01
@@ -28,7 +30,7 @@ class SpatialGate(nn.Module):
 class Squeeze(nn.Module):
     """Squeeze and excitation: scales each channel by a function of all channels' means."""
 
-    def __init__(self, channels, reduction=16):
+    def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
         self.first = nn.Linear(channels, channels // reduction, bias=False)
         self.second = nn.Linear(channels // reduction, channels, bias=False)
@@ -41,7 +43,7 @@ class Squeeze(nn.Module):
 class CrBlock(nn.Module):
     """Two paths of convolutions, of 3x3 and 5x5 elements, and a skip connection."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.path_a = nn.ModuleList([ConvBn(2, 7, 3), ConvBn(7, 7, (1, 3)), ConvBn(7, 7, (3, 1))])
         self.path_b = nn.ModuleList([ConvBn(2, 7, (1, 5)), ConvBn(7, 7, (5, 1))])
@@ -55,7 +57,7 @@ class CrBlock(nn.Module):
             b = layer(leaky(b) if number > 0 else b)
         return leaky(x + self.join(leaky(torch.cat([a, b], 1))))
 
-    def weights(self):
+    def weights(self) -> int:
         return sum(layer.weights() for layer in [*self.path_a, *self.path_b, self.join])
 
 
@@ -75,7 +77,7 @@ class ClNet(Network):
     codec = "clnet"
     recipe = {"learning_rate": 2e-3, "batch": 200}
 
-    def __init__(self, na, nt, code_sizes):
+    def __init__(self, na: int, nt: int, code_sizes: Sequence[int]) -> None:
         super().__init__(na, nt, code_sizes)
         self.limit = float(range_of(na, nt))
         self.path = nn.ModuleList([ConvBn(2, 2, 3), ConvBn(2, 2, (1, 9)), ConvBn(2, 2, (9, 1))])
@@ -105,7 +107,7 @@ class ClNet(Network):
         x = self.blocks(leaky(self.decoder_conv(x)))
         return x.float().flatten(1).clamp(-self.limit, self.limit)
 
-    def multiply_adds(self, code_size=0):
+    def multiply_adds(self, code_size: int = 0) -> Dict[str, int]:
         pixels, dense = self.na * self.nt, self.size * self.code_size
         encoder = sum(layer.weights() for layer in
                       [*self.path, self.gate.spatial, self.forged, self.join])

@@ -21,6 +21,7 @@ import math
 import os
 import time
 from fractions import Fraction
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -60,7 +61,7 @@ PROFILES = {
 }
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of these codecs."""
     add = parser.add_argument
     add("--profile", choices=sorted(PROFILES), default=None,
@@ -205,11 +206,11 @@ class Samples:
     from. A step's batch is a function of the seed and the step alone.
     """
 
-    def __init__(self, data, count, batch, seed):
+    def __init__(self, data: Dataset, count: int, batch: int, seed: int) -> None:
         self._data, self._count, self._batch, self._seed = data, count, batch, seed
-        self._epoch = None
+        self._epoch: Optional[int] = None
 
-    def batch(self, step, rng):
+    def batch(self, step: int, rng: np.random.Generator) -> np.ndarray:
         """The batch of a step, complex64 (batch, na, nt)."""
         chosen = []
         for at in range(step * self._batch, (step + 1) * self._batch):
@@ -223,7 +224,8 @@ class Samples:
         return (linear.normalize(ha).reshape(ha.shape) * phase).astype(np.complex64)
 
 
-def coloured_rows(values, u, count, rng):
+def coloured_rows(values: np.ndarray, u: np.ndarray, count: int,
+                  rng: np.random.Generator) -> np.ndarray:
     """Random combinations of principal components u (rows) as `count` complex vectors.
 
     Component i weighs by the root of its standard deviation: a linear decoder would want the
@@ -235,7 +237,7 @@ def coloured_rows(values, u, count, rng):
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def principal_rows(w, s, sizes):
+def principal_rows(w: np.ndarray, s: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
     """Rows of W turned so that the values of a codeword are uncorrelated within each ratio's own.
 
     w: complex (k, n), orthonormal rows. s: codewords of these (N, 2 k). sizes: code sizes of the
@@ -255,7 +257,7 @@ def principal_rows(w, s, sizes):
 class Processes:
     """What the processes of a distributed run have to agree on; one process is the rule."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
         self.rank = int(os.environ.get("RANK", "0"))
         self.local_rank = int(os.environ.get("LOCAL_RANK", "0"))
@@ -263,13 +265,13 @@ class Processes:
             torch.distributed.init_process_group(
                 "nccl" if torch.cuda.is_available() else "gloo")
 
-    def sum(self, tensor):
+    def sum(self, tensor: torch.Tensor) -> torch.Tensor:
         """The sum over all processes, in place."""
         if self.size > 1:
             torch.distributed.all_reduce(tensor)
         return tensor
 
-    def share(self, batch):
+    def share(self, batch: torch.Tensor) -> torch.Tensor:
         """This process's part of a batch."""
         return batch[self.rank::self.size]
 
@@ -277,7 +279,7 @@ class Processes:
 class Run:
     """A training run."""
 
-    def __init__(self, args, data):
+    def __init__(self, args: argparse.Namespace, data: Dataset) -> None:
         self.args, self.data = args, data
         self.na, self.nt = data.na, data.nt
         self.n = self.na * self.nt
@@ -304,8 +306,10 @@ class Run:
         self._prepare_networks()
         self.samples = Samples(data, self.count, args.batch, args.seed)
         self.fingerprint["data"] = data.fingerprint()
-        self.step, self.best, self.best_state, self.stale = 0, math.inf, None, 0
-        self.curve, self.seconds = [], 0.0
+        self.step, self.best, self.stale = 0, math.inf, 0
+        self.best_state: Dict[str, Any] = {}
+        self.curve: List[Dict[str, float]] = []
+        self.seconds = 0.0
 
     def _prepare_validation(self):
         if self.args.validation:
@@ -410,7 +414,7 @@ class Run:
         self.optimizer = torch.optim.Adam(self.groups)
         self.follow()
 
-    def follow(self, changed=True):
+    def follow(self, changed: bool = True) -> None:
         """What depends on W is made anew after W has changed."""
         if self.orthonormal and changed:
             self.encoder.orthonormalize()
@@ -420,13 +424,15 @@ class Run:
             self.lipschitz = [1.0] * len(self.sizes) if self.orthonormal \
                 else self.encoder.lipschitz(self.sizes)
 
-    def decode(self, w, s, rate, iterations=None):
+    def decode(self, w: torch.Tensor, s: torch.Tensor, rate: int,
+               iterations: Optional[int] = None) -> Tuple[torch.Tensor, List[torch.Tensor]]:
         """The decoder's result and iterates."""
         scale = self.lipschitz[rate]
         x0 = self.decoder.first(w, s, scale, self.mmse)
         return self.decoder(w, s, x0, rate, scale, iterations, self.args.lstm_share)
 
-    def loss(self, h, rate, seen):
+    def loss(self, h: torch.Tensor, rate: int,
+             seen: torch.Tensor) -> Tuple[torch.Tensor, Optional[torch.Tensor]]:
         """The loss of a batch and its NMSE; the same in one process and in several.
 
         seen: what the encoder has of h.
@@ -463,7 +469,7 @@ class Run:
         noise = rng.standard_normal((*batch.shape, 2), np.float32).view(np.complex64)[..., 0]
         return batch + np.float32(scale) * noise
 
-    def train_step(self):
+    def train_step(self) -> None:
         share = self.step / self.args.steps
         scale = min(1.0, (self.step + 1) / 100) * (
             0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
@@ -492,7 +498,7 @@ class Run:
             self.follow()
 
     @torch.no_grad()
-    def validate(self):
+    def validate(self) -> List[float]:
         """NMSE in dB at every ratio over the validation set."""
         figures = []
         for rate, m in enumerate(self.sizes):
@@ -502,16 +508,16 @@ class Run:
             figures.append(10 * math.log10(float(torch.cat(errors).double().mean())))
         return figures
 
-    def state(self):
+    def state(self) -> Dict[str, Any]:
         return {"encoder": {k: v.cpu().clone() for k, v in self.encoder.state_dict().items()},
                 "decoder": {k: v.cpu().clone() for k, v in self.decoder.state_dict().items()}}
 
-    def load(self, state):
+    def load(self, state: Dict[str, Any]) -> None:
         self.encoder.load_state_dict(state["encoder"])
         self.decoder.load_state_dict(state["decoder"])
         self.follow(changed=False)
 
-    def report(self):
+    def report(self) -> Any:
         self.follow()
         figures = self.validate()
         mean = sum(w * f for w, f in zip(self.weights, figures))
@@ -525,14 +531,14 @@ class Run:
 
     # Files
 
-    def settings(self):
+    def settings(self) -> str:
         """What a checkpoint must have been made with to be continued."""
         options = {k: v for k, v in vars(self.args).items()
                    if k not in ("output", "test", "json", "device", "overwrite", "dataset",
                                 "validation", "start_from")}
         return json.dumps({**options, **self.fingerprint}, sort_keys=True)
 
-    def save(self, path):
+    def save(self, path: str) -> None:
         if self.processes.rank:
             return
         states = {"state": self.state(), "best_state": self.best_state}
@@ -542,13 +548,13 @@ class Run:
         checkpoint.save(path, self.settings(),
                         {name: getattr(self, name) for name in PROGRESS}, arrays)
 
-    def resume(self, path):
+    def resume(self, path: str) -> None:
         """Goes on from a checkpoint."""
         values, arrays = checkpoint.load(path, self.settings())
         with checkpoint.reading(path):
             for name in PROGRESS:
                 setattr(self, name, type(getattr(self, name))(values[name]))
-            found = {name: {"encoder": {}, "decoder": {}} for name in ("state", "best_state")}
+            found: Dict[str, Any] = {name: {"encoder": {}, "decoder": {}} for name in ("state", "best_state")}
             for name, array in arrays.items():
                 kind, part, key = name.split("/", 2)
                 if kind != "optimizer":
@@ -558,12 +564,12 @@ class Run:
             self.load(found["state"])
             checkpoint.load_optimizer(self.optimizer, arrays)
 
-    def write_curve(self, path):
+    def write_curve(self, path: str) -> None:
         if self.processes.rank or not self.curve:
             return
-        write_csv(path, self.curve, self.curve[0])
+        write_csv(path, self.curve, list(self.curve[0]))
 
-    def train(self):
+    def train(self) -> None:
         args = self.args
         state = args.output + ".checkpoint"
         if os.path.lexists(state) and not args.overwrite:
@@ -593,7 +599,7 @@ class Run:
         self.save(state)
         self.load(self.best_state)
 
-    def codewords(self):
+    def codewords(self) -> np.ndarray:
         """Codewords of (a part of) the training set, for the quantizers."""
         w = next(iter(self.encoder.arrays().values()))
         rows = linear.real_rows(w) if self.encoder.is_complex else w
@@ -601,7 +607,7 @@ class Run:
         return linear.codewords(self._chunks(count), rows, count)
 
 
-def train(args, data):
+def train(args: argparse.Namespace, data: Dataset) -> Optional[Model]:
     """Trains args.codec on a Dataset; returns a Model without its measured NMSE."""
     _settings(args)
     run = Run(args, data)

@@ -5,6 +5,8 @@
 #
 """CsiNet (Wen, Shih and Jin, 2018) and NR-CsiNet (Zimaglia et al., 2020)."""
 
+from typing import Dict, Sequence
+
 import torch
 from torch import nn
 
@@ -14,7 +16,7 @@ from .network import ConvBn, Network, bounded, leaky, range_of, xavier
 class RefineNet(nn.Module):
     """3x3 convolutions 2 -> 8 -> 16 -> 2 with a skip connection."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.first = ConvBn(2, 8, 3, bias=True)
         self.second = ConvBn(8, 16, 3, bias=True)
@@ -23,7 +25,7 @@ class RefineNet(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return leaky(x + self.third(leaky(self.second(leaky(self.first(x))))))
 
-    def weights(self):
+    def weights(self) -> int:
         return sum(layer.weights() for layer in (self.first, self.second, self.third))
 
 
@@ -41,7 +43,7 @@ class CsiNet(Network):
     codec = "csinet"
     units = 2
 
-    def __init__(self, na, nt, code_sizes):
+    def __init__(self, na: int, nt: int, code_sizes: Sequence[int]) -> None:
         super().__init__(na, nt, code_sizes)
         self.limit = range_of(na, nt)
         self.encoder_conv = ConvBn(2, 2, 3, bias=True)
@@ -61,7 +63,7 @@ class CsiNet(Network):
         x = self.decoder_dense(s).reshape(-1, 2, self.na, self.nt)
         return bounded(self.last(self.refine(x)).float().flatten(1), self.limit)
 
-    def multiply_adds(self, code_size=0):
+    def multiply_adds(self, code_size: int = 0) -> Dict[str, int]:
         pixels, dense = self.na * self.nt, self.size * self.code_size
         convolutions = sum(unit.weights() for unit in self.refine) + self.last.weight.numel()
         return {"encoder": pixels * self.encoder_conv.weights() + dense,

@@ -14,6 +14,8 @@ first convolution and the tanh in the RefineNet units are `bounded`, and the ReL
 connection, which cuts at 0 of [0, 1], cuts at -sqrt(na nt).
 """
 
+from typing import Dict, List, Sequence
+
 import torch
 from torch import nn
 
@@ -23,7 +25,7 @@ from .network import ConvBn, Network, bounded, leaky, range_of, relative_error, 
 class RefineNetPlus(nn.Module):
     """7x7, 5x5 and 3x3 convolutions 2 -> 8 -> 16 -> 2 with a skip connection."""
 
-    def __init__(self, limit):
+    def __init__(self, limit: float) -> None:
         super().__init__()
         self.limit = float(limit)
         self.first = ConvBn(2, 8, 7)
@@ -34,14 +36,14 @@ class RefineNetPlus(nn.Module):
         change = self.third(leaky(self.second(leaky(self.first(x)))))
         return (x + bounded(change.float(), self.limit)).clamp(min=-self.limit)
 
-    def weights(self):
+    def weights(self) -> int:
         return sum(layer.weights() for layer in (self.first, self.second, self.third))
 
 
 class DecoderPlus(nn.Module):
     """CsiNet+'s decoder: dense M -> 2 na nt, 7x7 convolution, five RefineNet units."""
 
-    def __init__(self, na, nt, code_size):
+    def __init__(self, na: int, nt: int, code_size: int) -> None:
         super().__init__()
         self.na, self.nt, self.limit = int(na), int(nt), float(range_of(na, nt))
         self.dense = nn.Linear(code_size, 2 * na * nt)
@@ -52,7 +54,7 @@ class DecoderPlus(nn.Module):
         x = self.first(self.dense(s).reshape(-1, 2, self.na, self.nt))
         return self.refine(bounded(x.float(), self.limit)).flatten(1)
 
-    def multiply_adds(self):
+    def multiply_adds(self) -> int:
         convolutions = self.first.weights() + sum(unit.weights() for unit in self.refine)
         return self.dense.weight.numel() + self.na * self.nt * convolutions
 
@@ -62,7 +64,7 @@ class CsiNetPlus(Network):
 
     recipe = {"learning_rate": 1e-3, "batch": 200}
 
-    def __init__(self, na, nt, code_sizes):
+    def __init__(self, na: int, nt: int, code_sizes: Sequence[int]) -> None:
         super().__init__(na, nt, code_sizes)
         self.encoder_first = ConvBn(2, 2, 7)
         self.encoder_second = ConvBn(2, 2, 7)
@@ -82,19 +84,19 @@ class CsiNetPlus(Network):
         assert h.numel() > 0, "the codeword has none of the lengths that the network sends"
         return h
 
-    def loss(self, h, seen):
+    def loss(self, h: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         terms = [relative_error(self.decode(s), h) for s in self.codewords(seen)]
         return sum(term / (term.detach() + 1e-12) for term in terms) / len(terms)
 
-    def codewords(self, h):
+    def codewords(self, h: torch.Tensor) -> List[torch.Tensor]:
         """Codewords of all code_sizes."""
         return [self.encode(h, m) for m in self.code_sizes]
 
-    def encoder_weights(self, code_size):
+    def encoder_weights(self, code_size: int) -> int:
         """Weights of the dense layers that a codeword takes."""
         raise NotImplementedError
 
-    def multiply_adds(self, code_size=0):
+    def multiply_adds(self, code_size: int = 0) -> Dict[str, int]:
         size = code_size or self.code_size
         convolutions = self.encoder_first.weights() + self.encoder_second.weights()
         return {"encoder": self.na * self.nt * convolutions + self.encoder_weights(size),
@@ -110,7 +112,7 @@ class SmCsiNetPlus(CsiNetPlus):
 
     codec = "sm-csinet-plus"
 
-    def __init__(self, na, nt, code_sizes):
+    def __init__(self, na: int, nt: int, code_sizes: Sequence[int]) -> None:
         super().__init__(na, nt, code_sizes)
         inputs = [self.size] + self.code_sizes[:0:-1]
         self.encoder_dense = nn.ModuleList(
@@ -128,7 +130,7 @@ class SmCsiNetPlus(CsiNetPlus):
         assert done, "the network sends no codewords of this length"
         return s.float()
 
-    def codewords(self, h):
+    def codewords(self, h: torch.Tensor) -> List[torch.Tensor]:
         found = []
         s = self.features(h)
         for layer in self.encoder_dense:
@@ -136,7 +138,7 @@ class SmCsiNetPlus(CsiNetPlus):
             found.append(s.float())
         return found[::-1]
 
-    def encoder_weights(self, code_size):
+    def encoder_weights(self, code_size: int) -> int:
         return sum(layer.weight.numel() for layer in self.encoder_dense
                    if layer.out_features >= code_size)
 
@@ -150,7 +152,7 @@ class PmCsiNetPlus(CsiNetPlus):
 
     codec = "pm-csinet-plus"
 
-    def __init__(self, na, nt, code_sizes):
+    def __init__(self, na: int, nt: int, code_sizes: Sequence[int]) -> None:
         super().__init__(na, nt, code_sizes)
         self.encoder_dense = nn.Linear(self.size, self.code_sizes[-1])
         xavier(self)
@@ -160,9 +162,9 @@ class PmCsiNetPlus(CsiNetPlus):
         s = self.encoder_dense(self.features(h)).float()
         return s[:, :code_size] if code_size > 0 else s
 
-    def codewords(self, h):
+    def codewords(self, h: torch.Tensor) -> List[torch.Tensor]:
         s = self.encode(h)
         return [s[:, :m] for m in self.code_sizes]
 
-    def encoder_weights(self, code_size):
+    def encoder_weights(self, code_size: int) -> int:
         return code_size * self.size

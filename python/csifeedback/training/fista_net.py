@@ -5,18 +5,18 @@
 #
 """FISTA-Net (Guo, Wang, Li and Xue, 2022)."""
 
-from typing import Tuple
+from typing import Dict, Sequence, Tuple
 
 import torch
 from torch import nn
 
-from .network import Network, full_precision, relative_error
+from .network import Components, Network, full_precision, relative_error
 
 #: channels of the transforms
 CHANNELS = 16
 
 
-def pointwise():
+def pointwise() -> nn.Module:
     """A 1x1 convolution."""
     return nn.Conv2d(CHANNELS, CHANNELS, 1, bias=False)
 
@@ -27,7 +27,7 @@ class Phase(nn.Module):
     No convolution has a bias: the authors' program makes some, but does not use them.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.into = nn.Conv2d(2, CHANNELS, 3, padding=1, bias=False)
         self.forward_layers = nn.ModuleList([pointwise() for _ in range(2)])
@@ -69,7 +69,7 @@ class Phase(nn.Module):
             error = (self.inverse(z) - u).float().square().mean()
         return x + self.out(v).float(), error
 
-    def weights(self):
+    def weights(self) -> int:
         """Multiply-adds for an element of the matrix."""
         layers = [self.into, *self.forward_layers, *self.inverse_layers, self.out]
         return sum(layer.weight.numel() for layer in layers)
@@ -101,7 +101,8 @@ class FistaNet(Network):
     recipe = {"learning_rate": 3e-3, "batch": 200}
     rate_factors = {"steps": 5.0, "momenta": 5.0, "w": 0.25}
 
-    def __init__(self, na, nt, code_sizes, phases=20, start_from="components"):
+    def __init__(self, na: int, nt: int, code_sizes: Sequence[int], phases: int = 20,
+                 start_from: str = "components") -> None:
         super().__init__(na, nt, code_sizes)
         if not 1 <= phases <= 1000:
             raise ValueError(f"phases is {phases}, allowed is 1 to 1000")
@@ -115,7 +116,7 @@ class FistaNet(Network):
         self.layers = nn.ModuleList([Phase() for _ in range(phases)])
 
     @torch.no_grad()
-    def start(self, components):
+    def start(self, components: Components) -> None:
         if self.start_from == "components":
             self.w.copy_(components.coloured_rows(self.code_size))
             self.steps.fill_(1.0)
@@ -146,7 +147,7 @@ class FistaNet(Network):
             u = y - self.steps[number] * ((y @ self.w.t() - s) @ self.w)
         return u.reshape(-1, 2, self.na, self.nt)
 
-    def loss(self, h, seen):
+    def loss(self, h: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         with full_precision(h):
             s = self.encode(seen)
         x = before = torch.zeros_like(h)
@@ -161,12 +162,12 @@ class FistaNet(Network):
             total = total + weight * relative_error(x, h) + 0.02 * error
         return total
 
-    def compile_parts(self):
+    def compile_parts(self) -> None:
         # All phases are alike: one is compiled, for all.
         for phase in self.layers:
             phase.compile()
 
-    def multiply_adds(self, code_size=0):
+    def multiply_adds(self, code_size: int = 0) -> Dict[str, int]:
         gradient = 2 * self.size * self.code_size
         transforms = sum(phase.weights() for phase in self.layers) * self.na * self.nt
         thresholds = self.phases * 2 * CHANNELS * (CHANNELS // 4)

@@ -14,7 +14,7 @@ import io
 import math
 import os
 import warnings
-from typing import Optional
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
@@ -46,11 +46,11 @@ def _lipschitz(w):
 class Matrix(nn.Module):
     """y = x A^T."""
 
-    def __init__(self, a):
+    def __init__(self, a: torch.Tensor) -> None:
         super().__init__()
         self.a = nn.Parameter(torch.from_numpy(np.ascontiguousarray(a, np.float32)), False)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x @ self.a.t()
 
 
@@ -61,7 +61,8 @@ class L2o(nn.Module):
     whose step parameters at the number `rate` are those of the code size.
     """
 
-    def __init__(self, w, start, decoder, rate, iterations):
+    def __init__(self, w: torch.Tensor, start: Any, decoder: Any, rate: int,
+                 iterations: int) -> None:
         super().__init__()
         self.decoder, self.start, self.rate, self.iterations = decoder, start, rate, iterations
         # Rows of matrices, as the decoder works on them.
@@ -70,7 +71,7 @@ class L2o(nn.Module):
             rows.transpose(0, 2, 1, 3)).reshape(len(w), -1)), False)
         self.lipschitz = _lipschitz(self.w)
 
-    def forward(self, s):
+    def forward(self, s: torch.Tensor) -> torch.Tensor:
         na, nt = self.decoder.na, self.decoder.nt
         if self.start is None:
             x = (s @ self.w) / self.lipschitz * (self.decoder.start == "adjoint")
@@ -85,13 +86,13 @@ class L2o(nn.Module):
 class Ista(nn.Module):
     """The decoders ISTA and FISTA (accelerate), codewords to h_vec; see ista_decoder."""
 
-    def __init__(self, w, accelerate, iterations, weight):
+    def __init__(self, w: torch.Tensor, accelerate: bool, iterations: int, weight: float) -> None:
         super().__init__()
         self.w = Matrix(w).a
         self.accelerate, self.iterations, self.weight = accelerate, iterations, weight
         self.lipschitz = _lipschitz(self.w)
 
-    def forward(self, s):
+    def forward(self, s: torch.Tensor) -> torch.Tensor:
         first = s @ self.w
         threshold = first.abs().amax(1, keepdim=True) * (self.weight / self.lipschitz)
         x = before = torch.zeros_like(first)
@@ -110,11 +111,11 @@ class Ista(nn.Module):
 class NetworkHalf(nn.Module):
     """A half of a learned codec, see training.network."""
 
-    def __init__(self, network, code_size):
+    def __init__(self, network: Any, code_size: int) -> None:
         super().__init__()
         self.network, self.code_size = network, code_size
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.network.encode(x, self.code_size) if self.code_size else self.network.decode(x)
 
 
@@ -146,11 +147,12 @@ class Graph:
     (n, 2, rows, nt), decode one that gives them.
     """
 
-    def __init__(self, encoder, decoder, rows, nt, stated):
+    def __init__(self, encoder: Optional[nn.Module], decoder: Optional[nn.Module], rows: int,
+                 nt: int, stated: Dict[str, Any]) -> None:
         self.encode, self.decode = _Encode(encoder).eval(), _Decode(decoder, rows, nt).eval()
         self.rows, self.nt, self.stated = rows, nt, stated
 
-    def half(self, name):
+    def half(self, name: str) -> Tuple[nn.Module, torch.Tensor]:
         """(module, an input of it) of "encoder" or "decoder"."""
         if name == "encoder":
             return self.encode, torch.full((3, 2, self.rows, self.nt), 0.5)

@@ -12,6 +12,7 @@ the only places where the two meet.
 """
 
 import math
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -31,12 +32,12 @@ STARTS = {"zeros": 0, "adjoint": 1, "mmse": 2}
 LSTM_BLOCK = {"cpu": 8192, "cuda": 1 << 20}
 
 
-def rows_of(ha):
+def rows_of(ha: torch.Tensor) -> torch.Tensor:
     """Matrices (B, na, nt) complex as rows (B, 2 na nt)."""
     return torch.cat([ha.real, ha.imag], dim=-1).reshape(len(ha), -1)
 
 
-def relative_errors(estimate, truth):
+def relative_errors(estimate: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     """||h^ - h||^2 / ||h||^2 of every row of a batch."""
     return ((estimate - truth) ** 2).sum(1) / (truth**2).sum(1)
 
@@ -48,17 +49,17 @@ class Encoder(nn.Module):
     or real (m, 2 na nt) in the layout [Re; Im].
     """
 
-    def __init__(self, w, na, nt):
+    def __init__(self, w: np.ndarray, na: int, nt: int) -> None:
         super().__init__()
         self.na, self.nt, self.is_complex = na, nt, np.iscomplexobj(w)
         w = np.stack([w.real, w.imag]) if self.is_complex else w.reshape(len(w), 2, na * nt)
         self.w = nn.Parameter(torch.from_numpy(np.ascontiguousarray(w, np.float32)))
 
     @property
-    def code_size(self):
+    def code_size(self) -> int:
         return 2 * self.w.shape[1] if self.is_complex else self.w.shape[0]
 
-    def matrix(self, m):
+    def matrix(self, m: int) -> torch.Tensor:
         """The first m rows of W, (m, 2 na nt), for vectors of rows."""
         if not self.is_complex:
             w = self.w[:m].reshape(m, 2, self.na, self.nt)
@@ -68,12 +69,12 @@ class Encoder(nn.Module):
         return pairs.reshape(2 * len(re), -1)[:m]
 
     @torch.no_grad()
-    def set_rows(self, w):
+    def set_rows(self, w: np.ndarray) -> None:
         """Takes over complex vectors u (k, na nt)."""
         self.w.copy_(torch.from_numpy(np.stack([w.real, w.imag])))
 
     @torch.no_grad()
-    def orthonormalize(self):
+    def orthonormalize(self) -> None:
         """Makes the rows orthonormal; those of every prefix span what they did before."""
         w = torch.complex(self.w[0], self.w[1]) if self.is_complex \
             else self.w.reshape(len(self.w), -1)
@@ -87,13 +88,13 @@ class Encoder(nn.Module):
             self.w.copy_(q.reshape(self.w.shape))
 
     @torch.no_grad()
-    def lipschitz(self, rates):
+    def lipschitz(self, rates: Sequence[int]) -> List[float]:
         """L = ||W||_2^2 of the first m rows, for every m of `rates`."""
         w = self.matrix(max(rates)).double()
         gram = w @ w.t()
         return [float(torch.linalg.eigvalsh(gram[:m, :m])[-1]) for m in rates]
 
-    def arrays(self):
+    def arrays(self) -> Dict[str, np.ndarray]:
         """What goes into a model file."""
         w = self.w.detach().cpu().numpy()
         if self.is_complex:
@@ -109,19 +110,20 @@ class MmseStart:
     estimate is (L^-1 W R)^T (L^-1 s), whose parts for a prefix are prefixes.
     """
 
-    def __init__(self, basis, variance, floor, na, nt):
+    def __init__(self, basis: np.ndarray, variance: np.ndarray, floor: float, na: int,
+                 nt: int) -> None:
         """basis: complex (k, na nt); variance: (2 k,), floor: those of real components."""
         self._basis = Encoder(basis, na, nt)
         self._variance = torch.from_numpy(np.asarray(variance, np.float32) - np.float32(floor))
         self._floor = float(floor)
 
-    def to(self, device):
+    def to(self, device: Union[str, torch.device]) -> "MmseStart":
         self._basis.to(device)
         self._variance = self._variance.to(device)
         return self
 
     @torch.no_grad()
-    def update(self, w):
+    def update(self, w: torch.Tensor) -> None:
         """Follows a change of W (m, 2 na nt, for vectors of rows)."""
         basis = self._basis.matrix(self._basis.code_size)
         cross = ((w @ basis.t()) * self._variance) @ basis + self._floor * w
@@ -137,12 +139,12 @@ class MmseStart:
         return (s @ self._innovations[:m, :m].t()) @ self._estimate[:m]
 
 
-def tanh(x):
+def tanh(x: torch.Tensor) -> torch.Tensor:
     """By the logistic function, which PyTorch computes four times faster on a CPU."""
     return 2 * torch.sigmoid(2 * x) - 1
 
 
-def soft_threshold(z, threshold):
+def soft_threshold(z: torch.Tensor, threshold: Union[float, torch.Tensor]) -> torch.Tensor:
     """sign(z) max(|z| - threshold, 0) for a scalar threshold. Graphs have it as a constant."""
     if torch.jit.is_tracing():
         return torch.sign(z) * torch.relu(z.abs() - float(threshold))
@@ -153,20 +155,20 @@ class SoftThreshold(torch.autograd.Function):
     """sign(z) max(|z| - threshold, 0) for a scalar threshold, with little memory traffic."""
 
     @staticmethod
-    def forward(ctx, z, threshold):
+    def forward(ctx: Any, z: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:
         out = functional.softshrink(z, float(threshold))
         ctx.save_for_backward(out)
         return out
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[torch.Tensor, Optional[torch.Tensor]]:
         out, = ctx.saved_tensors
         sign = torch.sign(out)
         return (gradient * sign.abs(),
                 -(gradient * sign).sum() if ctx.needs_input_grad[1] else None)
 
 
-def largest(z, count):
+def largest(z: torch.Tensor, count: int) -> torch.Tensor:
     """Mask of the `count` entries of largest magnitude in every row of z."""
     with torch.no_grad():
         at = torch.topk(z.abs(), count, dim=1, sorted=False).indices
@@ -184,7 +186,7 @@ class Transform(nn.Module):
     input through as its positive and negative parts; `noise` breaks the symmetry.
     """
 
-    def __init__(self, nt, sizes, noise=0.02):
+    def __init__(self, nt: int, sizes: Sequence[int], noise: float = 0.02) -> None:
         super().__init__()
         width = 2 * nt
         atoms = sizes[-1] // 2
@@ -205,7 +207,8 @@ class Transform(nn.Module):
                         torch.from_numpy(frame.T.astype(np.float32)), torch.zeros(width), noise)
 
     @torch.no_grad()
-    def set_linear(self, analysis, analysis_bias, synthesis, synthesis_bias, noise=0.0):
+    def set_linear(self, analysis: np.ndarray, analysis_bias: np.ndarray, synthesis: np.ndarray,
+                   synthesis_bias: np.ndarray, noise: float = 0.0) -> None:
         """Makes f_t(u) = analysis u + bias and f_i(z) = synthesis z + bias."""
 
         def through(layers, weight, bias, split):
@@ -236,7 +239,8 @@ class Transform(nn.Module):
         else:
             through(self.inverse_layers, torch.eye(width), synthesis_bias, synthesis)
 
-    def forward(self, u, threshold, top_g):
+    def forward(self, u: torch.Tensor, threshold: Union[float, torch.Tensor],
+                top_g: int) -> torch.Tensor:
         """f_i(soft(topG(f_t(u)))) of rows (rows, 2 nt)."""
         for layer in self.forward_layers[:-1]:
             u = torch.relu_(layer(u))
@@ -257,7 +261,7 @@ class ElementLstm(nn.Module):
 
     HEADS = 5  # p, a, b, b1, b2
 
-    def __init__(self, hidden, layers):
+    def __init__(self, hidden: int, layers: int) -> None:
         super().__init__()
         self.hidden, self.layers = hidden, layers
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
@@ -273,7 +277,7 @@ class ElementLstm(nn.Module):
         self.heads_weight = nn.Parameter(torch.zeros(self.HEADS, hidden))
         self.heads_bias = nn.Parameter(torch.zeros(self.HEADS, 1))
 
-    def named_arrays(self):
+    def named_arrays(self) -> Iterator[Tuple[str, torch.Tensor]]:
         """The parameters by their names in a model file."""
         for number in range(self.layers):
             yield f"lstm_{number}_weight", self.weights[number]
@@ -281,7 +285,7 @@ class ElementLstm(nn.Module):
         for name in ("mlp_weight", "mlp_bias", "heads_weight", "heads_bias"):
             yield name, getattr(self, name)
 
-    def start(self, x):
+    def start(self, x: torch.Tensor) -> List[torch.Tensor]:
         """The zero state of the elements of x, of each block. Graphs have one block: they are for any
         number of elements."""
         zeros = torch.zeros_like(x).reshape(1, -1).repeat(2 * self.layers * self.hidden, 1)
@@ -322,7 +326,8 @@ class ElementLstm(nn.Module):
         c = torch.addmm(self.mlp_bias, self.mlp_weight, inputs).relu_()
         return torch.addmm(self.heads_bias, self.heads_weight, c), new
 
-    def forward(self, inputs, state, share=1.0):
+    def forward(self, inputs: torch.Tensor, state: List[torch.Tensor],
+                share: float = 1.0) -> Tuple[torch.Tensor, List[torch.Tensor]]:
         """inputs (2, elements), state -> (5, elements), new state.
 
         Works block by block and computes the gates anew in the backward pass. share: part of
@@ -354,9 +359,10 @@ class Decoder(nn.Module):
     activations: names for p, a and b.
     """
 
-    def __init__(self, na, nt, rates, iterations, hidden=0, layers=2, sizes=(256,), top_g=0,
-                 untied=False, activations=("2sigmoid", "tanh", "sigmoid"), start="mmse",
-                 gate=True, consistency=True):
+    def __init__(self, na: int, nt: int, rates: Sequence[int], iterations: int, hidden: int = 0,
+                 layers: int = 2, sizes: Sequence[int] = (256,), top_g: int = 0,
+                 untied: bool = False, activations: Sequence[str] = ("2sigmoid", "tanh", "sigmoid"),
+                 start: str = "mmse", gate: bool = True, consistency: bool = True) -> None:
         super().__init__()
         self.na, self.nt, self.rates, self.iterations = na, nt, tuple(rates), iterations
         self.top_g, self.activations, self.start = top_g, tuple(activations), start
@@ -383,13 +389,16 @@ class Decoder(nn.Module):
         self.consistency = nn.Parameter(torch.full((len(rates),), float(consistency)),
                                         requires_grad=bool(consistency))
 
-    def first(self, w, s, lipschitz, mmse):
+    def first(self, w: torch.Tensor, s: torch.Tensor, lipschitz: float,
+              mmse: Optional[MmseStart]) -> torch.Tensor:
         """x at the beginning; mmse: the MmseStart of w, where the decoder has that start."""
-        if self.start == "mmse":
+        if mmse is not None and self.start == "mmse":
             return mmse(s)
         return (s @ w) / lipschitz if self.start == "adjoint" else s.new_zeros(len(s), w.shape[1])
 
-    def forward(self, w, s, x0, rate, lipschitz=1.0, iterations=None, lstm_share=1.0):
+    def forward(self, w: torch.Tensor, s: torch.Tensor, x0: torch.Tensor, rate: int,
+                lipschitz: float = 1.0, iterations: Optional[int] = None,
+                lstm_share: float = 1.0) -> Tuple[torch.Tensor, List[torch.Tensor]]:
         """Decodes codewords s (B, m) from the start x0 (B, 2 na nt); w is (m, 2 na nt).
 
         rate: index of m in `rates`. lstm_share: see ElementLstm. Returns the result and a list
@@ -433,12 +442,12 @@ class Decoder(nn.Module):
             x = x - self.consistency[rate] * (((x @ w.t() - s) @ w) / lipschitz)
         return x, iterates
 
-    def autoencoding(self, h):
+    def autoencoding(self, h: torch.Tensor) -> List[torch.Tensor]:
         """f_i(f_t(H)) of whole matrices, the second term of the loss (11)."""
         return [t(h.reshape(-1, 2 * self.nt), 0.0, self.top_g).reshape(h.shape)
                 for t in self.transforms]
 
-    def arrays(self, profile):
+    def arrays(self, profile: str) -> Dict[str, np.ndarray]:
         """What goes into the group l2o/<profile> of a model file; docs/files.md has its format."""
         values = {name: getattr(self, name) for name in ("p", "a", "b", "theta", "gamma",
                                                          "consistency")}
@@ -459,7 +468,8 @@ class Decoder(nn.Module):
                 for name, value in values.items()}
 
     @classmethod
-    def of_model(cls, arrays, profile, na, nt):
+    def of_model(cls, arrays: Mapping[str, np.ndarray], profile: str, na: int,
+                 nt: int) -> "Decoder":
         """The decoder of a model file as it is. arrays: those of `model.read_model`.
 
         Raises ValueError if the file has no such profile.
@@ -489,7 +499,7 @@ class Decoder(nn.Module):
         return self
 
     @torch.no_grad()
-    def begin_with(self, read):
+    def begin_with(self, read: Callable[[str], Any]) -> None:
         """Takes over what it can of a trained decoder. read(name) gives an array or None.
 
         Step parameters beyond the iterations of the other are its last ones; a dictionary

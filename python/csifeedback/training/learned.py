@@ -10,9 +10,11 @@ the blocks "CSI Encoder from Model" and "CSI Decoder from Model" find these clas
 """
 
 import json
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
+from .. import csifeedback_python as core
 from ..codecs import Codec, Decoder, Encoder
 
 #: matrices that a network codes at a time
@@ -22,12 +24,12 @@ BATCH = 250
 class LearnedCodec(Codec):
     """A network of a model file, see training.network."""
 
-    def __init__(self, model=None, **options):
+    def __init__(self, model: Optional[core.model_file] = None, **options: str) -> None:
         super().__init__(model, **options)
         if model is None:
             raise ValueError(f"codec {self.name} needs a model file")
         # The network itself, and PyTorch, once it codes something.
-        self._network = None
+        self._network: Any = None
         try:
             self.code_sizes = sorted(int(m) for m in json.loads(model.text("network"))
                                      ["code_sizes"])
@@ -37,7 +39,7 @@ class LearnedCodec(Codec):
                              ) from None
 
     @property
-    def network(self):
+    def network(self) -> Any:
         """The network, in eval mode."""
         if self._network is None:
             try:
@@ -51,7 +53,7 @@ class LearnedCodec(Codec):
             self._network.to(memory_format=torch.channels_last)
         return self._network
 
-    def can_send(self, code_size):
+    def can_send(self, code_size: int) -> bool:
         return code_size in self.code_sizes
 
     def _checked(self, code_size):
@@ -66,7 +68,7 @@ class LearnedCodec(Codec):
                 "domain": self.domain, "rows": self.rows, "nt": self.nt, "code_size": code_size,
                 "nc": self.nc, "precursor": self.precursor}
 
-    def encoder(self, code_size=0):
+    def encoder(self, code_size: int = 0) -> Encoder:
         size = self._checked(code_size)
         codec = self
 
@@ -78,7 +80,7 @@ class LearnedCodec(Codec):
 
         return Half(**self._attributes(size))
 
-    def decoder(self, code_size=0):
+    def decoder(self, code_size: int = 0) -> Decoder:
         size = self._checked(code_size)
         codec = self
 
@@ -96,7 +98,7 @@ class LearnedCodec(Codec):
             parts = self._torch.from_numpy(np.ascontiguousarray(x, np.float32)).split(BATCH)
             return np.concatenate([work(network, part).numpy() for part in parts])
 
-    def operations(self, code_size):
+    def operations(self, code_size: int) -> Tuple[Dict[str, float], Dict[str, float]]:
         counts = self.network.multiply_adds(code_size)
         return {"encoder": counts["encoder"]}, {"decoder": counts["decoder"]}
 

@@ -14,10 +14,13 @@ Two more KLTs take whole matrices H and know less of them: klt-columns sees the 
 antenna alone, klt-cells takes the DFT over the antennas for their KLT.
 """
 
+import argparse
 import functools
+from typing import Dict, Iterable, Tuple
 
 import numpy as np
 
+from ..data.dataset import Dataset
 from ..progress import Progress
 from ..model import Model
 from . import quantizers, takes_whole
@@ -26,7 +29,7 @@ from . import quantizers, takes_whole
 CODECS = ("klt", "gaussian", "orthonormal", "klt-columns", "klt-cells")
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of these codecs."""
     parser.add_argument("--code-size", type=int, metavar="M", default=0,
                         help="length of the longest codeword (default: the ratio 1/4); klt-columns "
@@ -38,7 +41,7 @@ def add_arguments(parser):
                              "linear_decoder needs (FISTA alone then)")
 
 
-def normalize(ha):
+def normalize(ha: np.ndarray) -> np.ndarray:
     """Matrices (n, na, nt) scaled to a squared Frobenius norm of na nt, as vectors."""
     x = ha.reshape(len(ha), -1)
     power = np.mean(np.abs(x) ** 2, axis=1, keepdims=True)
@@ -47,7 +50,7 @@ def normalize(ha):
     return (x / np.sqrt(power)).astype(np.complex64)
 
 
-def covariance(chunks, n, total):
+def covariance(chunks: Iterable[np.ndarray], n: int, total: int) -> np.ndarray:
     """E{x x^H} of normalized matrices that come in chunks (m, na, nt)."""
     sum_ = np.zeros((n, n), np.complex128)
     count = 0
@@ -60,7 +63,7 @@ def covariance(chunks, n, total):
     return sum_ / count
 
 
-def principal_components(c, count):
+def principal_components(c: np.ndarray, count: int) -> Tuple[np.ndarray, np.ndarray, float]:
     """The leading eigenvectors, as rows, with their eigenvalues and the sum of all."""
     values, vectors = np.linalg.eigh(c)
     u = vectors[:, ::-1][:, :count].T
@@ -71,7 +74,7 @@ def principal_components(c, count):
     return u.astype(np.complex64), values[::-1][:count], float(np.sum(values))
 
 
-def mmse_statistics(u, values, trace):
+def mmse_statistics(u: np.ndarray, values: np.ndarray, trace: float) -> Dict[str, np.ndarray]:
     """What a linear MMSE decoder needs, as the arrays of a model file: components u (k, n),
     their variances, and the same one for all other directions, from the sum of all."""
     pairs, n = u.shape
@@ -81,13 +84,13 @@ def mmse_statistics(u, values, trace):
             "decoder/floor": np.array([floor])}
 
 
-def real_rows(u):
+def real_rows(u: np.ndarray) -> np.ndarray:
     """Complex vectors u as the rows of W: [Re u, Im u] and [-Im u, Re u] in turn."""
     pairs = np.stack([np.hstack([u.real, u.imag]), np.hstack([-u.imag, u.real])], axis=1)
     return pairs.reshape(2 * len(u), -1)
 
 
-def codewords(chunks, w, total):
+def codewords(chunks: Iterable[np.ndarray], w: np.ndarray, total: int) -> np.ndarray:
     """s = W [Re x; Im x] of normalized matrices, float32 (n, M)."""
     result = []
     progress = Progress("codewords", total)
@@ -98,14 +101,14 @@ def codewords(chunks, w, total):
     return np.concatenate(result)
 
 
-def columns_of(h):
+def columns_of(h: np.ndarray) -> np.ndarray:
     """[Re H; Im H] of normalized matrices (n, nc, nt): the column of each antenna, as one of
     2 nc values, float32 (n, 2 nc, nt)."""
     x = normalize(h).reshape(h.shape)
     return np.concatenate([x.real, x.imag], axis=1)
 
 
-def column_components(data, count):
+def column_components(data: Dataset, count: int) -> np.ndarray:
     """The leading principal components of the columns of single antennas, as rows (count, 2 nc)."""
     sum_ = np.zeros((2 * data.nc, 2 * data.nc))
     progress = Progress("covariance", len(data))
@@ -118,7 +121,7 @@ def column_components(data, count):
     return principal_components(sum_ / (done * data.nt), count)[0].real
 
 
-def cell_vectors(data, count):
+def cell_vectors(data: Dataset, count: int) -> np.ndarray:
     """Products of a principal component over frequency and a DFT vector over antennas: the
     `count` strongest over the data set, in falling order, complex (count, nc nt)."""
     nc, nt = data.nc, data.nt
@@ -142,7 +145,7 @@ def cell_vectors(data, count):
     return vectors.reshape(count, nc * nt).astype(np.complex64)
 
 
-def column_codewords(chunks, w, total):
+def column_codewords(chunks: Iterable[np.ndarray], w: np.ndarray, total: int) -> np.ndarray:
     """The components of each antenna's column, float32 (n nt, d), of whole matrices."""
     result = []
     progress = Progress("codewords", total)
@@ -154,7 +157,7 @@ def column_codewords(chunks, w, total):
     return np.concatenate(result)
 
 
-def train(args, data):
+def train(args: argparse.Namespace, data: Dataset) -> Model:
     """Trains args.codec on a Dataset; returns a Model without its measured NMSE."""
     whole = takes_whole(args.codec)
     n = (data.nc if whole else data.na) * data.nt

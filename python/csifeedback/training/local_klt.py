@@ -11,12 +11,15 @@ over its columns (where in angle). Each side gets its own patches, by Gaussian l
 pair of them makes a separable basis.
 """
 
+import argparse
 import os
 import tempfile
+from typing import Callable, Dict, List, Tuple
 
 import numpy as np
 
 from .. import csifeedback_python as core
+from ..data.dataset import Dataset
 from ..progress import Progress
 from ..model import Model
 from . import linear, quantizers
@@ -27,7 +30,7 @@ CODECS = ("local-klt",)
 NOISES = (1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this codec."""
     add = parser.add_argument
     add("--row-patches", type=int, metavar="P", default=64,
@@ -47,13 +50,14 @@ def add_arguments(parser):
         help="Lloyd-Max tables for every entry up to B bits, 0 to 10 (default: 6)")
 
 
-def real_parts(s):
+def real_parts(s: np.ndarray) -> np.ndarray:
     """Hermitian matrices (n, k, k) as vectors [Re, Im] whose products are traces of products."""
     flat = s.reshape(len(s), -1)
     return np.concatenate([flat.real, flat.imag], axis=1).astype(np.float32)
 
 
-def patches(s, count, noise, iterations, rng, progress=lambda share: None):
+def patches(s: np.ndarray, count: int, noise: float, iterations: int, rng: np.random.Generator,
+            progress: Callable[[float], None] = lambda share: None) -> np.ndarray:
     """Covariances (count, k, k) of the patches to which samples of covariance s belong.
 
     s: complex (n, k, k). Every pass gives each sample to the patch under which it is most
@@ -87,7 +91,7 @@ def patches(s, count, noise, iterations, rng, progress=lambda share: None):
     return own
 
 
-def bases(covariances):
+def bases(covariances: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """Eigenvectors as rows (count, k, k), strongest first, and variances of mean 1."""
     vectors, variances = [], []
     for c in covariances:
@@ -97,14 +101,14 @@ def bases(covariances):
     return np.array(vectors), np.array(variances)
 
 
-def relative_error(model, size, ha):
+def relative_error(model: core.model_file, size: int, ha: np.ndarray) -> float:
     """Mean of ||H - H^||^2 / ||H||^2 with codewords of a size."""
     s, gain_db = core.local_klt_encoder(model, size).encode(ha)
     return float(np.mean(core.squared_error_ratio(
         ha, core.local_klt_decoder(model, size).decode(s, gain_db))))
 
 
-def train(args, data):
+def train(args: argparse.Namespace, data: Dataset) -> Model:
     """Trains the codec on a Dataset; returns a Model without its measured NMSE."""
     na, nt = data.na, data.nt
     count = min(args.train_samples, len(data))
@@ -126,18 +130,18 @@ def train(args, data):
     if not bits < size <= bits + 2 * na * nt:
         raise ValueError(f"--code-size is {size}, allowed is {bits + 1} to {bits + 2 * na * nt}: "
                          f"{bits} values tell the patch")
-    covariances = {"rows": [], "columns": []}
-    matrices = []
+    covariances: Dict[str, List[np.ndarray]] = {"rows": [], "columns": []}
+    parts = []
     left = count
     for ha in data.chunks():
         x = linear.normalize(ha[:left]).reshape(-1, na, nt)
         covariances["rows"].append(x @ x.conj().transpose(0, 2, 1) / nt)
         covariances["columns"].append(x.transpose(0, 2, 1) @ x.conj() / na)
-        matrices.append(x)
+        parts.append(x)
         left -= len(x)
         if not left:
             break
-    matrices = np.concatenate(matrices)
+    matrices = np.concatenate(parts)
     rng = np.random.default_rng(args.seed)
     arrays = {}
     first = []

@@ -13,15 +13,18 @@ The state of a run is in OUTPUT.checkpoint (after Ctrl-C too), from where the sa
 OUTPUT.csv has the objective, eq. (16) divided by the number of columns, by iteration.
 """
 
+import argparse
 import json
 import os
 import sys
 import time
 import zlib
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
 from .. import csifeedback_python as core
+from ..data.dataset import Dataset
 from ..files import check_place, write_csv
 from ..model import Model
 from ..progress import Progress, held_interrupts
@@ -35,7 +38,7 @@ QUANTIZER_MATRICES = 2000
 MIN_DIVERSITY = 2
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this codec."""
     add = parser.add_argument
     add("--landmarks", type=int, default=400, metavar="L",
@@ -107,14 +110,14 @@ def _check(args, data):
     return matrices
 
 
-def spread_matrices(data, count):
+def spread_matrices(data: Dataset, count: int) -> np.ndarray:
     """Up to `count` normalized matrices, evenly over the data set, complex64 (count, nc, nt)."""
     numbers = np.unique(np.linspace(0, len(data) - 1, min(count, len(data))).round().astype(int))
     h = np.concatenate([data.read(int(i), 1) for i in numbers])
     return linear.normalize(h).reshape(h.shape)
 
 
-def columns_of(h):
+def columns_of(h: np.ndarray) -> np.ndarray:
     """The columns of matrices (n, nc, nt) as eq. (5) has them: float32 (n nt, 2 nc)."""
     stacked = np.concatenate([h.real, h.imag], axis=1)
     return np.ascontiguousarray(stacked.transpose(0, 2, 1).reshape(-1, stacked.shape[1]))
@@ -127,7 +130,7 @@ def _components(rows, error_db=-30):
     return int(np.argmax(left <= 10 ** (error_db / 10))) + 1
 
 
-def diversity(h):
+def diversity(h: np.ndarray) -> Tuple[int, int]:
     """How many of the matrices (n, nc, nt) all others follow from with an error of -30 dB, and
     how many columns all others follow from.
 
@@ -146,7 +149,7 @@ class Run:
     A pair is named by its number of dimensions, that of compression "compression".
     """
 
-    def __init__(self, args, data):
+    def __init__(self, args: argparse.Namespace, data: Dataset) -> None:
         self.args = args
         h = spread_matrices(data, _check(args, data))
         matrices, columns = diversity(h)
@@ -158,13 +161,13 @@ class Run:
         self.x = columns_of(h)
         self.fingerprint = data.fingerprint()
         self.pairs = ["compression", *map(str, args.dimensions)]
-        self.y = None
-        self.arrays = {}
-        self.curve = []
-        self.learner = None
+        self.y = np.empty((0, 0), np.float32)
+        self.arrays: Dict[str, np.ndarray] = {}
+        self.curve: List[Dict[str, Any]] = []
+        self.learner: Any = None
         self.seconds = 0.0
 
-    def embed(self):
+    def embed(self) -> None:
         args = self.args
         y, values = core.mlcf_embedding(args.embedding, self.x, args.dimensions[-1],
                                         args.embedding_neighbours, args.threads)
@@ -173,7 +176,7 @@ class Run:
             std = np.sqrt(np.mean(std**2))
         self.y = (y / std).astype(np.float32)
 
-    def begin(self, pair, state=None):
+    def begin(self, pair: str, state: Optional[Tuple[Any, ...]] = None) -> None:
         """Makes the learner of a pair."""
         args = self.args
         samples = self.x if pair == "compression" else self.y[:, :int(pair)]
@@ -184,22 +187,22 @@ class Run:
         else:
             self.note(pair)
 
-    def note(self, pair):
+    def note(self, pair: str) -> None:
         self.curve.append({"pair": pair, "iteration": self.learner.iterations(),
                            "objective": self.learner.objective(),
                            "seconds": round(self.seconds, 3)})
 
-    def objectives(self, pair):
+    def objectives(self, pair: str) -> List[float]:
         return [row["objective"] for row in self.curve if row["pair"] == pair]
 
-    def ended(self, pair):
+    def ended(self, pair: str) -> bool:
         if self.learner.iterations() >= self.args.iterations:
             return True
         last = self.objectives(pair)[-2:]
         return len(last) == 2 and last[0] - last[1] < self.args.tolerance * last[0]
 
-    def finish(self, pair):
-        """The arrays of the learner's pair."""
+    def finish(self, pair: str) -> None:
+        """Takes the arrays of the learner's pair."""
         landmarks = self.learner.landmarks()
         if len(landmarks) < self.args.neighbours:
             raise ValueError(f"only {len(landmarks)} of {self.args.landmarks} --landmarks serve "
@@ -214,7 +217,7 @@ class Run:
 
     # Files
 
-    def settings(self):
+    def settings(self) -> str:
         """What a checkpoint must have been made with to be continued."""
         options = {k: v for k, v in vars(self.args).items()
                    if k not in ("output", "test", "json", "threads", "overwrite", "ue_output",
@@ -222,7 +225,7 @@ class Run:
         return json.dumps({**options, "data": self.fingerprint,
                            "columns_crc": zlib.crc32(self.x.tobytes())}, sort_keys=True)
 
-    def save(self, path, pair):
+    def save(self, path: str, pair: str) -> None:
         arrays = {"y": self.y, **{f"model/{name}": array for name, array in self.arrays.items()}}
         if self.learner:
             arrays.update({f"state/{i}": np.asarray(value)
@@ -230,7 +233,7 @@ class Run:
         checkpoint.save(path, self.settings(), {"curve": self.curve, "pair": pair,
                                                 "seconds": self.seconds}, arrays)
 
-    def resume(self, path):
+    def resume(self, path: str) -> str:
         """Goes on from a checkpoint; returns the pair that it stopped in."""
         values, arrays = checkpoint.load(path, self.settings())
         with checkpoint.reading(path):
@@ -245,10 +248,10 @@ class Run:
                                   *(arrays[f"state/{i}"] for i in (1, 2, 3))))
         return pair
 
-    def write_curve(self, path):
-        write_csv(path, self.curve, self.curve[0])
+    def write_curve(self, path: str) -> None:
+        write_csv(path, self.curve, list(self.curve[0]))
 
-    def train(self):
+    def train(self) -> None:
         args = self.args
         state = args.output + ".checkpoint"
         start = saved = time.monotonic()
@@ -274,7 +277,7 @@ class Run:
             for number, pair in enumerate(self.pairs):
                 if self.pairs.index(at) > number or self._has(pair):
                     continue
-                if self.learner is None:
+                if not self.learner:
                     self.begin(pair)
                 while not self.ended(pair):
                     keep(pair)
@@ -290,14 +293,14 @@ class Run:
     def _has(self, pair):
         return ("encoder/D_H" if pair == "compression" else f"decoder/D_L_{pair}") in self.arrays
 
-    def codewords(self, data):
+    def codewords(self, data: Dataset) -> np.ndarray:
         """The embeddings of columns of the training set, as the encoder computes them."""
         x = columns_of(spread_matrices(data, QUANTIZER_MATRICES))
         return core.mlcf_transfer(self.arrays["encoder/D_H"], self.arrays["encoder/D_L"], x,
                                   self.args.neighbours, self.args.lambda_, self.args.threads)
 
 
-def train(args, data):
+def train(args: argparse.Namespace, data: Dataset) -> Model:
     """Trains args.codec on a Dataset of whole matrices; returns a Model without its NMSE."""
     run = Run(args, data)
     try:
@@ -307,9 +310,9 @@ def train(args, data):
         raise ValueError(f"{data.path}: {error}") from None
     arrays = dict(run.arrays)
     for half in ("encoder", "decoder"):
-        arrays[f"{half}/neighbours"] = np.float32([args.neighbours])
-        arrays[f"{half}/lambda"] = np.float32([args.lambda_])
-    arrays["decoder/dimensions"] = np.float32(args.dimensions)
+        arrays[f"{half}/neighbours"] = np.array([args.neighbours], np.float32)
+        arrays[f"{half}/lambda"] = np.array([args.lambda_], np.float32)
+    arrays["decoder/dimensions"] = np.array(args.dimensions, np.float32)
     progress = Progress("quantizers", 100)
     tables = quantizers.fit(run.codewords(data), args.entry_bits,
                             lambda share: progress.update(round(100 * share)))
@@ -319,7 +322,7 @@ def train(args, data):
                   "na": data.nc, "precursor": 0, "curve": run.curve}, arrays)
 
 
-def finish(args, model):
+def finish(args: argparse.Namespace, model: Model) -> None:
     """Writes the halves of a finished Model that were asked for."""
     for path, half in ((args.ue_output, "ue"), (args.bs_output, "bs")):
         if path:

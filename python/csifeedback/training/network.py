@@ -17,11 +17,15 @@ file needs anything of the package but PyTorch, until a model file is read.
 import importlib
 import json
 import math
-from typing import Dict
+from typing import (Any, Callable, ContextManager, Dict, Optional, Sequence, Tuple, Type,
+                    Union)
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+
+from .. import csifeedback_python as core
 
 #: codec name -> module and class
 SYSTEMS = {
@@ -62,47 +66,47 @@ class Network(nn.Module):
     #: factor of the learning rate by the beginning of a parameter's name
     rate_factors: Dict[str, float] = {}
 
-    def __init__(self, na, nt, code_sizes):
+    def __init__(self, na: int, nt: int, code_sizes: Sequence[int]) -> None:
         super().__init__()
         self.na, self.nt, self.size = int(na), int(nt), 2 * int(na) * int(nt)
         self.code_sizes = [int(m) for m in code_sizes]
 
     @property
-    def code_size(self):
+    def code_size(self) -> int:
         """Length of the longest codeword."""
         return self.code_sizes[-1]
 
-    def settings(self):
+    def settings(self) -> Dict[str, Any]:
         """The options that this network was made with."""
         return {name: getattr(self, name) for name in self.options}
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         return self.decode(self.encode(h, 0))
 
-    def loss(self, h, seen):
+    def loss(self, h: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         """Scalar to minimize for matrices h (B, 2 na nt) of which the encoder has `seen`."""
         return relative_error(self.decode(self.encode(seen, 0)), h)
 
-    def start(self, components):
+    def start(self, components: "Components") -> None:
         """Takes what it can of the channel's principal components, a Components, before
         training; networks that start at random alone ignore them."""
 
-    def compile_parts(self):
+    def compile_parts(self) -> None:
         """Compiles what training needs, with PyTorch 2."""
-        self.loss = torch.compile(self.loss)
+        setattr(self, "loss", torch.compile(self.loss))  # noqa: B010, a method
 
-    def multiply_adds(self, code_size=0):
+    def multiply_adds(self, code_size: int = 0) -> Dict[str, int]:
         """Multiply-adds for one matrix: {"encoder": n, "decoder": n}. All products by weights,
         and those of attention; normalization and activations are not counted."""
         raise NotImplementedError
 
 
-def relative_error(estimate, h):
+def relative_error(estimate: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
     """Mean over a batch of ||h^ - h||^2 / ||h||^2, where ||h||^2 = na nt: the MSE, scaled."""
     return (estimate.float() - h).square().mean() * 2
 
 
-def full_precision(x):
+def full_precision(x: torch.Tensor) -> ContextManager[Any]:
     """A context without autocast, for products that bfloat16 is too coarse for."""
     return torch.autocast(x.device.type, enabled=False)
 
@@ -123,7 +127,8 @@ class ConvBn(nn.Module):
     bias: of the convolution, as Keras has it by default.
     """
 
-    def __init__(self, inputs, outputs, kernel, bias=False):
+    def __init__(self, inputs: int, outputs: int, kernel: Union[int, Tuple[int, int]],
+                 bias: bool = False) -> None:
         super().__init__()
         kernel = kernel if isinstance(kernel, tuple) else (kernel, kernel)
         self.conv = nn.Conv2d(inputs, outputs, kernel, bias=bias,
@@ -133,7 +138,7 @@ class ConvBn(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.bn(self.conv(x))
 
-    def weights(self):
+    def weights(self) -> int:
         """Weights of the kernel, which are the multiply-adds for an element."""
         return self.conv.weight.numel()
 
@@ -149,11 +154,11 @@ class Components:
     values: variances, float (n,), descending. vectors: complex (n, n), a component a row.
     """
 
-    def __init__(self, values, vectors):
+    def __init__(self, values: torch.Tensor, vectors: torch.Tensor) -> None:
         self.values, self.vectors = values, vectors
 
     @classmethod
-    def of(cls, h, limit=50000):
+    def of(cls, h: torch.Tensor, limit: int = 50000) -> "Components":
         """Those of h_vec (N, 2 n), of at most `limit` rows, computed where h is."""
         h = h[:limit]
         n = h.shape[1] // 2
@@ -164,7 +169,7 @@ class Components:
         values, vectors = torch.linalg.eigh((total / len(h)).cpu())
         return cls(values.flip(0).clamp(min=0), vectors.flip(1).t().contiguous())
 
-    def coloured_rows(self, size, generator=None):
+    def coloured_rows(self, size: int, generator: Optional[torch.Generator] = None) -> torch.Tensor:
         """W (size, 2 n) with orthonormal rows, random combinations of the components, each by
         the root of its standard deviation: see `csi_l2o.coloured_rows`."""
         pairs = (size + 1) // 2
@@ -177,13 +182,13 @@ class Components:
         return torch.stack(real, 1).reshape(2 * pairs, -1)[:size].contiguous()
 
 
-def system(codec):
+def system(codec: str) -> Type[Network]:
     """The class of a codec of SYSTEMS."""
     module, name = SYSTEMS[codec]
     return getattr(importlib.import_module(f".{module}", __package__), name)
 
 
-def make(codec, na, nt, code_sizes, **options):
+def make(codec: str, na: int, nt: int, code_sizes: Sequence[int], **options: Any) -> Network:
     """A network of SYSTEMS, with random weights of PyTorch's generator.
 
     Raises ValueError if it has no such option or cannot be for these sizes.
@@ -201,7 +206,7 @@ def make(codec, na, nt, code_sizes, **options):
     return kind(na, nt, sizes, **{**kind.options, **options})
 
 
-def arrays(network):
+def arrays(network: Network) -> Dict[str, np.ndarray]:
     """The weights as they go into a model file: name -> float16 array, in the group network.
 
     Counters of batches, which only training needs, are left out. Raises ValueError if a weight is
@@ -219,13 +224,13 @@ def arrays(network):
     return values
 
 
-def attributes(network):
+def attributes(network: Network) -> Dict[str, Any]:
     """What a model file says of a network beside its arrays."""
     return {"codec": network.codec, "code_size": network.code_size,
             "network": json.dumps({"code_sizes": network.code_sizes, **network.settings()})}
 
 
-def load_arrays(network, read):
+def load_arrays(network: Network, read: Callable[[str, Sequence[int]], np.ndarray]) -> Network:
     """Sets the weights. read(name, shape): the array network/name of that shape, float.
 
     Every weight must be there. What read raises passes through.
@@ -239,14 +244,13 @@ def load_arrays(network, read):
     return network
 
 
-def load_network(model):
+def load_network(model: Union[str, core.model_file]) -> Network:
     """The trained Network of a model file, in eval mode, on the CPU.
 
     model: a csifeedback.model_file, or the name of one. Nothing in the file is executed; names
     and shapes of its arrays are those of the network that its attributes `codec` and `network`
     describe. Raises ValueError, which names the file, if it is no such model.
     """
-    from .. import csifeedback_python as core
 
     if not isinstance(model, core.model_file):
         model = core.model_file(model)
@@ -271,7 +275,7 @@ def load_network(model):
     return load_arrays(network, read).eval()
 
 
-def xavier(module):
+def xavier(module: nn.Module) -> None:
     """Xavier's uniform start of all layers, biases zero."""
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
@@ -280,6 +284,6 @@ def xavier(module):
                 nn.init.zeros_(layer.bias)
 
 
-def range_of(na, nt):
+def range_of(na: int, nt: int) -> float:
     """The largest magnitude that an element of h_vec can have."""
     return math.sqrt(na * nt)

@@ -13,12 +13,14 @@ The state of a run is in OUTPUT.checkpoint, arrays and JSON without any code, fr
 command goes on after Ctrl-C; OUTPUT.csv has the training curve.
 """
 
+import argparse
 import json
 import math
 import os
 import threading
 import time
 from fractions import Fraction
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -28,7 +30,9 @@ except ImportError:
     raise ValueError("this codec is trained with PyTorch, which is not installed: "
                      "apt install python3-torch libopenblas0-pthread") from None
 
+from ..data.dataset import Dataset
 from ..files import write_csv
+from ..model import Model
 from ..progress import Progress, held_interrupts
 from . import checkpoint
 from . import network as networks
@@ -49,7 +53,7 @@ LARGEST_GRADIENT = 1.0
 _CAPTURING = threading.Lock()
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of these codecs."""
     add = parser.add_argument
     add("--ratio", nargs="+", default=["1/16"], metavar="R",
@@ -80,7 +84,7 @@ def add_arguments(parser):
     add("--overwrite", action="store_true", help="begin anew, whatever the checkpoint says")
 
 
-def code_sizes(codec, ratios, n):
+def code_sizes(codec: str, ratios: Sequence[str], n: int) -> List[int]:
     """Codeword lengths of compression ratios M / (2 n), ascending."""
     sizes = set()
     for ratio in ratios:
@@ -97,9 +101,9 @@ def code_sizes(codec, ratios, n):
     return sorted(sizes)
 
 
-def parse_options(codec, words):
+def parse_options(codec: str, words: Sequence[str]) -> Dict[str, Any]:
     """{name: value} of NAME=VALUE, with the types of the network's own defaults."""
-    known = networks.system(codec).options
+    known: Dict[str, Any] = networks.system(codec).options
     options = {}
     for word in words:
         name, _, value = word.partition("=")
@@ -120,17 +124,17 @@ class Schedule:
     The share done is that of the steps or of the seconds, whichever is more.
     """
 
-    def __init__(self, steps=None, seconds=None):
+    def __init__(self, steps: Optional[int] = None, seconds: Optional[float] = None) -> None:
         self.steps, self.seconds = steps, seconds
 
-    def share(self, step, seconds):
+    def share(self, step: int, seconds: float) -> float:
         """Part of the training that is done, 0 to 1."""
         parts = [done / all_ for done, all_ in ((step, self.steps), (seconds, self.seconds))
                  if all_]
         return min(1.0, max(parts))
 
     @staticmethod
-    def factor(share):
+    def factor(share: float) -> float:
         """Of the learning rate."""
         if share < WARM_UP:
             return max(LAST_RATE, share / WARM_UP)
@@ -145,11 +149,12 @@ class Draws:
     the seed and the block alone.
     """
 
-    def __init__(self, count, batch, seed):
+    def __init__(self, count: int, batch: int, seed: int) -> None:
         self.count, self.batch, self.seed = count, batch, seed
-        self._epoch, self._order = None, None
+        self._epoch: Optional[int] = None
+        self._order = np.empty(0, int)
 
-    def block(self, number):
+    def block(self, number: int) -> Tuple[np.ndarray, np.ndarray]:
         """Indices int64 (BLOCK, batch) and phases float32 (BLOCK, batch) of BLOCK steps."""
         wanted = BLOCK * self.batch
         at = number * wanted
@@ -167,14 +172,14 @@ class Draws:
                 (2 * np.pi * rng.random(shape)).astype(np.float32))
 
 
-def turned(h, phase):
+def turned(h: torch.Tensor, phase: torch.Tensor) -> torch.Tensor:
     """h_vec (B, 2 n) with each matrix multiplied by exp(j phase), phase (B,)."""
     re, im = h.chunk(2, dim=1)
     c, s = torch.cos(phase)[:, None], torch.sin(phase)[:, None]
     return torch.cat([c * re - s * im, s * re + c * im], 1)
 
 
-def errors(network, h, code_size=0):
+def errors(network: networks.Network, h: torch.Tensor, code_size: int = 0) -> torch.Tensor:
     """||h^ - h||^2 / ||h||^2 of every matrix of h (N, 2 n), in eval mode."""
     training = network.training
     network.eval()
@@ -196,8 +201,9 @@ class Run:
     come from the seed; on a GPU sums are not in the same order every time.
     """
 
-    def __init__(self, network, h, validation, schedule, batch, learning_rate, seed=1,
-                 reports=20, precision="float32", compiled=False):
+    def __init__(self, network: networks.Network, h: torch.Tensor, validation: torch.Tensor,
+                 schedule: Schedule, batch: int, learning_rate: float, seed: int = 1,
+                 reports: int = 20, precision: str = "float32", compiled: bool = False) -> None:
         if not 1 <= batch <= len(h):
             raise ValueError(f"--batch is {batch}, allowed is 1 to the {len(h)} matrices of the "
                              "training set")
@@ -210,8 +216,10 @@ class Run:
             network.compile_parts()
         self.draws = Draws(len(h), batch, seed)
         self._prepare_optimizer(learning_rate)
-        self.step, self.seconds, self.curve = 0, 0.0, []
-        self.best, self.best_state, self.best_step = math.inf, None, 0
+        self.step, self.seconds = 0, 0.0
+        self.curve: List[Dict[str, float]] = []
+        self.best, self.best_step = math.inf, 0
+        self.best_state: Dict[str, torch.Tensor] = {}
         self._index = torch.zeros(BLOCK, batch, dtype=torch.int64, device=self.device)
         self._phase = torch.zeros(BLOCK, batch, device=self.device)
         self._at = torch.zeros(1, dtype=torch.int64, device=self.device)
@@ -269,7 +277,7 @@ class Run:
             self._one_step()
         return graph
 
-    def advance(self):
+    def advance(self) -> None:
         """BLOCK steps."""
         index, phase = self.draws.block(self.step // BLOCK)
         self._index.copy_(torch.from_numpy(index))
@@ -292,15 +300,15 @@ class Run:
         if self.cuda:
             torch.cuda.current_stream(self.device).synchronize()
 
-    def validate(self):
+    def validate(self) -> List[float]:
         """NMSE in dB at every code size over the validation matrices."""
         return [10 * math.log10(float(errors(self.network, self.validation, m).double().mean())
                                 or 1e-30) for m in self.network.code_sizes]
 
-    def state(self):
+    def state(self) -> Dict[str, torch.Tensor]:
         return {name: value.detach().clone() for name, value in self.network.state_dict().items()}
 
-    def report(self):
+    def report(self) -> Any:
         """Measures the validation error, and keeps the state if it is the best one."""
         figures = self.validate()
         self.curve.append({
@@ -309,18 +317,19 @@ class Run:
                 self.schedule.share(self.step, self.seconds)),
             **{f"nmse_db_{m}": round(f, 3) for m, f in zip(self.network.code_sizes, figures)}})
         mean = sum(figures) / len(figures)
-        if mean < self.best or self.best_state is None:
+        if mean < self.best or not self.best_state:
             self.best, self.best_state, self.best_step = mean, self.state(), self.step
         return figures
 
     @property
-    def done(self):
+    def done(self) -> bool:
         return self.schedule.share(self.step, self.seconds) >= 1
 
     def _clock(self):
         return time.monotonic() if self.cuda else time.process_time()
 
-    def train(self, progress=lambda run: None, between=lambda run: None):
+    def train(self, progress: Callable[["Run"], None] = lambda run: None,
+              between: Callable[["Run"], None] = lambda run: None) -> None:
         """Trains until the schedule's end; the network has the best state then.
 
         progress: called with this after every block. between: likewise, and may raise.
@@ -344,7 +353,7 @@ class Run:
             between(self)
         self.network.load_state_dict(self.best_state)
 
-    def still_improving(self):
+    def still_improving(self) -> float:
         """dB that the last fifth of the training gained, over all code sizes."""
         last = self.curve[-1]["step"]
         before = next(c for c in reversed(self.curve) if c["step"] <= 0.8 * last)
@@ -358,7 +367,7 @@ class Run:
 _PROGRESS = ("step", "seconds", "best", "best_step", "curve")
 
 
-def save_checkpoint(path, run, settings):
+def save_checkpoint(path: str, run: Run, settings: str) -> None:
     """Writes what a run needs to go on."""
     arrays = checkpoint.optimizer_arrays(run.optimizer)
     for group, state in (("state", run.state()), ("best", run.best_state)):
@@ -366,14 +375,14 @@ def save_checkpoint(path, run, settings):
     checkpoint.save(path, settings, {name: getattr(run, name) for name in _PROGRESS}, arrays)
 
 
-def load_checkpoint(path, run, settings):
+def load_checkpoint(path: str, run: Run, settings: str) -> None:
     """Lets a run go on where save_checkpoint was called. Executes nothing of the file.
 
     Raises ValueError if it is no checkpoint of a run with the same settings and data.
     """
     values, arrays = checkpoint.load(path, settings)
     with checkpoint.reading(path):
-        groups = {"state": {}, "best": {}, "optimizer": {}}
+        groups: Dict[str, Dict[str, torch.Tensor]] = {"state": {}, "best": {}, "optimizer": {}}
         for name, array in arrays.items():
             group, _, rest = name.partition("/")
             groups[group][rest] = torch.from_numpy(array)
@@ -429,11 +438,8 @@ def _check(args):
                              f"to {high:g}")
 
 
-def train(args, data):
+def train(args: argparse.Namespace, data: Dataset) -> Model:
     """Trains args.codec on a Dataset; returns a Model without its measured NMSE."""
-    from ..data.dataset import Dataset
-    from ..model import Model
-
     _check(args)
     device = _device(args.device)
     if args.precision != "float32" and device.type != "cuda":
@@ -466,7 +472,7 @@ def train(args, data):
     network.to(memory_format=torch.channels_last)
     budget = None if args.budget_minutes is None else 60 * args.budget_minutes
     schedule = Schedule(args.steps or (None if budget else 20000), budget)
-    batch = args.batch or min(network.recipe["batch"], count)
+    batch = args.batch or min(int(network.recipe["batch"]), count)
     run = Run(network, h, held.to(device), schedule, batch,
               args.learning_rate or network.recipe["learning_rate"], args.seed, args.reports,
               args.precision, args.compile)
@@ -494,20 +500,21 @@ def train(args, data):
         def between(run):
             if interrupted or time.monotonic() - saved[0] > 120:
                 save_checkpoint(state, run, settings)
-                write_csv(args.output + ".csv", run.curve, run.curve[0])
+                write_csv(args.output + ".csv", run.curve, list(run.curve[0]))
                 saved[0] = time.monotonic()
             if interrupted:
                 raise KeyboardInterrupt
 
         run.train(show, between)
     save_checkpoint(state, run, settings)
-    write_csv(args.output + ".csv", run.curve, run.curve[0])
+    write_csv(args.output + ".csv", run.curve, list(run.curve[0]))
     network.cpu()
     return Model({**networks.attributes(network), **summary(run)},
                  {**networks.arrays(network), **quantizer_tables(network, h.cpu())})
 
 
-def quantizer_tables(network, h, limit=20000):
+def quantizer_tables(network: networks.Network, h: torch.Tensor,
+                     limit: int = 20000) -> Dict[str, np.ndarray]:
     """Arrays of the group quantizer, fitted to codewords of at most `limit` of the matrices h.
 
     None where codewords of the lengths of a network are not each other's beginnings: one set of
@@ -522,7 +529,7 @@ def quantizer_tables(network, h, limit=20000):
             for name, table in quantizers.fit(s.numpy(), 0).items()}
 
 
-def summary(run):
+def summary(run: Run) -> Dict[str, Any]:
     """What a model file says of its training: curve, steps, budget."""
     return {"curve": run.curve, "steps": run.step, "batch": run.batch,
             "training_seconds": round(run.seconds, 1), "training_device": run.device.type,

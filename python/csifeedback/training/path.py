@@ -12,9 +12,13 @@ paths before it. Both are found by maximum likelihood: a sum of weights over a s
 which a minorization (as in EM) increases step by step.
 """
 
+import argparse
+from typing import Dict, Iterator, List, Sequence, Tuple
+
 import numpy as np
 
 from .. import csifeedback_python as core
+from ..data.dataset import Dataset
 from ..model import Model
 from ..progress import Progress
 
@@ -32,7 +36,7 @@ GROUP, A, B, RESOLUTION, DELAY, ANGLE, ROW, COLUMN, LEVEL = range(9)
 FINE_BITS = TABLES["delay_bits"], TABLES["angle_bits"]
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this codec."""
     add = parser.add_argument
     add("--train-samples", type=int, metavar="N", default=1000,
@@ -47,12 +51,12 @@ def add_arguments(parser):
 class Shape:
     """Sizes that follow from those of the matrices."""
 
-    def __init__(self, nc, na, nt, margin):
+    def __init__(self, nc: int, na: int, nt: int, margin: int) -> None:
         self.na, self.nt, self.is_ring = na, nt, na == nc
         self.margin = 0 if self.is_ring else margin
         self.rows = na + 2 * self.margin
 
-    def fine(self, axis):
+    def fine(self, axis: int) -> Iterator[Tuple[int, int, int]]:
         """(bits, symbols, reach) of each table of fractions; a table of `bits` is for more too."""
         most = FINE_BITS[axis]
         for bits in range(1, most + 2):
@@ -60,7 +64,7 @@ class Shape:
             yield bits, symbols, 3 << min(bits, most) >> 1
 
 
-def flat_tables(shape):
+def flat_tables(shape: Shape) -> Dict[str, np.ndarray]:
     """Tables to begin with: all alike."""
     t = TABLES
     arrays = {
@@ -79,7 +83,7 @@ def flat_tables(shape):
     return {f"encoder/{name}": array for name, array in arrays.items()}
 
 
-def frequencies(counts, blur=()):
+def frequencies(counts: np.ndarray, blur: Sequence[float] = ()) -> np.ndarray:
     """A table of frequencies whose sum is at most 65536, of counts and a little for all. blur: how
     much of its neighbours' counts an entry takes, along the last axes."""
     counts = np.asarray(counts, float)
@@ -101,15 +105,16 @@ def frequencies(counts, blur=()):
 class Reports:
     """What is coded in all reports of a round."""
 
-    def __init__(self, shape):
+    def __init__(self, shape: Shape) -> None:
         self.shape = shape
         t = TABLES
         self.steps = np.zeros((t["sizes"], t["steps"]))
         self.tops = np.zeros((t["sizes"], t["tops"]))
         self.counts = np.zeros((t["octaves"], t["orders"], t["classes"], t["befores"], t["counts"]))
-        self._paths, self._lengths = [], []
+        self._paths: List[np.ndarray] = []
+        self._lengths: List[int] = []
 
-    def add(self, head, counts, paths):
+    def add(self, head: Tuple[int, int, int], counts: np.ndarray, paths: np.ndarray) -> None:
         """One report, as path_report_decoder.read() has it."""
         if not len(paths):
             return
@@ -120,7 +125,7 @@ class Reports:
         self._paths.append(paths)
         self._lengths.append(len(paths))
 
-    def close(self):
+    def close(self) -> None:
         """To arrays over all paths."""
         if not self._paths:
             raise ValueError("no path was found in the training set")
@@ -131,7 +136,7 @@ class Reports:
         self.delay_rows = self.rows - self.shape.margin
 
 
-def count_headers(reports):
+def count_headers(reports: Reports) -> Dict[str, np.ndarray]:
     """Tables of steps, strongest groups, numbers of paths in groups and classes of gains."""
     t = TABLES
     p = reports.paths
@@ -155,7 +160,8 @@ def count_headers(reports):
             "encoder/counts": frequencies(counts, (0.1,)), "encoder/excess": frequencies(excess)}
 
 
-def pairs(reports, with_group, limit, rng):
+def pairs(reports: Reports, with_group: bool, limit: float,
+          rng: np.random.Generator) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(i, j): paths, and those that were there when each was coded: all of earlier groups, and with
     with_group the others of its own. At most about `limit` pairs, of some of the reports."""
     sizes = np.diff(reports.starts)
@@ -177,7 +183,8 @@ def pairs(reports, with_group, limit, rng):
     return np.flatnonzero(chosen), np.concatenate(first), np.concatenate(second)
 
 
-def fit_cells(reports, rng, iterations=30):
+def fit_cells(reports: Reports, rng: np.random.Generator,
+              iterations: int = 30) -> Tuple[np.ndarray, np.ndarray]:
     """Priors of cells and weights around paths, real numbers."""
     shape = reports.shape
     rows, nt, levels = shape.rows, shape.nt, TABLES["levels"]
@@ -227,7 +234,8 @@ def fit_cells(reports, rng, iterations=30):
     return prior, near
 
 
-def fit_fine(reports, axis, rng, iterations=20):
+def fit_fine(reports: Reports, axis: int, rng: np.random.Generator,
+             iterations: int = 20) -> Tuple[Dict[int, np.ndarray], np.ndarray]:
     """Priors of fractions by bits, and weights by distance."""
     shape = reports.shape
     most = FINE_BITS[axis]
@@ -305,7 +313,7 @@ def fit_fine(reports, axis, rng, iterations=20):
     return priors, np.array([np.pad(n, (0, width - len(n))) for n in nears])
 
 
-def fit(reports, rng):
+def fit(reports: Reports, rng: np.random.Generator) -> Dict[str, np.ndarray]:
     """All tables."""
     arrays = count_headers(reports)
     prior, near = fit_cells(reports, rng)
@@ -319,7 +327,7 @@ def fit(reports, rng):
     return arrays
 
 
-def train(args, data):
+def train(args: argparse.Namespace, data: Dataset) -> Model:
     """Trains the codec on a Dataset; returns a Model without its measured NMSE."""
     for name, least, most in (("train_samples", 10, 10**9), ("rounds", 1, 20), ("margin", 0, 16)):
         value = getattr(args, name)

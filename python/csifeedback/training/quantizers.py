@@ -5,12 +5,14 @@
 #
 """Scalar quantizers fitted to the codewords of a training set."""
 
+from typing import Callable, Dict, List, Optional, Tuple
+
 import numpy as np
 
 MAX_BITS = 10
 
 
-def check_entry_bits(bits):
+def check_entry_bits(bits: int) -> None:
     """ValueError if --entry-bits is out of range."""
     if not 0 <= bits <= MAX_BITS:
         raise ValueError(f"--entry-bits is {bits}, allowed is 0 to {MAX_BITS}")
@@ -19,7 +21,7 @@ def check_entry_bits(bits):
 class Distribution:
     """Sorted, weighted samples, with the sums that moments over intervals need."""
 
-    def __init__(self, x, weights=None):
+    def __init__(self, x: np.ndarray, weights: Optional[np.ndarray] = None) -> None:
         """x: samples, any shape; weights: the same shape, or None for equal ones."""
         x = np.asarray(x, np.float64).ravel()
         order = np.argsort(x, kind="stable")
@@ -30,24 +32,25 @@ class Distribution:
         self.energy = float(np.sum(w * self.x**2))
         self.total = float(self._w[-1])
 
-    def cells(self, thresholds):
+    def cells(self, thresholds: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Weight and first moment of each interval between increasing thresholds."""
         at = np.concatenate([[0], np.searchsorted(self.x, thresholds, side="right"),
                              [len(self.x)]])
         return np.diff(self._w[at]), np.diff(self._wx[at])
 
-    def mse(self, levels):
+    def mse(self, levels: np.ndarray) -> float:
         """Mean squared error of rounding to the nearest of increasing levels."""
         weight, moment = self.cells((levels[1:] + levels[:-1]) / 2)
         return float((self.energy - 2 * np.dot(levels, moment) + np.dot(levels**2, weight))
                      / self.total)
 
-    def quantile(self, p):
+    def quantile(self, p: np.ndarray) -> np.ndarray:
         at = np.searchsorted(self._w, np.asarray(p) * self.total)
         return self.x[np.clip(at - 1, 0, len(self.x) - 1)]
 
 
-def lloyd_max(distribution, bits, iterations=300, tolerance=1e-7):
+def lloyd_max(distribution: Distribution, bits: int, iterations: int = 300,
+              tolerance: float = 1e-7) -> np.ndarray:
     """The 2^bits increasing levels of least mean squared error (Lloyd's algorithm).
 
     Starts from the quantiles of the density to the power 1/3, which is optimal for many
@@ -83,7 +86,7 @@ def _increasing(levels):
     return levels
 
 
-def uniform_range(distribution, bits):
+def uniform_range(distribution: Distribution, bits: int) -> float:
     """Half width of 2^bits mid-rise uniform levels of least mean squared error."""
     count = 1 << bits
     unit = (2 * np.arange(count) + 1 - count) / count
@@ -95,7 +98,8 @@ def uniform_range(distribution, bits):
     return float(fine[int(np.argmin([distribution.mse(r * unit) for r in fine]))])
 
 
-def fit(codewords, entry_bits=6, progress=None):
+def fit(codewords: np.ndarray, entry_bits: int = 6,
+        progress: Optional[Callable[[float], None]] = None) -> Dict[str, np.ndarray]:
     """All quantizer tables of a model.
 
     codewords: float (n, M), those of the training set. entry_bits: tables of their own for
@@ -113,7 +117,7 @@ def fit(codewords, entry_bits=6, progress=None):
     # A million samples fix the shared tables to far more digits than matter.
     step = max(1, len(x) * x.shape[1] // 4_000_000)
     shared = Distribution(x[::step], np.broadcast_to(std**2, x.shape)[::step])
-    tables = [np.float32([0])]
+    tables = [np.zeros(1, np.float32)]
     for bits in range(1, MAX_BITS + 1):
         tables.append(lloyd_max(shared, bits))
         arrays[f"global_{bits}"] = tables[-1]
@@ -122,7 +126,7 @@ def fit(codewords, entry_bits=6, progress=None):
     arrays["global_mse"] = np.float32([shared.mse(t.astype(np.float64)) for t in tables])
     arrays["uniform_range"] = np.float32(
         [0] + [uniform_range(shared, b) for b in range(1, MAX_BITS + 1)])
-    entries = [[] for _ in range(entry_bits + 1)]
+    entries: List[List[np.ndarray]] = [[] for _ in range(entry_bits + 1)]
     for i in range(x.shape[1]):
         own = Distribution(x[:, i])
         for bits in range(1, entry_bits + 1):
@@ -134,7 +138,7 @@ def fit(codewords, entry_bits=6, progress=None):
     return arrays
 
 
-def for_antennas(tables, nt):
+def for_antennas(tables: Dict[str, np.ndarray], nt: int) -> Dict[str, np.ndarray]:
     """Tables fitted to the d components of single antennas, for codewords s[r nt + n] of the
     components of all nt antennas."""
     return {name: np.repeat(table, nt, axis=0) if name == "std" or name.startswith("entry_")

@@ -6,12 +6,13 @@
 """TiLISTA (Wang, Chen, Yin and Wang, 2020), as far as it is known."""
 
 import math
+from typing import Dict, Sequence
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from .network import Network, full_precision, relative_error
+from .network import Components, Network, full_precision, relative_error
 
 #: outputs of the sparse auto-encoder for 2 nt inputs, relative to these
 WIDTH = 4
@@ -41,7 +42,8 @@ class TiLista(Network):
     recipe = {"learning_rate": 3e-3, "batch": 200}
     rate_factors = {"steps": 5.0, "thresholds": 5.0, "w": 0.25}
 
-    def __init__(self, na, nt, code_sizes, layers=10, start_from="components"):
+    def __init__(self, na: int, nt: int, code_sizes: Sequence[int], layers: int = 10,
+                 start_from: str = "components") -> None:
         super().__init__(na, nt, code_sizes)
         if not 1 <= layers <= 1000:
             raise ValueError(f"layers is {layers}, allowed is 1 to 1000")
@@ -67,7 +69,7 @@ class TiLista(Network):
             [torch.cat([cosine, sine], 1), torch.cat([-sine, cosine], 1)]), persistent=False)
 
     @torch.no_grad()
-    def start(self, components):
+    def start(self, components: Components) -> None:
         if self.start_from == "components":
             self.w.copy_(components.coloured_rows(self.code_size))
             self.steps.fill_(1.0)
@@ -97,7 +99,7 @@ class TiLista(Network):
             x = self.angular(self.dense(z)).float()
         return x
 
-    def loss(self, h, seen):
+    def loss(self, h: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         with full_precision(h):
             return self._loss(h, seen)
 
@@ -105,7 +107,7 @@ class TiLista(Network):
         own = self.angular(self.dense(self.sparse(self.spatial(h))))
         return super().loss(h, seen) + 0.01 * relative_error(own, h)
 
-    def multiply_adds(self, code_size=0):
+    def multiply_adds(self, code_size: int = 0) -> Dict[str, int]:
         product = self.size * self.code_size
         rows = self.na * (self.sparse.weight.numel() + self.dense.weight.numel())
         # The DFT over the antennas can be part of the linear layers once they are trained.

@@ -6,6 +6,7 @@
 """TransNet (Cui, Guo and Song, 2022), with attention over the tokens of one matrix."""
 
 import math
+from typing import Dict, Sequence
 
 import torch
 from torch import nn
@@ -20,7 +21,7 @@ TOKEN, HEADS, FEED_FORWARD, REPEATS = 64, 2, 2048, 2
 class Attention(nn.Module):
     """Multi-head attention of each matrix's tokens (B, tokens, TOKEN) to its own tokens."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.token, self.heads, self.scale = TOKEN, HEADS, math.sqrt(HEADS / TOKEN)
         self.into = nn.Linear(TOKEN, 3 * TOKEN)
@@ -41,7 +42,7 @@ class Attention(nn.Module):
 class FeedForward(nn.Module):
     """TOKEN -> FEED_FORWARD -> TOKEN for every token."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.first = nn.Linear(TOKEN, FEED_FORWARD)
         self.second = nn.Linear(FEED_FORWARD, TOKEN)
@@ -53,7 +54,7 @@ class FeedForward(nn.Module):
 class EncoderLayer(nn.Module):
     """Attention and feed-forward layer, each followed by skip connection and normalization."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.attention, self.feed_forward = Attention(), FeedForward()
         self.norms = nn.ModuleList([nn.LayerNorm(TOKEN) for _ in range(2)])
@@ -67,7 +68,7 @@ class DecoderLayer(nn.Module):
     """The same with a second attention, to the tokens that the dense layer has made of the
     codeword."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.attention, self.cross, self.feed_forward = Attention(), Attention(), FeedForward()
         self.norms = nn.ModuleList([nn.LayerNorm(TOKEN) for _ in range(3)])
@@ -105,7 +106,7 @@ class TransNet(Network):
     options = {"scale": 8.0}
     recipe = {"learning_rate": 6e-4, "batch": 200}
 
-    def __init__(self, na, nt, code_sizes, scale=8.0):
+    def __init__(self, na: int, nt: int, code_sizes: Sequence[int], scale: float = 8.0) -> None:
         super().__init__(na, nt, code_sizes)
         if not 0 < scale <= 1e6:
             raise ValueError(f"scale is {scale}, allowed is more than 0, up to 1e6")
@@ -143,7 +144,7 @@ class TransNet(Network):
             x = self.decoder_layer(x, memory)
         return self.last(x).float().flatten(1) * self.scale
 
-    def multiply_adds(self, code_size=0):
+    def multiply_adds(self, code_size: int = 0) -> Dict[str, int]:
         dense = self.size * self.code_size
         attention = self.tokens * 4 * TOKEN**2 + 2 * self.tokens**2 * TOKEN
         feed_forward = self.tokens * 2 * TOKEN * FEED_FORWARD
