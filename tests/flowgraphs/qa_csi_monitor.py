@@ -33,9 +33,9 @@ class TestMonitor(unittest.TestCase):
     def setUpClass(cls):
         cls.application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
 
-    def run_monitor(self, truths, early, late, **parameters):
+    def run_monitor(self, truths, early, late, pairs, **parameters):
         """The monitor after these matrices, which are numbered from 100 on and come again and
-        again, and messages before and after the first of them."""
+        again, and messages before and after the first of them, once it has so many pairs."""
         tag = gr.tag_t()
         tag.offset, tag.key, tag.value = 0, pmt.intern("frame"), pmt.from_uint64(100)
         source = blocks.vector_source_c(truths.ravel().tolist(), True, NA * NT, [tag])
@@ -47,13 +47,19 @@ class TestMonitor(unittest.TestCase):
         for message in early:
             monitor.to_basic_block()._post(pmt.intern("pdus"), message)
         flowgraph.start()
-        time.sleep(0.3)
+        self.wait(lambda: monitor.nitems_read(0) >= len(truths))
         for message in late:
             monitor.to_basic_block()._post(pmt.intern("pdus"), message)
-        time.sleep(0.3)
+        self.wait(lambda: len(monitor.state()[1]) >= pairs)
         flowgraph.stop()
         flowgraph.wait()
         return monitor
+
+    def wait(self, condition):
+        end = time.monotonic() + 60
+        while not condition():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
 
     def test_pairs(self):
         """Truth and reconstruction meet by frame number; what fits nowhere is left out."""
@@ -63,7 +69,7 @@ class TestMonitor(unittest.TestCase):
         bad = [pmt.intern("no PDU"), pdu(None, h[0]), pdu(101, h[0][:2]), pdu(999, h[0]),
                pmt.cons(pmt.make_dict(), pmt.init_f32vector(2, [0, 0]))]
         monitor = self.run_monitor(h, [*bad, pdu(101, 0.9 * h[1])],
-                                   [*bad, pdu(103, 1.1 * h[3], age=2)])
+                                   [*bad, pdu(103, 1.1 * h[3], age=2)], 2)
         (frame, truth, estimate, age), errors = monitor.state()
         self.assertEqual((frame, age), (103, 2))
         np.testing.assert_array_equal(truth, h[3])
@@ -79,7 +85,7 @@ class TestMonitor(unittest.TestCase):
                   ).astype(np.complex64)
         for align, low, high in ((True, -20.01, -19.99), (False, -5, 10)):
             with self.subTest(align=align):
-                monitor = self.run_monitor(h, [pdu(100, turned)], [], domain="H", align=align)
+                monitor = self.run_monitor(h, [pdu(100, turned)], [], 1, domain="H", align=align)
                 error, = monitor.state()[1]
                 self.assertGreater(error, low)
                 self.assertLess(error, high)
@@ -98,7 +104,7 @@ class TestMonitor(unittest.TestCase):
         cells are dark."""
         h = np.zeros((1, NA, NT), np.complex64)
         h[0, 2, 1] = 1
-        monitor = self.run_monitor(h, [], [pdu(100, h[0])])
+        monitor = self.run_monitor(h, [], [pdu(100, h[0])], 1)
         widget = monitor.qwidget()
         widget.resize(800, 600)
         image = widget.grab().toImage()

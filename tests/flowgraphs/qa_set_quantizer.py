@@ -17,6 +17,28 @@ M = 128
 COUNT = 4000
 
 
+def wait_for(condition):
+    end = time.monotonic() + 60
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+
+
+class Codewords(gr.sync_block):
+    """Gives the rows of s, and then nothing, without an end."""
+
+    def __init__(self, s):
+        gr.sync_block.__init__(self, "codewords", None, [(np.float32, s.shape[1])])
+        self.s, self.at = s, 0
+
+    def work(self, _, output_items):
+        rows = self.s[self.at:self.at + len(output_items[0])]
+        output_items[0][:len(rows)] = rows
+        self.at += len(rows)
+        if not len(rows):
+            time.sleep(0.01)
+        return len(rows)
+
+
 class TestSetQuantizer(unittest.TestCase):
     def setUp(self):
         self.model = csifeedback.model_file("cost2100-indoor-klt")
@@ -36,7 +58,7 @@ class TestSetQuantizer(unittest.TestCase):
         rng = np.random.default_rng(1)
         s = rng.standard_normal((COUNT, M)).astype(np.float32)
         quantizer, framer, deframer, dequantizer = self.chain()
-        source = blocks.vector_source_f(s.ravel().tolist(), False, M)
+        source = Codewords(s)
         throttle = blocks.throttle(4 * M, 4000)
         throttle.set_max_output_buffer(16)
         sink = blocks.message_debug()
@@ -55,8 +77,15 @@ class TestSetQuantizer(unittest.TestCase):
                 block.set_quantizer(self.quantizers[bits])
                 time.sleep(0.0005)
             time.sleep(0.01)
+
+        def gone():
+            return (framer.discarded() + deframer.counts()["unknown_quantizer"]
+                    + dequantizer.discarded())
+
+        # A flowgraph that ends by itself may lose the last messages.
+        wait_for(lambda: sink.num_messages() + gone() >= COUNT)
+        flowgraph.stop()
         flowgraph.wait()
-        time.sleep(0.2)
 
         seen = set()
         for i in range(sink.num_messages()):
@@ -70,9 +99,7 @@ class TestSetQuantizer(unittest.TestCase):
                 q.dequantize(q.quantize(s[metadata["frame"]])))
         self.assertGreater(len(seen), 5)
         self.assertGreater(sink.num_messages(), COUNT // 2)
-        discarded = (framer.discarded() + deframer.counts()["unknown_quantizer"]
-                     + dequantizer.discarded())
-        self.assertEqual(sink.num_messages() + discarded, COUNT)
+        self.assertEqual(sink.num_messages() + gone(), COUNT)
 
     def test_pdus(self):
         """PDUs say which quantizer made them; those of another one are discarded."""
@@ -83,7 +110,7 @@ class TestSetQuantizer(unittest.TestCase):
         flowgraph.start()
         pdu = pmt.cons(pmt.make_dict(), pmt.init_f32vector(M, [0.1] * M))
         quantizer.to_basic_block()._post(pmt.intern("pdus"), pdu)
-        time.sleep(0.3)
+        wait_for(sink.num_messages)
         flowgraph.stop()
         flowgraph.wait()
         levels = sink.get_message(0)
@@ -101,11 +128,11 @@ class TestSetQuantizer(unittest.TestCase):
                 flowgraph = gr.top_block()
                 flowgraph.msg_connect(block, "pdus", sink, "store")
                 flowgraph.start()
-                for expected, number, message in ((1, 10, levels), (1, 9, levels),
-                                                  (2, 9, unlabelled)):
+                for handled, (expected, number, message) in enumerate((
+                        (1, 10, levels), (1, 9, levels), (2, 9, unlabelled))):
                     block.set_quantizer(self.quantizers[number])
                     block.to_basic_block()._post(pmt.intern("pdus"), message)
-                    time.sleep(0.3)
+                    wait_for(lambda: sink.num_messages() + block.discarded() > handled)
                     self.assertEqual(sink.num_messages(), expected)
                 flowgraph.stop()
                 flowgraph.wait()

@@ -120,7 +120,7 @@ class Messages:
         self._out = pmt.intern(port_out)
         self.flowgraph.msg_connect(block, port_out, self.store, "store")
 
-    def run(self, messages, expected, seconds=10):
+    def run(self, messages, expected, seconds=60):
         """Posts the messages, waits until as many as expected came out, and returns them."""
         self.flowgraph.start()
         try:

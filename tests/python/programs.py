@@ -79,7 +79,7 @@ class End:
             self.process.wait()
             raise AssertionError("the program does not end\n" + threads
                                  + self.process.stderr.read()) from None
-        self._thread.join(5)
+        self._thread.join(60)
         error = self.process.stderr.read()
         self.process.stderr.close()
         self.process.stdout.close()
@@ -99,7 +99,7 @@ class EndsTest(unittest.TestCase):
         return self.running[-1]
 
 
-def wait_for(end, condition, seconds=20):
+def wait_for(end, condition, seconds=60):
     """Waits for a line of an end, from now on, that meets a condition; the time it took. Raises
     AssertionError if none comes, or the program ends."""
     begin, seen = time.monotonic(), len(end.lines)

@@ -32,8 +32,7 @@ class Compact(unittest.TestCase):
         self.level = np.random.default_rng(4).integers(0, 8, (20, 31)).astype(np.int16)
 
     def framer(self, compact, **options):
-        return make_framer(self.quantizer, compact.ue_id, compact=compact,
-                                           **options)
+        return make_framer(self.quantizer, compact.ue_id, compact=compact, **options)
 
     def deframer(self, compact, **options):
         return make_deframer(self.quantizer, compact=compact, **options)

@@ -326,7 +326,7 @@ class SampleSourceTest(unittest.TestCase):
         """Messages that are no samples are left out, and do not end the source."""
         rng = np.random.default_rng(8)
         x = (rng.standard_normal(50000) + 1j * rng.standard_normal(50000)).astype(np.complex64)
-        with zmq.Context() as context, context.socket(zmq.PUB) as publisher:
+        with zmq.Context() as context, context.socket(zmq.XPUB) as publisher:
             port = publisher.bind_to_random_port("tcp://127.0.0.1")
             source = SampleSource(transport.SampleReceiver(f"zmq://127.0.0.1:{port}"))
             sink = blocks.vector_sink_c()
@@ -334,15 +334,15 @@ class SampleSourceTest(unittest.TestCase):
             flowgraph = gr.top_block()
             flowgraph.connect(source, head, sink)
             flowgraph.start()
-            time.sleep(1)  # a subscription takes its time
+            self.assertTrue(publisher.poll(60000))
+            self.assertEqual(publisher.recv(), b"\1")  # the subscription
             for part in np.array_split(x, 20):
                 publisher.send(rng.bytes(7))
                 publisher.send(b"")
                 publisher.send_multipart([bytes(8), bytes(8)])
                 publisher.send(part.tobytes())
-            for _ in range(100):
-                if len(sink.data()) == x.size:
-                    break
+            end = time.monotonic() + 60
+            while len(sink.data()) < x.size and time.monotonic() < end:
                 time.sleep(0.05)
             flowgraph.stop()
             flowgraph.wait()
@@ -401,11 +401,12 @@ class RunnerTest(unittest.TestCase):
             flowgraph.connect(source, sink)
             shown = []
             runner = Runner(flowgraph, lambda seconds, last: shown.append((seconds, last)),
-                            Watch([source, sink], lambda: source.nitems_written(0)), duration=6)
+                            Watch([source, sink], lambda: source.nitems_written(0)),
+                            duration=90 if raises else 6)
             if raises:
                 with self.assertRaisesRegex(ValueError, "the block failing ended with an error"):
                     runner.run()
-                self.assertLess(shown[-1][0], 5.5)
+                self.assertLess(shown[-1][0], 60)
             else:
                 runner.run()
                 self.assertGreater(shown[-1][0], 5.9)
@@ -433,13 +434,13 @@ class LibraryTest(unittest.TestCase):
                                     kwargs={"stopped": stopped}) for end in lines]
         for thread in threads:
             thread.start()
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end and not any(
                 figures["ues"][1]["per_s"] > 10 for figures, _ in lines[station]):
             time.sleep(0.1)
         stopped.set()
         for thread in threads:
-            thread.join(10)
+            thread.join(60)
         self.assertTrue(lines[station][-1][1] and lines[ue][-1][1])
         figures = lines[station][-1][0]
         self.assertGreater(figures["ues"][1]["received"], 10)
@@ -905,19 +906,18 @@ class TwoUesTest(EndsTest):
         # Under the number of the other and with the own key nothing is accepted.
         self.assertEqual(line["refused"], {})
         ues[9].kill()
-        wait_for(station, lambda line: not line["ues"]["9"]["fresh"], 5)
+        wait_for(station, lambda line: not line["ues"]["9"]["fresh"])
         false = self.start("ue", "--codec", CODEC, "--ue-id", 9, *feedback, "--air",
                            f"zmq://127.0.0.1:{air + 1}", "--key", keys[3], "--compact", 200,
                            "--checksum", "crc16")
         wait_for(station, lambda line: line["refused"].get("bad_signature", 0) > 10)
         false.kill()
         seen = len(station.lines)
-        time.sleep(2.2)
-        self.assertGreater(len(station.lines), seen)
+        for _ in range(2):
+            wait_for(station, lambda line: line["ues"]["3"]["fresh"]
+                     and line["ues"]["3"]["per_s"] > 10)
         for line in station.lines[seen:]:
             self.assertFalse(line["ues"]["9"]["fresh"])
-            self.assertTrue(line["ues"]["3"]["fresh"])
-            self.assertGreater(line["ues"]["3"]["per_s"], 10)
         # Values of 6 bits, header and checksum of 47, the signature.
         size = evaluation.Codec(CODEC).code_size("1/8")
         self.assertEqual(ues[3].lines[-1]["frame_bits"], 6 * size + 47 + 64)
@@ -961,8 +961,8 @@ class SoakTest(EndsTest):
         self.link.down()
         begin = time.monotonic()
         if seconds > 3:
-            self.wait(station, self.none, 4)
-            self.wait(ue, lambda line: line["frames_per_s"] == 0, 4)
+            self.wait(station, self.none)
+            self.wait(ue, lambda line: line["frames_per_s"] == 0)
         seen = len(station.lines), len(ue.lines)
         time.sleep(max(0, begin + seconds - time.monotonic()))
         if seconds > 3:
@@ -980,12 +980,12 @@ class SoakTest(EndsTest):
         memory = station.memory_mb(), ue.memory_mb()
 
         ue.kill()
-        self.wait(station, none, 4)
+        self.wait(station, none)
         lines = len(station.lines)
         self.link.attack(scheme, back)
-        time.sleep(1.5)
+        self.wait(station, lambda line: True)
+        self.wait(station, lambda line: True)
         # What came while there was no UE was not taken for CSI.
-        self.assertGreater(len(station.lines), lines)
         self.assertTrue(all(none(line) for line in station.lines[lines:]))
         ue = self.start(*ue_command)
         times["UE killed"] = self.wait(station, fresh)
@@ -996,7 +996,7 @@ class SoakTest(EndsTest):
 
         # A UE that sleeps sends CSI of old frames when it wakes up.
         ue.process.send_signal(signal.SIGSTOP)
-        self.wait(station, none, 4)
+        self.wait(station, none)
         ue.process.send_signal(signal.SIGCONT)
         times["UE stopped"] = self.wait(station, fresh)
 
@@ -1061,7 +1061,7 @@ class SoakTest(EndsTest):
                 one.process.send_signal(signal.SIGCONT)
             elif what == "UE killed":
                 ue.kill()
-                self.wait(station, self.none, 4)
+                self.wait(station, self.none)
                 seen = len(station.lines)
                 time.sleep(rng.uniform(0, 4))
                 self.assertTrue(all(self.none(line) for line in station.lines[seen:]))

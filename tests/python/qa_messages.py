@@ -93,7 +93,8 @@ class Foreign(unittest.TestCase):
         metrics = csifeedback.csi_metrics(csifeedback.csi_shape("H", 8, 2))
         Messages(metrics, "truth", "ack").run([pdu(x, frame=5), pdu(x, frame=6)], 0)
         self.check(metrics, x, port_out="ack")
-        self.check(csifeedback.csi_metrics(csifeedback.csi_shape("H", 8, 2)), x, port="truth", port_out="ack", expected=0)
+        self.check(csifeedback.csi_metrics(csifeedback.csi_shape("H", 8, 2)), x, port="truth",
+                   port_out="ack", expected=0)
         self.assertEqual(metrics.report()["matched"], 2)
         se = csifeedback.csi_spectral_efficiency(1, csifeedback.csi_shape("H", 8, 2), [10], interval=1)
         Messages(se, "truth", "reports").run([pdu(x, frame=5), pdu(x, frame=6)], 0)

@@ -9,11 +9,11 @@ import csv
 import json
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 import h5py
@@ -202,6 +202,26 @@ class Programs(unittest.TestCase):
                         "-o", self.path("m.h5"))
             self.assertFalse(os.path.exists(self.path("m.h5")))
 
+    def interrupted(self, *command):
+        """Runs a program at a terminal, with Ctrl-C as soon as it shows its progress; its exit code
+        and what it wrote there."""
+        terminal, inside = os.openpty()
+        self.addCleanup(os.close, terminal)
+        process = subprocess.Popen(command_of(*command), stdout=subprocess.DEVNULL, stderr=inside)
+        os.close(inside)
+        self.addCleanup(process.kill)
+        text, sent = "", False
+        while select.select([terminal], [], [], 60)[0]:
+            try:
+                text += os.read(terminal, 4096).decode()
+            except OSError:  # its end
+                break
+            if not sent and " of " in text:
+                process.send_signal(signal.SIGINT)
+                sent = True
+        self.assertTrue(sent, text)
+        return process.wait(60), text
+
     def test_train_keeps_the_old_model(self):
         """A full disk or Ctrl-C leaves the model before as it was, and no other file."""
         data = self.make_dataset("d.h5", 3000, 32, 32)
@@ -220,14 +240,8 @@ class Programs(unittest.TestCase):
         self.assertNotIn("Traceback", done.stderr)
 
         # Tables of 2^10 levels for each of 512 entries: takes a while.
-        process = subprocess.Popen(
-            command_of("train", *common, "--entry-bits", 10),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(2)
-        self.assertIsNone(process.poll(), "was done before it could be interrupted")
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
-        self.assertEqual(process.returncode, 130, errors)
+        code, errors = self.interrupted("train", *common, "--entry-bits", 10)
+        self.assertEqual(code, 130, errors)
         self.assertNotIn("Traceback", errors)
         with open(old) as file:
             self.assertEqual(file.read(), "old\n")
@@ -291,13 +305,8 @@ class Programs(unittest.TestCase):
                           ("eval", "--codec", KLT, "--samples", 1_000_000, "--csv",
                            self.path("t.csv")),
                           ("bench", "--repeats", 1_000_000)):
-            process = subprocess.Popen(
-                command_of(*arguments),
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            time.sleep(4)
-            process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=20)
-            self.assertEqual(process.returncode, 130, errors)
+            code, errors = self.interrupted(*arguments)
+            self.assertEqual(code, 130, errors)
             self.assertIn("interrupted", errors)
             self.assertNotIn("Traceback", errors)
         self.assertEqual(os.listdir(self.directory), [])
@@ -315,7 +324,7 @@ class Programs(unittest.TestCase):
                 env={**os.environ, "PYTHONPATH": self.directory, "PYTHONDONTWRITEBYTECODE": "1"})
             self.assertEqual(process.stdout.readline(), "loading\n")
             process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=50)
+            _, errors = process.communicate(timeout=60)
             self.assertEqual((process.returncode, errors), (130, "interrupted\n"), program)
 
     def test_demo(self):

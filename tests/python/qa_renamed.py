@@ -125,8 +125,8 @@ class TestRenamed(unittest.TestCase):
                  ((csifeedback.csi_shape("H", 32, 32),), {"history": 8})),
                 ("csi_spectral_efficiency", ((2, 1024, 32, [0.0]), {}), ((2, model, [0.0]), {}))):
             block = getattr(csifeedback, name)
-            with self.subTest(name), self.assertWarnsRegex(DeprecationWarning,
-                                          rf"^{name}\(.*\) is now {name}\(.*\); the old") as caught:
+            text = rf"^{name}\(.*\) is now {name}\(.*\); the old"
+            with self.subTest(name), self.assertWarnsRegex(DeprecationWarning, text) as caught:
                 one = block(*old[0], **old[1])
             self.assertEqual(caught.filename, __file__)
             with warnings.catch_warnings():

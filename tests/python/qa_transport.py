@@ -21,7 +21,7 @@ from programs import CODEC, EndsTest, free_port, wait_for
 BOUND_MB = 32
 
 
-def wait_until(condition, seconds=10):
+def wait_until(condition, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -243,7 +243,7 @@ class PeersTest(unittest.TestCase):
 
     def check(self, receiver, expected, rng):
         """Reads in pieces of any size."""
-        found, end = [], time.monotonic() + 5
+        found, end = [], time.monotonic() + 60
         while sum(map(len, found)) < len(expected):
             self.assertLess(time.monotonic(), end)
             part = np.empty(rng.integers(1, 9000), np.complex64)
@@ -258,14 +258,15 @@ class PeersTest(unittest.TestCase):
         x = np.arange(5000).astype(np.complex64)
         for cut in (3, 8, 4003):
             with socket.create_server(("127.0.0.1", port)) as server:
-                server.settimeout(5)
-                thread = threading.Thread(target=self.read, args=(receiver,))
+                server.settimeout(60)
+                sent = threading.Event()
+                thread = threading.Thread(target=self.read, args=(receiver, cut // 8, sent))
                 thread.start()
                 peer, _ = server.accept()
                 with peer:
                     peer.sendall(hostile.GREETING + hostile.ready(b"PUB")
                                  + hostile.frame(x.tobytes())[:9 + cut])
-                    time.sleep(0.2)
+                sent.set()
                 thread.join()
                 self.assertEqual(self.found, cut // 8)
         publisher = transport.SamplePublisher(f"zmq://127.0.0.1:{port}")
@@ -275,18 +276,21 @@ class PeersTest(unittest.TestCase):
         publisher.publish(x)
         self.check(receiver, x, np.random.default_rng(1))
 
-    def read(self, receiver):
-        self.found, end = 0, time.monotonic() + 1
-        while time.monotonic() < end:
+    def read(self, receiver, expected, sent):
+        """Reads until as many samples as expected have come, and what comes beyond them."""
+        self.found, end = 0, time.monotonic() + 60
+        while time.monotonic() < end and not (sent.is_set() and self.found >= expected):
+            self.found += receiver.read(np.empty(100, np.complex64), 0.05)
+        for _ in range(4):
             self.found += receiver.read(np.empty(100, np.complex64), 0.05)
 
 
 class CrowdTest(unittest.TestCase):
     """More connections than there is room for."""
 
-    def send(self, receiver, sender, seconds):
+    def send(self, receiver, sender):
         """Whether a message of this sender arrives; every genuine one is accepted."""
-        end, name = time.monotonic() + seconds, b"genuine %016x" % id(sender)
+        end, name = time.monotonic() + 60, b"genuine %016x" % id(sender)
         while time.monotonic() < end:
             sender.send(name)
             message = receiver.receive(0.02)
@@ -306,18 +310,24 @@ class CrowdTest(unittest.TestCase):
                          hostile.GREETING + hostile.ready(b"PUSH") + hostile.frame(b"forged" * 9)):
             with contextlib.closing(transport.FeedbackReceiver(address)) as receiver, \
                     contextlib.closing(transport.FeedbackSender(address)) as old:
-                self.assertTrue(self.send(receiver, old, 5))
+                self.assertTrue(self.send(receiver, old))
+                # A peer that loses its place connects anew.
+                place = old._sender._client.connection
                 thread = threading.Thread(target=hostile.crowd,
                                           args=("127.0.0.1", port, greeting, 3))
                 thread.start()
                 end = time.monotonic() + 0.5
                 while time.monotonic() < end:
                     receiver.receive(0.05)
-                self.assertTrue(self.send(receiver, old, 0.5))
+                self.assertTrue(self.send(receiver, old))
+                self.assertIs(old._sender._client.connection, place)
                 with contextlib.closing(transport.FeedbackSender(address)) as new:
-                    self.assertTrue(self.send(receiver, new, 5))
-                    self.assertTrue(self.send(receiver, old, 0.5))
-                    self.assertTrue(self.send(receiver, new, 0.5))
+                    self.assertTrue(self.send(receiver, new))
+                    other = new._sender._client.connection
+                    self.assertTrue(self.send(receiver, old))
+                    self.assertTrue(self.send(receiver, new))
+                    self.assertIs(old._sender._client.connection, place)
+                    self.assertIs(new._sender._client.connection, other)
                 self.assertLessEqual(len(receiver._receiver._server.peers),
                                      transport.MAX_FEEDBACK_PEERS)
                 thread.join()
@@ -352,7 +362,7 @@ class CrowdTest(unittest.TestCase):
             receiver._empty_at = float("-inf")
             begin = time.monotonic()
             self.assertEqual(receiver.read(buffer, 0.25), 0)
-            self.assertLess(time.monotonic() - begin, 2)
+            self.assertLess(time.monotonic() - begin, 60)
         # All its parts are one message.
         self.assertEqual(receiver.refused, 1)
 
@@ -377,7 +387,7 @@ class CrowdTest(unittest.TestCase):
             publisher.publish(np.full(8192, 1 + 1j, np.complex64))
             sent += 8192
             while got < sent:
-                n = receiver.read(buffer, 1)
+                n = receiver.read(buffer, 60)
                 self.assertGreater(n, 0)
                 got += n
         self.assertLessEqual(publisher._bytes, transport.MAX_BACKLOG)
@@ -429,7 +439,7 @@ class HostileTest(EndsTest):
         for name, function in attacks.items():
             growth = self.grows(station, lambda: in_parallel(function, kinds))
             self.assertLess(growth, BOUND_MB, name)
-            wait_for(station, served, 5)
+            wait_for(station, served)
         self.assertLess(station.memory_mb() - first, BOUND_MB)
         # A UE that comes among them is served too.
         ue.kill()
@@ -439,7 +449,7 @@ class HostileTest(EndsTest):
         thread.start()
         wait_for(station, lambda line: not line["ues"]["1"]["fresh"])
         ue = self.start("ue", "--codec", CODEC, *addresses)
-        wait_for(station, served, 10)
+        wait_for(station, served)
         thread.join()
         for end in (ue, station):
             code, error = end.interrupt()
