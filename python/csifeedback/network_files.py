@@ -129,7 +129,7 @@ class NetworkFile(Codec):
 
     def __init__(self, model: Optional[core.model_file] = None, **options: str) -> None:
         path = self.file
-        if path is None:
+        if not path:
             if model is None:
                 raise ValueError(f"codec {self.name} needs a file")
             # Beside the model file, wherever that is: a model file is no reason to open others.

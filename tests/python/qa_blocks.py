@@ -141,14 +141,12 @@ class Shapes(unittest.TestCase):
     def test_shipped_models(self):
         """Every codec hands on what its model says."""
         for path in sorted((pathlib.Path(__file__).resolve().parents[2] / "models").glob("c*.h5")):
-            codec = codecs.open_codec(str(path))
+            # What is not trained has no linear decoder.
+            codec = codecs.open_codec(str(path) + ":fista" * ("orthonormal" in path.name))
             model = codec.model
             expected = (model.domain, model.na, model.nt, model.nc, model.precursor)
-            try:
-                halves = (codec.encoder(0), codec.decoder(0))
-            except ValueError:
-                halves = codec.own_reports()
-            for half in halves:
+            for half in codec.own_reports() if codec.has_reports else (codec.encoder(0),
+                                                                       codec.decoder(0)):
                 self.assertEqual(self.shape(half), expected, path)
 
     def test_parameters(self):
