@@ -59,7 +59,12 @@ def strongest_beam(h: np.ndarray) -> np.ndarray:
 
 class Evaluator:
     """Test matrices Ha (n, na, nt), with what the cut to na rows lost of each, and whole ones
-    H (n, nc, nt) of the same channels; None what no codec takes."""
+    H (n, nc, nt) of the same channels; None what no codec takes.
+
+    compact: core.compact_configuration of frames that gains are sent in, None: full ones.
+    """
+
+    compact: Any = None
 
     def __init__(self, ha: Optional[np.ndarray], energy_lost: Optional[np.ndarray], nc: int,
                  precursor: int, rho_samples: int = 500, h: Optional[np.ndarray] = None) -> None:
@@ -155,7 +160,7 @@ class Evaluator:
         if bits:
             quantizer = codec.quantizer(quantizer_kind, code_size, bits)
             s = quantizer.dequantize(quantizer.quantize(s))
-            gain_db = sent_gain(gain_db)
+            gain_db = sent_gain(gain_db, self.compact)
             payload = quantizer.total_bits()
         start = time.perf_counter()
         estimate = decoder.decode(s, gain_db)
@@ -168,6 +173,7 @@ class Evaluator:
             "quantizer": quantizer_kind if bits else "none", "bits": bits,
             "payload_bits": payload,
             "frame_bits": frame_bits(payload, np.isfinite(residual).any()) if bits else None,
+            **(self._compact_bits(payload) if bits else {}),
             **self._errors(domain, truth, lost, estimate, se),
             "encode_us": 1e6 * encode_time / len(seen),
             "decode_us": 1e6 * decode_time / len(seen),
@@ -188,7 +194,7 @@ class Evaluator:
         bits, counts, gain_db = encoder.encode(seen, budget)
         encode_time = time.perf_counter() - start
         start = time.perf_counter()
-        estimate = decoder.decode(bits, counts, sent_gain(gain_db))
+        estimate = decoder.decode(bits, counts, sent_gain(gain_db, self.compact))
         decode_time = time.perf_counter() - start
         payload = float(np.mean(counts))
         size = choice.code_size if choice else None
@@ -202,10 +208,14 @@ class Evaluator:
             "budget": budget,
             "payload_bits": int(payload) if payload == int(payload) else payload,
             "frame_bits": frame_bits(int(np.max(counts))),
+            **self._compact_bits(int(np.max(counts))),
             **self._errors(domain, truth, lost, estimate, se),
             "encode_us": 1e6 * encode_time / len(seen),
             "decode_us": 1e6 * decode_time / len(seen),
         }
+
+    def _compact_bits(self, payload):
+        return {"compact_bits": payload + self.compact.overhead_bits()} if self.compact else {}
 
     @staticmethod
     def _names(codec):
@@ -237,16 +247,25 @@ def noisy(truth: np.ndarray, snr_db: Optional[float], seed: int) -> np.ndarray:
                              + 1j * rng.standard_normal(truth.shape))).astype(np.complex64)
 
 
-def sent_gain(gain_db: np.ndarray) -> np.ndarray:
-    """Gains in dB as they come out of a feedback frame. Raises ValueError if one is beyond what a
-    frame carries; a matrix of zeros has none."""
+def sent_gain(gain_db: np.ndarray, compact: Any = None) -> np.ndarray:
+    """Gains in dB as they come out of a feedback frame, or of a compact one of this
+    core.compact_configuration. Raises ValueError if one is beyond what a frame carries; a matrix of
+    zeros has none."""
     gain_db = np.asarray(gain_db)
-    low, high = core.gain_from_code(0), core.gain_from_code(65535)
+    if compact:
+        to_code, from_code = compact.gain_to_code, compact.gain_from_code
+        low, high = compact.min_gain_db - 1 / 16, compact.max_gain_db() + 1 / 16
+        if not compact.gain_bits:  # the gain is not sent
+            low, high = -np.inf, np.inf
+    else:
+        to_code, from_code = core.gain_to_code, core.gain_from_code
+        low, high = from_code(0), from_code(65535)
     bad = np.isfinite(gain_db) & ((gain_db < low) | (gain_db > high))
     if bad.any():
         raise ValueError(f"the gain of matrix {np.argmax(bad)} is {gain_db[np.argmax(bad)]:.1f} dB, "
-                         f"a feedback frame carries {low:g} to {high:.2f} dB: scale the data")
-    return np.array([core.gain_from_code(core.gain_to_code(g)) for g in gain_db])
+                         f"a feedback frame carries {low:g} to {high:.2f} dB: scale the data"
+                         + (", or choose --gain-bits and --min-gain" if compact else ""))
+    return np.array([from_code(to_code(g)) for g in gain_db])
 
 
 def frame_bits(payload_bits: int, with_residual_energy: bool = False) -> int:

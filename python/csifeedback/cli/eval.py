@@ -24,7 +24,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         epilog="NMSE is the mean of ||H-H^||^2/||H||^2 in dB, with its 95 %% interval, against "
                "the delay rows kept; 'whole' is against the whole channel. Bits are those of a "
                "codeword (payload) and of the frame that carries it, header, gain and checksum "
-               "included.")
+               "included; with --compact also of a compact frame, whose resolution gains then have.")
     parser.add_argument("--codec", action="append", required=True, metavar="MODEL[:DECODER[,..]]",
                         help="model file or name of a shipped model, with a decoder (linear, "
                              "ista, fista, l2o or mlcf) and its options, e.g. "
@@ -43,9 +43,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--validation-samples", type=int, default=600, metavar="N",
                         help="matrices on which --budget chooses (default: 600; of a data set its "
                              "first ones, at most a fifth)")
-    parser.add_argument("--count", choices=("report", "frame"), default="report",
-                        help="bits on the x axis of --plot: of the report, or of the whole "
-                             "feedback frame (default: report)")
+    ends.add_compact_arguments(parser)
+    parser.add_argument("--count", choices=tuple(comparison.COUNTS), default="report",
+                        help="bits on the x axis of --plot: of the report, of the whole "
+                             "feedback frame, or of the compact one (default: report)")
     parser.add_argument("--snr", nargs="+", type=float, metavar="DB",
                         help="SNR of the CSI that the UE sees, in dB (default: no noise)")
     parser.add_argument("--iterations", nargs="+", type=int, metavar="T",
@@ -80,11 +81,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def comparison_of(args: argparse.Namespace) -> comparison.Comparison:
     """The Comparison that the options name."""
+    compact = ends.compact_frames(args)
     return comparison.Comparison(
         args.codec, source_of(args), args.ratios, args.bits, args.quantizer, args.snr,
         args.iterations, args.budget, args.validation_samples, args.rho_samples,
         args.spectral_efficiency,
-        snr_values(*args.se_snr) if args.spectral_efficiency else (), args.precoding)
+        snr_values(*args.se_snr) if args.spectral_efficiency else (), args.precoding,
+        compact and compact.configurations([1])[0])
 
 
 def snr_values(low: float, high: float, step: float) -> List[float]:
@@ -115,6 +118,8 @@ def table(rows: Sequence[Dict[str, Any]]) -> str:
     rows = [r for r in rows if "nmse_db" in r]
     noisy = any(r["noise_snr_db"] is not None for r in rows)
     header = ["codec", "model", "ratio", "M", "quantizer", "B", "report bits", "frame bits"]
+    compact = any("compact_bits" in r for r in rows)
+    header += ["compact"] * compact
     header += ["SNR dB"] * noisy
     counted = any(r["iterations"] is not None for r in rows)
     header += ["iterations"] * counted
@@ -124,6 +129,7 @@ def table(rows: Sequence[Dict[str, Any]]) -> str:
         line = [r["codec"], r["model"], r["ratio"] or "-", r["code_size"] or "-", r["quantizer"],
                 "-" if not r["bits"] or r.get("budget") == r["bits"] else r["bits"],
                 r["payload_bits"], r["frame_bits"] or "-"]
+        line += [r.get("compact_bits", "-")] * compact
         line += [r["noise_snr_db"]] * noisy
         line += [r["iterations"] or "-"] * counted
         line += [f"{r['nmse_db']:.2f}", f"{r['nmse_db_low']:.2f} to {r['nmse_db_high']:.2f}",
@@ -133,6 +139,7 @@ def table(rows: Sequence[Dict[str, Any]]) -> str:
     return format_table(header, lines)
 
 
+@ends.option_names()
 def main(argv: Sequence[str]) -> int:
     args = parse(argv)
     if args.complexity:
@@ -158,6 +165,8 @@ def main(argv: Sequence[str]) -> int:
     for snr in args.snr or ():
         if not math.isfinite(snr):
             raise ValueError(f"--snr is {snr}, allowed is any finite number")
+    if args.count == "compact" and args.compact is None:
+        raise ValueError("--count is compact, which needs --compact")
     for budget in args.budget or ():
         if not 1 <= budget <= 65535:
             raise ValueError(f"--budget has {budget}, allowed is 1 to 65535")

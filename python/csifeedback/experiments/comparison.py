@@ -26,6 +26,11 @@ COLUMNS = ("codec", "model", "budget", "ratio", "code_size", "quantizer", "bits"
 #: in place of a list of values: the codec's own
 NONE: "list[Any]" = [None]
 
+#: Which bits figures are drawn against: name in the table, and in words.
+COUNTS = {"report": ("payload_bits", "bits of a report"),
+          "frame": ("frame_bits", "bits of a feedback frame"),
+          "compact": ("compact_bits", "bits of a compact feedback frame")}
+
 PICTURES = (".png", ".pdf", ".svg")
 
 
@@ -46,6 +51,7 @@ class Comparison:
     users: Optional[int] = None  #: of each group, for the spectral efficiency
     se_snr_db: Sequence[float] = ()
     precoding: str = "zero-forcing"  #: or "maximum-ratio"
+    compact: Optional[core.compact_configuration] = None  #: of compact frames; None: full ones
 
 
 @functools.lru_cache(2)
@@ -194,8 +200,11 @@ def write_table(path: str, rows: List[Dict[str, Any]]) -> None:
     """The rows as CSV, one column a figure."""
     snrs = rows[0].get("se_snr_db", [])
     at = [f"se_{snr:g}_db" for snr in snrs]
+    columns = list(COLUMNS)
+    if any("compact_bits" in r for r in rows):
+        columns.insert(columns.index("frame_bits") + 1, "compact_bits")
     write_csv(path, [{**r, **dict(zip(at, r.get("se", [])))} for r in rows],
-              [*COLUMNS, *["users"] * bool(snrs), *at])
+              [*columns, *["users"] * bool(snrs), *at])
 
 
 def draw(path: str, rows: List[Dict[str, Any]], title: str = "", count: str = "report") -> None:
@@ -231,7 +240,7 @@ def draw(path: str, rows: List[Dict[str, Any]], title: str = "", count: str = "r
             groups.setdefault(", ".join(parts), []).append(r)
         for number, (name, group) in enumerate(groups.items()):
             x = [r[{"ratio": "code_size",
-                   "bits": "frame_bits" if count == "frame" else "payload_bits"}.get(kind, kind)]
+                   "bits": COUNTS[count][0]}.get(kind, kind)]
                  for r in group]
             if None in x:  # a decoder without iterations: a level
                 axis.axhline(group[0]["nmse_db"], label=name, color=f"C{number}", linestyle=":")
@@ -251,8 +260,7 @@ def draw(path: str, rows: List[Dict[str, Any]], title: str = "", count: str = "r
         elif kind == "iterations":
             axis.set_xlabel("iterations")
         else:
-            axis.set_xlabel("bits of a feedback frame" if count == "frame"
-                            else "bits of a report")
+            axis.set_xlabel(COUNTS[count][1])
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)
     if efficiency_rows:

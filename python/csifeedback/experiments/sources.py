@@ -37,6 +37,14 @@ class Source:
     seed: int = 1                  #: of the channel model
     align: bool = False            #: align whole matrices of the data set, as receivers do
 
+    @functools.cached_property
+    def data(self) -> Optional[Dataset]:
+        """What the data set says of itself: opened once, and closed; None of a channel model."""
+        if not self.dataset:
+            return None
+        with Dataset(self.dataset, self.align) as data:
+            return data
+
 
 def channel_of(source: Source, model: Any,
                whole: bool = False) -> Tuple[core.channel_model, int, int]:
@@ -53,14 +61,13 @@ def channel_of(source: Source, model: Any,
     if source.align and not source.dataset:
         raise ValueError("--align is for the matrices of --dataset; channel models have a parameter "
                          "of their own (csifeedback_dataset generate --align)")
-    if source.dataset:
+    if source.data is not None:
         channel = core.dataset_channel(source.dataset)
         if channel.nt() != model.nt:
             raise ValueError(f"{source.dataset}: has matrices of {channel.nt()} antennas, the model "
                              f"is for {model.nt} ({trained_on(model)})")
-        if whole or source.align or model.domain == "H":
-            with Dataset(source.dataset) as data:
-                data.check_whole()
+        if whole or model.domain == "H":
+            source.data.check_whole()
         if model.domain == "H" and channel.nc() != model.nc:
             raise ValueError(f"{source.dataset}: has matrices of {channel.nc()} subcarriers, the "
                              f"model is for {model.nc} ({trained_on(model)})")
@@ -80,9 +87,8 @@ def channel_of(source: Source, model: Any,
 def warn_conditions(source: Source, models: Sequence[Any],
                     channel: core.channel_model) -> None:
     """Says on stderr what the matrices of the source have that the models were not trained on."""
-    if source.dataset:
-        with Dataset(source.dataset, source.align) as data:
-            conditions.warn(source.dataset, conditions.of_dataset(data), models)
+    if source.data is not None:
+        conditions.warn(source.data.path, conditions.of_dataset(source.data), models)
     else:
         conditions.warn(f"channel {source.channel or channel.name()}",
                         conditions.of_channel(channel), models)
@@ -107,16 +113,14 @@ def warn_source(source: Source, models: Sequence[Any]) -> None:
 
 def has_rows_alone(source):
     """Whether the matrices are those of a data set of delay rows."""
-    if not source.dataset:
-        return False
-    with Dataset(source.dataset) as data:
-        return not data.whole
+    return source.data is not None and not source.data.whole
 
 
 def check_gains(source: Source) -> None:
     """ValueError if a matrix of the data set has a gain that no feedback frame carries."""
-    if source.dataset:
-        with Dataset(source.dataset) as data, np.errstate(divide="ignore"):
+    data = source.data
+    if data is not None:
+        with np.errstate(divide="ignore"):
             sent_gain(10 * np.log10(data.energy.astype(np.float64) / (data.rows * data.nt)))
 
 

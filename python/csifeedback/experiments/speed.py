@@ -403,6 +403,8 @@ def operations(codec: OpenCodec, size: int, batch: int) -> List[Any]:
             others += [(kind.name, kind(w), to_real(ha), s)
                        for kind in (TorchProducts, TorchLinear)]
 
+    # Some codecs have one decoder without a name.
+    decode = f"decode, {codec.decoder_name}" if codec.decoder_name else "decode"
     table: List[Any] = []
     calls: List[Any]
     for count in (1, batch):
@@ -431,14 +433,14 @@ def operations(codec: OpenCodec, size: int, batch: int) -> List[Any]:
             products = TorchL2o(codec, size)
             code = torch.from_numpy(s[:count])
             error = difference(h_hat[:count], products.real(products.decode(code)))
-            table.append((f"decode, {codec.decoder_name}", count,
+            table.append((decode, count,
                           lambda x=s[part], g=gain[part]: decoder.decode(x, g),
                           [("PyTorch", lambda p=products, x=code: p.decode(x), error)]))
             continue
         else:
             calls = []
         table.append((
-            f"decode, {codec.decoder_name}", count,
+            decode, count,
             lambda x=s[part], g=gain[part]: decoder.decode(x, g),
             [(name, call, difference(h_hat[part], to_real(call()))) for name, call in calls]))
     return table

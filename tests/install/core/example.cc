@@ -1,4 +1,3 @@
-#include <gnuradio/csifeedback/channel_generator.h>
 #include <gnuradio/csifeedback/cost2100_channel.h>
 #include <gnuradio/csifeedback/decoder.h>
 #include <gnuradio/csifeedback/encoder.h>
@@ -14,15 +13,8 @@ int main()
     const auto ue = encoder::from_model(model, 128);
     const auto bs = decoder::from_model(model, 128);
     std::vector<std::complex<float>> ha(model->na() * model->nt()), found(ha.size());
-    channel_sample_info info;
-    generate_channels(cost2100_channel::make({}),
-                      1000000,
-                      1,
-                      model->na(),
-                      model->precursor(),
-                      1,
-                      ha.data(),
-                      &info);
+    const auto channel = cost2100_channel::make({});
+    channel->generate_truncated(1000000, model->na(), model->precursor(), ha.data());
     std::vector<float> h(2 * ha.size()), s(128);
     const float gain_db = normalize_csi(ha.data(), ha.size(), h.data());
     ue->encode(h.data(), s.data(), s.size());
