@@ -197,7 +197,7 @@ class Codec:
         """Whether codewords of this length, up to the longest, are any that the encoder makes."""
         return True
 
-    def operations(self, code_size: int) -> Tuple[Dict[str, float], Dict[str, float]]:
+    def operations(self, code_size: int) -> Tuple[Dict[str, int], Dict[str, int]]:
         """(multiply-adds of the encoder, of the decoder) by part, two dictionaries."""
         return {}, {}
 
@@ -433,6 +433,10 @@ class OpenCodec:
         """The decoder object; iterations: in place of those of the specification."""
         raise NotImplementedError
 
+    def all_options(self) -> Dict[str, str]:
+        """{name: text} of all options of the decoder, those that were not given with their defaults."""
+        return dict(self.options)
+
     def own_reports(self) -> Tuple[core.report_encoder, core.report_decoder]:
         """Report encoder and decoder of a codec that has its own."""
         raise NotImplementedError
@@ -446,7 +450,7 @@ class OpenCodec:
         raise NotImplementedError
 
     def operations(self, code_size: int,
-                   iterations: Optional[int] = None) -> Tuple[Dict[str, float], Dict[str, float]]:
+                   iterations: Optional[int] = None) -> Tuple[Dict[str, int], Dict[str, int]]:
         """(multiply-adds of the encoder, of the decoder) by part, two dictionaries."""
         raise NotImplementedError
 
@@ -516,7 +520,7 @@ class RegisteredCodec(OpenCodec):
         return core.make_quantizer(self.model, kind, code_size, bits)
 
     def operations(self, code_size: int,
-                   iterations: Optional[int] = None) -> Tuple[Dict[str, float], Dict[str, float]]:
+                   iterations: Optional[int] = None) -> Tuple[Dict[str, int], Dict[str, int]]:
         """(multiply-adds of the encoder, of the decoder) by part, two dictionaries."""
         return core.operation_counts(self.model, code_size, self._text(iterations))
 
@@ -564,7 +568,7 @@ class PythonCodec(OpenCodec):
         return self.codec.quantizer(kind, code_size, bits)
 
     def operations(self, code_size: int,
-                   iterations: Optional[int] = None) -> Tuple[Dict[str, float], Dict[str, float]]:
+                   iterations: Optional[int] = None) -> Tuple[Dict[str, int], Dict[str, int]]:
         """(multiply-adds of the encoder, of the decoder) by part, two dictionaries."""
         return self.codec.operations(code_size)
 

@@ -5,7 +5,9 @@
 #
 """The command-line programs as a user calls them: figures, files, and clear errors."""
 
+import contextlib
 import csv
+import io
 import json
 import os
 import resource
@@ -15,11 +17,15 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 import h5py
 import numpy as np
 from common import command_of, run_program
 from gnuradio import csifeedback
+from gnuradio.csifeedback import evaluation
+from gnuradio.csifeedback.cli import sim
+from gnuradio.csifeedback.experiments import sources, speed
 
 APPS = os.environ["CSIFEEDBACK_APPS"]
 KLT = "cost2100-indoor-klt"
@@ -59,17 +65,53 @@ class Programs(unittest.TestCase):
     def test_eval_and_sim_agree(self):
         """The same codec on the same samples, by objects and by a flowgraph: 0.01 dB."""
         common = ("--codec", KLT, "--samples", 200, "--seed", 3, "--json")
-        for bits, kind in ((6, "lloyd-max"), (3, "allocated")):
+        for bits, kind, *compact in ((6, "lloyd-max"), (3, "allocated"),
+                                     (3, "allocated", "--compact", "--checksum", "crc16")):
             rows = json.loads(self.succeed("eval", *common, "--ratios", "1/16", "--bits", bits,
-                                           "--quantizer", kind).stdout)
+                                           "--quantizer", kind, *compact).stdout)
             figures = json.loads(self.succeed("sim", *common, "--ratio", "1/16", "--bits", bits,
-                                              "--quantizer", kind).stdout)
+                                              "--quantizer", kind, *compact).stdout)
             self.assertEqual(len(rows), 1)
             self.assertEqual(figures["matched"], 200)
             self.assertAlmostEqual(figures["nmse_db"], rows[0]["nmse_db"], delta=0.01)
             self.assertAlmostEqual(figures["nmse_whole_db"], rows[0]["nmse_whole_db"], delta=0.01)
             self.assertAlmostEqual(figures["rho"], rows[0]["rho"], places=4)
-            self.assertEqual(figures["bits_per_csi"], rows[0]["frame_bits"])
+            self.assertEqual(figures["bits_per_csi"],
+                             rows[0]["compact_bits" if compact else "frame_bits"])
+            self.assertEqual(rows[0]["frame_bits"], rows[0]["payload_bits"] + 136)
+            self.assertEqual(rows[0].get("compact_bits"),
+                             rows[0]["payload_bits"] + 47 if compact else None)
+
+    def test_eval_compact_frames(self):
+        """Budgets in compact frames: the tables and the figure count both kinds."""
+        table = self.path("t.csv")
+        common = ("eval", "--codec", KLT, "--samples", 40, "--validation-samples", 20, "--budget",
+                  64, "--quantizer", "allocated", "--compact")
+        done = self.succeed(*common, "--csv", table, "--plot", self.path("t.png"), "--count",
+                            "compact")
+        with open(table) as file:
+            row, = csv.DictReader(file)
+        self.assertEqual([int(row[c]) for c in ("payload_bits", "frame_bits", "compact_bits")],
+                         [64, 64 + 136, 64 + 55])
+        self.assertRegex(done.stdout, r"frame bits +compact .*\n.*\n.* 64 +200 +119 ")
+        self.refuse("a feedback frame carries -40.0625 to -38.06 dB: scale the data, or choose "
+                    "--gain-bits and --min-gain", *common, "--gain-bits", 4)
+        self.refuse("--count is compact, which needs --compact", *common[:-1], "--count", "compact")
+        self.refuse("--number-bits is 11, allowed is 8 to 10", *common, "--number-bits", 11)
+
+    def test_data_set_is_opened_once(self):
+        data = self.make_dataset("d.h5", 20, 32, 32)
+        with unittest.mock.patch.object(sources, "Dataset", wraps=sources.Dataset) as opened, \
+                contextlib.redirect_stdout(io.StringIO()) as output:
+            sim.main(["--codec", KLT, "--dataset", data, "--json"])
+        self.assertEqual(json.loads(output.getvalue())["matched"], 20)
+        self.assertEqual(opened.call_count, 1)
+
+    def test_bench_names(self):
+        """A decoder without a name, as those of codecs in files have none, leaves no gap."""
+        codec = evaluation.Codec(KLT)
+        codec.decoder_name = ""
+        self.assertEqual({row[0] for row in speed.operations(codec, 16, 2)}, {"encode", "decode"})
 
     def test_eval_files(self):
         self.succeed("eval", "--codec", KLT, "--codec", KLT + ":fista,iterations=5",

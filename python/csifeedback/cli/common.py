@@ -98,7 +98,7 @@ def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
                             "here, one after the other)")
 
 
-def print_json(value, indent=1):
+def print_json(value: Any, indent: Optional[int] = 1) -> None:
     """Writes a value as JSON to stdout; numbers that are not finite become null.
 
     indent: None: all on one line.

@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Sequence
 from .. import evaluation
 from ..experiments import comparison, sweep
 from ..files import check_place
+from . import ends
 from .common import Parser, add_sweep_arguments, format_table, print_json
 from .sources import add_source_arguments, source_of
 

@@ -31,6 +31,10 @@ COUNTS = {"report": ("payload_bits", "bits of a report"),
           "frame": ("frame_bits", "bits of a feedback frame"),
           "compact": ("compact_bits", "bits of a compact feedback frame")}
 
+#: what a compact_configuration is made of
+COMPACT = ("number", "ue_id", "checksum", "number_bits", "gain_bits", "min_gain_db",
+           "residual_energy")
+
 PICTURES = (".png", ".pdf", ".svg")
 
 
@@ -83,6 +87,8 @@ def opened(arguments: Dict[str, Any]) -> Tuple[Any, Any, Any]:
     se = core.spectral_efficiency(efficiency["users"], *evaluator.h.shape[1:],
                                   efficiency["snr_db"], efficiency["precoding"]) \
         if efficiency else None
+    compact = arguments.get("compact")
+    evaluator.compact = core.compact_configuration(**compact) if compact else None
     return evaluator, validation, se
 
 
@@ -137,7 +143,9 @@ def points(what: Comparison) -> List[sweep.Point]:
                 c.has_reports for c in codecs) else 0}
     common = {"data": data, "efficiency": {
         "users": what.users, "snr_db": list(what.se_snr_db), "precoding": what.precoding}
-        if what.users else None}
+        if what.users else None,
+        **({"compact": {name: getattr(what.compact, name) for name in COMPACT}}
+           if what.compact else {})}
     files = [what.source.dataset] if what.source.dataset else []
 
     def point(task: str, codec: Any = None, **arguments: Any) -> sweep.Point:
@@ -277,8 +285,10 @@ def draw_efficiency(axis: Any, rows: Sequence[Dict[str, Any]]) -> None:
         name += [f"{r['bits']} bits, {r['quantizer']}"] if r.get("bits") else []
         if r.get("noise_snr_db") is not None:
             name.append(f"CSI at {r['noise_snr_db']:g} dB SNR")
-        style: Dict[str, Any] = {"color": "black", "linestyle": "--" if number % 2 else "-"} if "nmse_db" not in r \
-            else {"marker": "os^Dvx*P"[number % 8], "markersize": 4, "color": f"C{number}"}
+        style: Dict[str, Any] = {"marker": "os^Dvx*P"[number % 8], "markersize": 4,
+                                 "color": f"C{number}"}
+        if "nmse_db" not in r:
+            style = {"color": "black", "linestyle": "--" if number % 2 else "-"}
         axis.plot(r["se_snr_db"], r["se"], linewidth=1, label=", ".join(filter(None, name)),
                   **style)
     axis.set_xlabel("SNR in dB")

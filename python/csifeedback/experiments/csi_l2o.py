@@ -585,7 +585,7 @@ def figure_5(bench: Bench) -> Result:
 def tilista_point(arguments: Dict[str, Any]) -> Row:
     """The row of TiLISTA after some of its layers."""
     evaluator, _, _ = comparison.opened(arguments)
-    codec = open_codec(arguments["codec"])
+    codec: Any = open_codec(arguments["codec"])
     codec.codec.network.layers = arguments["layers"]
     return evaluator.run(codec, codec.encoder(0).code_size())
 
@@ -604,7 +604,8 @@ def figure_6(bench: Bench) -> Result:
             for (m, t), w in wanted.items()]
     tilista = bench.spec("TiLISTA", "indoor", 16)
     if tilista:
-        layers = open_codec(tilista).codec.network.layers
+        learned: Any = open_codec(tilista)
+        layers = learned.codec.network.layers
         data = {"source": dataclasses.asdict(bench.source("indoor")), "codecs": [tilista],
                 "whole": False, "rho_samples": 0, "validation_samples": 0}
         found = bench.run([sweep.point_of("experiments.csi_l2o:tilista_point", {

@@ -6,7 +6,8 @@
 """Where the test channels of experiments come from."""
 
 import dataclasses
-from typing import Any, Optional, Sequence
+import functools
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -111,7 +112,7 @@ def warn_source(source: Source, models: Sequence[Any]) -> None:
             conditions.warn_swapped(source.dataset, rows)
 
 
-def has_rows_alone(source):
+def has_rows_alone(source: Source) -> bool:
     """Whether the matrices are those of a data set of delay rows."""
     return source.data is not None and not source.data.whole
 
@@ -139,7 +140,8 @@ def validation_matrices(source: Source, models: Sequence[Any], count: int) -> Tu
     return test_matrices(source, models, rho_samples=0), 0
 
 
-def test_matrices(source, models, whole=False, rho_samples=500, skip=0):
+def test_matrices(source: Source, models: Sequence[Any], whole: bool = False,
+                  rho_samples: int = 500, skip: int = 0) -> Evaluator:
     """An Evaluator with the matrices of the source, in each domain that a model takes.
 
     models: of all codecs; whole: H is needed in any case. The first model fixes the channel,

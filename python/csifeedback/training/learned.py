@@ -98,7 +98,7 @@ class LearnedCodec(Codec):
             parts = self._torch.from_numpy(np.ascontiguousarray(x, np.float32)).split(BATCH)
             return np.concatenate([work(network, part).numpy() for part in parts])
 
-    def operations(self, code_size: int) -> Tuple[Dict[str, float], Dict[str, float]]:
+    def operations(self, code_size: int) -> Tuple[Dict[str, int], Dict[str, int]]:
         counts = self.network.multiply_adds(code_size)
         return {"encoder": counts["encoder"]}, {"decoder": counts["decoder"]}
 
