@@ -12,12 +12,13 @@ prints the tables of docs/codebooks.md.
 
 import argparse
 import sys
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from .. import csifeedback_python as core
 from ..channels import make_channel, model_channel
-from ..codecs import open_codec
+from ..codecs import OpenCodec, open_codec
 from ..evaluation import Evaluator, choose_report
 
 SUBBANDS = 13
@@ -25,18 +26,20 @@ SUBBANDS = 13
 FIRST, VALIDATION_FIRST = 5_000_000, 6_000_000
 
 
-def schemes(rows):
+def schemes(rows: int) -> List[str]:
     """Names of the codebooks as codecs."""
     return [f"type1:rows={rows}", f"type1:rows={rows},mode=2",
             *(f"etype2:rows={rows},param_combination={k}" for k in range(1, 9))]
 
 
-def vectors(h):
+def vectors(h: np.ndarray) -> np.ndarray:
     """Dominant eigenvectors of the subbands of H (n, rows, nt)."""
     return core.subband_eigenvectors(np.ascontiguousarray(h)[:, :, None], SUBBANDS)
 
 
-def score(v, h, codec, pair, budget, transform=None):
+def score(v: np.ndarray, h: np.ndarray, codec: OpenCodec,
+          pair: Tuple[core.report_encoder, core.report_decoder], budget: int,
+          transform: Optional[core.angular_delay_transform] = None) -> Tuple[str, float, float, float]:
     """A line of a table: label, mean bits, SGCS, its 5 % point."""
     encoder, decoder = pair
     bits, counts, gain_db = encoder.encode(h, budget)
@@ -47,12 +50,12 @@ def score(v, h, codec, pair, budget, transform=None):
     return codec.label, float(np.mean(counts)), similarity.mean(), core.percentile(similarity, 5)
 
 
-def show(name, line):
+def show(name: str, line: Sequence[Any]) -> None:
     label, bits, mean, low = line
     print(f"| {name} | {label} | {bits:.0f} | {mean:.3f} | {low:.3f} |", flush=True)
 
 
-def profiles(samples):
+def profiles(samples: int) -> None:
     """CDL-A to E at 10 MHz, 52 resource blocks, turned at random."""
     for profile in "abcde":
         channel = make_channel(f"cdl-{profile}", nc=52, nt=32, spacing_hz=180e3,
@@ -64,7 +67,7 @@ def profiles(samples):
             show(f"CDL-{profile.upper()}", score(v, h, codec, codec.own_reports(), 0))
 
 
-def beside(samples, budgets):
+def beside(samples: int, budgets: Sequence[int]) -> None:
     """The channel that the models cdl-a-random were trained on, 1,024 subcarriers."""
     names = ["path", "local-klt", "klt", "csi-l2o"]
     codecs = [open_codec(f"cdl-a-random-{name}") for name in names]
@@ -88,7 +91,7 @@ def beside(samples, budgets):
             show("CDL-A", score(v, ha, codec, pair, budget, transform))
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--samples", type=int, default=500, metavar="N",
                         help="drops of each channel (default: 500)")
