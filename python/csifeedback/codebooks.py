@@ -92,6 +92,26 @@ class Type1(Codebook):
         return core.type1_codebook(v["n1"], v["n2"], v["subbands"], v["mode"])
 
 
+class Type2(Codebook):
+    """Type II of Release 15: options also beams, L (4), phase_alphabet, N_PSK (8), and
+    subband_amplitude (1)."""
+
+    name, number, title = "type2", 250, "Type II"
+    help = "PMI codebook Type II of TS 38.214, Release 15."
+    defaults = {**Codebook.defaults, "beams": 4, "phase_alphabet": 8, "subband_amplitude": 1}
+
+    def __init__(self, model: Any = None, **options: str) -> None:
+        super().__init__(model, **options)
+        v = self._values
+        self.title = f"Type II L={v['beams']} {v['phase_alphabet']}PSK" + \
+            ("" if v["subband_amplitude"] else " phases")
+
+    def codebook(self) -> Any:
+        v = self._values
+        return core.type2_codebook(v["n1"], v["n2"], v["subbands"], v["beams"],
+                                   v["phase_alphabet"], bool(v["subband_amplitude"]))
+
+
 class Etype2(Codebook):
     """Enhanced Type II: options also param_combination (6) and per_cqi, R (1); subbands is N3."""
 
@@ -110,4 +130,4 @@ class Etype2(Codebook):
 
 
 #: name -> class
-CLASSES = {cls.name: cls for cls in (Type1, Etype2)}
+CLASSES = {cls.name: cls for cls in (Type1, Type2, Etype2)}

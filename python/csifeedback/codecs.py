@@ -38,7 +38,7 @@ PRIVATE_NUMBERS = (128, 255)
 LEARNED = ("csinet", "nr-csinet", "clnet", "transnet", "fista-net", "tilista",
            "sm-csinet-plus", "pm-csinet-plus")
 #: PMI codebooks of TS 38.214, without model files: module `codebooks`.
-CODEBOOKS = ("type1", "etype2")
+CODEBOOKS = ("type1", "type2", "etype2")
 #: Codecs of this package in the files of networks, which another library runs: module
 #: `network_files`. End of the file's name -> codec name.
 NETWORK_FILES = {".pt": "torchscript", ".onnx": "onnx"}
@@ -610,7 +610,7 @@ def open_codec(spec: str) -> OpenCodec:
     "MODEL[:DECODER[,name=value]..]": a model file or the name of a shipped model, with a decoder
     of its codec; "MODULE:CLASS[,name=value]..", "FILE.py:CLASS[,..]" or "NAME[,..]" of an entry
     point: a codec in Python; "FILE.pt[,name=value]..", "FILE.onnx[,..]": a network's file, see
-    `network_files`; "type1[:name=value,..]", "etype2[:..]": a PMI codebook, see `codebooks`.
+    `network_files`; "type1[:name=value,..]", "type2[:..]", "etype2[:..]": a PMI codebook, see `codebooks`.
     Raises ValueError that says what is wrong.
     """
     head, _, rest = spec.partition(",")

@@ -54,6 +54,13 @@ pmi_codebook::sptr type1(int rank)
     return type1_codebook::make(c);
 }
 
+pmi_codebook::sptr type2(int rank)
+{
+    type2_codebook::configuration c;
+    c.ranks = { rank };
+    return type2_codebook::make(c);
+}
+
 pmi_codebook::sptr etype2(int combination, int rank)
 {
     etype2_codebook::configuration c;
@@ -106,6 +113,8 @@ BENCHMARK_CAPTURE(select, type1_rank1_52_rows, type1(1), 52)
 BENCHMARK_CAPTURE(select, type1_rank2_13_rows, type1(2), 13)
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(select, type1_rank4_13_rows, type1(4), 13)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(select, type2_rank2_13_rows, type2(2), 13)
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(select, etype2_pc6_rank1_13_rows, etype2(6, 1), 13)
     ->Unit(benchmark::kMillisecond);

@@ -181,6 +181,23 @@ pmi_codebook::sptr etype2(const pmi_array& array,
     return etype2_codebook::make(c);
 }
 
+pmi_codebook::sptr type2(const pmi_array& array,
+                         int subbands,
+                         int beams,
+                         int phases,
+                         bool amplitudes,
+                         const std::vector<int>& ranks)
+{
+    type2_codebook::configuration c;
+    c.array = array;
+    c.subbands = subbands;
+    c.beams = beams;
+    c.phase_alphabet = phases;
+    c.subband_amplitude = amplitudes;
+    c.ranks = ranks;
+    return type2_codebook::make(c);
+}
+
 struct golden_case {
     std::string name;
     pmi_codebook::sptr codebook;
@@ -232,6 +249,17 @@ std::vector<golden_case> golden()
             read(in, p.i24, size);
             read(in, p.i25, size);
             names = { "i11", "i12", "i18", "i23", "i15", "i16", "i24", "i25", "i17" };
+        } else if (kind == "type2") {
+            int beams, phases, amplitudes;
+            in >> beams >> phases >> amplitudes >> p.rank;
+            c.codebook = type2({ n1, n2 }, n3, beams, phases, amplitudes, { p.rank });
+            in >> p.q1 >> p.q2 >> p.i12;
+            read(in, p.i13_layer, p.rank);
+            read(in, p.i14, p.rank * 2 * beams);
+            read(in, p.i21, p.rank * n3 * 2 * beams);
+            read(in, p.i22, p.rank * n3 * 2 * beams);
+            c.count = c.codebook->count(p);
+            names = { "i11", "i12", "i13", "i14", "i21", "i22" };
         } else {
             int mode;
             in >> mode >> p.rank;
@@ -272,7 +300,7 @@ pmi any(random_engine& engine, pmi_codebook& codebook, int rank)
 TEST(Pmi, PrecodersAreThoseOfAnotherImplementation)
 {
     const auto cases = golden();
-    EXPECT_EQ(cases.size(), 38u);
+    EXPECT_EQ(cases.size(), 54u);
     for (const auto& c : cases) {
         SCOPED_TRACE(c.name);
         ASSERT_EQ(c.codebook->check(c.p), "");
@@ -410,7 +438,8 @@ TEST(Pmi, PacksAndUnpacks)
         return a.rank == b.rank && a.i11 == b.i11 && a.q1 == b.q1 && a.q2 == b.q2 &&
                a.i12 == b.i12 && a.i13 == b.i13 && a.i15 == b.i15 && a.i2 == b.i2 &&
                a.i16 == b.i16 && a.i18 == b.i18 && a.i17 == b.i17 && a.i23 == b.i23 &&
-               a.i24 == b.i24 && a.i25 == b.i25;
+               a.i24 == b.i24 && a.i25 == b.i25 && a.i13_layer == b.i13_layer &&
+               a.i14 == b.i14 && a.i21 == b.i21 && a.i22 == b.i22;
     };
     const auto round_trip = [&](pmi_codebook::sptr codebook, const pmi& p) {
         for (const char* cqi : { "none", "wideband", "subband" }) {
@@ -453,6 +482,25 @@ TEST(Pmi, PacksAndUnpacks)
                 const auto codebook = type1(array, 5, mode, { rank });
                 round_trip(codebook, any(engine, *codebook, rank));
             }
+        for (int beams = 2; beams <= (array.ports() == 4 ? 2 : 4); beams++)
+            for (const int phases : { 4, 8 })
+                for (const bool amplitudes : { false, true })
+                    for (const int rank : { 1, 2 })
+                        for (const bool others : { false, true }) {
+                            SCOPED_TRACE(show(array) + " type 2, rank " +
+                                         std::to_string(rank));
+                            const auto codebook =
+                                type2(array,
+                                      5,
+                                      beams,
+                                      phases,
+                                      amplitudes,
+                                      others ? std::vector<int>{ 1, 2 }
+                                             : std::vector<int>{ rank });
+                            const pmi p = any(engine, *codebook, rank);
+                            ASSERT_EQ(codebook->check(p), "");
+                            round_trip(codebook, p);
+                        }
         for (int combination = 1; combination <= 8; combination++)
             for (int rank = 1; rank <= 4; rank++)
                 for (const int n3 : { 1, 13, 26, 36 }) {
@@ -616,6 +664,8 @@ TEST(Pmi, ShortPayloadsOmitGroups)
     for (const char* cqi : { "none", "subband" })
         for (const auto& codebook : { type1({ 4, 4 }, 13, 1, { 1, 2, 5 }),
                                       type1({ 4, 4 }, 13, 2, { 1, 2 }),
+                                      type2({ 4, 4 }, 13, 4, 8, true, { 1, 2 }),
+                                      type2({ 6, 1 }, 7, 3, 4, false, { 1 }),
                                       etype2({ 4, 4 }, 13, 6, { 1, 2 }),
                                       etype2({ 4, 2 }, 4, 2, { 1, 2, 3, 4 }),
                                       etype2({ 4, 4 }, 3, 4, { 1 }),
@@ -717,7 +767,7 @@ TEST(Pmi, AnyBitsAreDecodedOrRefusedWithTheReason)
     random_engine engine = make_engine(3, 0);
     int taken = 0, refused = 0;
     std::set<std::string> reasons;
-    for (int n = 0; n < 4000; n++) {
+    for (int n = 0; n < 6000; n++) {
         const pmi_array array = arrays[draw(engine, 0, arrays.size() - 1)];
         pmi_codebook::sptr codebook;
         if (n % 4 == 0) {
@@ -726,6 +776,14 @@ TEST(Pmi, AnyBitsAreDecodedOrRefusedWithTheReason)
                 if (draw(engine, 0, 1) || rank == 1)
                     ranks.push_back(rank);
             codebook = type1(array, draw(engine, 1, 19), draw(engine, 1, 2), ranks);
+        } else if (n % 4 == 1) {
+            codebook = type2(array,
+                             draw(engine, 1, 19),
+                             draw(engine, 2, array.ports() == 4 ? 2 : 4),
+                             4 * draw(engine, 1, 2),
+                             draw(engine, 0, 1),
+                             draw(engine, 0, 1) ? std::vector<int>{ 1 }
+                                                : std::vector<int>{ 1, 2 });
         } else {
             const int n3 = draw(engine, 1, 36), r = n3 > 19 ? 2 : 1;
             const int combination = draw(engine,
@@ -746,7 +804,7 @@ TEST(Pmi, AnyBitsAreDecodedOrRefusedWithTheReason)
         std::vector<uint8_t> bits(format->max_bits() / 8 + 1);
         int count = draw(engine, 0, format->max_bits());
         csi_report r;
-        if (n % 2) { // a valid report with a few bits changed
+        if (n / 4 % 2) { // a valid report with a few bits changed
             const int rank =
                 codebook->ranks()[draw(engine, 0, codebook->ranks().size() - 1)];
             r.precoding = any(engine, *codebook, rank);
@@ -787,8 +845,18 @@ TEST(Pmi, AnyBitsAreDecodedOrRefusedWithTheReason)
     }
     EXPECT_GT(taken, 500);
     EXPECT_GT(refused, 500);
-    for (const char* name :
-         { "i11", "K^NZ", "i12", "i16", "i17", "i18", "i23", "RI", "the" })
+    for (const char* name : { "i11",
+                              "K^NZ",
+                              "i12",
+                              "i13",
+                              "i14",
+                              "M",
+                              "i16",
+                              "i17",
+                              "i18",
+                              "i23",
+                              "RI",
+                              "the" })
         EXPECT_TRUE(reasons.count(name)) << name;
 }
 
@@ -894,14 +962,15 @@ TEST(Pmi, MoreBitsOfEtype2AreMoreLikeTheEigenvectors)
 {
     random_engine engine = make_engine(6, 0);
     for (const int rank : { 1, 2 }) {
-        std::vector<double> sums(7);
+        std::vector<double> sums(8);
         for (int n = 0; n < 30; n++) {
             const int rows = 26, nr = 4;
             const auto h = waves(engine, { 4, 4 }, rows, nr, 4);
-            for (int combination = 0; combination <= 6; combination++) {
-                const auto codebook = combination
-                                          ? etype2({ 4, 4 }, 13, combination, { rank })
-                                          : type1({ 4, 4 }, 13, 1, { rank });
+            for (int combination = 0; combination <= 7; combination++) {
+                const auto codebook =
+                    combination == 7 ? type2({ 4, 4 }, 13, 4, 8, true, { rank })
+                    : combination    ? etype2({ 4, 4 }, 13, combination, { rank })
+                                     : type1({ 4, 4 }, 13, 1, { rank });
                 pmi p;
                 codebook->select(h.data(), rows, nr, rank, p);
                 ASSERT_EQ(codebook->check(p), "");
@@ -916,6 +985,9 @@ TEST(Pmi, MoreBitsOfEtype2AreMoreLikeTheEigenvectors)
         EXPECT_GT(sums[5], sums[4]);
         EXPECT_GT(sums[6], sums[4]);
         EXPECT_GT(sums[6], 0.8);
+        // Type II of Release 15, four beams: that of combination 6 for more bits.
+        EXPECT_GT(sums[7], sums[3]);
+        EXPECT_GT(sums[7], 0.8);
     }
 }
 
@@ -1120,6 +1192,11 @@ TEST(Pmi, RefusesWrongParameters)
     refused([] { type1({ 2, 1 }, 4, 1, { 5 }); }, "rank is 5");
     refused([] { type1({ 2, 1 }, 4, 1, {}); }, "number of ranks");
     refused([] { etype2({ 1, 1 }, 4, 1, { 1 }); }, "ports");
+    refused([] { type2({ 1, 1 }, 4, 2, 8, true, { 1 }); }, "ports");
+    refused([] { type2({ 2, 1 }, 4, 3, 8, true, { 1 }); }, "beams is 3");
+    refused([] { type2({ 4, 1 }, 4, 5, 8, true, { 1 }); }, "beams is 5");
+    refused([] { type2({ 4, 1 }, 4, 4, 6, true, { 1 }); }, "phase_alphabet is 6");
+    refused([] { type2({ 4, 1 }, 4, 4, 8, true, { 3 }); }, "rank is 3");
     refused([] { etype2({ 4, 1 }, 4, 9, { 1 }); }, "param_combination is 9");
     refused([] { etype2({ 2, 1 }, 4, 3, { 1 }); }, "1 and 2 with 4 ports");
     refused([] { etype2({ 4, 2 }, 4, 7, { 1 }); }, "below 32 ports");
@@ -1145,6 +1222,84 @@ TEST(Pmi, RefusesWrongParameters)
             etype2({ 4, 4 }, 13, 6, { 2 })->select(h.data(), 13, 1, 2, p);
         },
         "receive antennas is 1");
+}
+
+// Tables 6.3.2.1.2-1, -3 to -5 for Type II of two layers with amplitudes in subbands.
+TEST(Pmi, OrderOfTheBitsOfTypeTwo)
+{
+    const auto codebook = type2({ 2, 2 }, 3, 3, 8, true, { 1, 2 });
+    const auto format = csi_report_format::make(codebook, { "none", 1, 2 });
+    csi_report r;
+    pmi& p = r.precoding;
+    p.rank = 2;
+    p.q1 = 2;
+    p.q2 = 1;
+    p.i12 = 3;
+    p.i13_layer = { 1, 5 };
+    // Layer 0: 6 coefficients, 4 of them of full resolution: 1 (strongest), 0, 2, 4.
+    // Layer 1: 2 coefficients, 5 (strongest) and 3.
+    p.i14 = { 6, 7, 5, 1, 5, 4, /**/ 0, 0, 0, 2, 0, 7 };
+    p.i21 = { 7, 0, 6, 3, 5, 2, 1, 0, 2, 0, 3, 1, 4, 0, 5, 1, 6, 3, //
+              0, 0, 0, 7, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0 };
+    p.i22 = { 0, 1, 1, 1, 0, 1, 1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 1, 1, //
+              1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1 };
+    ASSERT_EQ(codebook->check(p), "");
+    std::vector<uint8_t> bits(32);
+    const int used = format->pack(r, bits.data(), 256);
+    std::string text;
+    for (int k = 0; k < used; k++)
+        text += char('0' + read_bits(bits.data(), k, 1));
+    EXPECT_EQ(text,
+              "1"
+              "101"
+              "001" // RI, M - 1 of both layers
+              "1001"
+              "11" // i11, i12
+              "001"
+              "110"
+              "101"
+              "001"
+              "101"
+              "100" // i13, i14 of layer 0
+              "101"
+              "000"
+              "000"
+              "000"
+              "010"
+              "000" // of layer 1
+              "111"
+              "110"
+              "11"
+              "101"
+              "10"
+              "111"
+              "010"
+              "0" // subband 0
+              "100"
+              "101"
+              "01"
+              "110"
+              "11"
+              "010"
+              "001"
+              "0" // subband 2
+              "001"
+              "010"
+              "00"
+              "011"
+              "01"
+              "001"
+              "100"
+              "1"); // subband 1
+    csi_report back;
+    ASSERT_EQ(format->unpack(bits.data(), used, back), "");
+    EXPECT_EQ(back.precoding.i14, p.i14);
+    EXPECT_EQ(back.precoding.i21, p.i21);
+    EXPECT_EQ(back.precoding.i22, p.i22);
+    // Another M than i14 has.
+    bits[0] ^= 0x10;
+    EXPECT_EQ(format->unpack(bits.data(), used, back),
+              "i14 of layer 0 has 6 coefficients, M is 5");
 }
 
 // Two ports: the four codewords of Table 5.2.2.2.1-1.

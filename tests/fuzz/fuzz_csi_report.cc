@@ -36,6 +36,18 @@ type1(const pmi_array& array, int mode, const char* cqi, const std::vector<int>&
     return csi_report_format::make(type1_codebook::make(c), { cqi, 1, 2 });
 }
 
+csi_report_format::sptr
+type2(const pmi_array& array, int beams, bool amplitudes, const std::vector<int>& ranks)
+{
+    type2_codebook::configuration c;
+    c.array = array;
+    c.subbands = 5;
+    c.beams = beams;
+    c.subband_amplitude = amplitudes;
+    c.ranks = ranks;
+    return csi_report_format::make(type2_codebook::make(c), { "subband", 1, 2 });
+}
+
 csi_report_format::sptr etype2(const pmi_array& array,
                                int subbands,
                                int combination,
@@ -57,6 +69,8 @@ const std::vector<csi_report_format::sptr>& formats()
         type1({ 3, 2 }, 1, "subband", { 1, 2, 3, 4, 5, 6, 7 }),
         type1({ 12, 1 }, 2, "none", { 1, 2, 4 }),
         type1({ 4, 3 }, 1, "wideband", { 2, 3, 8 }),
+        type2({ 3, 2 }, 3, true, { 1, 2 }),
+        type2({ 4, 3 }, 4, false, { 1 }),
         etype2({ 4, 1 }, 13, 1, 1, { 1, 2 }),
         etype2({ 4, 3 }, 26, 6, 2, { 1, 2, 3, 4 }),
         etype2({ 4, 4 }, 3, 2, 1, { 1 }),

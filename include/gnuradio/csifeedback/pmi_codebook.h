@@ -47,18 +47,22 @@ struct CSIFEEDBACK_API pmi_array {
 struct CSIFEEDBACK_API pmi {
     int rank = 1; //!< number of layers
     int i11 = 0;  //!< Type I: beam along the first dimension
-    int q1 = 0;   //!< eType II: rotation of the beams along the first dimension
-    int q2 = 0;   //!< eType II: rotation of the beams along the second dimension
-    int i12 = 0;  //!< Type I: beam along the second dimension; eType II: set of beams
+    int q1 = 0;   //!< Type II: rotation of the beams along the first dimension
+    int q2 = 0;   //!< Type II: rotation of the beams along the second dimension
+    int i12 = 0;  //!< Type I: beam along the second dimension; Type II: set of beams
     int i13 = 0;  //!< Type I, ranks 2 to 4: offset of the other beams
     int i15 = 0;  //!< eType II, N3 > 19: window of the taps
-    std::vector<int> i2;      //!< Type I: one for each subband
-    std::vector<int64_t> i16; //!< eType II: set of taps of each layer
-    std::vector<int> i18;     //!< eType II: strongest coefficient of each layer
-    std::vector<uint8_t> i17; //!< eType II, rank x M x 2L: 1 for coefficients reported
-    std::vector<uint8_t> i23; //!< eType II, rank x 2: amplitudes of the polarizations
-    std::vector<uint8_t> i24; //!< eType II, rank x M x 2L: amplitudes
-    std::vector<uint8_t> i25; //!< eType II, rank x M x 2L: phases
+    std::vector<int> i2;        //!< Type I: one for each subband
+    std::vector<int64_t> i16;   //!< eType II: set of taps of each layer
+    std::vector<int> i18;       //!< eType II: strongest coefficient of each layer
+    std::vector<uint8_t> i17;   //!< eType II, rank x M x 2L: 1 for coefficients reported
+    std::vector<uint8_t> i23;   //!< eType II, rank x 2: amplitudes of the polarizations
+    std::vector<uint8_t> i24;   //!< eType II, rank x M x 2L: amplitudes
+    std::vector<uint8_t> i25;   //!< eType II, rank x M x 2L: phases
+    std::vector<int> i13_layer; //!< Type II: strongest coefficient of each layer
+    std::vector<uint8_t> i14;   //!< Type II, rank x 2L: wideband amplitudes
+    std::vector<uint8_t> i21;   //!< Type II, rank x subbands x 2L: phases
+    std::vector<uint8_t> i22;   //!< Type II, rank x subbands x 2L: amplitudes
 };
 
 /*!
@@ -71,9 +75,9 @@ struct CSIFEEDBACK_API pmi {
  * Part 2 of a CSI report has three groups of fields (TS 38.212, 6.3.2.1.2), of which the
  * last ones are omitted when the payload is short (TS 38.214, 5.2.3):
  *
- * | group | Type I                   | eType II                                         |
+ * | group | Type I (Type II)         | eType II                                         |
  * |-------|--------------------------|--------------------------------------------------|
- * | 0     | i11, i12, i13            | i11 (q1, q2), i12, i18                           |
+ * | 0     | i11, i12, i13 (and i14)  | i11 (q1, q2), i12, i18                           |
  * | 1     | i2 of even subbands      | i23, i15, i16, and of i24, i25, i17 the better half |
  * | 2     | i2 of odd subbands       | the rest of i24, i25, i17                        |
  *
@@ -89,7 +93,7 @@ public:
     pmi_codebook(const pmi_codebook&) = delete;
     pmi_codebook& operator=(const pmi_codebook&) = delete;
 
-    //! "type1" or "etype2".
+    //! "type1", "type2" or "etype2".
     virtual std::string name() const = 0;
     const pmi_array& array() const { return d_array; }
     int ports() const { return d_array.ports(); }
@@ -107,17 +111,20 @@ public:
         std::string name;
         int bits;
     };
-    //! Bits of the field K^NZ in part 1, 0 if there is none.
+    //! Bits in part 1 that tell how many coefficients there are, 0 for Type I.
     virtual int count_bits() const = 0;
-    //! K^NZ, the coefficients reported by a PMI; 0 if the codebook has no such number.
+    //! The number in these bits, plus 1: of eType II K^NZ, the coefficients of all layers,
+    //! of Type II the numbers M of both layers as one number; 0 for Type I.
     virtual int count(const pmi& p) const = 0;
-    //! Most coefficients that a PMI of this rank reports.
+    //! The largest count() of this rank.
     virtual int max_count(int rank) const = 0;
+    //! What is wrong with a count() for this rank, one of ranks(), or empty.
+    virtual std::string check_count(int rank, int count) const;
     /*!
      * \brief The fields of part 2, all layers and subbands together, in the order of the
      * tables of TS 38.212.
      * \param rank  one of ranks()
-     * \param count K^NZ, rank to max_count(rank)
+     * \param count passes check_count()
      */
     virtual std::vector<field> fields(int rank, int count) const = 0;
     //! Bits of a group of part 2.
@@ -145,7 +152,7 @@ public:
      * the result is one beam (with i2 = 0).
      *
      * \param rank   one of ranks()
-     * \param count  K^NZ; of no meaning for Type I
+     * \param count  number of coefficients, see count()
      * \param groups number of groups that are there, 1 to 3
      * \param bits   string
      * \param at     first bits of the groups
@@ -215,6 +222,31 @@ public:
         int mode = 1;                   //!< codebookMode, 1 or 2
         std::vector<int> ranks = { 1 }; //!< allowed ranks, 1 to min(8, ports)
         double snr_db = 10;             //!< for the selection of ranks above 1
+    };
+    //! \throws std::invalid_argument if a parameter is out of range
+    static sptr make(const configuration& c);
+
+protected:
+    using pmi_codebook::pmi_codebook;
+};
+
+/*!
+ * \brief Type II codebook of Release 15, TS 38.214 5.2.2.2.3, ranks 1 and 2.
+ *
+ * select(): the L orthogonal beams of most power, eigenvectors by subband relative to
+ * their strongest beam, quantized to the nearest level.
+ */
+class CSIFEEDBACK_API type2_codebook : public pmi_codebook
+{
+public:
+    //! Parameters.
+    struct configuration {
+        pmi_array array;
+        int subbands = 13;              //!< 1 to 36
+        int beams = 4;                  //!< L, numberOfBeams: 2 to 4; 2 with 4 ports
+        int phase_alphabet = 8;         //!< N_PSK, 4 or 8
+        bool subband_amplitude = true;  //!< subbandAmplitude
+        std::vector<int> ranks = { 1 }; //!< allowed ranks, 1 and 2
     };
     //! \throws std::invalid_argument if a parameter is out of range
     static sptr make(const configuration& c);

@@ -28,11 +28,7 @@ void check_rank(const pmi_codebook& codebook, int rank, int count)
 {
     for (const int one : codebook.ranks())
         if (one == rank) {
-            const int most = codebook.max_count(rank);
-            if (most && (count < rank || count > most))
-                throw std::invalid_argument("count is " + std::to_string(count) +
-                                            ", allowed is " + std::to_string(rank) +
-                                            " to " + std::to_string(most));
+            refuse(codebook.check_count(rank, count));
             return;
         }
     throw std::invalid_argument("rank is " + std::to_string(rank) +
@@ -114,7 +110,11 @@ void bind_codebooks(py::module& m)
         .def_readwrite("i17", &pmi::i17)
         .def_readwrite("i23", &pmi::i23)
         .def_readwrite("i24", &pmi::i24)
-        .def_readwrite("i25", &pmi::i25);
+        .def_readwrite("i25", &pmi::i25)
+        .def_readwrite("i13_layer", &pmi::i13_layer)
+        .def_readwrite("i14", &pmi::i14)
+        .def_readwrite("i21", &pmi::i21)
+        .def_readwrite("i22", &pmi::i22);
 
     py::class_<pmi_codebook, pmi_codebook::sptr>(
         m, "pmi_codebook", "A PMI codebook of TS 38.214; see docs/codebooks.md.")
@@ -126,8 +126,13 @@ void bind_codebooks(py::module& m)
         .def("cqi_subbands", &pmi_codebook::cqi_subbands)
         .def("ranks", [](const pmi_codebook& self) { return self.ranks(); })
         .def("ri_bits", &pmi_codebook::ri_bits)
-        .def("count_bits", &pmi_codebook::count_bits, "Bits of K^NZ in part 1.")
-        .def("count", &pmi_codebook::count, py::arg("pmi"), "K^NZ of a PMI, or 0.")
+        .def("count_bits",
+             &pmi_codebook::count_bits,
+             "Bits of the number of coefficients in part 1.")
+        .def("count",
+             &pmi_codebook::count,
+             py::arg("pmi"),
+             "K^NZ of a PMI of eType II, both M of Type II as one number, 0 for Type I.")
         .def(
             "max_count",
             [](const pmi_codebook& self, int rank) {
@@ -135,7 +140,7 @@ void bind_codebooks(py::module& m)
                 return self.max_count(rank);
             },
             py::arg("rank"),
-            "Most coefficients that a PMI of this rank reports.")
+            "The largest count() of this rank.")
         .def(
             "fields",
             [](const pmi_codebook& self, int rank, int count) {
@@ -147,7 +152,7 @@ void bind_codebooks(py::module& m)
             },
             py::arg("rank"),
             py::arg("count") = 0,
-            "Names and bits of the fields of part 2, for K^NZ = count.")
+            "Names and bits of the fields of part 2, for this count().")
         .def(
             "part2_bits",
             [](const pmi_codebook& self, int rank, int count) {
@@ -204,6 +209,32 @@ void bind_codebooks(py::module& m)
         py::arg("snr_db") = 10.0,
         "Type I single panel codebook: mode is codebookMode, ranks those allowed, snr_db "
         "serves the selection of ranks above 1.");
+    m.def(
+        "type2_codebook",
+        [](int n1,
+           int n2,
+           int subbands,
+           int beams,
+           int phase_alphabet,
+           bool subband_amplitude,
+           const std::vector<int>& ranks) {
+            type2_codebook::configuration c;
+            c.array = { n1, n2 };
+            c.subbands = subbands;
+            c.beams = beams;
+            c.phase_alphabet = phase_alphabet;
+            c.subband_amplitude = subband_amplitude;
+            c.ranks = ranks;
+            return type2_codebook::make(c);
+        },
+        py::arg("n1"),
+        py::arg("n2"),
+        py::arg("subbands") = 13,
+        py::arg("beams") = 4,
+        py::arg("phase_alphabet") = 8,
+        py::arg("subband_amplitude") = true,
+        py::arg("ranks") = std::vector<int>{ 1 },
+        "Type II codebook of Release 15: beams is L, phase_alphabet N_PSK, 4 or 8.");
     m.def(
         "etype2_codebook",
         [](int n1,

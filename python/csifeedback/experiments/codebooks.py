@@ -29,6 +29,7 @@ FIRST, VALIDATION_FIRST = 5_000_000, 6_000_000
 def schemes(rows: int) -> List[str]:
     """Names of the codebooks as codecs."""
     return [f"type1:rows={rows}", f"type1:rows={rows},mode=2",
+            *(f"type2:rows={rows},beams={beams}" for beams in (2, 4)),
             *(f"etype2:rows={rows},param_combination={k}" for k in range(1, 9))]
 
 

@@ -213,10 +213,9 @@ public:
         int number = 0;
         if (d_codebook->max_count(rank) > 0) {
             number = get(d_codebook->count_bits()) + 1;
-            if (number < rank || number > d_codebook->max_count(rank))
-                return "K^NZ is " + std::to_string(number) + ", allowed is " +
-                       std::to_string(rank) + " to " +
-                       std::to_string(d_codebook->max_count(rank));
+            const std::string bad = d_codebook->check_count(rank, number);
+            if (!bad.empty())
+                return bad;
         }
         std::array<size_t, pmi_codebook::group_count> starts = {};
         r.groups = 0;

@@ -7,9 +7,8 @@
 
 #include "check.h"
 #include "feedback/bits.h"
-#include "report/pmi/beams.h"
+#include "report/pmi/beam_projection.h"
 #include <gnuradio/csifeedback/pmi_codebook.h>
-#include <gnuradio/csifeedback/subband_eigenvectors.h>
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -46,12 +45,11 @@ public:
     explicit etype2_codebook_impl(const configuration& c)
         : etype2_codebook("etype2_codebook", c.array, c.subbands, c.per_cqi, c.ranks),
           d_per_cqi(c.per_cqi),
-          d_grid(c.array),
-          d_power(d_grid)
+          d_l(combinations[checked(c.param_combination) - 1][0]),
+          d_projection(c.array, c.subbands, d_l)
     {
         const char* where = "etype2_codebook";
         const int number = c.param_combination;
-        check_range(where, "param_combination", number, 1, 8);
         for (const int rank : ranks())
             check_range(where, "rank", rank, 1, max_layers);
         if (ports() < 4)
@@ -68,7 +66,6 @@ public:
         if (number > 6 && ranks().back() > 1)
             refuse("1 to 6 with ranks above 1");
         const int* row = combinations[number - 1];
-        d_l = row[0];
         d_low = row[1];
         d_high = row[2];
         d_k0 = divide_up(row[3] * 2 * d_l * taps(1), 4);
@@ -112,7 +109,7 @@ public:
     std::vector<field> fields(int rank, int count) const override
     {
         return { { "i11", field_bits(array().o1() * array().o2()) },
-                 { "i12", field_bits(beam_sets()) },
+                 { "i12", field_bits(d_projection.sets()) },
                  { "i18", rank * strongest_bits(rank, count) },
                  { "i23", 4 * rank },
                  { "i15", window_bits(rank) },
@@ -125,8 +122,8 @@ public:
     int group_bits(int rank, int count, int group) const override
     {
         if (group == 0)
-            return field_bits(array().o1() * array().o2()) + field_bits(beam_sets()) +
-                   rank * strongest_bits(rank, count);
+            return field_bits(array().o1() * array().o2()) +
+                   field_bits(d_projection.sets()) + rank * strongest_bits(rank, count);
         const int better = std::max(0, (count + 1) / 2 - rank);
         if (group == 1)
             return 4 * rank + window_bits(rank) + rank * field_bits(tap_sets(rank)) +
@@ -200,7 +197,7 @@ public:
         const int rank = p.rank, all = count(p);
         if (group == 0) {
             put(p.q1 * array().o2() + p.q2, field_bits(array().o1() * array().o2()));
-            put(p.i12, field_bits(beam_sets()));
+            put(p.i12, field_bits(d_projection.sets()));
             for (int l = 0; l < rank; l++)
                 put(p.i18[l], strongest_bits(rank, all));
             return;
@@ -252,13 +249,14 @@ public:
             return value;
         };
         const int size = layer_size(rank), total = rank * size;
-        if (number < rank || number > max_count(rank))
-            return wrong("K^NZ", number, rank, max_count(rank));
+        const std::string bad_count = check_count(rank, number);
+        if (!bad_count.empty())
+            return bad_count;
         p.rank = rank;
         const int rotation = get(field_bits(array().o1() * array().o2()));
         p.q1 = rotation / array().o2();
         p.q2 = rotation % array().o2();
-        p.i12 = get(field_bits(beam_sets()));
+        p.i12 = get(field_bits(d_projection.sets()));
         p.i18.assign(rank, 0);
         for (int& one : p.i18)
             one = get(strongest_bits(rank, number));
@@ -336,9 +334,9 @@ public:
 
     void precoder(const pmi& p, cf* w) const override
     {
-        const int rank = p.rank, n = d_grid.size(), m = taps(rank), two_l = 2 * d_l;
-        cf v[6 * 16];
-        beam_vectors(p, v);
+        const int rank = p.rank, n = ports() / 2, m = taps(rank), two_l = 2 * d_l;
+        cf v[beam_projection::max_beams * beam_projection::max_elements];
+        d_projection.vectors(p, v);
         int tap[max_layers][max_taps];
         for (int l = 0; l < rank; l++)
             find_taps(p, l, tap[l]);
@@ -376,11 +374,6 @@ protected:
     void do_select(const cf* h, int rows, int nr, int rank, pmi& p) override
     {
         const int n3 = subbands(), two_l = 2 * d_l, m = taps(rank);
-        const size_t size = size_t(ports()) * rank;
-        if (!d_vectors || d_vectors->rank() != rank)
-            d_vectors = subband_eigenvectors::make(n3, ports(), rank);
-        d_v.resize(n3 * size);
-        d_vectors->compute(h, rows, nr, d_v.data());
         p.rank = rank;
         p.i15 = 0;
         p.i16.assign(rank, 0);
@@ -388,8 +381,10 @@ protected:
         p.i23.assign(2 * rank, 15);
         for (auto* all : { &p.i17, &p.i24, &p.i25 })
             all->assign(rank * m * two_l, 0);
-        select_beams(rank, p);
-        project(rank, p);
+        d_projection.compute(h, rows, nr, rank, p);
+        for (int l = 0; l < rank; l++)
+            for (int t = 0; t < n3; t++)
+                std::copy_n(d_projection.coefficients(l, t), two_l, d_layer[l].a[t]);
         for (int l = 0; l < rank; l++)
             align(l, m, -1);
         if (n3 > largest_without_window) {
@@ -404,16 +399,19 @@ protected:
     }
 
 private:
-    const int d_per_cqi;
-    const beam_grid d_grid;
-    beam_power d_power;
-    int d_l, d_low, d_high, d_k0;
+    const int d_per_cqi, d_l;
+    beam_projection d_projection;
+    int d_low, d_high, d_k0;
     std::vector<cf> d_turn; // exp(2 pi j t / N3)
     std::vector<float> d_polarization, d_amplitude;
     std::vector<cf> d_phase;
 
-    subband_eigenvectors::sptr d_vectors;
-    std::vector<cf> d_v; // eigenvectors, N3 x ports x rank
+    static int checked(int combination)
+    {
+        check_range("etype2_codebook", "param_combination", combination, 1, 8);
+        return combination;
+    }
+
     //! What is found for a layer.
     struct layer {
         cf a[max_subbands][12]; // in the beams, by subband
@@ -427,7 +425,6 @@ private:
     int d_shift[max_layers] = {}; // taps of the strongest coefficients
 
     int layer_size(int rank) const { return 2 * d_l * taps(rank); }
-    int64_t beam_sets() const { return choose(d_grid.size(), d_l); }
     bool has_window() const { return subbands() > largest_without_window; }
     int64_t tap_sets(int rank) const
     {
@@ -447,12 +444,9 @@ private:
     std::string check_sets(const pmi& p) const
     {
         const int rank = p.rank, m = taps(rank);
-        if (p.q1 < 0 || p.q1 >= array().o1())
-            return wrong("q1", p.q1, 0, array().o1() - 1);
-        if (p.q2 < 0 || p.q2 >= array().o2())
-            return wrong("q2", p.q2, 0, array().o2() - 1);
-        if (p.i12 < 0 || p.i12 >= beam_sets())
-            return wrong("i12", p.i12, 0, beam_sets() - 1);
+        const std::string bad = d_projection.check(p);
+        if (!bad.empty())
+            return bad;
         if (p.i15 < 0 || p.i15 >= (has_window() ? 2 * m : 1))
             return wrong("i15", p.i15, 0, has_window() ? 2 * m - 1 : 0);
         if (int(p.i16.size()) != rank || int(p.i18.size()) != rank)
@@ -572,84 +566,6 @@ private:
             if (p.rank > 1 ? i % size == p.i18[l] : strongest_of(p, 0) < 0)
                 p.i17[i] = 1;
         }
-    }
-
-    void beam_numbers(const pmi& p, int* l, int* m) const
-    {
-        int set[6];
-        index_to_set(p.i12, d_grid.size(), d_l, set);
-        for (int i = 0; i < d_l; i++) {
-            l[i] = array().o1() * (set[i] % array().n1) + p.q1;
-            m[i] = array().o2() * (set[i] / array().n1) + p.q2;
-        }
-    }
-    void beam_vectors(const pmi& p, cf* v) const
-    {
-        int l[6], m[6];
-        beam_numbers(p, l, m);
-        for (int i = 0; i < d_l; i++)
-            d_grid.beam(l[i], m[i], v + i * d_grid.size());
-    }
-
-    // The rotation and the L orthogonal beams with the most power of the eigenvectors.
-    void select_beams(int rank, pmi& p)
-    {
-        const int n = d_grid.size(), columns2 = d_grid.columns2();
-        d_power.clear();
-        std::array<cf, 32> x;
-        for (int t = 0; t < subbands(); t++)
-            for (int l = 0; l < rank; l++) {
-                for (int k = 0; k < ports(); k++)
-                    x[k] = d_v[(size_t(t) * ports() + k) * rank + l];
-                d_power.add(x.data(), 1, false);
-            }
-        d_power.compute(false);
-        float best = -1;
-        for (int q1 = 0; q1 < array().o1(); q1++)
-            for (int q2 = 0; q2 < array().o2(); q2++) {
-                std::array<std::pair<float, int>, 16> powers;
-                for (int k = 0; k < n; k++)
-                    powers[k] = { d_power.power()[(array().o1() * (k % array().n1) + q1) *
-                                                      columns2 +
-                                                  array().o2() * (k / array().n1) + q2],
-                                  k };
-                std::partial_sort(powers.begin(),
-                                  powers.begin() + d_l,
-                                  powers.begin() + n,
-                                  std::greater<>());
-                float sum = 0;
-                int set[max_taps];
-                for (int i = 0; i < d_l; i++) {
-                    sum += powers[i].first;
-                    set[i] = powers[i].second;
-                }
-                if (sum <= best)
-                    continue;
-                best = sum;
-                std::sort(set, set + d_l);
-                p.q1 = q1;
-                p.q2 = q2;
-                p.i12 = set_to_index(set, n, d_l);
-            }
-    }
-
-    // Eigenvectors in the beams.
-    void project(int rank, const pmi& p)
-    {
-        const int n = d_grid.size();
-        cf v[6 * 16];
-        beam_vectors(p, v);
-        for (int t = 0; t < subbands(); t++)
-            for (int l = 0; l < rank; l++)
-                for (int polarization = 0; polarization < 2; polarization++)
-                    for (int i = 0; i < d_l; i++) {
-                        cf sum = 0;
-                        const cf* x =
-                            &d_v[(size_t(t) * ports() + polarization * n) * rank + l];
-                        for (int k = 0; k < n; k++)
-                            sum += std::conj(v[i * n + k]) * x[k * rank];
-                        d_layer[l].a[t][polarization * d_l + i] = sum / float(n);
-                    }
     }
 
     // Turns the phases of the subbands so that M taps have as much power as they can, and

@@ -56,6 +56,15 @@ pmi_codebook::~pmi_codebook() = default;
 
 int pmi_codebook::ri_bits() const { return field_bits(d_ranks.size()); }
 
+std::string pmi_codebook::check_count(int rank, int count) const
+{
+    const int most = max_count(rank);
+    if (most == 0 || (count >= rank && count <= most))
+        return "";
+    return "K^NZ is " + std::to_string(count) + ", allowed is " + std::to_string(rank) +
+           " to " + std::to_string(most);
+}
+
 int pmi_codebook::part2_bits(int rank, int count) const
 {
     int sum = 0;
