@@ -13,7 +13,7 @@ import unittest
 
 import numpy as np
 from common import run_program
-from gnuradio import csifeedback
+from gnuradio import blocks, csifeedback, gr
 
 
 def waves(seed, n1, n2, rows, nr, paths=5, count=None):
@@ -226,6 +226,33 @@ class Codecs(unittest.TestCase):
             self.assertEqual([r["codec"] for r in rows], ["Type I mode 1", "eType II pc4"])
             self.assertGreater(rows[1]["rho"], rows[0]["rho"])
             self.assertEqual(rows[0]["payload_bits"], 6 + 26)
+
+    def test_blocks_have_the_results_of_the_objects(self):
+        spec = "etype2:param_combination=2,rows=26"
+        h = waves(9, 16, 1, 26, 1, count=20)[:, :, 0]
+        encoder, decoder = csifeedback.open_codec(spec).report_pair()
+        flowgraph = gr.top_block()
+        source = blocks.vector_source_c(h.ravel().tolist(), False, 26 * 32)
+        one = csifeedback.csi_report_encoder(csifeedback.report_encoder_from_model(spec), 100)
+        other = csifeedback.csi_report_decoder(csifeedback.report_decoder_from_model(spec), 100)
+        out = blocks.vector_sink_c(26 * 32)
+        flowgraph.connect(source, one, other, out)
+        flowgraph.connect((one, 1), (other, 1))
+        flowgraph.run()
+        bits, counts, gain_db = encoder.encode(h, 100)
+        np.testing.assert_array_equal(np.array(out.data(), np.complex64).reshape(-1, 26, 32),
+                                      decoder.decode(bits, counts, gain_db))
+
+    def test_frames(self):
+        """Through framer, a link with bit errors, deframer and metrics."""
+        for ber in (0, 2e-4):
+            out = json.loads(run_program(
+                "sim", "--codec", "etype2:rows=64,param_combination=4", "--channel", "cdl-d",
+                "--budget", 200, "--samples", 60, "--ber", ber, "--json").stdout)
+            self.assertEqual((out["frames_sent"], out["matched"]), (60, 60))
+            if ber == 0:
+                self.assertEqual(out["frames"]["ok"], 60)
+            self.assertGreater(out["rho"], 0.85)
 
 
 if __name__ == "__main__":
