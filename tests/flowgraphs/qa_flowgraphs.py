@@ -263,7 +263,7 @@ class TestFlowgraphs(unittest.TestCase):
         cls.directory = pathlib.Path(cls.temporary.name)
         grcc = shutil.which("grcc")
         result = subprocess.run([grcc, "-o", cls.directory, *FLOWGRAPHS], capture_output=True,
-                                text=True, timeout=120, check=False)
+                                text=True, timeout=3000, check=False)
         cls.compiled = result.returncode, result.stdout + result.stderr
 
     @classmethod
@@ -375,7 +375,7 @@ class TestFlowgraphs(unittest.TestCase):
             with self.subTest(name, arguments=arguments):
                 self.need(name)
                 result = subprocess.run(self.command(name, *arguments), capture_output=True,
-                                        text=True, timeout=60, check=False)
+                                        text=True, timeout=300, check=False)
                 self.assertNotEqual(result.returncode, 0)
                 line = result.stderr.strip().splitlines()[-1]
                 self.assertTrue(line.startswith(f"{name}: "), result.stderr)
@@ -466,7 +466,7 @@ class TestFlowgraphs(unittest.TestCase):
             self.run_to_end("csi_ue", "--address", address, "--count", count, "--rate", 100)
             self.assertEqual(bs.stdout.readline(), "has those of the UE\n")
             self.send_again(address, [5, count - 1, count + 5000, 40000, -7])
-            output, errors = bs.communicate(timeout=120)
+            output, errors = bs.communicate(timeout=3000)
         finally:
             bs.kill()
         self.assertEqual(bs.returncode, 0, errors)
@@ -499,7 +499,7 @@ class TestFlowgraphs(unittest.TestCase):
                 relay.sendto(relay.recv(1 << 16), ("127.0.0.1", back))
             for process in reversed(both):
                 process.send_signal(signal.SIGINT)
-                output, errors = process.communicate(timeout=60)
+                output, errors = process.communicate(timeout=300)
                 self.assertEqual(process.returncode, 0, errors)
         finally:
             for process in both:
@@ -511,13 +511,13 @@ class TestFlowgraphs(unittest.TestCase):
     def test_bad_use(self):
         """A wrong value ends the program with an error that names it."""
         result = subprocess.run(self.command("csi_loopback_headless", "--bits", 11),
-                                capture_output=True, text=True, timeout=60, check=False)
+                                capture_output=True, text=True, timeout=300, check=False)
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("bits is 11, allowed is 1 to 10", result.stderr)
 
     def run_gui(self, script):
         result = subprocess.run([sys.executable, "-B", "-c", script], cwd=self.directory,
-                                capture_output=True, text=True, timeout=600, check=False)
+                                capture_output=True, text=True, timeout=3000, check=False)
         self.assertEqual(result.returncode, 0, result.stderr)
         return json.loads(result.stdout.splitlines()[-1])
 

@@ -71,7 +71,7 @@ class OwnCodec(unittest.TestCase):
     def call(self, command, **options):
         program = sys.executable if command[0] == "python3" else os.path.join(APPS, command[0])
         done = subprocess.run([program, *command[1:]], cwd=self.directory, capture_output=True,
-                              text=True, timeout=300, **options)
+                              text=True, timeout=900, **options)
         self.assertEqual(done.returncode, 0, f"{command}\n{done.stderr}")
         return done.stdout
 
@@ -118,7 +118,7 @@ class OwnCodec(unittest.TestCase):
         changed = self.directory / "csi_loopback.grc"
         changed.write_text(yaml.safe_dump(graph))
         done = subprocess.run([shutil.which("grcc"), "-o", str(self.directory), str(changed)],
-                              cwd=self.directory, capture_output=True, text=True, timeout=300)
+                              cwd=self.directory, capture_output=True, text=True, timeout=900)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         figures = json.loads(self.call(["python3", "-c", GUI_SCRIPT]).splitlines()[-1])
         self.assertEqual(figures["codec"], 254)

@@ -9,6 +9,7 @@ import contextlib
 import glob
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,9 +22,16 @@ CODEC = "cdl-c-300x2-klt"
 
 
 def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody has, and that no connection of another program gets meanwhile."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        first, last = map(int, file.read().split())
+    while True:
+        port = random.randint(10000, 65000)
+        if first <= port <= last:
+            continue
+        with socket.socket(socket.AF_INET, kind) as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 class End:

@@ -6,6 +6,7 @@
 """The connections between the ends: peers of libzmq, hostile ones, crowds, and bounded memory."""
 
 import contextlib
+import select
 import socket
 import threading
 import time
@@ -283,6 +284,24 @@ class PeersTest(unittest.TestCase):
             self.found += receiver.read(np.empty(100, np.complex64), 0.05)
         for _ in range(4):
             self.found += receiver.read(np.empty(100, np.complex64), 0.05)
+
+
+class ClientTest(unittest.TestCase):
+
+    def test_its_own_port(self):
+        """A connection that TCP makes to its own port, as nobody listens there, is given up."""
+        port = free_port()
+        client = connections.Client("127.0.0.1", port,
+                                    lambda: zmtp.Session(b"PUSH", lambda size: False),
+                                    memoryview(bytearray(64)))
+        self.addCleanup(client.close)
+        own = client._opening = socket.socket()
+        own.bind(("127.0.0.1", port))
+        own.connect(("127.0.0.1", port))
+        self.assertEqual(own.getsockname(), own.getpeername())
+        client._finish(select.POLLOUT)
+        self.assertIsNone(client.connection)
+        self.assertEqual(own.fileno(), -1)
 
 
 class CrowdTest(unittest.TestCase):

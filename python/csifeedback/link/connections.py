@@ -11,6 +11,7 @@ of them here and in the kernel, the time for a handshake and the time without a 
 
 import collections
 import contextlib
+import errno
 import random
 import select
 import selectors
@@ -331,6 +332,9 @@ class Client:
             error = self._opening.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if error:
                 raise OSError(error, "")
+            # Without a listener, TCP may take the port itself for this end, and keep the peer from it.
+            if self._opening.getsockname() == self._opening.getpeername():
+                raise OSError(errno.ECONNREFUSED, "")
             self.connection = Connection(self._opening, self._host, self._make_session(),
                                          self._buffer)
             self._opening = None
