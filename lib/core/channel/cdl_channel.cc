@@ -5,17 +5,13 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "channel/cdl_tables.h"
+#include "channel/cdl_rays.h"
 #include "channel/path_channel.h"
 #include "channel/phasor.h"
 #include "check.h"
-#include "random.h"
 #include <gnuradio/csifeedback/cdl_channel.h>
-#include <boost/random/uniform_01.hpp>
-#include <boost/random/uniform_int_distribution.hpp>
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <sstream>
 
 namespace gr {
@@ -25,18 +21,6 @@ namespace {
 
 constexpr double speed_of_light = 299792458;
 constexpr double degree = M_PI / 180;
-constexpr int ray_count = std::size(cdl_ray_offsets);
-
-//! Power pattern of Table 7.3-1 without its maximum of 8 dBi, which normalization would
-//! take away: 65 degrees beam width and 30 dB front-to-back ratio.
-double element_power(double azimuth_deg, double zenith_deg)
-{
-    const double azimuth = std::remainder(azimuth_deg, 360);
-    const double zenith = std::acos(std::cos(zenith_deg * degree)) / degree;
-    const double vertical = std::min(12 * std::pow((zenith - 90) / 65, 2), 30.0);
-    const double horizontal = std::min(12 * std::pow(azimuth / 65, 2), 30.0);
-    return std::pow(10, -0.1 * std::min(vertical + horizontal, 30.0));
-}
 
 class cdl_channel_impl : public path_channel
 {
@@ -44,12 +28,9 @@ public:
     cdl_channel_impl(const cdl_parameters& p, const cdl_table& table)
         : path_channel("cdl_channel", p.grid, p.align, p.normalize, p.receiver_aligned),
           d_p(p),
-          d_table(table)
+          d_table(table),
+          d_power_scale(cdl_power_scale(table))
     {
-        double sum = 0;
-        for (size_t i = 0; i < table.count; i++)
-            sum += std::pow(10, 0.1 * table.clusters[i].power_db);
-        d_power_scale = 1 / sum;
     }
 
     std::string name() const override
@@ -91,11 +72,11 @@ protected:
         random_engine engine = make_engine(d_p.seed, index / d_p.slots_per_drop);
         const double time = index % d_p.slots_per_drop * d_p.sample_interval_s;
         double delay_spread = d_p.delay_spread_s;
-        const double where = uniform(engine);
+        const double where = draw_uniform(engine);
         if (d_p.max_delay_spread_s > delay_spread)
             delay_spread *= std::pow(d_p.max_delay_spread_s / delay_spread, where);
-        const double turn_departure = d_p.angle_span_deg * (uniform(engine) - 0.5),
-                     turn_arrival = d_p.angle_span_deg * (uniform(engine) - 0.5);
+        const double turn_departure = d_p.angle_span_deg * (draw_uniform(engine) - 0.5),
+                     turn_arrival = d_p.angle_span_deg * (draw_uniform(engine) - 0.5);
         for (size_t i = 0; i < d_table.count; i++) {
             const cdl_cluster& c = d_table.clusters[i];
             const double power = d_power_scale * std::pow(10, 0.1 * c.power_db);
@@ -105,39 +86,23 @@ protected:
                 add(engine, paths, time, delay, power, aod, aoa, c.zod_deg, c.zoa_deg);
                 continue;
             }
-            // Departure and arrival, azimuth and zenith, are coupled at random (step 8).
-            int order[3][ray_count];
-            for (auto& permutation : order)
-                shuffle(engine, permutation);
-            for (int m = 0; m < ray_count; m++)
+            const cdl_ray_order order(engine);
+            for (int m = 0; m < cdl_ray_count; m++)
                 add(engine,
                     paths,
                     time,
                     delay,
-                    power / ray_count,
+                    power / cdl_ray_count,
                     aod + d_table.c_asd_deg * cdl_ray_offsets[m],
-                    aoa + d_table.c_asa_deg * cdl_ray_offsets[order[0][m]],
-                    c.zod_deg + d_table.c_zsd_deg * cdl_ray_offsets[order[1][m]],
-                    c.zoa_deg + d_table.c_zsa_deg * cdl_ray_offsets[order[2][m]]);
+                    aoa + d_table.c_asa_deg * cdl_ray_offsets[order.arrival_azimuth[m]],
+                    c.zod_deg +
+                        d_table.c_zsd_deg * cdl_ray_offsets[order.departure_zenith[m]],
+                    c.zoa_deg +
+                        d_table.c_zsa_deg * cdl_ray_offsets[order.arrival_zenith[m]]);
         }
     }
 
 private:
-    static double uniform(random_engine& engine)
-    {
-        return boost::random::uniform_01<double>()(engine);
-    }
-
-    static void shuffle(random_engine& engine, int (&permutation)[ray_count])
-    {
-        for (int i = 0; i < ray_count; i++)
-            permutation[i] = i;
-        for (int i = ray_count - 1; i > 0; i--)
-            std::swap(
-                permutation[i],
-                permutation[boost::random::uniform_int_distribution<int>(0, i)(engine)]);
-    }
-
     void add(random_engine& engine,
              std::vector<propagation_path>& paths,
              double time,
@@ -149,7 +114,7 @@ private:
              double zoa_deg) const
     {
         if (d_p.sector_element)
-            power *= element_power(aod_deg, zod_deg);
+            power *= cdl_element_power(aod_deg, zod_deg);
         const double aoa = aoa_deg * degree, zoa = zoa_deg * degree,
                      azimuth = d_p.travel_azimuth_deg * degree,
                      zenith = d_p.travel_zenith_deg * degree;
@@ -157,7 +122,7 @@ private:
         const double along = std::sin(zoa) * std::sin(zenith) * std::cos(aoa - azimuth) +
                              std::cos(zoa) * std::cos(zenith);
         const double doppler = d_p.speed_mps * along * d_p.carrier_hz / speed_of_light;
-        const double turns = uniform(engine) + doppler * time;
+        const double turns = draw_uniform(engine) + doppler * time;
         paths.push_back({ delay,
                           std::sin(zod_deg * degree) * std::sin(aod_deg * degree),
                           std::sqrt(power) * phasor(turns) });
@@ -165,7 +130,7 @@ private:
 
     const cdl_parameters d_p;
     const cdl_table& d_table;
-    double d_power_scale;
+    const double d_power_scale;
 };
 
 } // namespace
@@ -173,12 +138,7 @@ private:
 channel_model::sptr cdl_channel::make(const cdl_parameters& p)
 {
     const char* where = "cdl_channel";
-    const cdl_table* found = nullptr;
-    for (const auto& table : cdl_tables)
-        if (p.profile == table.profile)
-            found = &table;
-    if (!found)
-        throw_bad(where, "profile", p.profile, "A, B, C, D, E");
+    const cdl_table& table = find_cdl_table(where, p.profile);
     if (!(p.carrier_hz > 0 && p.carrier_hz <= 1e12))
         throw_bad(where, "carrier_hz", p.carrier_hz, "above 0, at most 1e12");
     check_range(where, "delay_spread_s", p.delay_spread_s, 0.0, 1e-3);
@@ -196,7 +156,7 @@ channel_model::sptr cdl_channel::make(const cdl_parameters& p)
         throw_bad(
             where, "sample_interval_s", p.sample_interval_s, "above 0, at most 1e6");
     check_range(where, "angle_span_deg", p.angle_span_deg, 0.0, 360.0);
-    return std::make_shared<cdl_channel_impl>(p, *found);
+    return std::make_shared<cdl_channel_impl>(p, table);
 }
 
 } // namespace csifeedback

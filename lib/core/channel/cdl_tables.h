@@ -25,6 +25,7 @@ struct cdl_table {
     char profile;
     bool los; // the first row is a single specular ray
     double c_asd_deg, c_asa_deg, c_zsd_deg, c_zsa_deg;
+    double xpr_db; // cross polarization ratio
     const cdl_cluster* clusters;
     size_t count;
 };
@@ -155,11 +156,11 @@ constexpr cdl_cluster cdl_e[] = {
 };
 
 constexpr cdl_table cdl_tables[] = {
-    { 'A', false, 5.0, 11.0, 3.0, 3.0, cdl_a, 23 },
-    { 'B', false, 10.0, 22.0, 3.0, 7.0, cdl_b, 23 },
-    { 'C', false, 2.0, 15.0, 3.0, 7.0, cdl_c, 24 },
-    { 'D', true, 5.0, 8.0, 3.0, 3.0, cdl_d, 14 },
-    { 'E', true, 5.0, 11.0, 3.0, 7.0, cdl_e, 15 },
+    { 'A', false, 5.0, 11.0, 3.0, 3.0, 10.0, cdl_a, 23 },
+    { 'B', false, 10.0, 22.0, 3.0, 7.0, 8.0, cdl_b, 23 },
+    { 'C', false, 2.0, 15.0, 3.0, 7.0, 7.0, cdl_c, 24 },
+    { 'D', true, 5.0, 8.0, 3.0, 3.0, 11.0, cdl_d, 14 },
+    { 'E', true, 5.0, 11.0, 3.0, 7.0, 8.0, cdl_e, 15 },
 };
 
 } // namespace csifeedback

@@ -6,6 +6,7 @@
 
 #include "arrays.h"
 #include <gnuradio/csifeedback/cdl_channel.h>
+#include <gnuradio/csifeedback/cdl_panel_channel.h>
 #include <gnuradio/csifeedback/channel_generator.h>
 #include <gnuradio/csifeedback/cost2100_channel.h>
 #include <gnuradio/csifeedback/dataset_channel.h>
@@ -118,6 +119,74 @@ void bind_channels(py::module& m)
         py::arg("seed") = 1,
         py::arg("receiver_aligned") = false,
         "The COST 2100 model, scenario indoor, outdoor or outdoor-nlos.");
+    py::class_<cdl_panel_channel, cdl_panel_channel::sptr>(
+        m,
+        "cdl_panel_channel",
+        "CDL-A to E of 3GPP TR 38.901 between a dual-polarized planar array of n1 x n2 "
+        "elements and a UE with nr antennas, in turn vertical and horizontal.")
+        .def(py::init([](char profile,
+                         int n1,
+                         int n2,
+                         int nr,
+                         int nc,
+                         double spacing_hz,
+                         double delay_spread_s,
+                         double angle_span_deg,
+                         double spacing1,
+                         double spacing2,
+                         double slant_deg,
+                         bool sector_element,
+                         uint64_t seed) {
+                 cdl_panel_parameters p;
+                 p.profile = profile;
+                 p.n1 = n1;
+                 p.n2 = n2;
+                 p.nr = nr;
+                 p.nc = nc;
+                 p.spacing_hz = spacing_hz;
+                 p.delay_spread_s = delay_spread_s;
+                 p.angle_span_deg = angle_span_deg;
+                 p.spacing1 = spacing1;
+                 p.spacing2 = spacing2;
+                 p.slant_deg = slant_deg;
+                 p.sector_element = sector_element;
+                 p.seed = seed;
+                 return cdl_panel_channel::make(p);
+             }),
+             py::arg("profile"),
+             py::arg("n1") = 4,
+             py::arg("n2") = 4,
+             py::arg("nr") = 2,
+             py::arg("nc") = 52,
+             py::arg("spacing_hz") = 180e3,
+             py::arg("delay_spread_s") = 100e-9,
+             py::arg("angle_span_deg") = 0.0,
+             py::arg("spacing1") = 0.5,
+             py::arg("spacing2") = 0.5,
+             py::arg("slant_deg") = 45.0,
+             py::arg("sector_element") = false,
+             py::arg("seed") = 1)
+        .def("ports", &cdl_panel_channel::ports)
+        .def(
+            "generate",
+            [](const cdl_panel_channel& self, uint64_t first, py::ssize_t count) {
+                const auto& p = self.parameters();
+                if (count < 0)
+                    throw std::invalid_argument("count is " + std::to_string(count) +
+                                                ", allowed is 0 and more");
+                py::array_t<cf> h(
+                    std::vector<py::ssize_t>{ count, p.nc, p.nr, self.ports() });
+                cf* out = h.mutable_data();
+                const size_t size = size_t(p.nc) * p.nr * self.ports();
+                py::gil_scoped_release release;
+                for (py::ssize_t i = 0; i < count; i++)
+                    self.generate(first + i, out + i * size);
+                return h;
+            },
+            py::arg("first"),
+            py::arg("count"),
+            "Drops first, first + 1 ..: H, complex64 (count, nc, nr, ports), ports by "
+            "polarization, n1, n2.");
     m.def(
         "cdl_channel",
         [](char profile,

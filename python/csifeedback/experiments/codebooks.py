@@ -12,12 +12,12 @@ prints the tables of docs/codebooks.md.
 
 import argparse
 import sys
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from .. import csifeedback_python as core
-from ..channels import make_channel, model_channel
+from ..channels import model_channel
 from ..codecs import OpenCodec, open_codec
 from ..evaluation import Evaluator, choose_report
 
@@ -56,16 +56,35 @@ def show(name: str, line: Sequence[Any]) -> None:
     print(f"| {name} | {label} | {bits:.0f} | {mean:.3f} | {low:.3f} |", flush=True)
 
 
-def profiles(samples: int) -> None:
-    """CDL-A to E at 10 MHz, 52 resource blocks, turned at random."""
-    for profile in "abcde":
-        channel = make_channel(f"cdl-{profile}", nc=52, nt=32, spacing_hz=180e3,
-                               delay_spread_s=100e-9, angle_span_deg=120.0)
-        h = core.generate_channels(channel, FIRST, samples)[0]
-        v = vectors(h)
-        for spec in schemes(52):
-            codec = open_codec(spec)
-            show(f"CDL-{profile.upper()}", score(v, h, codec, codec.own_reports(), 0))
+def codebooks(n1: int, n2: int, subbands: int, rank: int) -> Iterator[Tuple[str, Any]]:
+    """(label, pmi_codebook) of an array."""
+    if rank == 1:  # of more layers Type I has no order like that of eigenvectors
+        for mode in (1, 2):
+            yield f"Type I mode {mode}", core.type1_codebook(n1, n2, subbands, mode)
+    for beams in (2, 4):
+        yield (f"Type II L={beams} 8PSK",
+               core.type2_codebook(n1, n2, subbands, beams, ranks=[rank]))
+    for number in range(1, 9 if rank == 1 else 7):
+        yield f"eType II pc{number}", core.etype2_codebook(n1, n2, subbands, number, [rank])
+
+
+def panels(samples: int, n1: int = 4, n2: int = 4, nr: int = 2, subbands: int = SUBBANDS,
+           angle_span_deg: float = 0.0, ranks: Sequence[int] = (1, 2)) -> None:
+    """CDL-A to E at 10 MHz, 52 resource blocks, to dual-polarized arrays of sector elements."""
+    for rank in ranks:
+        for profile in "ABCDE":
+            channel = core.cdl_panel_channel(profile, n1, n2, nr, nc=52,
+                                             angle_span_deg=angle_span_deg, sector_element=True)
+            h = channel.generate(FIRST, samples)
+            v = core.subband_eigenvectors(h, subbands, rank)
+            for label, codebook in codebooks(n1, n2, subbands, rank):
+                pmis = [codebook.select(one, rank) for one in h]
+                similarity = core.sgcs(v, np.stack([codebook.precoder(p) for p in pmis]))
+                bits = codebook.count_bits() + np.mean(
+                    [codebook.part2_bits(rank, codebook.count(p)) for p in pmis])
+                show(f"rank {rank} | CDL-{profile}",
+                     (label, bits, similarity[:, -1].mean(),
+                      core.percentile(similarity[:, -1], 5)))
 
 
 def beside(samples: int, budgets: Sequence[int]) -> None:
@@ -96,11 +115,11 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--samples", type=int, default=500, metavar="N",
                         help="drops of each channel (default: 500)")
-    parser.add_argument("--only", choices=("profiles", "beside"), help="one of the tables")
+    parser.add_argument("--only", choices=("panels", "beside"), help="one of the tables")
     args = parser.parse_args(argv)
     if args.only != "beside":
-        profiles(args.samples)
-    if args.only != "profiles":
+        panels(args.samples)
+    if args.only != "panels":
         beside(args.samples, (64, 128, 256))
     return 0
 

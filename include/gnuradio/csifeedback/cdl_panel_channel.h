@@ -1,0 +1,79 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_CDL_PANEL_CHANNEL_H
+#define INCLUDED_CSIFEEDBACK_CDL_PANEL_CHANNEL_H
+
+#include <gnuradio/csifeedback/api.h>
+#include <complex>
+#include <cstdint>
+#include <memory>
+
+namespace gr {
+namespace csifeedback {
+
+//! Parameters of cdl_panel_channel.
+struct CSIFEEDBACK_API cdl_panel_parameters {
+    char profile = 'A';          //!< CDL-A to CDL-E
+    int n1 = 4;                  //!< columns of the BS array, 1 to 64
+    int n2 = 4;                  //!< its rows, 1 to 64
+    double spacing1 = 0.5;       //!< distance of columns in wavelengths, > 0
+    double spacing2 = 0.5;       //!< distance of rows in wavelengths, > 0
+    double slant_deg = 45;       //!< polarizations of the BS: +slant and -slant, 0 to 90
+    bool sector_element = false; //!< BS element of Table 7.3-1; false: isotropic
+    int nr = 2;                  //!< antennas of the UE, 1 to 64
+    int nc = 52;                 //!< subcarriers or resource blocks, 1 to 65536
+    double spacing_hz = 180e3;   //!< their distance in Hz, > 0
+    double delay_spread_s = 100e-9; //!< RMS delay spread, clause 7.7.3, 0 to 1 ms
+    //! Mean azimuths of departure are turned by up to half of this, either way, for every
+    //! drop; the same for arrival, with another draw; 0 to 360
+    double angle_span_deg = 0;
+    uint64_t seed = 1; //!< of all random numbers
+};
+
+/*!
+ * \brief CDL-A to CDL-E of 3GPP TR 38.901, clause 7.7.1, between a dual-polarized planar
+ * array and a UE with several antennas.
+ *
+ * Polarization is that of eq. (7.5-22): four random phases a ray and the profile's cross
+ * polarization ratio; the line of sight of CDL-D and E is eq. (7.5-29) with a random
+ * phase. Elements are slanted dipoles of model-2 (7.3.2). The array stands in the y-z
+ * plane, columns along y (n1), rows along z (n2); antenna 2 k of the UE is vertical,
+ * 2 k + 1 horizontal, pairs half a wavelength apart along y. Drops do not move and do not
+ * depend on each other. Not scaled: a vertical UE antenna receives (1 + 1 / XPR) / 2 of
+ * the power of a cluster from each port.
+ *
+ * An object is immutable: one serves many threads.
+ */
+class CSIFEEDBACK_API cdl_panel_channel
+{
+public:
+    typedef std::shared_ptr<cdl_panel_channel> sptr;
+
+    /*!
+     * \brief Makes the model.
+     * \throws std::invalid_argument if a parameter is out of range
+     */
+    static sptr make(const cdl_panel_parameters& parameters);
+    virtual ~cdl_panel_channel() = default;
+
+    virtual const cdl_panel_parameters& parameters() const = 0;
+    //! 2 n1 n2.
+    int ports() const { return 2 * parameters().n1 * parameters().n2; }
+    /*!
+     * \brief Computes a drop.
+     * \param index number of the drop: the same one has the same channel
+     * \param h     output, nc x nr x ports(), row-major; ports by polarization, then n1,
+     *              then n2
+     */
+    virtual void generate(uint64_t index, std::complex<float>* h) const = 0;
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_CDL_PANEL_CHANNEL_H */
