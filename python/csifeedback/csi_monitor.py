@@ -128,7 +128,7 @@ class csi_monitor(gr.sync_block):
         if energy > 0:
             ratio = ofdm.aligned_nmse(h_hat, h) if self._align else \
                 np.sum(np.abs(h - h_hat) ** 2) / energy
-            self._errors.append(10 * np.log10(max(ratio, 1e-30)))
+            self._errors.append(float(10 * np.log10(max(ratio, 1e-30))))
             self._shown = frame, h, h_hat, age
 
 

@@ -75,6 +75,8 @@ class TestMonitor(unittest.TestCase):
         np.testing.assert_array_equal(truth, h[3])
         np.testing.assert_allclose(estimate, 1.1 * h[3], rtol=1e-6)
         np.testing.assert_allclose(errors, [-20, -20], atol=1e-3)  # 0.1^2
+        # Numbers of Python: those of NumPy 2 are no JSON.
+        self.assertEqual({type(error) for error in errors}, {float})
 
     def test_align(self):
         """With align the error is the same for any common phase and delay."""
