@@ -30,6 +30,16 @@ for program in train eval sim dataset bench; do
     [ "$(PYTHONPATH=$work/prefix/$python_dir "$work/prefix/bin/csifeedback_$program" --version)" = "csifeedback_$program $version" ]
 done
 
+echo "== programs find the package of their own prefix"
+for program in "$work"/prefix/bin/csifeedback_*; do
+    [ "$(cd / && "$program" --version)" = "$(basename "$program") $version" ]
+done
+(cd / && "$work/prefix/bin/csifeedback_dataset" models --json) | grep -q "$work/prefix/share/gr-csifeedback/models/"
+echo "== an interpreter without GNU Radio is said in one line"
+! "$python" -I -S "$work/prefix/bin/csifeedback_sim" --version >"$work/log" 2>&1 || exit 1
+[ "$(wc -l <"$work/log")" = 1 ]
+grep -q "^csifeedback_sim: cannot be run by .*were built for $python " "$work/log"
+
 echo "== an external project, without find_package(Gnuradio) of its own"
 "$cmake" -S "$here/consumer" -B "$work/consumer" -DCMAKE_PREFIX_PATH="$work/prefix" >"$work/log" 2>&1 ||
     { cat "$work/log"; exit 1; }
