@@ -636,7 +636,7 @@ class TestImport(TestCase):
                 (x, "needs? --axes"),
                 (x, "2 axes are named", "--axes", "n,nc"),
                 (x, "axis is 'colour', allowed is sample, n, user", "--axes", "n,nc,colour"),
-                (x, "expected is one of antenna, angle, nt", "--axes", "n,nc,n"),
+                (x, "expected is one of antenna, angle, nt", "--axes", "nc,antenna,angle"),
                 (x, "expected is one of subcarrier, delay, row", "--axes", "n,n,nt"),
                 (x, "expected is one of subcarrier, delay, row", "--axes", "nc,na,nt"),
                 (x, "'reim' has the length 5 of complex64", "--axes", "reim,nc,nt"),
@@ -755,8 +755,10 @@ class TestInspect(TestCase):
         path = self.file("a.mat")
         savemat(path, {"HT": np.zeros((5, 2048))})
         self.assertEqual(json.loads(self.run_app("inspect", path, "--json")),
-                         {"file": path, "arrays": {"HT": [5, 2048]}})
-        self.assertIn("HT           5 x 2048", self.run_app("inspect", path))
+                         {"file": path, "arrays": {"HT": {
+                             "type": "float64", "shape": [5, 2048], "least": 0.0, "most": 0.0,
+                             "mean": 0.0, "import": "(none)"}}})
+        self.assertRegex(self.run_app("inspect", path), r"HT +5 x 2048 +float64 +0 +0 +0\n")
         self.assertIn("--plot needs a data set",
                       self.run_bad("inspect", path, "--plot", self.file("a.png")))
         for name, content in (("a.txt", b"text"), ("b.h5", b"\x89HDF\r\n\x1a\n"), ("c", b"")):

@@ -8,9 +8,13 @@
 #include "check.h"
 #include "io/h5.h"
 #include "io/installed.h"
+#include <gnuradio/csifeedback/model_directories.h>
 #include <gnuradio/csifeedback/model_file.h>
 #include <sys/stat.h>
+#include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <numeric>
 
 namespace gr {
 namespace csifeedback {
@@ -23,16 +27,50 @@ bool is_file(const std::string& path)
     return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
+// Letters to insert, remove or change to make one text of another.
+size_t distance(const std::string& a, const std::string& b)
+{
+    std::vector<size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), 0);
+    for (size_t i = 0; i < a.size(); i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < b.size(); j++) {
+            const size_t changed = diagonal + (a[i] != b[j]);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({ changed, diagonal + 1, row[j] + 1 });
+        }
+    }
+    return row.back();
+}
+
+// The name of the model in these directories that is most like `name`, empty if none is.
+std::string nearest_model(const std::string& name,
+                          const std::vector<std::string>& directories)
+{
+    std::string nearest;
+    size_t least = std::max<size_t>(2, name.size() / 4) + 1;
+    for (const std::string& directory : directories) {
+        std::error_code error;
+        for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+            if (entry.path().extension() != ".h5")
+                continue;
+            const std::string stem = entry.path().stem().string();
+            const size_t d = distance(name, stem);
+            if (d < least || (d == least && !nearest.empty() && stem < nearest)) {
+                least = d;
+                nearest = stem;
+            }
+        }
+    }
+    return nearest;
+}
+
 std::string find_model(const std::string& name)
 {
     if (name.find('/') != std::string::npos || is_file(name))
         return name;
-    std::vector<std::string> directories;
-    if (const char* variable = std::getenv("CSIFEEDBACK_MODELS"))
-        directories = split_paths(variable);
-    for (const std::string& directory :
-         installed_directories("share/gr-csifeedback/models"))
-        directories.push_back(directory);
+    const std::vector<std::string> directories = model_directories();
     std::string searched;
     for (const std::string& directory : directories) {
         for (const char* extension : { "", ".h5" }) {
@@ -42,10 +80,12 @@ std::string find_model(const std::string& name)
         }
         searched += (searched.empty() ? "" : ":") + directory;
     }
+    const std::string nearest = nearest_model(name, directories);
     throw std::invalid_argument("model '" + name +
                                 "' is neither a file nor in the model " +
                                 "directories (CSIFEEDBACK_MODELS, then installed): " +
-                                (searched.empty() ? "none" : searched));
+                                (searched.empty() ? "none" : searched) +
+                                (nearest.empty() ? "" : "; is it '" + nearest + "'?"));
 }
 
 class model_file_impl : public model_file
@@ -116,6 +156,17 @@ private:
 model_file::sptr model_file::open(const std::string& path)
 {
     return std::make_shared<model_file_impl>(find_model(path));
+}
+
+std::vector<std::string> model_directories()
+{
+    std::vector<std::string> directories;
+    if (const char* variable = std::getenv("CSIFEEDBACK_MODELS"))
+        directories = split_paths(variable);
+    for (const std::string& directory :
+         installed_directories("share/gr-csifeedback/models"))
+        directories.push_back(directory);
+    return directories;
 }
 
 } // namespace csifeedback

@@ -5,16 +5,24 @@
  */
 
 #include "arrays.h"
+#include <gnuradio/csifeedback/model_directories.h>
 #include <gnuradio/csifeedback/model_file.h>
+#include <pybind11/stl.h>
 
 using namespace gr::csifeedback;
 using namespace csifeedback_python;
 
 void bind_model(py::module& m)
 {
+    m.def("model_directories",
+          &model_directories,
+          "Where names of models are looked for: the directories of CSIFEEDBACK_MODELS, "
+          "then "
+          "those of the installed module.");
     py::class_<model_file, model_file::sptr>(
         m, "model_file", "A trained model in an HDF5 file, opened for reading.")
-        .def(py::init(&model_file::open),
+        .def(py::init(
+                 [](const file_name& path) { return model_file::open(path.string()); }),
              py::arg("path"),
              "Opens a model by file name, or by the name of an installed model. Raises "
              "ValueError naming the file and what is wrong with it.")

@@ -13,14 +13,19 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 
 from ..channels import NAMES
 from ..data import generate as generation
-from ..data.dataset import Dataset, align_matrices
+from ..data import listing
+from ..data.composed import null_carriers, parse_carriers
+from ..data.dataset import Dataset, align_matrices, left_out
 from ..data.generate import CDL, COST2100, GRID, MODEL, PRECURSOR, check_range
 from ..data.interchange import (AXES, CSINET_KEYS, CSINET_OFFSET, UNPACKED_BYTES,
-                                UNPACKED_RATIO, ArrayFile, Matrices, Selection, check_offset,
-                                csinet_layout, export_csinet, likely_axes)
+                                UNPACKED_RATIO, FileSet, Matrices, Selection, check_offset,
+                                csinet_layout, export_csinet, export_matrices, likely_axes)
+from ..data.listing import kind_of
 from ..data.summary import draw, statistics
+from ..files import check_output
 from ..renamed import CHANNEL_PARAMETERS
-from .common import Parser, new_options, print_json
+from .common import (Parser, add_overwrite_argument, format_table, new_options,
+                     print_json)
 
 #: Options that had another name in the last release.
 RENAMED = {old.replace("_", "-"): new.replace("_", "-")
@@ -35,8 +40,7 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="FILE",
                         help="data set; it is FILE.part until it is whole, and the same command "
                              "continues one that was interrupted")
-    parser.add_argument("--overwrite", action="store_true",
-                        help="replace a data set that is there, finished or not")
+    add_overwrite_argument(parser, "a data set, finished or not,")
     parser.add_argument("--json", action="store_true", help="print a summary as JSON alone")
 
 
@@ -83,7 +87,9 @@ def canonical_command(args: argparse.Namespace, parser: argparse.ArgumentParser)
         value = getattr(args, action.dest, None)
         if action.dest in NOT_CONTENT or value == action.default or value is None:
             continue
-        if not action.option_strings:
+        if isinstance(value, list):  # of files; the text of an attribute is limited
+            words += value if len(value) <= 10 else [*value[:10], f"... ({len(value)} files)"]
+        elif not action.option_strings:
             words.append(str(value))
         elif isinstance(value, bool):
             words.append(action.option_strings[0 if value else 1])
@@ -115,12 +121,25 @@ def generate(args: argparse.Namespace, _: str) -> None:
 
 def add_import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(main=import_matrices)
-    parser.add_argument("file", metavar="FILE", help=".mat (any version), .npy, .npz or HDF5")
+    parser.add_argument("file", metavar="FILE", nargs="+",
+                        help=".mat (any version), .npy, .npz or HDF5. Several, or a pattern in quotes, "
+                             "are taken one behind the other: each is a sample if no axis is called "
+                             "sample")
     parser.add_argument("--key", metavar="NAME",
-                        help="array in the file (default: HT, or the only one that there is)")
+                        help="array in the file (default: HT, or the only one that there is). "
+                             "NAME.FIELD and NAME{2} are in structures and cells of MATLAB files, NAME "
+                             "all cells")
+    two = parser.add_mutually_exclusive_group()
+    two.add_argument("--imag", metavar="NAME|FILE",
+                     help="the array is the real part; the imaginary part is this one of the same "
+                          "file, or that of another file")
+    two.add_argument("--phase", metavar="NAME|FILE",
+                     help="the array is the amplitude; the phase in radians is this one likewise")
+    parser.add_argument("--degrees", action="store_true", help="with --phase: in degrees")
     parser.add_argument("--axes", metavar="A,A,..",
                         help="what each axis of the array is: " + ", ".join(AXES) + ". Several "
-                             "may be samples; reim has real and imaginary part. The arrays HT and "
+                             "may be samples, or antennas of one column, the last one counts "
+                             "fastest; reim has real and imaginary part. The arrays HT and "
                              "HF_all of the CsiNet family need none: HT has the axes "
                              "sample,reim,angle,delay reshaped to 2,32,32 with offset 0.5")
     parser.add_argument("--csinet", action="store_true",
@@ -130,6 +149,12 @@ def add_import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offset", type=float, metavar="X",
                         help="subtract this from all real numbers, which have to lie around it "
                              "(default: 0.5 for HT, else 0)")
+    parser.add_argument("--carriers", metavar="A:B,..",
+                        help="subcarriers of H to take, in this order, numbered from 0, as slices: "
+                             "6:32,33:59 leaves out the guard bands and DC of 64, 31:5:-1 counts down")
+    parser.add_argument("--fft-order", action="store_true",
+                        help="subcarriers come as an FFT has them, DC first: put them in ascending "
+                             "order, before --carriers")
     parser.add_argument("--domain", choices=("H", "Ha"),
                         help="what the matrices are, where the axis 'row' does not tell")
     parser.add_argument("--first", type=int, default=0, metavar="I",
@@ -162,15 +187,19 @@ def add_import_arguments(parser: argparse.ArgumentParser) -> None:
 def import_matrices(args: argparse.Namespace, command: str) -> None:
     """Makes a data set from an array in a file of another program."""
     check_range("--max-gb", args.max_gb, 0, 1e9)
-    with ArrayFile(args.file, int(1e9 * args.max_gb)) as file:
+    with FileSet(args.file, int(1e9 * args.max_gb)) as file:
+        args.file = file.name
         key = args.key
         if key is None:
             key = next(iter(file.names)) if len(file.names) == 1 else CSINET_KEYS[0]
-        array = file.array(key)
+        array, args.axes = file.complex_array(key, args.axes, args.imag, args.phase, args.degrees)
         try:
             matrices = _named(args, key, array)
         except ValueError as error:
             raise ValueError(f"{args.file}: {key or 'array'}: {error}") from None
+        text = null_carriers(matrices) if args.carriers is None else None
+        if text:
+            print(f"note: {args.file}: {text}", file=sys.stderr)
         check_range("--first", args.first, 0, max(0, len(matrices) - 1))
         available = len(matrices) - args.first
         samples = available if args.samples is None else args.samples
@@ -179,9 +208,7 @@ def import_matrices(args: argparse.Namespace, command: str) -> None:
                              f"{samples} from number {args.first} on")
         chosen = Selection(matrices, args.first, samples, args.drop_bad)
         if len(chosen.left_out):
-            some = ", ".join(map(str, chosen.left_out[:10]))
-            print(f"{args.file}: left out {len(chosen.left_out)} of {samples} matrices, zero or not "
-                  f"finite: {some}" + (", ..." if len(chosen.left_out) > 10 else ""),
+            print(left_out(args.file, chosen.left_out, samples, "zero or not finite"),
                   file=sys.stderr)
         is_whole = matrices.domain == "H"
         nc = matrices.rows if is_whole else args.nc
@@ -230,7 +257,7 @@ def _named(args, key, array):
             raise ValueError(f"--offset is {args.offset:g}, the numbers are complex")
         check_range("--offset", args.offset, -1e30, 1e30)
     if args.axes is None:
-        for name in ("reshape", "domain"):
+        for name in ("reshape", "domain", "carriers", "imag", "phase"):
             if getattr(args, name) is not None:
                 raise ValueError(f"--{name} is given without --axes")
         if not args.csinet and key.rpartition("/")[2] != CSINET_KEYS[not is_real]:
@@ -253,7 +280,10 @@ def _named(args, key, array):
     except ValueError:
         raise ValueError(f"--reshape is {args.reshape}, allowed are numbers such as 2,32,32"
                          ) from None
-    matrices = Matrices(array, args.axes.split(","), reshape, args.offset or 0.0, args.domain)
+    matrices = Matrices(
+        array, args.axes.split(","), reshape, args.offset or 0.0, args.domain,
+        None if args.carriers is None else lambda count: parse_carriers(args.carriers, count),
+        args.fft_order)
     if args.offset is not None:
         check_offset(array, args.offset)
     return matrices
@@ -263,12 +293,22 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(main=export)
     parser.add_argument("file", metavar="FILE", help="data set")
     parser.add_argument("-o", "--output", required=True, metavar="FILE",
-                        help="file to write: .mat, .npz or .npy")
+                        help="file to write: .mat, .npz or .npy, with --matrices also .h5")
+    parser.add_argument("--matrices", action="store_true",
+                        help="write the matrices as they are, a complex array H or Ha (n, rows, nt); "
+                             "in .h5 its real and imaginary part, H_re and H_im")
+    add_overwrite_argument(parser, "a file")
 
 
 def export(args: argparse.Namespace, _: str) -> None:
-    """Writes a data set in the form of the CsiNet family."""
+    """Writes a data set in the form of the CsiNet family, or its matrices as they are."""
+    check_output(args.output, args.overwrite)
     with Dataset(args.file) as data:
+        if args.matrices:
+            export_matrices(data, args.output)
+            print(f"{args.output}: {len(data)} matrices {'H' if data.whole else 'Ha'} of {data.rows} x "
+                  f"{data.nt}")
+            return
         export_csinet(data, args.output)
         print(f"{args.output}: {len(data)} matrices, HT ({len(data)}, {2 * data.na * data.nt})")
 
@@ -276,18 +316,23 @@ def export(args: argparse.Namespace, _: str) -> None:
 def add_inspect_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(main=inspect)
     parser.add_argument("file", metavar="FILE",
-                        help="data set, finished or not, or a file that can be imported")
+                        help="data set, finished or not, a model, or a file that can be imported")
     parser.add_argument("--json", action="store_true", help="print all as JSON alone")
     parser.add_argument("--plot", metavar="FILE",
                         help="draw the mean power of the delay rows, some |Ha| and the energy "
                              "that the cut lost (PNG, PDF or SVG)")
+    add_overwrite_argument(parser, "a picture")
 
 
 def inspect(args: argparse.Namespace, _: str) -> None:
     """Says what is in a file, and draws it."""
-    with open(args.file, "rb") as file:
-        is_hdf5 = file.read(8) == b"\x89HDF\r\n\x1a\n"
-    if not is_hdf5:
+    if args.plot:
+        check_output(args.plot, args.overwrite)
+    kind = kind_of(args.file)
+    if kind == "model" and not args.plot:
+        _show_model(args, listing.describe_model(args.file))
+        return
+    if kind == "arrays":
         _inspect_arrays(args)
         return
     with Dataset(args.file) as data:
@@ -328,21 +373,81 @@ def _inspect_arrays(args):
     """Lists the arrays of a file that is no data set yet."""
     if args.plot:
         raise ValueError(f"{args.file}: --plot needs a data set, import the file first")
-    with ArrayFile(args.file) as file:
-        shapes = {name: list(shape) for name, shape in file.names.items()}
+    arrays = listing.describe_arrays(args.file)
     if args.json:
-        print_json({"file": args.file, "arrays": shapes})
+        print_json({"file": args.file, "arrays": arrays})
         return
     print(f"{args.file}: no data set, but `csifeedback_dataset import` reads its arrays")
-    for name, shape in shapes.items():
-        print(f"{name or 'array':12} {' x '.join(map(str, shape))}")
+    rows = []
+    for name, facts in arrays.items():
+        rows.append([name or "array", " x ".join(map(str, facts["shape"])) or "one number",
+                     facts.get("error") or facts["type"] + (
+                         f" ({', '.join(facts['fields'])})" if "fields" in facts else ""),
+                     *(f"{facts[k]:.4g}" if k in facts else "-" for k in ("least", "most", "mean"))])
+    print(format_table(["array", "shape", "type", "least", "most", "mean"], rows))
+    if any(facts.get("type", "").startswith("complex") for facts in arrays.values()):
+        print("least, most and mean of complex numbers are those of their magnitude")
+    note = listing.axes_note(args.file)
+    if note:
+        print(note)
+    for name, facts in arrays.items():
+        if "import" in facts:
+            options = "" if facts["import"] == "(none)" else facts["import"] + " "
+            print(f"{name or 'array'}: if the axes are so: csifeedback_dataset import "
+                  f"{shlex.quote(args.file)} {options}-o FILE.h5")
+
+
+def add_models_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(main=models)
+    parser.add_argument("model", metavar="NAME", nargs="?",
+                        help="name or file of a model, to say all about it (default: list those that "
+                             "are found by name)")
+    parser.add_argument("--json", action="store_true", help="print all as JSON alone")
+
+
+def models(args: argparse.Namespace, _: str) -> None:
+    """Lists models, or says what is in one."""
+    if args.model:
+        _show_model(args, listing.describe_model(args.model))
+        return
+    found = [listing.describe_model(path) for path in listing.model_names().values()]
+    if args.json:
+        print_json(found)
+        return
+    print(format_table(
+        ["model", "codec", "matrices", "longest codeword", "trained on"],
+        [[m["name"], m["codec"], f"{m['domain']} {m['rows']} x {m['nt']}", m["code_size"] or "-",
+          m["channel"] or "-"] for m in found]))
+
+
+def _show_model(args, model):
+    if args.json:
+        print_json(model)
+        return
+    size = f"{model['rows']} x {model['nt']}"
+    for name, text in (
+            ("model", model["path"]), ("codec", f"{model['codec']}, model id {model['model_id']}"),
+            ("matrices", f"{model['domain']}, {size}" + (
+                f", {model['precursor']} rows before delay zero, of {model['nc']} subcarriers"
+                if model["domain"] == "Ha" else "")),
+            ("codewords", f"up to {model['code_size']} values" if model["code_size"] else "-"),
+            ("trained on", f"{model['samples'] or '?'} matrices, {model['channel'] or 'not known'}"),
+            ("data set", model["dataset_command"] or "-"), ("command", model["command"] or "-"),
+            ("arrays", ", ".join(f"{name} ({', '.join(map(str, shape))})"
+                                 for name, shape in model["arrays"].items()))):
+        print(f"{name:12} {text}")
+    if model["nmse"]:
+        print(format_table(["decoder", "ratio or bits", "NMSE dB"], [
+            [f.get("decoder") or "-", f.get("ratio") or f"{f.get('budget')} bits",
+             f"{f['nmse_db']:.2f}"] for f in model["nmse"]]))
 
 
 COMMANDS = (
     ("generate", "make a data set from a channel model", add_generate_arguments),
     ("import", "make a data set from MATLAB, NumPy or HDF5 files", add_import_arguments),
-    ("export", "write a data set as the files of CsiNet", add_export_arguments),
+    ("export", "write a data set as the files of CsiNet, or for other programs", add_export_arguments),
     ("inspect", "say what is in a file, and draw it", add_inspect_arguments),
+    ("models", "list models, or say what is in one", add_models_arguments),
 )
 
 

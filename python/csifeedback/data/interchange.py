@@ -6,29 +6,35 @@
 """Channel matrices in files of other programs: MATLAB, NumPy, HDF5, with named axes."""
 
 import contextlib
+import difflib
+import functools
+import glob
 import io
 import math
 import os
+import re
 import shutil
 import sys
 import tempfile
 import zipfile
 import zlib
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import h5py
 import numpy as np
 
 from .. import hdf5
 from ..files import whole_file
+from .composed import Joined, Parts, stacked
 from .dataset import block_samples
 from .matlab import MatFile, MatFile4
 
 #: What an axis of an array may be called, and what it is.
-AXES = {"sample": "sample", "n": "sample", "user": "sample", "slot": "sample",
+AXES = {"sample": "sample", "n": "sample", "user": "sample", "slot": "sample", "symbol": "sample",
+        "rx": "sample",
         "subcarrier": "subcarrier", "nc": "subcarrier", "delay": "delay", "na": "delay",
         "row": "row",
-        "antenna": "antenna", "angle": "angle", "nt": "nt",
+        "antenna": "antenna", "polarization": "antenna", "angle": "angle", "nt": "nt",
         "reim": "reim"}
 
 
@@ -38,6 +44,8 @@ UNPACKED_BYTES = 1 << 30
 UNPACKED_RATIO = 8
 #: bytes of an array that are said beforehand
 ANNOUNCED_BYTES = 1 << 26
+#: cells of an array that are read
+MAX_CELLS = 100_000
 #: bytes at the beginning of an .npy member that its header has to end in
 HEADER_BYTES = 1 << 16
 
@@ -102,13 +110,24 @@ class ArrayFile:
         return {"file_bytes": size, "file_crc32": crc}
 
     def array(self, name: str) -> Any:
-        """An array, or what can be indexed as one and is read then."""
+        """An array, or what can be indexed as one and is read then.
+
+        name: one of `names`; "NAME.FIELD" and "NAME{2}" of structures and cells in MATLAB files. All
+        cells together are an array with a new first axis, and so are the fields of several structures.
+        """
+        with self._errors():
+            inside = self._inside(name)
+        if inside is not None:
+            return inside
         if name not in self.names:
             with self._errors():
                 if hasattr(self, "_hdf5"):
                     hdf5.own_array(self._hdf5, name)
+            names = [key for key, _ in self.listing()]
+            near = difflib.get_close_matches(name, names, 1)
             raise ValueError(f"{self.path}: has no array '{name}', only "
-                             + (", ".join(self.names) or "none"))
+                             + (", ".join(names) or "none")
+                             + (f"; is it '{near[0]}'?" if near else ""))
         with self._errors():
             array = self._array(name)
             if array.dtype.names:
@@ -116,6 +135,88 @@ class ArrayFile:
             elif array.dtype.kind not in "fciu":
                 raise ValueError(f"the array '{name}' has no numbers but {array.dtype}")
             return array
+
+    def listing(self) -> List[Tuple[str, Any]]:
+        """[(name, shape)] of all arrays of numbers, with those in structures and cells; the cells of
+        one array, and the fields of several structures, count as one."""
+        found: List[Tuple[str, Any]] = []
+        for name, shape in self.names.items():
+            with self._errors():
+                inside = self._nested_names(name)
+            found += inside or [(name, shape)]
+        return found
+
+    def _nested_names(self, name):
+        """The same of one structure or cell array; [] if it is none."""
+        if isinstance(getattr(self, "_mat", None), MatFile):
+            groups: Dict[str, Any] = {}
+            for steps, shape, _ in self._mat.nested(name):
+                groups.setdefault(".".join(step for step, _ in steps), []).append(shape)
+            return [(key, shapes[0] if len(shapes) == 1 else (len(shapes), *shapes[0]))
+                    for key, shapes in groups.items()]
+        if hasattr(self, "_hdf5"):
+            array = hdf5.own_array(self._hdf5, name)
+            if array is not None and _has_references(array):
+                try:
+                    inside = self._inside(name)
+                except ValueError:
+                    return [(name, self.names[name])]
+                return [(name, inside.shape)]
+        return []
+
+    def _inside(self, name):
+        """The array inside a structure or cells, None if there is none."""
+        if isinstance(getattr(self, "_mat", None), MatFile):
+            if not re.match(r"\w", name):
+                return None
+            leaves = self._mat.nested(name) if re.fullmatch(r"[\w.{}()]+", name) else []
+            kinds = list(dict.fromkeys(".".join(step for step, _ in steps) for steps, _, _ in leaves))
+            if not leaves:
+                return None
+            if len(kinds) > 1:
+                raise ValueError(f"'{name}' has several arrays: {', '.join(kinds)}; --key says which")
+            self._unpacks_to(name, self._mat.nested_size(name))
+            with self._mat.unpacked(name) as file:
+                return stacked([self._mat.nested_array(file, place) for _, _, place in leaves],
+                               f"'{name}'")
+        if hasattr(self, "_hdf5"):
+            return self._inside_hdf5(name)
+        return None
+
+    def _inside_hdf5(self, name):
+        """Cells of MATLAB 7.3 are references to arrays, fields of structures are in groups."""
+        if name in self.names and not _has_references(self._hdf5[name]):
+            return None
+        plain, _, number = name.replace(")", "}").replace("(", "{").partition("{")
+        if name not in self.names:
+            plain = plain.replace(".", "/")
+            if plain == name or plain not in self.names or number and not number[:-1].isdigit():
+                return None
+        array = hdf5.own_array(self._hdf5, plain)
+        if array is None:
+            return None
+        if not _has_references(array):
+            return None if number else self.array(plain)
+        if array.size > MAX_CELLS:
+            raise ValueError(f"'{plain}' has {array.size} cells, allowed are {MAX_CELLS}")
+        references = array[()].ravel()
+        if number:
+            if not 1 <= int(number[:-1]) <= len(references):
+                raise ValueError(f"'{plain}' has {len(references)} cells")
+            references = references[int(number[:-1]) - 1:][:1]
+        things = [self._hdf5[reference] for reference in references if reference]
+        if not things:
+            return None
+        for thing in things:
+            if not isinstance(thing, h5py.Dataset) or not thing.shape \
+                    or hdf5.number_type(thing).kind not in "fciuV":
+                raise ValueError(f"'{plain}' has cells that are no arrays of numbers")
+            if hdf5.elsewhere(thing):
+                raise ValueError(f"array '{plain}' takes its content from other files (external storage "
+                                 "or a virtual data set), which are not read")
+        self._unpacks_to(name, sum(thing.size * hdf5.number_type(thing).itemsize for thing in things))
+        arrays: List[Any] = [hdf5.Array(thing, self._most) for thing in things]
+        return stacked([_Reversed(a) for a in arrays] if self._reverse else arrays, f"'{plain}'")
 
     @contextlib.contextmanager
     def _errors(self):
@@ -161,6 +262,123 @@ class ArrayFile:
     def _matlab(self, name):
         self._unpacks_to(name, self._mat.declared(name))
         return self._mat.array(name)
+
+
+class FileSet:
+    """The same array in one file or in many, one behind the other.
+
+    paths: file names, or patterns such as "csi*.npy", whose files are taken in the order of the
+    numbers in their names. most_bytes: as of ArrayFile, for each file.
+
+    Raises ValueError if there is no such file.
+    """
+
+    def __init__(self, paths: Sequence[str], most_bytes: int = UNPACKED_BYTES) -> None:
+        self.paths: List[str] = []
+        for path in map(os.fspath, paths):
+            found = [path] if os.path.exists(path) else sorted(glob.glob(path), key=_natural)
+            if not found and glob.has_magic(path):
+                raise ValueError(f"{path}: no file has such a name")
+            self.paths += found or [path]
+        self._most = most_bytes
+        self._first = ArrayFile(self.paths[0], most_bytes)
+        self.names = self._first.names
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._first.__exit__()
+
+    @property
+    def name(self) -> str:
+        """What the files are called in messages."""
+        return self.paths[0] + (f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else "")
+
+    def array(self, key: str, axis: Optional[int]) -> Any:
+        """The array of all files. axis: along which they are joined; None: a new first one, if there
+        are several files. Raises ValueError if they are not alike."""
+        first = self._first.array(key)
+        if len(self.paths) == 1:
+            return first
+        shape, dtype = tuple(first.shape), first.dtype
+        for path in self.paths[1:]:
+            with ArrayFile(path, self._most) as file:
+                array = file.array(key)
+                if (tuple(array.shape), array.dtype) != (shape, dtype):
+                    raise ValueError(f"{path}: '{key}' is {array.dtype} of shape {tuple(array.shape)}, "
+                                     f"that of {self.paths[0]} {dtype} of shape {shape}")
+
+        def opener(path):
+            return lambda: _Read(path, key, self._most)
+
+        return Joined([opener(path) for path in self.paths], shape, dtype, axis)
+
+    def complex_array(self, key: str, axes: Optional[str], imag: Optional[str] = None,
+                      phase: Optional[str] = None, degrees: bool = False) -> Tuple[Any, Optional[str]]:
+        """(array, its axes): of all files, and of two parts where the real part, or the amplitude, has
+        its imaginary part or phase in another array.
+
+        axes: names with commas between them, as of one file; None: not known. Several files are joined
+        along the outermost samples, or each is a sample if no axis is. imag, phase: name of the other
+        array, or path of another file. Raises ValueError.
+        """
+        axis: Optional[int] = 0
+        if axes is not None:
+            kinds = [AXES.get(name) for name in axes.split(",")]
+            axis = kinds.index("sample") if "sample" in kinds else None
+            if axis is None and len(self.paths) > 1:
+                axes = "sample," + axes
+        array = self.array(key, axis)
+        other = imag or phase
+        if other is None:
+            if degrees:
+                raise ValueError("--degrees is given without --phase")
+            return array, axes
+        try:
+            if os.path.exists(other):
+                if len(self.paths) > 1:
+                    raise ValueError("of several files, the other array is in each of them")
+                with ArrayFile(other, self._most) as file:
+                    second = file.array(key if key in file.names or len(file.names) != 1
+                                        else next(iter(file.names)))
+                    return Parts(array, second, bool(phase), degrees), axes
+            return Parts(array, self.array(other, axis), bool(phase), degrees), axes
+        except ValueError as error:
+            raise ValueError(f"{'--imag' if imag else '--phase'} is {other}: {error}") from None
+
+    def fingerprint(self) -> Dict[str, int]:
+        """Number, size and checksum of the files."""
+        if len(self.paths) == 1:
+            return self._first.fingerprint()
+        crc = size = 0
+        for path in self.paths:
+            with open(path, "rb") as file:
+                while block := file.read(1 << 20):
+                    crc, size = zlib.crc32(block, crc), size + len(block)
+        return {"files": len(self.paths), "file_bytes": size, "file_crc32": crc}
+
+
+class _Read:
+    """An array of a file that is open only while it is read."""
+
+    def __init__(self, path, key, most_bytes):
+        self._arguments, self._key = (path, most_bytes), key
+
+    def __getitem__(self, index):
+        with ArrayFile(*self._arguments) as file:
+            return np.array(file.array(self._key)[index])
+
+
+def _has_references(array):
+    """Whether an h5py.Dataset is an array of references to objects, as cells of MATLAB are."""
+    kind = array.id.get_type()
+    return isinstance(kind, h5py.h5t.TypeReferenceID) and kind.equal(h5py.h5t.STD_REF_OBJ)
+
+
+def _natural(name):
+    """For sorting: csi9 before csi10."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 class _Reversed:
@@ -235,7 +453,12 @@ class Matrices:
     axis, from AXES; several may be samples. reshape: what one index of the first axis is
     reshaped to, where the file has matrices as vectors; None: as they are. offset: is
     subtracted from real and imaginary parts. domain: H or Ha, needed for the axis name
-    `row` alone.
+    `row` alone. carriers: numbers of the rows of H to take, in their order; None: all. fft_order:
+    the rows of H come as an FFT has them, DC first; they are put in ascending order before
+    `carriers` counts.
+
+    Several antenna axes (rows and columns of a panel, polarizations) are put together, the last one
+    counts fastest; without any the matrices have one column.
 
     domain, rows, nt: of the matrices. A column axis called `antenna` in Ha, or `angle` in H,
     is transformed by the unitary DFT that lies between the two; `nt` means what fits.
@@ -243,7 +466,9 @@ class Matrices:
     """
 
     def __init__(self, array: Any, axes: Sequence[str], reshape: Optional[Sequence[int]] = None,
-                 offset: float = 0.0, domain: Optional[str] = None) -> None:
+                 offset: float = 0.0, domain: Optional[str] = None,
+                 carriers: Optional[Callable[[int], np.ndarray]] = None,
+                 fft_order: bool = False) -> None:
         self._array, self._offset, self._reshape = array, offset, reshape
         shape = tuple(int(n) for n in array.shape)
         if reshape is not None:
@@ -265,12 +490,32 @@ class Matrices:
                                  + ", ".join(kinds))
             return at[0] if at else None
 
-        row, column = one(("subcarrier", "delay", "row")), one(("antenna", "angle", "nt"))
+        row = one(("subcarrier", "delay", "row"))
+        columns = [i for i, name in enumerate(axes) if name in ("antenna", "angle", "nt")]
+        kinds = {axes[i] for i in columns}
+        if len(kinds) > 1:
+            raise ValueError(f"axes are {','.join(axes)}, expected is one of antenna, angle, nt, or "
+                             "several of one kind")
         pair = one(("reim",), needed=False)
         own = {"subcarrier": "H", "delay": "Ha"}.get(axes[row], domain)
         if own is None or domain not in (None, own):
             raise ValueError(f"the domain is {domain}, the row axis is '{axes[row]}'")
-        self.domain, self.rows, self.nt = own, shape[row], shape[column]
+        self._beams = {("H", "angle"): np.fft.ifft,
+                       ("Ha", "antenna"): np.fft.fft}.get((own, min(kinds, default="nt")))
+        if self._beams and len(columns) > 1:
+            raise ValueError(f"axes are {','.join(axes)}: several axes of a panel are not transformed "
+                             "between antennas and angles")
+        self.domain, self.rows = own, shape[row]
+        self.nt = int(np.prod([shape[i] for i in columns], dtype=object)) if columns else 1
+        self._carriers: Any = None
+        if carriers is not None or fft_order:
+            if own != "H":
+                raise ValueError("the matrices are delay rows: subcarriers are those of H")
+            numbers = np.arange(self.rows)
+            if fft_order:
+                numbers = np.fft.fftshift(numbers)
+            self._carriers = numbers if carriers is None else numbers[carriers(self.rows)]
+            self.rows = len(self._carriers)
         is_pairs = array.dtype.kind == "c" or array.dtype.names is not None
         if pair is None and not is_pairs:
             raise ValueError("the array is real: one axis has to be 'reim', real and imaginary "
@@ -286,9 +531,8 @@ class Matrices:
         self._inner = max(1, int(np.prod([shape[i] for i in samples[1:]], dtype=object)))
         self._size = int(np.prod([shape[i] for i in samples], dtype=object))
         self._is_real = pair is not None
-        self._order = samples + [row, column] + [pair] * self._is_real
-        self._beams = {("H", "angle"): np.fft.ifft,
-                       ("Ha", "antenna"): np.fft.fft}.get((own, axes[column]))
+        self._order = samples + [row, *columns] + [pair] * self._is_real
+        self._row_at = len(samples)
         self._ndim = len(array.shape)
 
     def __len__(self):
@@ -304,6 +548,8 @@ class Matrices:
         if self._reshape is not None:
             x = x.reshape(len(x), *self._reshape)
         x = x.transpose(self._order)
+        if self._carriers is not None:
+            x = np.take(x, self._carriers, self._row_at)
         if self._is_real:
             re, im = x[..., 0], x[..., 1]
         elif x.dtype.names:
@@ -478,15 +724,8 @@ def export_csinet(data: Any, path: str) -> None:
     .mat and .npz also have `scale` and `precursor`, and if the data set has whole matrices
     HF_all.
     """
-    extension = os.path.splitext(path)[1]
-    if extension not in (".mat", ".npz", ".npy"):
-        raise ValueError(f"{path}: the extension is '{extension}', allowed is .mat, .npz, .npy")
+    extension = _extension(path, ".mat", ".npz", ".npy")
     n, columns = len(data), 2 * data.na * data.nt
-    with_whole = data.whole and extension != ".npy"
-    largest = max(4 * n * columns, 8 * n * data.nc * data.nt if with_whole else 0)
-    if extension == ".mat" and largest >= 1 << 31:
-        raise ValueError(f"{path}: an array has {largest} bytes, allowed are less than 2 GiB in "
-                         ".mat files; use .npz or .npy")
     largest = max(float(np.max(np.abs(ha.view(np.float32)))) for ha in data.chunks())
     scale = 0.5 / largest if largest > 0 else 1.0
 
@@ -499,12 +738,52 @@ def export_csinet(data: Any, path: str) -> None:
             yield h.transpose(0, 2, 1).reshape(len(h), -1)
 
     arrays: Dict[str, Any] = {"HT": ((n, columns), np.float32, ht)}
-    if with_whole:
+    if data.whole and extension != ".npy":
         arrays["HF_all"] = ((n, data.nc * data.nt), np.complex64, hf_all)
-    facts = {"scale": scale, "precursor": data.precursor}
+    _write_arrays(path, extension, arrays, {"scale": scale, "precursor": data.precursor})
+
+
+def export_matrices(data: Any, path: str) -> None:
+    """Writes the matrices of a Dataset as they are, by the extension of path: .mat, .npz or .npy with
+    a complex array (n, rows, nt) called H or Ha; .h5 with two real ones, H_re and H_im, for programs
+    whose HDF5 has no complex numbers, MATLAB's among them. `precursor` is beside them, but in .npy."""
+    extension = _extension(path, ".mat", ".npz", ".npy", ".h5")
+    name = "H" if data.whole else "Ha"
+    shape = (len(data), data.rows, data.nt)
+    chunks = functools.partial(data.chunks, name)
+    arrays: Dict[str, Any] = {name: (shape, np.complex64, chunks)}
+    if extension == ".h5":
+        arrays = {f"{name}_re": (shape, np.float32, lambda: (x.real for x in chunks())),
+                  f"{name}_im": (shape, np.float32, lambda: (x.imag for x in chunks()))}
+    _write_arrays(path, extension, arrays, {"precursor": data.precursor})
+
+
+def _extension(path, *allowed):
+    extension = os.path.splitext(path)[1]
+    if extension not in allowed:
+        raise ValueError(f"{path}: the extension is '{extension}', allowed is {', '.join(allowed)}")
+    return extension
+
+
+def _write_arrays(path, extension, arrays, facts):
+    """Writes arrays {name: (shape, type, function that yields blocks)} and numbers to a file; of .npy
+    the first array alone."""
+    largest = max(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype, _ in arrays.values())
+    if extension == ".mat" and largest >= 1 << 31:
+        raise ValueError(f"{path}: an array has {largest} bytes, allowed are less than 2 GiB in "
+                         ".mat files; use .npz or .npy")
     with whole_file(path) as file:
         if extension == ".npy":
-            _write_npy(file, *arrays["HT"])
+            _write_npy(file, *next(iter(arrays.values())))
+        elif extension == ".h5":
+            with h5py.File(file, "w") as hdf5_file:
+                for name, (shape, dtype, blocks) in arrays.items():
+                    array, at = hdf5_file.create_dataset(name, shape, dtype), 0
+                    for block in blocks():
+                        array[at:at + len(block)] = block
+                        at += len(block)
+                for name, value in facts.items():
+                    hdf5_file[name] = value
         elif extension == ".npz":
             with zipfile.ZipFile(file, "w") as archive:
                 for name, array in arrays.items():

@@ -13,6 +13,7 @@ declares.
 
 import math
 import os
+import re
 import struct
 import tempfile
 import zlib
@@ -29,8 +30,22 @@ NUMBERS = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13:
            15: "u8"}
 #: class of another array -> what it has
 OTHERS = {1: "cells", 2: "structures", 3: "objects", 4: "characters", 5: "sparse columns"}
+CELLS, STRUCTURES = 1, 2
 COMPLEX, LOGICAL = 0x800, 0x200
+#: how deep structures may be nested, and how many arrays may be in one
+MAX_DEPTH, MAX_NESTED = 16, 100_000
 BLOCK_BYTES = 1 << 20
+
+
+def _steps(key):
+    """[(name, index or None)] of NAME{2}.FIELD(3)."""
+    steps = []
+    for part in key.split("."):
+        found = re.fullmatch(r"(\w+)(?:[{(](\d+)[})])?", part)
+        if not found:
+            raise ValueError(f"the key is {key}, expected is NAME.FIELD or NAME{{2}}")
+        steps.append((found[1], int(found[2]) if found[2] else None))
+    return steps
 
 
 class _Element:
@@ -92,6 +107,15 @@ class _Element:
     def end_part(self):
         self.read(-self._at % 8)
 
+    def tell(self):
+        """Bytes that have been read."""
+        return self._at
+
+    def skip_to(self, at):
+        """Goes on at a byte that is not behind."""
+        for _ in self.blocks(at - self._at):
+            pass
+
 
 class MatFile:
     """The arrays of a file, for reading; nothing is unpacked but headers.
@@ -135,6 +159,10 @@ class MatFile:
         kind, _ = element.part(1 << 32)
         if kind != MATRIX:
             raise ValueError(f"an element has the type {kind}, allowed is {MATRIX}")
+        return MatFile._header_behind_tag(element)
+
+    @staticmethod
+    def _header_behind_tag(element):
         if element.part(8) != (UINT32, 8):
             raise ValueError("an array has no flags")
         flags, _ = element.numbers("I", 2)
@@ -151,6 +179,96 @@ class MatFile:
         name = element.read(size).decode("latin-1")
         element.end_part()
         return name, shape, flags & 0xff, flags
+
+    def nested(self, key: str) -> Any:
+        """Arrays of numbers inside a structure or cells: [(name, shape, where)], in their order.
+
+        key: NAME.FIELD or NAME{2}, as MATLAB has it; indices that are missing stand for all.
+        Headers alone are kept; `nested_array` reads. [] if there is no such thing.
+        """
+        wanted = _steps(key)
+        top = wanted[0][0]
+        if top not in self._arrays or self._arrays[top][1] not in (CELLS, STRUCTURES):
+            return []
+        found: Any = []
+        with _Element(self.path, self._order, *self._arrays[top][-1]) as element:
+            self._visit(element, [(top, None)], found)
+        return [(steps, shape, place) for steps, shape, *place in found
+                if len(steps) >= len(wanted) and all(
+                    name == other and (index is None or index == number)
+                    for (name, index), (other, number) in zip(wanted, steps))]
+
+    def _visit(self, element, steps, found):
+        """Lists the arrays of numbers in the matrix that begins here."""
+        if len(steps) > MAX_DEPTH:
+            raise ValueError(f"structures are nested more than {MAX_DEPTH} deep")
+        begin = element.tell()
+        kind, size = element.part(1 << 40)
+        end = element.tell() + size
+        if kind != MATRIX:
+            raise ValueError(f"an element has the type {kind}, allowed is {MATRIX}")
+        header = self._header_behind_tag(element) if size else None
+        if header:
+            _, shape, of, flags = header
+            fields: Any = [None]
+            if of == STRUCTURES:
+                element.part(4)
+                width, = element.numbers("i", 1)
+                element.end_part()
+                _, size = element.part(1 << 20)
+                names = element.read(size)
+                element.end_part()
+                if not 0 < width <= 64:
+                    raise ValueError(f"a structure has fields of {width} letters")
+                fields = [names[i:i + width].split(b"\0")[0].decode("latin-1")
+                          for i in range(0, len(names), width)]
+            if of in (CELLS, STRUCTURES):
+                count = math.prod(shape)
+                for number in range(1, count + 1):
+                    name = steps[-1][0]
+                    here = [*steps[:-1], (name, number if count > 1 or of == CELLS else None)]
+                    for field in fields:
+                        self._visit(element, here if field is None else [*here, (field, None)], found)
+            elif of in NUMBERS and not flags & LOGICAL:
+                found.append((steps, shape, of, flags, begin))
+                if len(found) > MAX_NESTED:
+                    raise ValueError(f"there are more than {MAX_NESTED} arrays in a structure")
+        element.skip_to(end)
+        element.end_part()
+
+    def unpacked(self, key: str) -> Any:
+        """A temporary file with all of the structure or cells, which `nested_array` reads from."""
+        file = tempfile.TemporaryFile()
+        with _Element(self.path, self._order, *self._arrays[_steps(key)[0][0]][-1]) as element:
+            _, size = element.part(1 << 40)
+            file.write(b"\0" * 8)
+            for block in element.blocks(size):
+                file.write(block)
+        file.flush()
+        return file
+
+    def nested_size(self, key: str) -> int:
+        """Bytes of `unpacked`, as the header says."""
+        with _Element(self.path, self._order, *self._arrays[_steps(key)[0][0]][-1]) as element:
+            return element.part(1 << 40)[1]
+
+    def nested_array(self, file: Any, place: Any) -> Any:
+        """An array that `nested` found, in memory."""
+        of, flags, begin = place
+        path = f"/proc/self/fd/{file.fileno()}"
+        with _Element(path, self._order, begin, os.fstat(file.fileno()).st_size, False) as element:
+            shape = self._header(element)[1]
+            parts = []
+            for _ in range(2 if flags & COMPLEX else 1):
+                kind, size = element.part(math.prod(shape) * int(NUMBERS[of][1]))
+                dtype = np.dtype(self._order + TYPES.get(kind, "V1"))
+                if kind not in TYPES or size != math.prod(shape) * dtype.itemsize:
+                    raise ValueError(f"an array has {size} bytes of the type {kind} for the shape "
+                                     f"{shape}")
+                parts.append(np.frombuffer(element.read(size), dtype).reshape(shape, order="F"))
+                # Within the structure: multiples of 8 from its beginning.
+                element.read(-(begin + element.tell()) % 8)
+        return parts[0] if len(parts) == 1 else _Complex(*parts)
 
     def declared(self, name: str) -> int:
         """Bytes of an array of numbers, as its header says."""

@@ -1,0 +1,158 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""What is in files of other programs, and how it is imported; what models there are."""
+
+import json
+import math
+import os
+import shlex
+from typing import Any, Dict, List, Optional
+
+import h5py
+import numpy as np
+
+from .. import csifeedback_python as core
+from .interchange import CSINET_KEYS, ArrayFile, likely_axes
+
+#: bytes of an array that are looked at for its range and mean
+LOOKED_AT = 1 << 28
+
+
+def kind_of(path: str) -> str:
+    """"dataset", "model", or "arrays" of a file of another program; of a damaged HDF5 file
+    "dataset", whose reader says what is wrong."""
+    with open(path, "rb") as file:
+        if file.read(8) != b"\x89HDF\r\n\x1a\n":
+            return "arrays"
+    try:
+        with h5py.File(path, "r") as file:
+            text = file.attrs.get("format", "")
+            is_other = len(file) > 0
+    except (OSError, ValueError, RuntimeError, TypeError):
+        return "dataset"
+    if text == "gr-csifeedback model":
+        return "model"
+    return "arrays" if text == "" and is_other else "dataset"
+
+
+def array_facts(array: Any) -> Dict[str, Any]:
+    """Type, shape, and of the finite numbers least, most and mean, of complex ones those of their
+    magnitude, in the first 256 MB."""
+    shape = [int(n) for n in array.shape]
+    facts: Dict[str, Any] = {"type": "compound" if array.dtype.names else str(array.dtype),
+                             "shape": shape}
+    if array.dtype.names:
+        facts["fields"] = list(array.dtype.names)
+    if array.dtype.names or not math.prod(shape):
+        return facts
+    rows = max(1, LOOKED_AT // max(1, array.dtype.itemsize * math.prod(shape[1:])))
+    index = (slice(0, rows),) + (slice(None),) * (len(shape) - 1)
+    x = np.asarray(array[index])
+    x = np.abs(x) if x.dtype.kind == "c" else x.astype(np.float64)
+    x = x[np.isfinite(x)]
+    if x.size:
+        facts.update(least=float(x.min()), most=float(x.max()), mean=float(x.mean()))
+    return facts
+
+
+def describe_arrays(path: str) -> Dict[str, Dict[str, Any]]:
+    """name -> array_facts() of each array in a file that is no data set; `error` where it cannot be
+    read, `import`: options of csifeedback_dataset import that may fit. Raises ValueError."""
+    found: Dict[str, Dict[str, Any]] = {}
+    arrays: Dict[str, Any] = {}
+    with ArrayFile(path) as file:
+        for name, shape in file.listing():
+            found[name] = {"shape": [int(n) for n in shape]}
+            try:
+                arrays[name] = file.array(name)
+                found[name] = array_facts(arrays[name])
+            except ValueError as error:
+                found[name]["error"] = str(error).removeprefix(f"{file.path}: ").removeprefix(
+                    "cannot be read: ")
+    for name, array in arrays.items():
+        options = proposed(name, array, arrays)
+        if options:
+            found[name]["import"] = options
+    return found
+
+
+def proposed(name: str, array: Any, others: Dict[str, Any]) -> Optional[str]:
+    """Options of an import that may fit an array of a file with others, or None."""
+    key = f"--key {shlex.quote(name)} " if name and len(others) > 1 else ""
+    is_real = array.dtype.kind in "fiu" and not array.dtype.names
+    if name.rpartition("/")[2] == CSINET_KEYS[not is_real] and len(array.shape) == 2:
+        return key.strip() or "(none)"
+    if is_real and 2 not in array.shape:
+        # Real and imaginary part, or amplitude and phase, in two arrays.
+        partner = _partner(name, array, others)
+        if partner is None:
+            return None
+        options = likely_axes(array.shape, np.dtype(np.complex64))
+        option = "--phase" if _says(partner, PHASES) else "--imag"
+        return f"{key}{option} {shlex.quote(partner)} {options[0]}" if options else None
+    options = likely_axes(array.shape, array.dtype)
+    return key + options[0] if options else None
+
+
+#: what the first and the second of two arrays are called, in lower case
+REALS, IMAGINARIES = ("re", "real", "r", "i"), ("im", "imag", "imaginary", "q")
+AMPLITUDES, PHASES = ("amp", "amplitude", "mag", "magnitude", "abs"), ("phase", "ph", "pha", "angle")
+
+
+def _says(name, words):
+    """Whether one of the words is part of a name: H_re, re, csi.re, but not area."""
+    letters = "".join(c if c.isalnum() else " " for c in name.lower())
+    return any(word in letters.split() for word in words)
+
+
+def _partner(name, array, others):
+    for first, second in ((REALS, IMAGINARIES), (AMPLITUDES, PHASES)):
+        if _says(name, first):
+            for other, its in others.items():
+                if other != name and _says(other, second) and its.shape == array.shape:
+                    return other
+    return None
+
+
+def axes_note(path: str) -> str:
+    """What is to be known about the order of the axes in a file, or ""."""
+    with open(path, "rb") as file:
+        head = file.read(8)
+    if head.startswith(b"MATLAB"):
+        return "axes are in MATLAB's order (size(x)); h5py shows them in reverse"
+    if head == b"\x89HDF\r\n\x1a\n":
+        return "axes are in the order of the file, as Python and C have them: what MATLAB (h5write) or " \
+               "Julia wrote has its axes in reverse"
+    return ""
+
+
+def model_names() -> Dict[str, str]:
+    """name -> path of the models that are found by name; the first directory counts."""
+    found: Dict[str, str] = {}
+    for directory in core.model_directories():
+        if os.path.isdir(directory):
+            for name in sorted(os.listdir(directory)):
+                if name.endswith(".h5"):
+                    found.setdefault(name[:-3], os.path.join(directory, name))
+    return found
+
+
+def describe_model(name: str) -> Dict[str, Any]:
+    """What a model file says of itself, by its name or path. Raises ValueError."""
+    model = core.model_file(name)
+    arrays: Dict[str, Any] = {}
+    with h5py.File(model.path, "r") as file:
+        file.visititems(lambda key, thing: arrays.__setitem__(key, list(thing.shape))
+                        if isinstance(thing, h5py.Dataset) else None)
+        numbers = {key: int(file.attrs[key]) if key in file.attrs else None
+                   for key in ("code_size", "samples")}
+    nmse: List[Any] = json.loads(model.text("nmse") or "[]")
+    return {"name": os.path.basename(model.path).removesuffix(".h5"), "path": model.path,
+            "codec": model.codec, "model_id": model.model_id, "domain": model.domain,
+            "rows": model.na, "nt": model.nt, "nc": model.nc, "precursor": model.precursor,
+            **numbers, "channel": model.text("channel"),
+            "command": model.text("command"),
+            "dataset_command": model.text("dataset_command"), "nmse": nmse, "arrays": arrays}

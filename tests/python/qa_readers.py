@@ -1,0 +1,370 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""csifeedback_dataset import: subcarriers, two arrays, many files, structures and cells, panels; and
+what inspect and models say of files."""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import shlex
+import tempfile
+import unittest
+
+import h5py
+import numpy as np
+from gnuradio.csifeedback.cli import dataset as cli
+from gnuradio.csifeedback.data import composed, interchange, matlab
+from gnuradio.csifeedback.data.dataset import Dataset
+from scipy.io import savemat
+
+AXES = ("--axes", "sample,subcarrier,antenna")
+
+
+def random_complex(seed, *shape):
+    rng = np.random.default_rng(seed)
+    return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
+
+
+class TestCase(unittest.TestCase):
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+        self.h = random_complex(1, 5, 64, 4)
+
+    def path(self, name):
+        return str(self.directory / name)
+
+    def run_here(self, *arguments):
+        """(stdout, stderr) of csifeedback_dataset."""
+        with contextlib.redirect_stdout(io.StringIO()) as out, \
+                contextlib.redirect_stderr(io.StringIO()) as err:
+            cli.main([str(a) for a in arguments])
+        return out.getvalue(), err.getvalue()
+
+    def read(self, *arguments):
+        """(matrices of an import, what it said on stderr)."""
+        _, err = self.run_here("import", *arguments, "--overwrite", "-o", self.path("out.h5"))
+        with Dataset(self.path("out.h5")) as data:
+            return data.read(0, len(data)), err
+
+    def check(self, expected, *arguments):
+        found, _ = self.read(*arguments)
+        self.assertEqual(found.shape, expected.shape)
+        np.testing.assert_allclose(found, expected, atol=2e-6)
+
+    def refuse(self, text, *arguments):
+        with self.assertRaisesRegex(ValueError, text):
+            self.run_here("import", *arguments, "-o", self.path("none.h5"))
+        self.assertFalse(os.path.exists(self.path("none.h5")))
+
+    def save(self, name, array):
+        np.save(self.path(name), array)
+        return self.path(name)
+
+    def mat73(self, name, make):
+        """A MATLAB file of version 7.3; make(file) fills it."""
+        with h5py.File(self.path(name), "w", userblock_size=512) as file:
+            make(file)
+        with open(self.path(name), "r+b") as file:
+            file.write(b"MATLAB 7.3 MAT-file")
+        return self.path(name)
+
+
+class Carriers(TestCase):
+
+    def test_choice_and_order(self):
+        path = self.save("h.npy", self.h)
+        used = [*range(6, 32), *range(33, 59)]
+        self.check(self.h[:, used], path, *AXES, "--carriers", "6:32,33:59")
+        self.check(self.h[:, ::-1], path, *AXES, "--carriers", "::-1")
+        self.check(self.h[:, [7, 3, 63]], path, *AXES, "--carriers", "7,3,-1")
+        shifted = np.fft.fftshift(self.h, axes=1)
+        self.check(shifted, path, *AXES, "--fft-order")
+        self.check(shifted[:, used], path, *AXES, "--fft-order", "--carriers", "6:32,33:59")
+        # The axis of the subcarriers may be anywhere.
+        path = self.save("t.npy", self.h.transpose(1, 2, 0))
+        self.check(self.h[:, used], path, "--axes", "nc,nt,n", "--carriers", "6:32,33:59")
+        path = self.save("r.npy", self.h.reshape(5, -1))
+        self.check(self.h[:, used], path, *AXES, "--reshape", "64,4", "--carriers", "6:32,33:59")
+
+    def test_refused(self):
+        path = self.save("h.npy", self.h)
+        for wrong in ("64", "0:65", "a", "1:2:3:4", "", "5,5", "3:3", "0:4,2", "-65", "1:9:0"):
+            self.refuse(r"--carriers (has|is) .*0 to 63", path, *AXES, "--carriers", wrong)
+        for option in (("--carriers", "1:5"), ("--fft-order",)):
+            self.refuse("subcarriers are those of H", path, "--axes", "n,na,nt", *option)
+
+    def test_null_carriers_are_said(self):
+        h = self.h.copy()
+        h[:, :6], h[:, 32], h[:, 59:] = 0, 1, 0
+        path = self.save("z.npy", h)
+        _, err = self.read(path, *AXES)
+        self.assertIn("the subcarriers 0:6,32:33,59:64 are the same in all matrices", err)
+        option = err[err.index("--carriers"):].split()[:2]
+        self.assertEqual(option[1], "6:32,33:59")
+        self.assertNotIn("note", self.read(path, *AXES, *option)[1])
+        self.assertNotIn("note", self.read(self.save("h.npy", self.h), *AXES)[1])
+        # One matrix again and again has no such carriers.
+        self.assertNotIn("note", self.read(self.save("s.npy", self.h[[0, 0, 0]]), *AXES)[1])
+
+    def test_as_text(self):
+        for numbers in ([0], [3, 4, 5, 9], [*range(6, 32), *range(33, 59)]):
+            text = composed.as_carriers(numbers)
+            np.testing.assert_array_equal(composed.parse_carriers(text, 64), numbers)
+
+
+class TwoArrays(TestCase):
+
+    def test_parts(self):
+        path = self.path("p.npz")
+        np.savez(path, H_re=self.h.real, H_im=self.h.imag, amp=np.abs(self.h),
+                 phase=np.angle(self.h), deg=np.degrees(np.angle(self.h)), few=self.h.imag[:3])
+        self.check(self.h, path, *AXES, "--key", "H_re", "--imag", "H_im")
+        self.check(self.h, path, *AXES, "--key", "amp", "--phase", "phase")
+        self.check(self.h, path, *AXES, "--key", "amp", "--phase", "deg", "--degrees")
+        self.check(self.h[:, 8:16], path, *AXES, "--key", "H_re", "--imag", "H_im", "--carriers", "8:16")
+        self.refuse("--imag is few: the two arrays have the shapes", path, *AXES, "--key", "H_re",
+                    "--imag", "few")
+        self.refuse("--imag is H_mi: .*is it 'H_im'", path, *AXES, "--key", "H_re", "--imag", "H_mi")
+        self.refuse("--degrees is given without --phase", path, *AXES, "--key", "H_re", "--degrees")
+        self.refuse("--imag is given without --axes", path, "--key", "H_re", "--imag", "H_im")
+
+    def test_files(self):
+        real, imag = self.save("re.npy", self.h.real), self.save("im.npy", self.h.imag)
+        self.check(self.h, real, *AXES, "--imag", imag)
+        self.refuse("allowed are real numbers", self.save("h.npy", self.h), *AXES, "--imag", imag)
+
+
+class ManyFiles(TestCase):
+
+    def test_one_sample_each(self):
+        paths = [self.save(f"csi{i}.npy", self.h[i - 8]) for i in range(8, 13)]
+        self.check(self.h, *paths, "--axes", "nc,nt")
+        self.check(self.h[[2, 0]], paths[2], paths[0], "--axes", "nc,nt")
+        # In the order of their numbers: 8, 9, 10.
+        self.check(self.h, self.path("csi*.npy"), "--axes", "nc,nt")
+        with h5py.File(self.path("out.h5")) as file:
+            self.assertEqual(json.loads(file.attrs["parameters"])["files"], 5)
+        self.check(self.h[1:4], self.path("csi*.npy"), "--axes", "nc,nt", "--first", 1, "--samples", 3)
+
+    def test_several_samples_each(self):
+        for i, part in enumerate((self.h[:2], self.h[2:4])):
+            self.save(f"a{i}.npy", part.transpose(1, 0, 2))
+        self.check(self.h[:4], self.path("a*.npy"), "--axes", "nc,n,nt")
+        self.check(self.h[1:3], self.path("a*.npy"), "--axes", "nc,n,nt", "--first", 1, "--samples", 2)
+        for i in range(3):
+            np.savez(self.path(f"p{i}.npz"), re=self.h[i].real, im=self.h[i].imag)
+        self.check(self.h[:3], self.path("p*.npz"), "--axes", "nc,nt", "--key", "re", "--imag", "im")
+
+    def test_refused(self):
+        one, other = self.save("a.npy", self.h[0]), self.save("b.npy", self.h[0, :9])
+        self.refuse(r"b.npy: '' is complex64 of shape \(9, 4\), that of", one, other, "--axes", "nc,nt")
+        self.refuse("no file has such a name", self.path("c*.npy"), "--axes", "nc,nt")
+        with self.assertRaises(FileNotFoundError):
+            self.read(one, self.path("none.npy"), "--axes", "nc,nt")
+
+    def test_long_commands(self):
+        """The text of an attribute is limited, the number of files is not."""
+        paths = [self.save("a.npy", self.h[0])] * 3000
+        self.read(*paths, "--axes", "nc,nt")
+        with Dataset(self.path("out.h5")) as data:
+            self.assertEqual(len(data), 3000)
+            self.assertIn("... (3000 files)", data.command)
+
+
+class Nested(TestCase):
+    """Structures and cells of MATLAB files."""
+
+    def check_all(self, path):
+        self.check(self.h, path, *AXES, "--key", "channel.H")
+        self.check(self.h[:, :, :2], path, *AXES, "--key", "channel.more.G")
+        self.check(self.h, path, *AXES, "--key", "cells")
+        self.check(self.h[[2]], path, "--axes", "nc,nt", "--key", "cells{3}")
+        self.refuse("has no array 'channel.F'.*channel[./]H", path, *AXES, "--key", "channel.F")
+        self.refuse("is it 'channel[./]H'", path, *AXES, "--key", "chanel.H")
+
+    def test_version_5(self):
+        cells = np.empty((1, 5), object)
+        users = np.empty((1, 5), [("H", object), ("id", object)])
+        odd = np.empty((1, 2), object)
+        for i in range(5):
+            cells[0, i] = self.h[i]
+            users[0, i] = (self.h[i], float(i))
+        odd[0, 0], odd[0, 1] = self.h[0], self.h[0, :3]
+        for packed in (True, False):
+            path = self.path("a.mat")
+            savemat(path, {"channel": {"H": self.h, "name": "x", "more": {"G": self.h[:, :, :2]}},
+                           "cells": cells, "users": users, "odd": odd}, do_compression=packed)
+            self.check_all(path)
+            # A field of several structures is one sample each.
+            self.check(self.h, path, *AXES, "--key", "users.H")
+            self.check(self.h[[1]], path, "--axes", "nc,nt", "--key", "users(2).H")
+            self.refuse("'channel' has several arrays: channel.H, channel.more.G; --key says which",
+                        path, *AXES, "--key", "channel")
+            self.refuse("'odd': number 1 is complex128 of shape .*number 2", path, *AXES, "--key", "odd")
+            with interchange.ArrayFile(path) as file:
+                self.assertEqual(dict(file.listing()), {
+                    "channel.H": (5, 64, 4), "channel.more.G": (5, 64, 2), "cells": (5, 64, 4),
+                    "users.H": (5, 64, 4), "users.id": (5, 1, 1), "odd": (2, 64, 4)})
+
+    def test_version_73(self):
+        def make(file, own=True):
+            group = file.create_group("channel")
+            group["H"] = self.h.transpose(2, 1, 0)
+            group.create_group("more")["G"] = self.h[:, :, :2].transpose(2, 1, 0)
+            references = file.create_group("#refs#")
+            cells = file.create_dataset("cells", (5, 1), h5py.ref_dtype)
+            for i in range(5):
+                references[str(i)] = self.h[i].T
+                cells[i, 0] = references[str(i)].ref
+
+        self.check_all(self.mat73("a.mat", make))
+
+    def test_cells_elsewhere(self):
+        """References to what is in other files are not followed."""
+        with open(self.path("secret"), "wb") as file:
+            file.write(b"\0" * 8 * 64 * 4)
+
+        def make(file):
+            references = file.create_group("#refs#")
+            references.create_dataset("a", (4, 64), np.float64,
+                                      external=[(self.path("secret"), 0, h5py.h5f.UNLIMITED)])
+            cells = file.create_dataset("cells", (1, 1), h5py.ref_dtype)
+            cells[0, 0] = references["a"].ref
+
+        self.refuse("takes its content from other files", self.mat73("a.mat", make), "--axes", "nc,nt",
+                    "--key", "cells")
+
+    def test_damaged(self):
+        """A file that is cut or changed anywhere is refused in one line, or read; nothing else."""
+        cells = np.empty((1, 2), object)
+        cells[0, 0] = cells[0, 1] = self.h[0, :4]
+        path = self.path("a.mat")
+        savemat(path, {"channel": {"H": self.h[:2, :4], "cells": cells}}, do_compression=False)
+        good = pathlib.Path(path).read_bytes()
+        rng = np.random.default_rng(5)
+        for _ in range(300):
+            data = bytearray(good)
+            at = rng.integers(128, min(len(data), 700))
+            data[at] = rng.integers(256)
+            if rng.random() < 0.3:
+                del data[rng.integers(200, len(data)):]
+            pathlib.Path(path).write_bytes(data)
+            for key in ("channel.H", "channel.cells"):
+                with contextlib.suppress(ValueError), interchange.ArrayFile(path) as file:
+                    np.asarray(file.array(key)[(slice(None),) * 3])
+
+    def test_bounds(self):
+        """Neither deep structures nor many cells take more than they should."""
+        deep = {"H": self.h[0]}
+        for _ in range(matlab.MAX_DEPTH + 1):
+            deep = {"a": deep}
+        savemat(self.path("deep.mat"), deep)
+        self.refuse("nested more than", self.path("deep.mat"), "--axes", "nc,nt", "--key", "a.a.H")
+        savemat(self.path("large.mat"), {"s": {"H": np.zeros((3000, 3000))}}, do_compression=True)
+        self.refuse("unpacks to .*--max-gb", self.path("large.mat"), "--axes", "nc,nt", "--key", "s.H",
+                    "--max-gb", 0.01)
+
+
+class Panels(TestCase):
+
+    def test_antenna_axes(self):
+        u = random_complex(2, 5, 2, 16, 2, 2, 3)
+        path = self.save("u.npy", u)
+        self.check(u.reshape(10, 16, 12), path, "--axes", "user,rx,nc,polarization,antenna,antenna")
+        path = self.save("t.npy", u.transpose(5, 2, 3, 0, 4, 1))
+        self.check(u.transpose(0, 1, 2, 5, 3, 4).reshape(10, 16, 12), path, "--axes",
+                   "antenna,nc,polarization,user,antenna,rx")
+        self.refuse("axes of a panel are not transformed", self.save("a.npy", u[:, 0]), "--axes",
+                    "n,na,antenna,antenna,antenna")
+        self.refuse("expected is one of antenna, angle, nt", self.save("b.npy", u[:, 0, :, 0]), "--axes",
+                    "n,nc,antenna,angle")
+
+    def test_no_antenna_axis(self):
+        self.check(self.h[:, :, :1], self.save("s.npy", self.h[:, :, 0]), "--axes", "n,nc")
+
+
+class Export(TestCase):
+
+    def test_matrices(self):
+        """What is exported as it is comes back as it is, in every form."""
+        self.read(self.save("h.npy", self.h), *AXES)
+        os.rename(self.path("out.h5"), self.path("data.h5"))
+        for name in ("x.npy", "x.npz", "x.mat", "x.h5"):
+            self.run_here("export", self.path("data.h5"), "--matrices", "-o", self.path(name))
+            options = {"x.npz": ("--key", "H"), "x.mat": ("--key", "H"),
+                       "x.h5": ("--key", "H_re", "--imag", "H_im")}.get(name, ())
+            found, _ = self.read(self.path(name), *AXES, *options)
+            np.testing.assert_array_equal(found, self.h)
+        with h5py.File(self.path("x.h5")) as file:
+            self.assertEqual((file["H_re"].dtype, file["precursor"][()]), (np.float32, 0))
+            np.testing.assert_array_equal(file["H_im"][:], self.h.imag)
+        self.read(self.save("ha.npy", self.h), "--axes", "n,na,nt")
+        os.rename(self.path("out.h5"), self.path("rows.h5"))
+        self.run_here("export", self.path("rows.h5"), "--matrices", "-o", self.path("rows.npz"))
+        with np.load(self.path("rows.npz")) as file:
+            np.testing.assert_array_equal(file["Ha"], self.h)
+        with self.assertRaisesRegex(ValueError, "allowed is .mat, .npz, .npy, .h5"):
+            self.run_here("export", self.path("data.h5"), "--matrices", "-o", self.path("x.csv"))
+
+
+class Listing(TestCase):
+
+    def test_inspect(self):
+        """Every array that import reads, with a command that works as it stands."""
+        path = self.path("a.npz")
+        np.savez(path, H=self.h, H_re=self.h.real, H_im=self.h.imag, rssi=np.arange(5.0),
+                 names=np.array(["a", "b"]))
+        found = json.loads(self.run_here("inspect", path, "--json")[0])["arrays"]
+        self.assertEqual(set(found), {"H", "H_re", "H_im", "rssi", "names"})
+        h = found["H"]
+        self.assertEqual((h["type"], h["shape"]), ("complex64", [5, 64, 4]))
+        np.testing.assert_allclose([h["least"], h["most"], h["mean"]],
+                                   [f(np.abs(self.h)) for f in (np.min, np.max, np.mean)], rtol=1e-5)
+        self.assertAlmostEqual(found["rssi"]["mean"], 2)
+        self.assertIn("no numbers", found["names"]["error"])
+        for name in ("H", "H_re"):
+            self.check(self.h, path, *shlex.split(found[name]["import"]))
+        self.assertNotIn("import", found["rssi"])
+        text = self.run_here("inspect", path)[0]
+        self.assertRegex(text, r"(?m)^H +5 x 64 x 4 +complex64 +\d")
+        self.assertIn(f"csifeedback_dataset import {path} --key H --axes sample,subcarrier,antenna -o",
+                      text)
+
+    def test_inspect_other_files(self):
+        savemat(self.path("s.mat"), {"channel": {"H": self.h, "snr": 3.0}})
+        found = json.loads(self.run_here("inspect", self.path("s.mat"), "--json")[0])["arrays"]
+        self.assertEqual(set(found), {"channel.H", "channel.snr"})
+        self.check(self.h, self.path("s.mat"), *shlex.split(found["channel.H"]["import"]))
+        with h5py.File(self.path("x.h5"), "w") as file:
+            file["H"] = self.h
+        self.assertIn("MATLAB (h5write) or Julia wrote", self.run_here("inspect", self.path("x.h5"))[0])
+        self.mat73("y.mat", lambda file: file.create_dataset("H", data=self.h))
+        self.assertIn("MATLAB's order", self.run_here("inspect", self.path("y.mat"))[0])
+
+    def test_models(self):
+        text = self.run_here("models")[0]
+        self.assertRegex(text, r"(?m)^cost2100-indoor-klt +klt +Ha 32 x 32 +512 +cost2100-indoor$")
+        names = {m["name"] for m in json.loads(self.run_here("models", "--json")[0])}
+        self.assertEqual(names, {name[:-3] for name in os.listdir(os.environ["CSIFEEDBACK_MODELS"])
+                                 if name.endswith(".h5")})
+        text, _ = self.run_here("models", "cost2100-indoor-klt")
+        for line in ("codec        klt, model id", "codewords    up to 512 values",
+                     "trained on   50000 matrices, cost2100-indoor", "encoder/W_complex (256, 1024)"):
+            self.assertIn(line, text)
+        self.assertRegex(text, r"linear +1/16 +-1\d\.\d\d")
+        path = os.path.join(os.environ["CSIFEEDBACK_MODELS"], "cost2100-indoor-klt.h5")
+        self.assertEqual(self.run_here("inspect", path)[0], text)
+        with self.assertRaisesRegex(ValueError, "is it 'cost2100-indoor-klt'"):
+            self.run_here("models", "cost2100-indor-klt")
+
+
+if __name__ == "__main__":
+    unittest.main()
