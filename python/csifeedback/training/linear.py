@@ -66,12 +66,37 @@ def covariance(chunks: Iterable[np.ndarray], n: int, total: int) -> np.ndarray:
 def principal_components(c: np.ndarray, count: int) -> Tuple[np.ndarray, np.ndarray, float]:
     """The leading eigenvectors, as rows, with their eigenvalues and the sum of all."""
     values, vectors = np.linalg.eigh(c)
-    u = vectors[:, ::-1][:, :count].T
-    # An eigenvector's phase is free: make its largest element real, for the same file
-    # whatever LAPACK is at hand.
+    return _with_phase(vectors[:, ::-1][:, :count].T), values[::-1][:count], float(np.sum(values))
+
+
+def _with_phase(u):
+    """An eigenvector's phase is free: make its largest element real, for the same file whatever
+    LAPACK is at hand."""
     largest = np.take_along_axis(u, np.argmax(np.abs(u), axis=1)[:, None], axis=1)
-    u = u * (np.abs(largest) / largest)
-    return u.astype(np.complex64), values[::-1][:count], float(np.sum(values))
+    return (u * (np.abs(largest) / largest)).astype(np.complex64)
+
+
+def matrix_components(chunks: Iterable[np.ndarray], n: int, total: int,
+                      count: int) -> Tuple[np.ndarray, np.ndarray, float]:
+    """principal_components() of the covariance of `total` normalized matrices that come in chunks.
+
+    Fewer matrices than their n values are decomposed themselves, and not their covariance. Behind
+    the components that they span come orthonormal vectors of variance zero.
+    """
+    if total >= n:
+        return principal_components(covariance(chunks, n, total), count)
+    x = np.concatenate([normalize(ha) for ha in chunks]).astype(np.complex128) / np.sqrt(total)
+    _, scale, rows = np.linalg.svd(x, full_matrices=False)
+    values = np.zeros(max(count, total))
+    values[:total] = scale**2
+    rank = int(np.count_nonzero(values > n * np.finfo(float).eps * values[0]))
+    u = rows[:min(rank, count)]
+    if len(u) < count:
+        rng = np.random.default_rng(1)
+        shape = (count - len(u), n)
+        rest = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+        u = np.concatenate([u, np.linalg.qr((rest - rest @ u.conj().T @ u).T)[0].T])
+    return _with_phase(u), values[:count], float(np.sum(values))
 
 
 def mmse_statistics(u: np.ndarray, values: np.ndarray, trace: float) -> Dict[str, np.ndarray]:
@@ -173,8 +198,7 @@ def train(args: argparse.Namespace, data: Dataset) -> Model:
     pairs = size // 2
     chunks = functools.partial(data.chunks, "H" if whole else "Ha")
     if args.codec == "klt" or not whole and not args.no_basis:
-        u, values, trace = principal_components(
-            covariance(chunks(), n, len(data)), pairs)
+        u, values, trace = matrix_components(chunks(), n, len(data), pairs)
     rng = np.random.default_rng(args.seed)
     if args.codec == "klt":
         arrays["encoder/W_complex"] = u
