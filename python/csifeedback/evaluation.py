@@ -218,9 +218,14 @@ class Evaluator:
         return {"compact_bits": payload + self.compact.overhead_bits()} if self.compact else {}
 
     @staticmethod
+    def missing(codec: Any, reason: Exception, **values: Any) -> Dict[str, Any]:
+        """The row of a codec that cannot be run so; values: what was asked for."""
+        return {**Evaluator._names(codec), "missing": str(reason), **values}
+
+    @staticmethod
     def _names(codec):
         path = codec.model.path
-        return {"codec": codec.label, "decoder": codec.decoder_name,
+        return {"codec": codec.label, "decoder": codec.decoder_name, "domain": codec.model.domain,
                 "model": os.path.basename(path).removesuffix(".h5") if path else codec.spec}
 
     def _errors(self, domain, truth, lost, estimate, se):
@@ -228,7 +233,8 @@ class Evaluator:
         whole = ratios * (1 - lost) + lost
         return {
             **summary(ratios),
-            "nmse_whole_db": summary(whole)["nmse_db"],
+            **{name.replace("nmse", "nmse_whole"): value for name, value in summary(whole).items()
+               if name.endswith(("_db", "_low", "_high"))},
             "rho": self.rho(domain, estimate),
             "samples": len(ratios),
             **(self.efficiency_figures(

@@ -9,8 +9,10 @@ flowgraph."""
 import csv
 import json
 import os
+import shutil
 import tempfile
 import unittest
+from unittest import mock
 
 import h5py
 import numpy as np
@@ -18,6 +20,7 @@ from common import run_program
 from gnuradio import csifeedback
 from gnuradio.csifeedback import channels, evaluation
 from gnuradio.csifeedback.data.dataset import Dataset
+from gnuradio.csifeedback.experiments import comparison
 from gnuradio.csifeedback.model import Model
 from gnuradio.csifeedback.simulation import Loopback
 from gnuradio.csifeedback.training import quantizers
@@ -250,6 +253,89 @@ class Domain(unittest.TestCase):
                             "--ratios", "1/8", "--spectral-efficiency", 2, "--precoding",
                             "maximum-ratio").stdout
         self.assertIn("spectral efficiency of 2 users", text)
+
+    def test_without_a_ratio(self):
+        """A codec without a ratio is a row of dashes, and does not end the others."""
+        command = ("eval", "--codec", self.path("klt-columns"), "--codec", self.path("klt"),
+                   "--dataset", self.path("test"), "--ratios", "1/16", "1/128")
+        done = self.succeed(*command)
+        lines = [line.split() for line in done.stdout.splitlines()[2:]]
+        missing = [line for line in lines if "-" in line and "none" not in line]
+        self.assertEqual(missing, [["KLT", "klt", "1/128", *["-"] * 11]])
+        self.assertEqual(len(lines), 4)
+        self.assertIn("left out: ratio is 1/128, which gives a codeword of 1.5 values", done.stderr)
+        rows = json.loads(self.succeed(*command, "--complexity", "--json").stdout)
+        self.assertEqual([r["ratio"] for r in rows if "missing" in r], ["1/128"])
+        self.refuse("ratio is 1/128, which gives", "eval", "--codec", self.path("klt"), "--dataset",
+                    self.path("test"), "--ratios", "1/128")
+        rows = comparison.evaluate(comparison.Comparison(
+            [self.path("klt-columns"), self.path("klt")],
+            comparison.Source(self.path("test")), quantizers=["allocated"], budgets=[64, 900]))
+        self.assertEqual([(r["codec"], r["budget"]) for r in rows if "missing" in r],
+                         [("KLT", 900)])
+
+    def figure(self, rows):
+        """What comparison.draw() draws."""
+        figures = []
+        with mock.patch.object(comparison, "write_figure", lambda figure, *_: figures.append(figure)):
+            comparison.draw("", rows)
+        return figures[0].axes[0]
+
+    def test_plot_of_both_domains(self):
+        """On one axis are errors against the same matrices; each codec has a label of its own."""
+        rows = json.loads(self.succeed(
+            "eval", "--codec", self.path("klt-columns"), "--codec", self.path("klt"), "--dataset",
+            self.path("test"), "--ratios", "1/16", "1/8", "--json").stdout)
+        axis = self.figure(rows)
+        self.assertIn("whole channel", axis.get_ylabel())
+        drawn = {c.get_label(): c.lines[0].get_ydata() for c in axis.containers}
+        for codec in ("KLT", "KLT of columns"):
+            np.testing.assert_array_equal(
+                drawn[codec], [r["nmse_whole_db"] for r in rows if r["codec"] == codec])
+        # A number of values is another ratio of larger matrices.
+        self.assertNotIn("ratio", axis.get_xlabel())
+
+        one = [r for r in rows if r["codec"] == "KLT"]
+        axis = self.figure([*one, *({**r, "model": "mine"} for r in one)])
+        self.assertEqual([c.get_label() for c in axis.containers], ["KLT (klt)", "KLT (mine)"])
+        np.testing.assert_array_equal(axis.containers[0].lines[0].get_ydata(),
+                                      [r["nmse_db"] for r in one])
+        self.assertEqual([t.get_text() for t in axis.get_xticklabels()],
+                         ["12\n1/16", "24\n1/8"])
+
+    def test_zero_matrices(self):
+        """One rule of all programs: counted and named, and left out when asked to."""
+        path = self.path("zeros")
+        shutil.copy(self.path("test"), path)
+        with h5py.File(path, "r+") as file:
+            for i in (3, 41):
+                file["H"][i] = file["energy"][i] = 0
+        programs = (("train", "--codec", "klt", "--entry-bits", 0, "--test", path, "-o",
+                     self.path("kept"), "--overwrite"),
+                    ("eval", "--codec", self.path("klt"), "--ratios", "1/16"),
+                    ("sim", "--codec", self.path("klt"), "--ratio", "1/16", "--bits", 2))
+        for program in programs:
+            self.refuse("zeros.h5: has 2 of 60 matrices that are zero: 3, 41; --drop-bad leaves "
+                        "them out", *program, "--dataset", path)
+            done = self.succeed(*program, "--dataset", path, "--drop-bad", "--json")
+            self.assertIn("zeros.h5: left out 2 of 60 matrices, zero: 3, 41\n", done.stderr)
+            found = json.loads(done.stdout)
+            found = found[0] if isinstance(found, list) else found.get("figures", [found])[0]
+            self.assertEqual(found.get("samples", found.get("matched")), 58)
+        keep = np.delete(np.arange(60), [3, 41])
+        with Dataset(path, drop_zero=True) as data:
+            np.testing.assert_array_equal(data.zeros, [3, 41])
+            np.testing.assert_array_equal(data.whole_matrices(), self.test[keep])
+            np.testing.assert_array_equal(data.read(2, 3), self.test[[2, 4, 5]])
+            self.assertEqual((len(data), len(data.energy), len(data.energy_lost)), (58, 58, 58))
+            with self.assertRaisesRegex(ValueError, "has 58 matrices, asked for are 2 from"):
+                data.read(57, 2)
+        channel = csifeedback.dataset_channel(path, drop_zero=True)
+        self.assertEqual((channel.samples(), csifeedback.dataset_channel(path).samples()), (58, 60))
+        np.testing.assert_array_equal(channel.generate(3), self.test[4])
+        with h5py.File(path, "r+") as file:
+            file["H"][:] = file["energy"][:] = 0
+        self.refuse("zeros.h5: all matrices are zero", *programs[1], "--dataset", path, "--drop-bad")
 
     def test_errors_that_name_whole(self):
         for program, *options in (

@@ -36,12 +36,15 @@ public:
 
     /*!
      * \brief Opens a data set, see dataset_file::open().
-     * \throws std::invalid_argument if the file cannot be opened, is no data set, or is
-     * damaged
+     * \param path file name
+     * \param drop_zero leaves out matrices whose energy is 0; those behind them take their
+     * numbers
+     * \throws std::invalid_argument if the file cannot be opened, is no data set, is
+     * damaged, or if no matrix is left
      */
-    static sptr make(const std::string& path);
+    static sptr make(const std::string& path, bool drop_zero = false);
 
-    //! Number of matrices in the file.
+    //! Number of matrices in the file that are not left out.
     virtual uint64_t samples() const = 0;
 };
 

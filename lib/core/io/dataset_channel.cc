@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <map>
 #include <mutex>
+#include <stdexcept>
 
 namespace gr {
 namespace csifeedback {
@@ -43,7 +44,7 @@ std::string quoted(const std::string& text)
 class dataset_channel_impl : public dataset_channel
 {
 public:
-    explicit dataset_channel_impl(const std::string& path)
+    dataset_channel_impl(const std::string& path, bool drop_zero)
         : d_file(dataset_file::open(path)),
           d_rows(d_file->whole() ? d_file->nc() : d_file->na()),
           d_size(size_t(d_rows) * d_file->nt())
@@ -52,6 +53,11 @@ public:
         d_grid.nt = d_file->nt();
         if (d_file->spacing_hz() > 0)
             d_grid.spacing_hz = d_file->spacing_hz();
+        for (uint64_t i = 0; i < d_file->samples(); i++)
+            if (!drop_zero || d_file->energy()[i] > 0)
+                d_numbers.push_back(i);
+        if (d_numbers.empty())
+            throw std::invalid_argument(path + ": all matrices are zero");
         if (d_file->samples() <= max_in_memory / sizeof(cf) / d_size) {
             d_matrices.resize(d_file->samples() * d_size);
             d_file->read(0, d_file->samples(), d_matrices.data());
@@ -67,12 +73,12 @@ public:
     }
     const channel_grid& grid() const override { return d_grid; }
     double sample_interval_s() const override { return d_file->sample_interval_s(); }
-    uint64_t samples() const override { return d_file->samples(); }
+    uint64_t samples() const override { return d_numbers.size(); }
     std::vector<propagation_path> paths(uint64_t) const override { return {}; }
 
     void generate(uint64_t index, cf* H, channel_sample_info* info) const override
     {
-        index %= samples();
+        index = d_numbers[index % samples()];
         if (d_file->whole()) {
             std::copy_n(get(index), d_size, H);
         } else {
@@ -91,7 +97,7 @@ public:
     {
         check_range("generate_truncated", "na", na, 1, d_grid.nc);
         check_range("generate_truncated", "precursor", precursor, 0, na - 1);
-        index %= samples();
+        index = d_numbers[index % samples()];
         const int nt = d_grid.nt;
         const cf* const matrix = get(index);
         if (d_file->whole()) {
@@ -176,7 +182,8 @@ private:
     const int d_rows;
     const size_t d_size;
     channel_grid d_grid;
-    std::vector<cf> d_matrices; // empty if they are too many
+    std::vector<uint64_t> d_numbers; // in the file, of the samples
+    std::vector<cf> d_matrices;      // empty if they are too many
     mutable std::mutex d_mutex;
     mutable std::map<std::pair<int, int>, std::vector<angular_delay_transform::sptr>>
         d_idle;
@@ -184,9 +191,9 @@ private:
 
 } // namespace
 
-dataset_channel::sptr dataset_channel::make(const std::string& path)
+dataset_channel::sptr dataset_channel::make(const std::string& path, bool drop_zero)
 {
-    return std::make_shared<dataset_channel_impl>(path);
+    return std::make_shared<dataset_channel_impl>(path, drop_zero);
 }
 
 } // namespace csifeedback

@@ -13,9 +13,10 @@ from typing import Any, Dict, List, Sequence
 
 from .. import evaluation
 from ..experiments import comparison, sweep
-from ..files import check_place
+from ..files import check_output
 from . import ends
-from .common import Parser, add_sweep_arguments, format_table, print_json
+from .common import (Parser, add_overwrite_argument, add_sweep_arguments, format_table,
+                     print_json)
 from .sources import add_source_arguments, source_of
 
 
@@ -73,6 +74,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--csv", metavar="FILE", help="write the table as CSV")
     parser.add_argument("--plot", metavar="FILE",
                         help="draw NMSE against ratio and against bits (PNG, PDF or SVG)")
+    add_overwrite_argument(parser, "a table or picture")
     parser.add_argument("--json", action="store_true", help="print the table as JSON alone")
     args = parser.parse_args(argv)
     if args.quantizer is None:
@@ -104,6 +106,7 @@ def snr_values(low: float, high: float, step: float) -> List[float]:
 
 def efficiency_table(rows: Sequence[Dict[str, Any]]) -> str:
     """Spectral efficiency of the rows as text."""
+    rows = [r for r in rows if "se" in r]
     noisy = any(r.get("noise_snr_db") is not None for r in rows)
     header = ["codec", "ratio", "quantizer", "B"] + ["SNR of the CSI"] * noisy
     header += [f"{snr:g} dB" for snr in rows[0]["se_snr_db"]]
@@ -116,17 +119,21 @@ def efficiency_table(rows: Sequence[Dict[str, Any]]) -> str:
 
 def table(rows: Sequence[Dict[str, Any]]) -> str:
     """The rows of codecs as text."""
-    rows = [r for r in rows if "nmse_db" in r]
-    noisy = any(r["noise_snr_db"] is not None for r in rows)
+    rows = [r for r in rows if "nmse_db" in r or "missing" in r]
+    noisy = any(r.get("noise_snr_db") is not None for r in rows)
     header = ["codec", "model", "ratio", "M", "quantizer", "B", "report bits", "frame bits"]
     compact = any("compact_bits" in r for r in rows)
     header += ["compact"] * compact
     header += ["SNR dB"] * noisy
-    counted = any(r["iterations"] is not None for r in rows)
+    counted = any(r.get("iterations") is not None for r in rows)
     header += ["iterations"] * counted
     header += ["NMSE dB", "95 % interval", "whole dB", "rho", "encode us", "decode us"]
     lines = []
     for r in rows:
+        if "missing" in r:
+            line = [r["codec"], r["model"], r.get("ratio") or f"{r['budget']} bits"]
+            lines.append(line + ["-"] * (len(header) - len(line)))
+            continue
         line = [r["codec"], r["model"], r["ratio"] or "-", r["code_size"] or "-", r["quantizer"],
                 "-" if not r["bits"] or r.get("budget") == r["bits"] else r["bits"],
                 r["payload_bits"], r["frame_bits"] or "-"]
@@ -150,16 +157,16 @@ def main(argv: Sequence[str]) -> int:
         else:
             # Those that some codec has, in the order in which they come; the sum is the last.
             parts = list(dict.fromkeys(k for r in rows for k in r if r[k] and k not in (
-                "codec", "ratio", "code_size", "decoder"))) + ["decoder"]
+                "codec", "ratio", "code_size", "decoder", "missing"))) + ["decoder"]
             print(format_table(
                 ["codec", "ratio", "M", *(f"{p.replace('_', ' ')}, MMAC" for p in parts)],
-                [[r["codec"], r["ratio"], r["code_size"],
-                  *(f"{r.get(p, 0) / 1e6:.3f}" for p in parts)]
+                [[r["codec"], r["ratio"], r.get("code_size", "-"),
+                  *("-" if "missing" in r else f"{r.get(p, 0) / 1e6:.3f}" for p in parts)]
                  for r in rows]))
         return 0
     for path in (args.csv, args.plot):
         if path:
-            check_place(path)
+            check_output(path, args.overwrite)
     if args.plot and os.path.splitext(args.plot)[1].lower() not in comparison.PICTURES:
         raise ValueError(f"--plot is {args.plot}, allowed are names that end in "
                          + ", ".join(comparison.PICTURES))

@@ -9,6 +9,7 @@ import argparse
 
 from ..channels import NAMES
 from ..experiments.sources import FIRST, Source
+from .common import add_drop_bad_argument
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,9 +28,10 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--align", action="store_true",
                        help="move the earliest path of every whole matrix of the data set to delay "
                             "zero, as receivers do and most models were trained")
+    add_drop_bad_argument(group)
 
 
 def source_of(args: argparse.Namespace) -> Source:
     """The Source that the options name."""
     return Source(args.dataset, args.channel, args.samples, args.first, args.seed,
-                  args.align)
+                  args.align, args.drop_bad)

@@ -9,6 +9,7 @@ import functools
 import hashlib
 import json
 import os
+import sys
 from typing import Any, Dict, Iterator, Optional
 
 import h5py
@@ -16,17 +17,26 @@ import numpy as np
 
 from .. import csifeedback_python as core
 from .. import hdf5
-from ..files import Lock, WholeFile, check_place, same_file, sync_directory
+from ..files import ADVICE, Lock, WholeFile, check_place, same_file, sync_directory
 
 #: bytes of matrices that are read, generated or written at once
 BLOCK_BYTES = 1 << 24
-#: what to do about a file that is in the way
-ADVICE = "remove it, choose another file name, or overwrite it (--overwrite)"
 
 
 def block_samples(rows: int, nt: int) -> int:
     """Number of complex64 matrices of rows x nt that make a block of moderate size."""
     return max(1, min(1024, BLOCK_BYTES // (8 * rows * nt)))
+
+
+def left_out(path: str, numbers: Any, total: int, why: str) -> str:
+    """The line that says which matrices of a file were left out; why: what is wrong with them."""
+    return f"{path}: left out {_counted(numbers, total, f', {why}:')}"
+
+
+def _counted(numbers, total, why):
+    """"2 of 9 matrices, zero: 3, 7"."""
+    some = ", ".join(str(n) for n in numbers[:10])
+    return f"{len(numbers)} of {total} matrices{why} {some}" + (", ..." if len(numbers) > 10 else "")
 
 
 def align_matrices(h: np.ndarray) -> np.ndarray:
@@ -49,10 +59,11 @@ class Dataset:
     energy: ||H||^2 of the whole matrix of every sample, float32 (n,).
 
     path: file name. aligned: align whole matrices that are read, as a receiver does: the earliest
-    path within 20 dB of the strongest is moved to delay zero.
+    path within 20 dB of the strongest is moved to delay zero. drop_zero: leave out matrices that are
+    zero, which no codec can scale; zeros: their numbers in the file, int (k,).
 
-    Raises ValueError, which names the file, if it is no data set or damaged, or has delay rows
-    alone and is to be aligned.
+    Raises ValueError, which names the file, if it is no data set or damaged, if it has delay rows
+    alone and is to be aligned, or if no matrix is left.
     """
 
     whole: bool
@@ -64,19 +75,28 @@ class Dataset:
     spacing_hz: float
     sample_interval_s: float
     energy: np.ndarray
+    zeros: np.ndarray
     channel: str
     parameters: str
     command: str
     seed: "int | None"
     first: "int | None"
 
-    def __init__(self, path: str, aligned: bool = False) -> None:
+    def __init__(self, path: str, aligned: bool = False, drop_zero: bool = False) -> None:
         self.path = os.fspath(path)
         self._file = core.dataset_file(self.path)
         self._aligned = aligned
         for name in ("whole", "nc", "na", "nt", "precursor", "align", "spacing_hz",
                      "sample_interval_s", "energy"):
             setattr(self, name, getattr(self._file, name)())
+        self.zeros = np.flatnonzero(self.energy == 0)
+        self._total = len(self.energy)
+        self._numbers: Any = None
+        if drop_zero and len(self.zeros):
+            self._numbers = np.flatnonzero(self.energy)
+            if not len(self._numbers):
+                raise ValueError(f"{self.path}: all matrices are zero")
+            self.energy = self.energy[self._numbers]
         for name in ("channel", "parameters", "command"):
             setattr(self, name, self._file.text(name))
         for name in ("seed", "first"):
@@ -117,19 +137,39 @@ class Dataset:
     def energy_lost(self) -> np.ndarray:
         """Part of every sample's energy outside the na delay rows, [0, 1], float (n,)."""
         if not self.whole:
-            return self._file.energy_lost()
+            lost = self._file.energy_lost()
+            return lost if self._numbers is None else lost[self._numbers]
         return np.concatenate([lost for _, lost in self._truncated()])
 
     def read(self, first: int, count: int) -> np.ndarray:
         """Matrices [first, first + count) of the file, complex64 (count, rows, nt)."""
         if self._file is None:
             raise ValueError(f"{self.path}: is closed")
-        matrices = self._file.read(first, count)
+        if self._numbers is None or not count:
+            matrices = self._file.read(first, count)
+        else:
+            numbers = self._numbers[first:first + count]
+            if first < 0 or len(numbers) < count:
+                raise ValueError(f"{self.path}: has {len(self)} matrices, asked for are {count} from "
+                                 f"number {first} on")
+            begin = int(numbers[0])
+            matrices = self._file.read(begin, int(numbers[-1]) + 1 - begin)[numbers - begin]
         return align_matrices(matrices) if self._aligned else matrices
 
     def read_truncated(self, first: int, count: int) -> np.ndarray:
         """Ha of the matrices [first, first + count), complex64 (count, na, nt)."""
         return self._cut(first, count)[0] if self.whole else self.read(first, count)
+
+    def check_zeros(self) -> None:
+        """ValueError if matrices are zero that have not been left out."""
+        if len(self.zeros) and self._numbers is None:
+            raise ValueError(f"{self.path}: has {_counted(self.zeros, self._total, ' that are zero:')}; "
+                             "--drop-bad leaves them out")
+
+    def note_zeros(self) -> None:
+        """Says on stderr which matrices have been left out."""
+        if self._numbers is not None:
+            print(left_out(self.path, self.zeros, self._total, "zero"), file=sys.stderr)
 
     def check_whole(self) -> None:
         """ValueError if the file has delay rows alone, which H cannot be made of."""

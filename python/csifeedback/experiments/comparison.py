@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import itertools
 import json
+import sys
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from .. import csifeedback_python as core
@@ -109,8 +110,11 @@ def budget_point(arguments: Dict[str, Any]) -> List[Dict[str, Any]]:
     codec = _codec(arguments["codec"], sweep.digests_of([arguments["codec"]]))
     choice = None
     if not codec.has_reports:
-        choice, _ = evaluation.choose_report(codec, validation, arguments["budget"],
-                                             arguments["quantizers"])
+        try:
+            choice, _ = evaluation.choose_report(codec, validation, arguments["budget"],
+                                                 arguments["quantizers"])
+        except ValueError as error:
+            return [evaluation.Evaluator.missing(codec, error, budget=arguments["budget"])]
     rows = []
     for snr in arguments["snr_db"]:
         row = evaluator.run_budget(codec, arguments["budget"], choice, snr,
@@ -126,9 +130,10 @@ def efficiency_point(arguments: Dict[str, Any]) -> List[Dict[str, Any]]:
     return evaluator.baselines(se)
 
 
-def points(what: Comparison) -> List[sweep.Point]:
-    """The points of a comparison, in the order of its rows. Raises ValueError for what a codec or
-    the source cannot do."""
+def points(what: Comparison) -> List[Any]:
+    """The points of a comparison, in the order of its rows; Evaluator.missing() in place of those of
+    a codec that does not have a ratio. Raises ValueError for what the source cannot do, or if no codec
+    has a ratio."""
     codecs = [evaluation.Codec(spec) for spec in what.codecs]
     if what.iterations and min(what.iterations) < 1:
         raise ValueError(f"--iterations has {min(what.iterations)}, allowed is 1 or more")
@@ -153,43 +158,70 @@ def points(what: Comparison) -> List[sweep.Point]:
         return sweep.point_of(f"experiments.comparison:{task}", {
             **common, **arguments, **({"codec": codec.spec} if codec else {})}, specs + own, files)
 
-    found = []
+    found: List[Any] = []
     if what.budgets:
         found = [point("budget_point", codec, budget=budget, quantizers=list(what.quantizers),
                        snr_db=list(what.snr or NONE))
                  for codec, budget in itertools.product(codecs, what.budgets)]
     else:
         for codec in codecs:
-            if not codec.has_codewords:
-                raise ValueError(f"codec {codec.spec} has no codewords, only reports: give "
-                                 "--budget")
-            longest = codec.encoder(0).code_size()
             for ratio in what.ratios:
-                size = codec.code_size(ratio)
-                if size > longest:
-                    raise ValueError(f"ratio is {ratio}, {codec.spec} has codewords of up to "
-                                     f"{longest} values")
+                try:
+                    size = _code_size(codec, ratio)
+                except ValueError as error:
+                    found.append(evaluation.Evaluator.missing(codec, error, ratio=ratio))
+                    continue
                 for bits, snr, iterations in itertools.product(
                         what.bits, what.snr or NONE,
                         what.iterations if what.iterations and codec.iterative else NONE):
                     found += [point("codeword_point", codec, code_size=size, quantizer=kind,
                                     bits=bits, snr_db=snr, iterations=iterations)
                               for kind in (what.quantizers if bits else NONE)]
+    if not any(isinstance(one, sweep.Point) for one in found):
+        _check_missing(found)
     return found + ([point("efficiency_point")] if what.users else [])
 
 
 def evaluate(what: Comparison, store: Optional[sweep.Store] = None,
              cluster: Optional[str] = None) -> List[Dict[str, Any]]:
-    """All rows of the table, in order: each what Evaluator.run() returns.
+    """All rows of the table, in order: each what Evaluator.run() returns, or Evaluator.missing() of
+    a codec that does not have a ratio or budget, while others do. Raises ValueError if none does.
 
     store: of results that are there and are kept; cluster: which workers compute, see sweep.run().
     """
     models = [evaluation.Codec(spec).model for spec in what.codecs]
     warn_source(what.source, models)
-    asked = points(what)
+    found = points(what)
+    asked = [point for point in found if isinstance(point, sweep.Point)]
     progress = Progress("evaluation", len(asked))
-    results = sweep.run(asked, store, cluster, progress.update)
-    return [row for rows in results for row in rows]
+    results = iter(sweep.run(asked, store, cluster, progress.update))
+    rows = [row for point in found
+            for row in (next(results) if isinstance(point, sweep.Point) else [point])]
+    _check_missing([row for row in rows if "nmse_db" in row or "missing" in row])
+    return rows
+
+
+def _code_size(codec, ratio):
+    """Values of a codeword at a ratio. Raises ValueError if the codec has none."""
+    if not codec.has_codewords:
+        raise ValueError(f"codec {codec.spec} has no codewords, only reports: give --budget")
+    size = codec.code_size(ratio)
+    longest = codec.encoder(0).code_size()
+    if size > longest:
+        raise ValueError(f"ratio is {ratio}, {codec.spec} has codewords of up to {longest} values")
+    if not codec.sends(size):
+        codec.encoder(size)  # says why
+        raise ValueError(f"ratio is {ratio}, {codec.spec} has no codewords of {size} values")
+    return size
+
+
+def _check_missing(rows):
+    """Says what is missing in the rows of codecs; ValueError if that is all."""
+    reasons = [row["missing"] for row in rows if "missing" in row]
+    if len(reasons) == len(rows):
+        raise ValueError(reasons[0])
+    for reason in dict.fromkeys(reasons):
+        print(f"left out: {reason}", file=sys.stderr)
 
 
 def complexity(what: Comparison) -> List[Dict[str, Any]]:
@@ -197,16 +229,21 @@ def complexity(what: Comparison) -> List[Dict[str, Any]]:
     rows = []
     for codec in [evaluation.Codec(spec) for spec in what.codecs]:
         for ratio in what.ratios:
-            size = codec.code_size(ratio)
+            try:
+                size = _code_size(codec, ratio)
+            except ValueError as error:
+                rows.append({"codec": codec.label, "ratio": ratio, "missing": str(error)})
+                continue
             for iterations in what.iterations if what.iterations and codec.iterative else NONE:
                 rows.append({"codec": codec.label, "ratio": ratio, "code_size": size,
                              **evaluation.complexity(codec, size, iterations)})
+    _check_missing(rows)
     return rows
 
 
 def write_table(path: str, rows: List[Dict[str, Any]]) -> None:
     """The rows as CSV, one column a figure."""
-    snrs = rows[0].get("se_snr_db", [])
+    snrs: Any = next((r["se_snr_db"] for r in rows if "se_snr_db" in r), [])
     at = [f"se_{snr:g}_db" for snr in snrs]
     columns = list(COLUMNS)
     if any("compact_bits" in r for r in rows):
@@ -215,15 +252,31 @@ def write_table(path: str, rows: List[Dict[str, Any]]) -> None:
               [*columns, *["users"] * bool(snrs), *at])
 
 
+def labels(rows: Sequence[Dict[str, Any]]) -> List[str]:
+    """Names of the codecs of the rows for legends: with the model where several have the same."""
+    models: "dict[str, set]" = {}
+    for r in rows:
+        models.setdefault(r["codec"], set()).add(r.get("model"))
+    return [f"{r['codec']} ({r['model']})" if len(models[r["codec"]]) > 1 else r["codec"] for r in rows]
+
+
 def draw(path: str, rows: List[Dict[str, Any]], title: str = "", count: str = "report") -> None:
     """NMSE against iterations where they vary, else against the compression ratio
-    (unquantized) and against the bits of a codeword; and spectral efficiency against SNR."""
+    (unquantized) and against the bits of a codeword; and spectral efficiency against SNR.
+
+    Where codecs of H and of Ha are compared, errors are against the whole channel: those against
+    the delay rows alone are not of the same matrices.
+    """
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
     efficiency_rows = [r for r in rows if "se" in r]
     rows = [r for r in rows if "nmse_db" in r]
+    for r, label in zip(rows, labels(rows)):
+        r["label"] = label
+    mixed = len({r["domain"] for r in rows}) > 1
+    nmse = "nmse_whole_db" if mixed else "nmse_db"
     float_rows = [r for r in rows if not r["bits"] and not r.get("budget")]
     bit_rows = [r for r in rows if r["bits"] or r.get("budget")]
     panels = [p for p in ((float_rows, "ratio"), (bit_rows, "bits")) if p[0]]
@@ -236,7 +289,7 @@ def draw(path: str, rows: List[Dict[str, Any]], title: str = "", count: str = "r
     for axis, (some, kind) in zip(axes[0], panels):
         groups: "dict[str, list]" = {}
         for r in some:
-            parts = [r["codec"]]
+            parts = [r["label"]]
             if r.get("budget"):
                 pass
             elif kind == "bits" or r["bits"]:
@@ -251,20 +304,28 @@ def draw(path: str, rows: List[Dict[str, Any]], title: str = "", count: str = "r
                    "bits": COUNTS[count][0]}.get(kind, kind)]
                  for r in group]
             if None in x:  # a decoder without iterations: a level
-                axis.axhline(group[0]["nmse_db"], label=name, color=f"C{number}", linestyle=":")
+                axis.axhline(group[0][nmse], label=name, color=f"C{number}", linestyle=":")
                 continue
-            y = [r["nmse_db"] for r in group]
-            error = [[r["nmse_db"] - r["nmse_db_low"] for r in group],
-                     [r["nmse_db_high"] - r["nmse_db"] for r in group]]
+            y = [r[nmse] for r in group]
+            error = [[r[nmse] - r[nmse + "_low"] for r in group],
+                     [r[nmse + "_high"] - r[nmse] for r in group]]
             axis.errorbar(x, y, error, label=name, marker=markers[number % len(markers)],
                           color=f"C{number}", markersize=4, capsize=2, linewidth=1)
-        axis.set_ylabel("NMSE in dB")
+        axis.set_ylabel("NMSE against the whole channel in dB" if mixed else "NMSE in dB")
         if kind != "iterations":
             axis.set_xscale("log", base=2)
         if kind == "ratio":
-            sizes = {r["code_size"]: r["ratio"] for r in some}
-            axis.set_xticks(list(sizes), [f"{m}\n{ratio}" for m, ratio in sizes.items()])
-            axis.set_xlabel("values in the codeword, compression ratio")
+            # One number of values is another ratio of larger matrices.
+            ratios: "dict[int, set]" = {}
+            for r in some:
+                ratios.setdefault(r["code_size"], set()).add(r["ratio"])
+            if all(len(texts) == 1 for texts in ratios.values()) and not mixed:
+                axis.set_xticks(list(ratios), [f"{m}\n{min(texts)}" for m, texts in ratios.items()])
+                axis.set_xlabel("values in the codeword, compression ratio")
+            else:
+                axis.set_xticks(list(ratios), list(map(str, ratios)))
+                axis.set_xlabel("values in the codeword")
+            axis.minorticks_off()
         elif kind == "iterations":
             axis.set_xlabel("iterations")
         else:
@@ -280,8 +341,8 @@ def draw(path: str, rows: List[Dict[str, Any]], title: str = "", count: str = "r
 
 def draw_efficiency(axis: Any, rows: Sequence[Dict[str, Any]]) -> None:
     """Spectral efficiency against SNR, one line per row."""
-    for number, r in enumerate(rows):
-        name = [r["codec"], r.get("ratio")]
+    for number, (r, label) in enumerate(zip(rows, labels(rows))):
+        name = [label, r.get("ratio")]
         name += [f"{r['bits']} bits, {r['quantizer']}"] if r.get("bits") else []
         if r.get("noise_snr_db") is not None:
             name.append(f"CSI at {r['noise_snr_db']:g} dB SNR")

@@ -93,8 +93,10 @@ class Bench:
         arguments = ["--codec", codec, "--dataset", history, "-o", path, "--entry-bits", "0",
                      *words]
         # The name of a file does not say what is in it.
-        if not (os.path.exists(path) and run.made_by(path, arguments)):
+        if not os.path.exists(path):
             run.train(arguments)
+        elif not run.made_by(path, arguments):
+            run.train([*arguments, "--overwrite"])
         return path
 
 

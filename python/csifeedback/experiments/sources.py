@@ -37,13 +37,14 @@ class Source:
     first: Optional[int] = None    #: number of the first one (default: FIRST, 0 of a data set)
     seed: int = 1                  #: of the channel model
     align: bool = False            #: align whole matrices of the data set, as receivers do
+    drop_bad: bool = False         #: leave out matrices of the data set that are zero
 
     @functools.cached_property
     def data(self) -> Optional[Dataset]:
         """What the data set says of itself: opened once, and closed; None of a channel model."""
         if not self.dataset:
             return None
-        with Dataset(self.dataset, self.align) as data:
+        with Dataset(self.dataset, self.align, self.drop_bad) as data:
             return data
 
 
@@ -63,7 +64,8 @@ def channel_of(source: Source, model: Any,
         raise ValueError("--align is for the matrices of --dataset; channel models have a parameter "
                          "of their own (csifeedback_dataset generate --align)")
     if source.data is not None:
-        channel = core.dataset_channel(source.dataset)
+        source.data.check_zeros()
+        channel = core.dataset_channel(source.dataset, source.drop_bad)
         if channel.nt() != model.nt:
             raise ValueError(f"{source.dataset}: has matrices of {channel.nt()} antennas, the model "
                              f"is for {model.nt} ({trained_on(model)})")
@@ -89,6 +91,7 @@ def warn_conditions(source: Source, models: Sequence[Any],
                     channel: core.channel_model) -> None:
     """Says on stderr what the matrices of the source have that the models were not trained on."""
     if source.data is not None:
+        source.data.note_zeros()
         conditions.warn(source.data.path, conditions.of_dataset(source.data), models)
     else:
         conditions.warn(f"channel {source.channel or channel.name()}",
@@ -101,7 +104,7 @@ def warn_source(source: Source, models: Sequence[Any]) -> None:
     warn_conditions(source, models, channel_of(source, models[0])[0])
     cut = next((m for m in models if m.domain == "Ha"), None)
     if source.dataset and cut:
-        with Dataset(source.dataset, source.align) as data:
+        with Dataset(source.dataset, source.align, source.drop_bad) as data:
             first = source.first or 0
             count = min(1000, len(data) - first)
             if data.whole:
