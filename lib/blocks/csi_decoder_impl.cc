@@ -84,12 +84,13 @@ private:
 
     bool is_good(const float* s, size_t m, float gain_db)
     {
-        if (!all_bounded(s, m, decoder::max_value) || !std::isfinite(gain_db)) {
+        if (!all_bounded(s, m, decoder::max_value) || !is_gain(gain_db)) {
             if (d_discarded.bad())
                 d_logger->warn(
                     "discarding a codeword with a value above {:g} or not finite, or "
-                    "a gain that is not finite",
-                    decoder::max_value);
+                    "a gain of {:g} dB, allowed is -1000 to 780",
+                    decoder::max_value,
+                    gain_db);
             return false;
         }
         d_discarded.good();

@@ -76,10 +76,10 @@ public:
 private:
     bool decode(const uint8_t* bits, uint64_t count, float gain_db, gr_complex* h)
     {
-        if (count < 1 || count > d_max_bits || !std::isfinite(gain_db)) {
+        if (count < 1 || count > d_max_bits || !is_gain(gain_db)) {
             if (d_discarded.bad())
                 d_logger->warn("discarding a report of {:d} bits and {:g} dB, allowed is "
-                               "1 to {:d} bits and a finite gain",
+                               "1 to {:d} bits and -1000 to 780 dB",
                                count,
                                gain_db,
                                d_max_bits);

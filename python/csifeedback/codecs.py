@@ -311,6 +311,7 @@ def _place(cls):
 def find_class(name: str) -> Optional[Type[Codec]]:
     """The class of "MODULE:CLASS", "FILE.py:CLASS", of an entry point or a network's file, "FILE.pt"
     or "FILE.onnx" with options behind commas, registered; None if the name is none of these."""
+    name = os.fspath(name)
     head, _, options = name.partition(",")
     kind = NETWORK_FILES.get(os.path.splitext(head)[1])
     if kind:
@@ -604,8 +605,8 @@ def _options(spec, text):
     return options
 
 
-def open_codec(spec: str) -> OpenCodec:
-    """The OpenCodec that a text names.
+def open_codec(spec: "str | os.PathLike[str]") -> OpenCodec:
+    """The OpenCodec that a text, or the path of a file, names.
 
     "MODEL[:DECODER[,name=value]..]": a model file or the name of a shipped model, with a decoder
     of its codec; "MODULE:CLASS[,name=value]..", "FILE.py:CLASS[,..]" or "NAME[,..]" of an entry
@@ -613,6 +614,7 @@ def open_codec(spec: str) -> OpenCodec:
     `network_files`; "type1[:name=value,..]", "type2[:..]", "etype2[:..]": a PMI codebook, see `codebooks`.
     Raises ValueError that says what is wrong.
     """
+    spec = os.fspath(spec)
     head, _, rest = spec.partition(",")
     name, colon, decoder = head.rpartition(":")
     if os.path.splitext(head)[1] in NETWORK_FILES:
@@ -644,7 +646,7 @@ def _opened(codec, decoder=""):
     """An OpenCodec of a text, or of a model_file object."""
     if isinstance(codec, core.model_file):
         return RegisteredCodec(codec.path, codec, decoder)
-    return open_codec(f"{codec}:{decoder}" if decoder else codec)
+    return open_codec(f"{os.fspath(codec)}:{decoder}" if decoder else codec)
 
 
 def encoder_from_model(codec: Union[str, core.model_file], code_size: int = 0) -> core.encoder:

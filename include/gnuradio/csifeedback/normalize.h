@@ -41,6 +41,9 @@ normalize_csi(const std::complex<float>* ha, size_t n, float* h_vec);
 CSIFEEDBACK_API void
 denormalize_csi(const float* h_vec, size_t n, float gain_db, std::complex<float>* ha);
 
+//! Whether a gain in dB can be that of a matrix of floats, -1000 to 780; not if it is NaN.
+inline bool is_gain(float gain_db) { return gain_db >= -1000 && gain_db <= 780; }
+
 //! Gain of one step of the 16-bit gain field of a feedback frame, in dB.
 constexpr float gain_step_db = 1.0f / 128;
 //! Gain of code 0 of that field, in dB.

@@ -11,7 +11,9 @@
 #include <pybind11/complex.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl/filesystem.h>
 #include <complex>
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -23,6 +25,45 @@ namespace py = pybind11;
 // What users hand over: any array that converts, made contiguous.
 template <typename T>
 using array_in = py::array_t<T, py::array::c_style | py::array::forcecast>;
+
+// File names: text, bytes, or a path object.
+using file_name = std::filesystem::path;
+
+/*!
+ * \brief Matrices (rows, nt) or a batch of them, from what users hand over.
+ *
+ * Real numbers whose shape is that of real and imaginary parts, as the files of CsiNet have
+ * them, are refused: they would be taken for something else.
+ */
+inline array_in<std::complex<float>>
+as_matrices(const py::object& given, const std::string& name, int rows, int nt)
+{
+    const py::array any = py::array::ensure(given);
+    if (!any) {
+        PyErr_Clear();
+        throw std::invalid_argument(name + " is no array of numbers");
+    }
+    const char kind = any.dtype().kind();
+    const py::ssize_t d = any.ndim(), last = d ? any.shape(d - 1) : 0;
+    const bool parts =
+        d >= 3 && any.shape(d - 3) == 2 && any.shape(d - 2) == rows && last == nt;
+    if (kind != 'c' && (parts || (d >= 1 && last == py::ssize_t(2) * rows * nt))) {
+        const std::string x = parts ? name
+                                    : name + ".reshape(-1, 2, " + std::to_string(rows) +
+                                          ", " + std::to_string(nt) + ")";
+        throw std::invalid_argument(name +
+                                    " is real, with the shape of real and imaginary "
+                                    "parts; allowed are complex matrices: x[..., 0, :, "
+                                    ":] + 1j * x[..., 1, :, :] with x = " +
+                                    x + ", less what the parts are shifted by");
+    }
+    auto matrices = array_in<std::complex<float>>::ensure(any);
+    if (!matrices) {
+        PyErr_Clear();
+        throw std::invalid_argument(name + " is no array of numbers");
+    }
+    return matrices;
+}
 
 /*!
  * \brief An array whose last dimensions are fixed and that may have one more, the batch,

@@ -12,7 +12,9 @@
 #include <gnuradio/csifeedback/dataset_channel.h>
 #include <gnuradio/csifeedback/dataset_file.h>
 #include <pybind11/stl.h>
+#include <cctype>
 #include <chrono>
+#include <cstring>
 
 using namespace gr::csifeedback;
 using namespace csifeedback_python;
@@ -79,7 +81,7 @@ void bind_channels(py::module& m)
 
     m.def(
         "cost2100_channel",
-        [](const std::string& scenario,
+        [](std::string scenario,
            int nc,
            int nt,
            double spacing_hz,
@@ -93,6 +95,9 @@ void bind_channels(py::module& m)
            uint64_t seed,
            bool receiver_aligned) {
             cost2100_parameters p;
+            // The names of csifeedback_dataset too.
+            if (scenario.rfind("cost2100-", 0) == 0)
+                scenario.erase(0, std::strlen("cost2100-"));
             p.scenario = scenario;
             p.grid = { nc, nt, spacing_hz, antenna_spacing };
             p.area_m = area_m;
@@ -189,7 +194,7 @@ void bind_channels(py::module& m)
             "polarization, n1, n2.");
     m.def(
         "cdl_channel",
-        [](char profile,
+        [](std::string profile,
            int nc,
            int nt,
            double spacing_hz,
@@ -209,7 +214,16 @@ void bind_channels(py::module& m)
            uint64_t seed,
            bool receiver_aligned) {
             cdl_parameters p;
-            p.profile = profile;
+            // "A", or "cdl-a" as csifeedback_dataset calls it.
+            std::string name = profile;
+            for (char& c : name)
+                c = std::toupper(static_cast<unsigned char>(c));
+            if (name.rfind("CDL-", 0) == 0)
+                name.erase(0, std::strlen("CDL-"));
+            if (name.size() != 1)
+                throw std::invalid_argument("cdl_channel: profile is " + profile +
+                                            ", allowed is A to E, or cdl-a to cdl-e");
+            p.profile = name[0];
             p.grid = { nc, nt, spacing_hz, antenna_spacing };
             p.carrier_hz = carrier_hz;
             p.delay_spread_s = delay_spread_s;
@@ -227,7 +241,7 @@ void bind_channels(py::module& m)
             p.receiver_aligned = receiver_aligned;
             return cdl_channel::make(p);
         },
-        py::arg("profile") = 'A',
+        py::arg("profile") = "A",
         py::arg("nc") = 1024,
         py::arg("nt") = 32,
         py::arg("spacing_hz") = 20e6 / 1024,
@@ -310,7 +324,9 @@ void bind_channels(py::module& m)
 
     py::class_<dataset_file, dataset_file::sptr>(
         m, "dataset_file", "A data set of channel matrices, opened for reading.")
-        .def(py::init(&dataset_file::open), py::arg("path"))
+        .def(py::init(
+                 [](const file_name& path) { return dataset_file::open(path.string()); }),
+             py::arg("path"))
         .def("path", &dataset_file::path)
         .def("whole", &dataset_file::whole)
         .def("nc", &dataset_file::nc)
@@ -354,6 +370,10 @@ void bind_channels(py::module& m)
             "Matrices [first, first + count), complex64 (count, rows, nt).");
     py::class_<dataset_channel, channel_model, dataset_channel::sptr>(
         m, "dataset_channel", "Replays the matrices of a data set, again and again.")
-        .def(py::init(&dataset_channel::make), py::arg("path"))
+        .def(py::init([](const file_name& path, bool drop_zero) {
+                 return dataset_channel::make(path.string(), drop_zero);
+             }),
+             py::arg("path"),
+             py::arg("drop_zero") = false)
         .def("samples", &dataset_channel::samples);
 }

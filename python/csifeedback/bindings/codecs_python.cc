@@ -65,8 +65,9 @@ void guarded(const codec_part& part, function&& f)
     }
 }
 
-py::tuple encode(encoder& self, const array_in<cf>& ha, bool with_residual_energy)
+py::tuple encode(encoder& self, const py::object& given, bool with_residual_energy)
 {
+    const array_in<cf> ha = as_matrices(given, "Ha", self.rows(), self.nt());
     const batch b = as_batch(ha, "Ha", { self.rows(), self.nt() });
     const size_t n = size_t(self.rows()) * self.nt();
     const int m = self.code_size();
@@ -97,9 +98,9 @@ array_in<float> gains_of(const py::object& gain_db, py::ssize_t count)
     if (!gain || (gain.size() != 1 && gain.size() != count))
         throw std::invalid_argument("gain_db is not one number or one for each matrix");
     for (py::ssize_t i = 0; i < gain.size(); i++)
-        if (!std::isfinite(gain.data()[i]))
+        if (!is_gain(gain.data()[i]))
             throw std::invalid_argument("gain_db is " + std::to_string(gain.data()[i]) +
-                                        ", allowed are finite numbers");
+                                        ", allowed is -1000 to 780");
     return gain;
 }
 
@@ -133,8 +134,9 @@ py::array_t<cf> decode(decoder& self, const array_in<float>& s, py::object gain_
     return ha;
 }
 
-py::tuple encode_report(report_encoder& self, const array_in<cf>& h, int budget)
+py::tuple encode_report(report_encoder& self, const py::object& given, int budget)
 {
+    const array_in<cf> h = as_matrices(given, "h", self.rows(), self.nt());
     const batch b = as_batch(h, "h", { self.rows(), self.nt() });
     const size_t n = size_t(self.rows()) * self.nt();
     if (budget == 0)
@@ -409,7 +411,7 @@ void bind_registry(py::module& m)
         "Names of all codecs that are registered in C++.");
     m.def(
         "load_codecs",
-        [](const std::string& path) { codec_registry::instance().load(path); },
+        [](const file_name& path) { codec_registry::instance().load(path.string()); },
         py::arg("path"),
         "Loads a plug-in, a shared library with codecs. Raises ValueError with one line "
         "if it is none, is for another version, or its codecs clash.");

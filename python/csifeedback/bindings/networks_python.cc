@@ -142,7 +142,7 @@ void bind_networks(py::module& m)
              "The BS's half likewise.");
     m.def(
         "make_network",
-        [](const std::string& path,
+        [](const file_name& path,
            int number,
            const std::vector<std::string>& texts,
            const std::vector<std::string>& halves,
@@ -150,9 +150,9 @@ void bind_networks(py::module& m)
             bool has[2] = { false, false };
             for (const std::string& half : halves)
                 has[part_of(half) == network::part::decoder] = true;
-            const network_info info = network_info::read(path, number, texts);
-            const network::sptr net =
-                std::make_shared<python_network>(path, info, has[0], has[1], run);
+            const network_info info = network_info::read(path.string(), number, texts);
+            const network::sptr net = std::make_shared<python_network>(
+                path.string(), info, has[0], has[1], run);
             network_codec::check(*net);
             return net;
         },
@@ -167,8 +167,8 @@ void bind_networks(py::module& m)
         "result.");
     m.def(
         "read_network_info",
-        [](const std::string& path, int number, const std::vector<std::string>& texts) {
-            return as_dict(network_info::read(path, number, texts));
+        [](const file_name& path, int number, const std::vector<std::string>& texts) {
+            return as_dict(network_info::read(path.string(), number, texts));
         },
         py::arg("path"),
         py::arg("number"),

@@ -317,8 +317,11 @@ void bind_ofdm(py::module& m)
         m,
         "checked_file_sink",
         "Writes a stream to a file, and knows whether all is there.")
-        .def(
-            py::init(&checked_file_sink::make), py::arg("path"), py::arg("item_size") = 8)
+        .def(py::init([](const file_name& path, size_t item_size) {
+                 return checked_file_sink::make(path.string(), item_size);
+             }),
+             py::arg("path"),
+             py::arg("item_size") = 8)
         .def("recorded", &checked_file_sink::recorded)
         .def("error", &checked_file_sink::error)
         .def("finish",

@@ -5,6 +5,7 @@
 #
 """Makes data sets of channel models, and writes data sets block by block."""
 
+import os
 import shlex
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -160,6 +161,6 @@ def write(path: str, samples: int, attributes: Dict[str, Any],
     rate = (samples - begun) / (time.monotonic() - start)
     with Dataset(path) as data:
         lost = None if data.whole else float(np.mean(data.energy_lost))
-    return {"file": path, "domain": attributes["domain"], "samples": samples, "rows": rows,
+    return {"file": os.fspath(path), "domain": attributes["domain"], "samples": samples, "rows": rows,
             "nt": attributes["nt"], "energy_lost": lost, "new_samples": samples - begun,
             "samples_per_s": rate}
