@@ -49,6 +49,20 @@ def check_place(path: str) -> str:
     return directory
 
 
+#: What to do about an output that is in the way.
+ADVICE = "remove it, choose another file name, or overwrite it (--overwrite)"
+
+
+def check_output(path: str, overwrite: bool = False) -> None:
+    """check_place(), which also refuses a file that is there already, unless `overwrite` is set.
+
+    For every output that a user names; what is made anew within a run has check_place() alone.
+    """
+    check_place(path)
+    if not overwrite and os.path.lexists(path):
+        raise ValueError(f"{os.fspath(path)}: exists; {ADVICE}")
+
+
 def same_file(descriptor: int, name: str, directory: Optional[int] = None) -> bool:
     """Whether a name still belongs to an open file.
 

@@ -7,6 +7,7 @@
 
 import json
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -576,6 +577,40 @@ class RecordingTest(unittest.TestCase):
         matrices, figures = self.measure(self.air, 80)
         self.assertEqual((figures["frames"], figures["missed"]), (80, 0))
         self.assertLess(np.max(self.errors(matrices, range(1000, 1080))), 10**-2.5)
+
+    def test_overwrite(self):
+        """A recording that is there stays, at both ends, unless --overwrite is given."""
+        air = self.path("once")
+        bs = ("bs", "--codec", CODEC, "--air", "file:" + air, "--rate", 0, "--count", 2, "--feedback",
+              f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}")
+        ue = ("ue", "--ports", 2, "--air", "file:" + self.air, "--count", 2, "--record-air", air)
+        for command in (bs, ue):
+            for suffix in (".sigmf-data", ".sigmf-meta"):
+                for name in (".sigmf-data", ".sigmf-meta"):
+                    pathlib.Path(air + name).unlink(missing_ok=True)
+                pathlib.Path(air + suffix).write_text("mine")
+                done = call(*command)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertRegex(done.stderr, rf"^csifeedback_..: {air}{suffix}: exists; .*"
+                                              r"\(--overwrite\)\n$")
+                self.assertEqual(pathlib.Path(air + suffix).read_text(), "mine")
+            self.assertEqual(call(*command, "--overwrite").returncode, 0)
+            sigmf.Recording(air)
+
+    def test_conjugate(self):
+        """A recording whose I and Q are swapped has no pilots, and that is said."""
+        swapped = self.copy("swapped", lambda x: x.imag + 1j * x.real.astype(np.complex64))
+        conjugate = self.copy("conjugate", np.conj)
+        noise = self.copy("noise", lambda x: np.random.default_rng(1).permutation(x))
+        for air, found in ((swapped, True), (conjugate, True), (noise, False)):
+            done = call("ue", "--ports", 2, "--air", "file:" + air, "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            figures = json.loads(done.stdout.splitlines()[-1])
+            self.assertEqual(figures["frames"], 0)
+            self.assertEqual(bool(figures["hint"]), found)
+        self.assertIn("I and Q are swapped", call("ue", "--ports", 2, "--air", "file:" + swapped).stdout)
+        self.assertNotIn("hint", json.loads(call("ue", "--ports", 2, "--air", "file:" + self.air,
+                                                 "--json").stdout.splitlines()[-1]))
 
     def test_profile(self):
         """The blocks' times add up to that of the program."""

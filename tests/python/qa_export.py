@@ -48,7 +48,8 @@ class Export(unittest.TestCase):
     def export(self, codec, *options, to="torchscript", output="net.pt"):
         path = os.path.join(self.directory, output)
         with contextlib.redirect_stdout(io.StringIO()) as printed:
-            self.assertEqual(train.main(["export", codec, "--to", to, "-o", path, *options]), 0)
+            self.assertEqual(train.main(["export", codec, "--to", to, "-o", path, "--overwrite",
+                                         *options]), 0)
         return path, printed.getvalue()
 
     def check(self, spec, count=1000, ratio=None):

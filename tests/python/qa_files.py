@@ -15,6 +15,7 @@ import os
 import pathlib
 import pickle
 import random
+import re
 import resource
 import signal
 import socket
@@ -22,6 +23,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 import unittest
@@ -41,7 +43,7 @@ from gnuradio.csifeedback.cli import common
 from gnuradio.csifeedback.cli import dataset as cli
 from gnuradio.csifeedback.data.dataset import Dataset, DatasetWriter
 from gnuradio.csifeedback.model import Model, read_model
-from gnuradio.csifeedback.training import checkpoint
+from gnuradio.csifeedback.training import checkpoint, run
 
 APPS = os.environ["CSIFEEDBACK_APPS"]
 SMALL = ("generate", "--channel", "cdl-a", "--nc", 64, "--na", 8, "--nt", 4)
@@ -335,6 +337,84 @@ class TestWriters(TestCase):
         with self.assertRaisesRegex(OSError, "was removed or replaced by another program"):
             recorder.close()
         self.assertEqual(self.names(), ["a.sigmf-data"])
+
+
+class TestOverwrite(TestCase):
+    """No program replaces a file unless it is told to."""
+
+    TRAINER = """
+        import os
+        import numpy as np
+        from gnuradio.csifeedback.model import Model
+        from gnuradio.csifeedback.training.checkpoint import checkpoint_of
+        CHECKPOINTS = {checkpoints}
+
+        def add_arguments(parser):
+            {own}
+
+        def outputs(args):
+            return [args.output + ".more"]
+
+        def train(args, data):
+            return Model({{"codec": "strongest-rows"}}, {{"encoder/W": np.zeros((2, 4))}})
+
+        def finish(args, model):
+            for path in (checkpoint_of(args.output), *outputs(args)):
+                open(path, "w").close()
+    """
+
+    def check(self, name, program, *arguments):
+        """A run that writes the file `name` is refused while that is there."""
+        mine = pathlib.Path(self.path(name))
+        mine.write_text("mine")
+        self.refuse(f"{name}: exists; remove it, choose another file name, or overwrite it "
+                    "(--overwrite)", program, *arguments)
+        self.assertEqual(mine.read_text(), "mine")
+        self.run_app(program, *arguments, "--overwrite")
+        self.assertNotEqual(mine.read_bytes(), b"mine")
+
+    def test_programs(self):
+        data = self.write("d.h5", random_complex(1, 60, 4, 3))
+        self.check("m.h5", "train", "--codec", "klt", "--dataset", data, "-o", self.path("m.h5"),
+                   "--entry-bits", 0)
+        with h5py.File(self.path("m.h5")) as file:
+            self.assertNotIn("--overwrite", file.attrs["command"])
+        self.check("t.csv", "eval", "--codec", self.path("m.h5"), "--dataset", data, "--ratios",
+                   "1/4", "--csv", self.path("t.csv"))
+        self.check("x.npy", "dataset", "export", data, "-o", self.path("x.npy"))
+        self.check("d.png", "dataset", "inspect", data, "--plot", self.path("d.png"))
+
+    def trainer(self, name, checkpoints=True, own="pass"):
+        pathlib.Path(self.path(name)).write_text(textwrap.dedent(self.TRAINER).format(
+            checkpoints=checkpoints, own=own))
+        return self.path(name)
+
+    def train(self, trainer, *options):
+        args = ["--codec", "klt", "--trainer", trainer, "--dataset", self.path("d.h5"), "-o",
+                self.path("m.h5"), *options]
+        return run.train(args)
+
+    def test_trainings(self):
+        """One that goes on from its checkpoint replaces its own outputs, no other one does."""
+        self.write("d.h5", random_complex(1, 60, 4, 3))
+        trainer = self.trainer("a.py")
+        self.train(trainer)
+        self.assertTrue(os.path.exists(self.path("m.h5.checkpoint")))
+        self.train(trainer)
+        os.remove(self.path("m.h5.checkpoint"))
+        for name in ("m.h5", "m.h5.more"):
+            with self.assertRaisesRegex(ValueError, re.escape(self.path(name)) + ": exists"):
+                self.train(trainer)
+            os.remove(self.path(name))
+        self.train(trainer)
+        # The checkpoint of another codec is none of a trainer that has none.
+        with self.assertRaisesRegex(ValueError, "m.h5: exists"):
+            self.train(self.trainer("b.py", checkpoints=False))
+        self.train(self.path("b.py"), "--overwrite")
+        # A trainer that has an option of this name.
+        self.train(self.trainer("c.py", False,
+                                "parser.add_argument('--overwrite', action='store_true')"),
+                   "--overwrite")
 
 
 class TestWholeFile(TestCase):
@@ -794,8 +874,8 @@ class TestBombs(TestCase):
         self.assertLess(os.path.getsize(path), 2 << 20)
         self.peak_mb("import", path, "-o", self.path("out.h5"),
                      text="the array 'HT' unpacks to 1.5 GB, allowed is 1.07 GB (--max-gb)")
-        self.assertEqual(json.loads(self.run_app("dataset", "inspect", path, "--json"))["arrays"],
-                         {"HT": [rows, 2048]})
+        self.assertEqual(json.loads(self.run_app("dataset", "inspect", path, "--json"))["arrays"]["HT"]["shape"],
+                         [rows, 2048])
 
     def test_mat_that_says_less(self):
         """More than is declared is never unpacked."""

@@ -270,7 +270,7 @@ class Programs(unittest.TestCase):
         old = self.path("m.h5")
         with open(old, "w") as file:
             file.write("old\n")
-        common = ("--codec", "klt", "--dataset", data, "-o", old)
+        common = ("--codec", "klt", "--dataset", data, "-o", old, "--overwrite")
 
         def limit():
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -317,7 +317,8 @@ class Programs(unittest.TestCase):
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
-        done = run_program("eval", "--codec", KLT, "--samples", 5, "--csv", old, preexec_fn=limit)
+        done = run_program("eval", "--codec", KLT, "--samples", 5, "--csv", old, "--overwrite",
+                           preexec_fn=limit)
         self.assertEqual(done.returncode, 2)
         self.assertIn("File too large", done.stderr.splitlines()[-1])
         # The figures themselves are not lost.

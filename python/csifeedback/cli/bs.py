@@ -15,7 +15,7 @@ from ..link import connections, messages
 from ..link.base_station import Air, BaseStation
 from ..link.transport import parse_address
 from . import ends
-from .common import Parser
+from .common import Parser, add_overwrite_argument
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -67,6 +67,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
                        help="carrier offset of the UEs (default: 0)")
     group.add_argument("--offset-ppm", type=float, default=0, metavar="X",
                        help="sampling offset of the UEs (default: 0)")
+    add_overwrite_argument(group, "a recording (file:)")
     group.add_argument("--seed", type=int, default=1, help="of channels and noise (default: 1)")
     group.add_argument("--rate", type=float, default=1, metavar="X",
                        help="samples are sent at X times real time at most; 0: as fast as the "
@@ -122,6 +123,6 @@ def main(argv: Sequence[str]) -> int:
         downlink_snr_db=args.downlink_snr, precoded=args.precoded,
         air=Air(args.channel, args.dataset, args.snr, args.speed, args.drop, args.offset_hz,
                 args.offset_ppm, args.seed, args.rate),
-        radio=ends.radio(args))
+        radio=ends.radio(args), overwrite=args.overwrite)
     ends.run(station, args, lambda figures, _: describe(figures, station.period_s))
     return 0

@@ -98,6 +98,17 @@ def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
                             "here, one after the other)")
 
 
+def add_overwrite_argument(parser: Any, what: str) -> None:
+    """The option --overwrite of the programs that write files; what: that it replaces."""
+    parser.add_argument("--overwrite", action="store_true", help=f"replace {what} that is there")
+
+
+def add_drop_bad_argument(parser: Any) -> None:
+    """The option --drop-bad of the programs that read data sets."""
+    parser.add_argument("--drop-bad", action="store_true",
+                        help="leave out matrices of a data set that are zero, and say which")
+
+
 def print_json(value: Any, indent: Optional[int] = 1) -> None:
     """Writes a value as JSON to stdout; numbers that are not finite become null.
 
@@ -109,6 +120,8 @@ def print_json(value: Any, indent: Optional[int] = 1) -> None:
             return {str(k): plain(v) for k, v in x.items()}
         if isinstance(x, (list, tuple)):
             return [plain(v) for v in x]
+        if hasattr(x, "tolist"):  # NumPy's numbers and arrays
+            return plain(x.tolist())
         if isinstance(x, float):
             return x if x - x == 0 else None
         return x

@@ -14,11 +14,12 @@ import os
 from typing import Sequence
 
 from ..experiments import sweep, trainings
-from ..files import check_place
+from ..files import check_output
 from ..network_files import SUFFIXES
 from ..progress import Progress
 from ..training import run
-from .common import Parser, add_sweep_arguments, format_table, print_json
+from .common import (Parser, add_overwrite_argument, add_sweep_arguments, format_table,
+                     print_json)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -102,18 +103,22 @@ def export(argv: Sequence[str]) -> int:
     parser.add_argument("-o", "--output", required=True, metavar="FILE")
     parser.add_argument("--ratio", help="compression ratio, for example 1/16 (default: that of the "
                                         "longest codewords)")
+    add_overwrite_argument(parser, "a file")
     parser.add_argument("--json", action="store_true", help="print what was written as JSON alone")
     args = parser.parse_args(argv)
     suffix = next(end for end, name in SUFFIXES.items() if name == args.to)
     if not args.output.endswith(suffix):
         raise ValueError(f"-o is {args.output}, allowed for {args.to} is a name that ends with "
                          f"{suffix}")
-    check_place(args.output)
     from ..training import graphs  # needs PyTorch
-    graph = graphs.graph_of(args.codec, args.ratio)
     files = [args.output]
     if args.to == "onnx":
-        files.append(graphs.write_onnx(graph, args.output))
+        files.append(graphs.decoder_path(args.output))
+    for path in files:
+        check_output(path, args.overwrite)
+    graph = graphs.graph_of(args.codec, args.ratio)
+    if args.to == "onnx":
+        graphs.write_onnx(graph, args.output)
     else:
         graphs.write_torchscript(graph, args.output)
     if args.json:

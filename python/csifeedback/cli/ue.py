@@ -13,7 +13,7 @@ from .. import evaluation
 from ..link import messages
 from ..link.user_equipment import INTERPOLATORS, MatrixRecording, UserEquipment
 from . import ends
-from .common import Parser, format_table
+from .common import Parser, add_overwrite_argument, format_table
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -53,7 +53,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
                             "%(default)s)")
     group.add_argument("--precursor", type=int, default=8, metavar="N",
                        help="rows of these before delay zero (default: %(default)s)")
-    group.add_argument("--overwrite", action="store_true", help="replace a data set that is there")
+    add_overwrite_argument(group, "a data set or recording")
     group.add_argument("--record-air", metavar="PATH",
                        help="write the received samples to PATH.sigmf-data and PATH.sigmf-meta")
     ends.add_run_arguments(parser)
@@ -89,6 +89,8 @@ def describe(figures: Dict[str, Any], last: bool, ue: Any) -> str:
             text += f", {figures['discarded']} discarded: no BS"
         if figures["not_framed"]:
             text += f", {figures['not_framed']} not sent: gain out of range"
+    if figures.get("hint"):
+        text += f"; {figures['hint']}"
     if ue.writer:
         text += f"; {figures['recorded']} of {ue.writer.samples} recorded"
     text += (f"; {figures['real_time']:.2f} of real time, "
@@ -115,6 +117,7 @@ def main(argv: Sequence[str]) -> int:
         compact=ends.compact_frames(args), interpolator=args.interpolator,
         precoded=args.precoded, recording=args.record and MatrixRecording(
             args.record, args.record_samples, args.na, args.precursor, args.overwrite),
-        record_air=args.record_air, radio=ends.radio(args), profile=args.profile)
+        record_air=args.record_air, radio=ends.radio(args), profile=args.profile,
+        overwrite=args.overwrite)
     ends.run(ue, args, lambda figures, last: describe(figures, last, ue), count=args.count)
     return 0

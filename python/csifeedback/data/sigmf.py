@@ -14,7 +14,7 @@ import os
 from typing import Any, Optional
 
 from .. import csifeedback_python as core
-from ..files import Lock, check_place, whole_file
+from ..files import Lock, check_output, check_place, whole_file
 
 #: core:datatype -> bytes of a sample
 DATATYPES = {"cf32_le": 8, "ci16_le": 4}
@@ -31,6 +31,7 @@ MAX_META_BYTES = 1 << 24
 
 def base(path: str) -> str:
     """The path without .sigmf-meta or .sigmf-data."""
+    path = os.fspath(path)
     for extension in (".sigmf-meta", ".sigmf-data", ".sigmf"):
         if path.endswith(extension):
             return path[:-len(extension)]
@@ -159,15 +160,17 @@ def _parse(text):
 class Recorder:
     """A recording that is being made: a lock on its name, the metadata, and a block for the samples.
 
-    path: as for write_meta, whose other arguments follow. sink: block, of complex samples. A
-    second recorder of the same name is a ValueError.
+    path: as for write_meta, whose other arguments follow. overwrite: replaces a recording that is
+    there. sink: block, of complex samples. A second recorder of the same name is a ValueError.
     """
 
-    def __init__(self, path: str, *meta: Any, **more: Any) -> None:
+    def __init__(self, path: str, *meta: Any, overwrite: bool = False, **more: Any) -> None:
         self.data = base(path) + ".sigmf-data"
         check_place(self.data)
         self._lock = Lock(self.data)
         try:
+            for name in (self.data, base(path) + ".sigmf-meta"):
+                check_output(name, overwrite)
             write_meta(path, *meta, **more)
             self.sink = core.checked_file_sink(self.data)
         except BaseException:

@@ -402,7 +402,7 @@ class BaseStation:
     port's samples. first: number of the first frame, None: from the clock, so that numbers do not
     repeat. count: frames to send, 0: no end. downlink_snr_db: for the rate that several UEs get
     together. precoded: whether to send a symbol with the precoder of each UE behind every frame.
-    air: Air. radio: Radio.
+    air: Air. radio: Radio. overwrite: whether file:PATH may replace a recording that is there.
 
     Listens and opens devices when it is made; run() begins to send. Raises ValueError.
     """
@@ -413,7 +413,8 @@ class BaseStation:
                  keys: Optional[Mapping[int, bytes]] = None,
                  compact: Optional[CompactFrames] = None, max_age: int = 100, power: float = 1.0,
                  first: Optional[int] = None, count: int = 0, downlink_snr_db: float = 10.0,
-                 precoded: bool = False, air: Air = Air(), radio: Radio = Radio()) -> None:
+                 precoded: bool = False, air: Air = Air(), radio: Radio = Radio(),
+                 overwrite: bool = False) -> None:
         ue_ids = list(ue_ids)
         for ue in ue_ids:
             check_range("ue_ids", ue, 0, 65535)
@@ -444,7 +445,7 @@ class BaseStation:
         self._precoded = SendPrecoded(frame, len(ue_ids)) if precoded else None
         self._receiver = FeedbackReceiver(feedback)
         self._recorder = None
-        sinks = self._make_sinks(address, parameters, len(ue_ids), radio)
+        sinks = self._make_sinks(address, parameters, len(ue_ids), radio, overwrite)
         self._source = core.csirs_source(frame, count, first)
         self.flowgraph = self._connect(sinks, channel, truths, air)
         #: the Cell
@@ -454,7 +455,7 @@ class BaseStation:
         self._blocks = [b for b in (self._source, self._precoded, channel, *sinks) if b]
         self._totals, self._seconds = Totals(), 0.0
 
-    def _make_sinks(self, address, parameters, count, radio):
+    def _make_sinks(self, address, parameters, count, radio, overwrite):
         """Where each UE's samples go, or the radio as the only entry."""
         frame = self.frame
         scheme, rest = parse_address("air", address, ("zmq", "file", "uhd", "soapy"))
@@ -462,7 +463,7 @@ class BaseStation:
             if count > 1:
                 raise ParameterError("air", f" {address}: records one UE, there are {count}")
             self._recorder = sigmf.Recorder(rest, frame, parameters, radio.frequency_hz,
-                                            "pilots of csifeedback_bs")
+                                            "pilots of csifeedback_bs", overwrite=overwrite)
             return [self._recorder.sink]
         if scheme == "zmq":
             host, port = rest

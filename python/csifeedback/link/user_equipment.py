@@ -39,6 +39,8 @@ INTERPOLATORS = {"linear": core.linear_interpolator, "dft": core.dft_interpolato
 _RECORD_BLOCK = 32
 #: Samples that the source may be ahead.
 _LONG_BUFFER = 1 << 17
+#: frames of a recording without pilots in which those of its conjugate are looked for
+_FRAMES_TRIED = 50
 #: Gains of precoded pilots that make a report.
 _REPORT_GAINS = 10
 
@@ -219,7 +221,8 @@ class UserEquipment:
     model. interpolator: one of INTERPOLATORS. precoded: place of this UE in the base station's
     list, 0 to 3, to measure the gain of its precoded pilots; None: not. recording: MatrixRecording,
     or None. record_air: path of a SigMF recording of the received samples, or None. radio: Radio.
-    profile: whether the last figures say how much time of a processor each block took.
+    profile: whether the last figures say how much time of a processor each block took. overwrite:
+    whether record_air may replace a recording that is there.
 
     Opens files and devices when it is made; run() begins to receive. Raises ValueError, and OSError
     for files.
@@ -232,7 +235,8 @@ class UserEquipment:
                  key: Optional[bytes] = None, compact: Optional[CompactFrames] = None,
                  interpolator: str = "lmmse", precoded: Optional[int] = None,
                  recording: Optional[MatrixRecording] = None, record_air: Optional[str] = None,
-                 radio: Radio = Radio(), profile: bool = False) -> None:
+                 radio: Radio = Radio(), profile: bool = False,
+                 overwrite: bool = False) -> None:
         check_range("ue_id", ue_id, 0, 65535)
         if interpolator not in INTERPOLATORS:
             refuse("interpolator", interpolator, ", ".join(INTERPOLATORS))
@@ -241,7 +245,7 @@ class UserEquipment:
         configuration = compact.configurations([ue_id])[0] if compact else None
         if profile:
             os.environ["GR_CONF_PERFCOUNTERS_ON"] = "True"
-        self._profile, self._address = profile, address
+        self._profile, self._address, self._recording = profile, address, None
         parameters = self._make_source(address, pilots, codec.model.nt if codec else nt, codec,
                                        radio)
         frame = self.frame
@@ -256,7 +260,7 @@ class UserEquipment:
         self._monitor = Monitor(frame, self.writer)
         self._recorder = sigmf.Recorder(
             record_air, frame, parameters, radio.frequency_hz,
-            "pilots received by csifeedback_ue") if record_air else None
+            "pilots received by csifeedback_ue", overwrite=overwrite) if record_air else None
         self._reports = Reports(self.sender, ue_id, key)
         measure = None
         if precoded is not None:
@@ -279,16 +283,34 @@ class UserEquipment:
                                      f"{'codec ' + codec.spec if codec else '--ports'} is for {nt}")
             self.frame = recording.frame(parameters)
             parameters.update(recording.parameters)
-            if recording.datatype == "cf32_le":
-                self._sources = [blocks.file_source(gr.sizeof_gr_complex, recording.data)]
-            else:
-                self._sources = [blocks.file_source(gr.sizeof_short, recording.data),
-                                 blocks.interleaved_short_to_complex(False, False, 32768.0)]
+            self._sources = self._file_source(recording)
+            self._recording = recording
             return parameters
         self.frame = core.csirs_frame(**parameters)
         self._sources = [SampleSource(SampleReceiver(address)) if scheme == "zmq" else
                          radio.make("air", address, self.frame.sample_rate(), 1, False)]
         return parameters
+
+    @staticmethod
+    def _file_source(recording):
+        """Blocks, in a chain, that give the samples of a sigmf.Recording."""
+        if recording.datatype == "cf32_le":
+            return [blocks.file_source(gr.sizeof_gr_complex, recording.data)]
+        return [blocks.file_source(gr.sizeof_short, recording.data),
+                blocks.interleaved_short_to_complex(False, False, 32768.0)]
+
+    def _hint(self):
+        """Why there may be no pilots in the recording, or None: whether they are in its conjugate."""
+        flowgraph, sync = gr.top_block("conjugate"), core.csi_sync(self.frame)
+        # A few frames tell; at the end of a short recording there may be none that is whole.
+        head = blocks.head(gr.sizeof_gr_complex, int(_FRAMES_TRIED * period_s(self.frame)
+                                                     * self.frame.sample_rate()))
+        sink = blocks.null_sink(sync.output_signature().sizeof_stream_item(0))
+        chain = [*self._file_source(self._recording), head, blocks.conjugate_cc(), sync, sink]
+        flowgraph.connect(*chain)
+        flowgraph.run()
+        return "there are pilots in the conjugate of the recording: its I and Q are swapped (try the " \
+               "conjugate)" if sync.frames() else None
 
     def _check_record_air(self, path):
         data = sigmf.base(path) + ".sigmf-data"
@@ -406,6 +428,8 @@ class UserEquipment:
             if self._framer and self._framer.frames() else None,
             "not_framed": self._framer.discarded() if self._framer else 0,
             "recorded": self.writer.done if self.writer else 0}
+        if last and not monitor.frames and self._recording:
+            figures["hint"] = self._hint()
         if last and self._profile:
             figures["profile"] = _profile(self._blocks, used, signal_s)
         return figures

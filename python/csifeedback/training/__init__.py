@@ -8,8 +8,10 @@
 A trainer is a module with a function `add_arguments(parser)` for its options and a function
 `train(args, data)` that returns a `model.Model`. The attributes that it gives the model take the
 place of the data set's. If it has a function `finish(args, model)`, that is called when the model
-is written. The trainers of this package say in a tuple CODECS which codecs they train, by the
-names in the registry; others are given as a file or come with a codec in Python.
+is written; `outputs(args)` returns the paths that it writes then. CHECKPOINTS is true if an
+interrupted training goes on from `checkpoint.checkpoint_of(args.output)`. The trainers of this
+package say in a tuple CODECS which codecs they train, by the names in the registry; others are given
+as a file or come with a codec in Python.
 """
 
 import argparse

@@ -17,6 +17,11 @@ import numpy as np
 from ..files import whole_file
 
 
+def checkpoint_of(output: str) -> str:
+    """Path of the checkpoint of a model."""
+    return f"{output}.checkpoint"
+
+
 def save(path: str, settings: str, values: Dict[str, Any],
          arrays: Mapping[str, np.ndarray]) -> None:
     """Writes a checkpoint.

@@ -41,6 +41,7 @@ from .l2o_network import (ACTIVATIONS, STARTS, Decoder, Encoder, MmseStart, rela
 
 #: the codecs that it trains
 CODECS = ("csi-l2o", "ms4l2o")
+CHECKPOINTS = True
 #: steps between two times that what depends on W follows it; runs are cut only there
 FOLLOW = 20
 
@@ -137,7 +138,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--entry-bits", type=int, metavar="B", default=6,
         help="Lloyd-Max tables for every entry up to B bits, 0 to 10 (default: 6)")
     add("--device", help="cpu, cuda, ... (default: cuda where there is one)")
-    add("--overwrite", action="store_true", help="begin anew, whatever the checkpoint says")
 
 
 def _settings(args):
@@ -262,6 +262,8 @@ class Processes:
         self.rank = int(os.environ.get("RANK", "0"))
         self.local_rank = int(os.environ.get("LOCAL_RANK", "0"))
         if self.size > 1 and not torch.distributed.is_initialized():
+            # PyTorch as Debian builds it is without libuv, which it asks for by default.
+            os.environ.setdefault("USE_LIBUV", "0")
             torch.distributed.init_process_group(
                 "nccl" if torch.cuda.is_available() else "gloo")
 
@@ -313,7 +315,8 @@ class Run:
 
     def _prepare_validation(self):
         if self.args.validation:
-            with Dataset(self.args.validation) as other:
+            with Dataset(self.args.validation, drop_zero=self.args.drop_bad) as other:
+                other.check_zeros()
                 if (other.na, other.nt) != (self.na, self.nt):
                     raise ValueError(f"--validation {self.args.validation} has {other.na} x "
                                      f"{other.nt} matrices, the training set {self.na} x "
@@ -534,7 +537,7 @@ class Run:
     def settings(self) -> str:
         """What a checkpoint must have been made with to be continued."""
         options = {k: v for k, v in vars(self.args).items()
-                   if k not in ("output", "test", "json", "device", "overwrite", "dataset",
+                   if k not in ("output", "test", "json", "device", "overwrite", "drop_bad", "dataset",
                                 "validation", "start_from")}
         return json.dumps({**options, **self.fingerprint}, sort_keys=True)
 
@@ -571,7 +574,7 @@ class Run:
 
     def train(self) -> None:
         args = self.args
-        state = args.output + ".checkpoint"
+        state = checkpoint.checkpoint_of(args.output)
         if os.path.lexists(state) and not args.overwrite:
             self.resume(state)
         progress = Progress(f"training {args.codec} {args.profile}", args.steps, self.step)

@@ -311,10 +311,14 @@ def write_torchscript(graph: Graph, path: str) -> None:
     network_files.save_torchscript(_Both(*halves), path, **graph.stated)
 
 
-def write_onnx(graph: Graph, path: str) -> str:
-    """Writes a Graph as two ONNX files: the encoder in `path`, the decoder in a file beside it,
-    whose path is returned."""
-    decoder = os.path.splitext(path)[0] + "-decoder.onnx"
+def decoder_path(path: str) -> str:
+    """Path of the decoder that write_onnx() writes beside the encoder in `path`."""
+    return os.path.splitext(path)[0] + "-decoder.onnx"
+
+
+def write_onnx(graph: Graph, path: str) -> None:
+    """Writes a Graph as two ONNX files: the encoder in `path`, the decoder in decoder_path(path)."""
+    decoder = decoder_path(path)
     for half, file in (("decoder", decoder), ("encoder", path)):
         texts = {"decoder": os.path.basename(decoder)} if half == "encoder" else {}
         names = ["h", "s"] if half == "encoder" else ["s", "h"]
@@ -326,4 +330,3 @@ def write_onnx(graph: Graph, path: str) -> str:
                 input_names=names[:1], output_names=names[1:],
                 dynamic_axes={name: {0: "n"} for name in names})
         network_files.save_onnx(data.getvalue(), file, part=half, **texts, **graph.stated)
-    return decoder

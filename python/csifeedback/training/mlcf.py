@@ -25,13 +25,14 @@ import numpy as np
 
 from .. import csifeedback_python as core
 from ..data.dataset import Dataset
-from ..files import check_place, write_csv
+from ..files import write_csv
 from ..model import Model
 from ..progress import Progress, held_interrupts
 from . import checkpoint, linear, quantizers
 
 #: the codecs that it trains
 CODECS = ("mlcf",)
+CHECKPOINTS = True
 #: matrices at most that the quantizers are fitted to
 QUANTIZER_MATRICES = 2000
 #: a history should have this many independent matrices for every independent column
@@ -73,7 +74,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
              "whatever their number")
     add("--ue-output", metavar="FILE", help="also write what the UE needs to a file of its own")
     add("--bs-output", metavar="FILE", help="also write what the BS needs to a file of its own")
-    add("--overwrite", action="store_true", help="begin anew, whatever the checkpoint says")
 
 
 def _check(args, data):
@@ -104,9 +104,6 @@ def _check(args, data):
     if not args.lambda_ and args.neighbours > args.dimensions[0]:
         raise ValueError(f"--lambda is 0, allowed is more than 0: {args.neighbours} landmarks in "
                          f"{args.dimensions[0]} dimensions have no unique weights without it")
-    for path in (args.ue_output, args.bs_output):
-        if path:
-            check_place(path)
     return matrices
 
 
@@ -220,7 +217,7 @@ class Run:
     def settings(self) -> str:
         """What a checkpoint must have been made with to be continued."""
         options = {k: v for k, v in vars(self.args).items()
-                   if k not in ("output", "test", "json", "threads", "overwrite", "ue_output",
+                   if k not in ("output", "test", "json", "threads", "overwrite", "drop_bad", "ue_output",
                                 "bs_output", "dataset")}
         return json.dumps({**options, "data": self.fingerprint,
                            "columns_crc": zlib.crc32(self.x.tobytes())}, sort_keys=True)
@@ -253,7 +250,7 @@ class Run:
 
     def train(self) -> None:
         args = self.args
-        state = args.output + ".checkpoint"
+        state = checkpoint.checkpoint_of(args.output)
         start = saved = time.monotonic()
         before = 0.0
         at = self.pairs[0]
@@ -320,6 +317,11 @@ def train(args: argparse.Namespace, data: Dataset) -> Model:
     arrays.update({f"quantizer/{name}": table for name, table in tables.items()})
     return Model({"codec": args.codec, "code_size": args.dimensions[-1] * data.nt, "domain": "H",
                   "na": data.nc, "precursor": 0, "curve": run.curve}, arrays)
+
+
+def outputs(args: argparse.Namespace) -> List[str]:
+    """What is written beside the model."""
+    return [path for path in (args.ue_output, args.bs_output) if path]
 
 
 def finish(args: argparse.Namespace, model: Model) -> None:

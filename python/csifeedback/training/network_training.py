@@ -40,6 +40,7 @@ from . import quantizers
 
 CODECS = ("csinet", "nr-csinet", "clnet", "transnet", "fista-net", "tilista", "sm-csinet-plus",
           "pm-csinet-plus")
+CHECKPOINTS = True
 
 #: steps whose random numbers are drawn together; runs are cut only there
 BLOCK = 50
@@ -81,7 +82,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
              "(default: float32)")
     add("--compile", action="store_true", help="compile the network (PyTorch 2)")
     add("--device", help="cpu, cuda, ... (default: cuda where there is one)")
-    add("--overwrite", action="store_true", help="begin anew, whatever the checkpoint says")
 
 
 def code_sizes(codec: str, ratios: Sequence[str], n: int) -> List[int]:
@@ -454,7 +454,8 @@ def train(args: argparse.Namespace, data: Dataset) -> Model:
     count = len(data)
     validation = None
     if args.validation:
-        with Dataset(args.validation) as other:
+        with Dataset(args.validation, drop_zero=args.drop_bad) as other:
+            other.check_zeros()
             if (other.na, other.nt) != (data.na, data.nt):
                 raise ValueError(f"--validation {args.validation} has {other.na} x {other.nt} "
                                  f"matrices, the training set {data.na} x {data.nt}")
@@ -479,10 +480,10 @@ def train(args: argparse.Namespace, data: Dataset) -> Model:
 
     # Data sets by their content: names say nothing.
     settings = json.dumps({**{k: v for k, v in vars(args).items()
-                              if k not in ("output", "test", "json", "device", "overwrite")},
+                              if k not in ("output", "test", "json", "device", "overwrite", "drop_bad")},
                            "dataset": data.fingerprint(), "validation": validation},
                           sort_keys=True)
-    state = args.output + ".checkpoint"
+    state = checkpoint.checkpoint_of(args.output)
     if os.path.lexists(state) and not args.overwrite:
         load_checkpoint(state, run, settings)
     total = 1000

@@ -17,9 +17,10 @@ from .. import csifeedback_python as core
 from ..codecs import open_codec
 from ..data.dataset import Dataset
 from ..evaluation import Evaluator
-from ..files import Lock, check_place
+from ..files import Lock, check_output
 from ..model import Model, read_model
 from . import find_trainer, takes_whole, trainers
+from .checkpoint import checkpoint_of
 
 #: Compression ratios at which a model is measured.
 RATIOS = ("1/4", "1/8", "1/16", "1/32", "1/64")
@@ -53,6 +54,8 @@ def parse(argv: Sequence[str], parser: Optional[argparse.ArgumentParser] = None)
     parser.add_argument("--align", action="store_true",
                         help="move the earliest path of every whole matrix of both data sets to "
                              "delay zero, as receivers do")
+    parser.add_argument("--drop-bad", action="store_true",
+                        help="leave out matrices of all data sets that are zero, and say which")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="model file")
     parser.add_argument("--seed", type=int, default=1, help="of all random numbers (default: 1)")
     early = first.parse_known_args(argv)[0]
@@ -60,6 +63,11 @@ def parse(argv: Sequence[str], parser: Optional[argparse.ArgumentParser] = None)
     if early.codec:
         trainer = find_trainer(early.codec, early.trainer)
         trainer.add_arguments(parser.add_argument_group(f"options of {early.codec}"))
+    # Trainers of other people may have one of their own.
+    if "--overwrite" not in parser._option_string_actions:
+        parser.add_argument("--overwrite", action="store_true",
+                            help="replace a model that is there, and begin anew where a training "
+                                 "was interrupted")
     return parser.parse_args(argv), trainer
 
 
@@ -84,15 +92,15 @@ def measure(path: str, test: Dataset) -> List[Dict[str, Any]]:
 
 
 def command_of(argv: Sequence[str]) -> str:
-    """The command, as model files have it."""
-    return "csifeedback_train " + shlex.join(argv)
+    """The command, as model files have it: without --overwrite, which says nothing of the model."""
+    return "csifeedback_train " + shlex.join(word for word in argv if word != "--overwrite")
 
 
 def made_by(path: str, argv: Sequence[str]) -> bool:
     """Whether a model file was made by these arguments of the data set as it is now."""
     attributes = read_model(path).attributes
     args = parse(argv)[0]
-    with Dataset(args.dataset, args.align) as data:
+    with Dataset(args.dataset, args.align, args.drop_bad) as data:
         return (attributes.get("command"), attributes.get("dataset_fingerprint")) \
             == (command_of(argv), data.fingerprint())
 
@@ -110,8 +118,12 @@ def train(argv: Sequence[str], args: Optional[argparse.Namespace] = None,
     """
     if args is None:
         args, trainer = parse(argv)
-    # Before hours of training, not after.
-    check_place(args.output)
+    # Before hours of training, not after. A training that goes on writes its own model again.
+    goes_on = getattr(trainer, "CHECKPOINTS", False) \
+        and os.path.lexists(checkpoint_of(args.output))
+    outputs = getattr(trainer, "outputs", lambda args: ())(args)
+    for path in (args.output, *outputs):
+        check_output(path, args.overwrite or goes_on)
     if not 0 <= args.seed < 1 << 64:
         raise ValueError(f"--seed is {args.seed}, allowed is 0 to {(1 << 64) - 1}")
     # Of the processes of a distributed run the first one writes.
@@ -126,7 +138,9 @@ def _train(args, trainer, argv):
 
     def checked(path):
         """A data set that the codec can be trained and measured on, and the rows that count."""
-        data = Dataset(path, args.align)
+        data = Dataset(path, args.align, args.drop_bad)
+        data.check_zeros()
+        data.note_zeros()
         if whole:
             data.check_whole()
         else:
@@ -158,7 +172,7 @@ def _train(args, trainer, argv):
     figures = []
     model.write(args.output)
     if args.test:
-        with Dataset(args.test, args.align) as test:
+        with Dataset(args.test, args.align, args.drop_bad) as test:
             figures = measure(args.output, test)
             model.attributes["nmse"] = [
                 {k: f[k] for k in ("budget" if "budget" in f else "ratio", "decoder", "nmse_db",
