@@ -53,7 +53,9 @@ struct CSIFEEDBACK_API cqi_table {
 /*!
  * \brief The SINR of a channel of the same capacity as the mean of all:
  * 2^mean(log2(1 + SINR)) - 1.
- * \param sinr linear, n values, n >= 1
+ * \param sinr linear
+ * \param n    number of values, 1 or more
+ * \return the effective SINR, linear
  */
 CSIFEEDBACK_API double effective_sinr(const double* sinr, size_t n);
 

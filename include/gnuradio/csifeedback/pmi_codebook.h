@@ -139,9 +139,10 @@ public:
     virtual std::string check(const pmi& p) const = 0;
     /*!
      * \brief Writes a group of part 2.
-     * \param p    a PMI that passes check()
-     * \param bits string, most significant bit first
-     * \param at   first bit; group_bits() are written
+     * \param p     a PMI that passes check()
+     * \param group 0 to 2
+     * \param bits  string, most significant bit first
+     * \param at    first bit; group_bits() are written
      */
     virtual void pack(const pmi& p, int group, uint8_t* bits, size_t at) const = 0;
     /*!
