@@ -26,9 +26,23 @@ from gnuradio.csifeedback.model import read_model
 from gnuradio.csifeedback.training import run as train
 from gnuradio.csifeedback.training import csi_l2o, linear
 from gnuradio.csifeedback.training import l2o_network as network
+from programs import free_port
 
 #: what torchrun of PyTorch 1.13 needs under Python 3.11
 DEBIAN = ("--redirects", 1, "--tee", 1)
+
+
+def lacks_libuv():
+    """Whether PyTorch was built without libuv, and its launcher asks for it all the same, as in
+    Debian 13."""
+    try:
+        torch.distributed.TCPStore("127.0.0.1", 0, 1, True)
+    except RuntimeError as error:
+        return "libuv" in str(error)
+    return False
+
+
+LACKS_LIBUV = lacks_libuv()
 #: options of a run that takes a few seconds
 SMALL = ("--rates", "1/16", "1/8", "1/4", "--iterations", 3, "--transform", 32,
          "--report", 20, "--validation-samples", 100, "--entry-bits", 2)
@@ -376,14 +390,34 @@ class Training(unittest.TestCase):
         """The batch divided among two processes: the same as in one, up to rounding."""
         options = (*SMALL, "--steps", 40, "--hidden", 2)
         self.train("one.h5", *options)
-        self.train("two.h5", *options, before=(
+        # As whoever starts processes by hand does: with PyTorch's variables.
+        common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+        processes = [subprocess.Popen(
+            command_of("train", "--codec", "csi-l2o", "--dataset", self.path("train.h5"), "-o",
+                       self.path("two.h5"), *options), stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.DEVNULL, env=environment(**common, RANK=str(rank)))
+            for rank in (0, 1)]
+        for process in processes:
+            _, errors = process.communicate(timeout=300)
+            self.assertEqual(process.returncode, 0, errors)
+        self.same_training("one.h5", "two.h5")
+
+    @unittest.skipIf(LACKS_LIBUV, "torch.distributed.run needs libuv, this PyTorch is without")
+    def test_torchrun(self):
+        """The same with PyTorch's own launcher."""
+        options = (*SMALL, "--steps", 40, "--hidden", 2)
+        self.train("alone.h5", *options)
+        self.train("run.h5", *options, before=(
             sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", 2,
-            "--master_port", 29517, *DEBIAN))
-        for a, b in zip(self.curve("one.h5"), self.curve("two.h5")):
+            "--master_port", free_port(), *DEBIAN))
+        self.same_training("alone.h5", "run.h5")
+
+    def same_training(self, one, other):
+        for a, b in zip(self.curve(one), self.curve(other)):
             for name in a:
                 if name.startswith("nmse"):
                     self.assertAlmostEqual(float(a[name]), float(b[name]), delta=0.01)
-        self.same_arrays("one.h5", "two.h5", "l2o/", rtol=0, atol=2e-3)
+        self.same_arrays(one, other, "l2o/", rtol=0, atol=2e-3)
 
     def test_weights_of_the_rates(self):
         """A ratio that weighs more gains."""

@@ -27,6 +27,20 @@ constexpr size_t max_values = size_t(1) << 33;
 
 } // namespace
 
+// The letter of "A", or of "cdl-a" as csifeedback_dataset calls it.
+static char cdl_profile(const std::string& channel, const std::string& text)
+{
+    std::string name = text;
+    for (char& c : name)
+        c = std::toupper(static_cast<unsigned char>(c));
+    if (name.rfind("CDL-", 0) == 0)
+        name.erase(0, std::strlen("CDL-"));
+    if (name.size() != 1)
+        throw std::invalid_argument(channel + ": profile is " + text +
+                                    ", allowed is A to E, or cdl-a to cdl-e");
+    return name[0];
+}
+
 void bind_channels(py::module& m)
 {
     py::class_<channel_model, channel_model::sptr>(
@@ -129,7 +143,7 @@ void bind_channels(py::module& m)
         "cdl_panel_channel",
         "CDL-A to E of 3GPP TR 38.901 between a dual-polarized planar array of n1 x n2 "
         "elements and a UE with nr antennas, in turn vertical and horizontal.")
-        .def(py::init([](char profile,
+        .def(py::init([](const std::string& profile,
                          int n1,
                          int n2,
                          int nr,
@@ -143,7 +157,7 @@ void bind_channels(py::module& m)
                          bool sector_element,
                          uint64_t seed) {
                  cdl_panel_parameters p;
-                 p.profile = profile;
+                 p.profile = cdl_profile("cdl_panel_channel", profile);
                  p.n1 = n1;
                  p.n2 = n2;
                  p.nr = nr;
@@ -194,7 +208,7 @@ void bind_channels(py::module& m)
             "polarization, n1, n2.");
     m.def(
         "cdl_channel",
-        [](std::string profile,
+        [](const std::string& profile,
            int nc,
            int nt,
            double spacing_hz,
@@ -214,16 +228,7 @@ void bind_channels(py::module& m)
            uint64_t seed,
            bool receiver_aligned) {
             cdl_parameters p;
-            // "A", or "cdl-a" as csifeedback_dataset calls it.
-            std::string name = profile;
-            for (char& c : name)
-                c = std::toupper(static_cast<unsigned char>(c));
-            if (name.rfind("CDL-", 0) == 0)
-                name.erase(0, std::strlen("CDL-"));
-            if (name.size() != 1)
-                throw std::invalid_argument("cdl_channel: profile is " + profile +
-                                            ", allowed is A to E, or cdl-a to cdl-e");
-            p.profile = name[0];
+            p.profile = cdl_profile("cdl_channel", profile);
             p.grid = { nc, nt, spacing_hz, antenna_spacing };
             p.carrier_hz = carrier_hz;
             p.delay_spread_s = delay_spread_s;
