@@ -44,6 +44,8 @@ CODEBOOKS = ("type1", "type2", "etype2")
 NETWORK_FILES = {".pt": "torchscript", ".onnx": "onnx"}
 #: Quantizers of codewords, by name.
 QUANTIZERS = ("uniform", "lloyd-max", "lloyd-max-per-entry", "allocated")
+#: What makes reports of codewords: a quantizer, or an entropy coder.
+REPORTS = (*QUANTIZERS, "entropy")
 
 
 class _Part(core.codec_part):
@@ -458,13 +460,28 @@ class OpenCodec:
     def report_pair(self, quantizer_kind: str = "lloyd-max", code_size: int = 0,
                     bits: int = 4) -> Tuple[core.report_encoder, core.report_decoder]:
         """(report encoder, report decoder): its own, or of codewords of code_size values (0: the
-        longest) and a quantizer of so many bits per value."""
+        longest) and one of REPORTS, a quantizer with so many bits per value."""
         if self.has_reports:
             return self.own_reports()
+        if quantizer_kind == "entropy":
+            return self.entropy_encoder(code_size), self.entropy_decoder(code_size)
         size = code_size or self.encoder(0).code_size()
         quantizer = self.quantizer(quantizer_kind, size, bits)
         return (core.quantized_report_encoder(self.encoder(size), quantizer),
                 core.quantized_report_decoder(self.decoder(size), quantizer))
+
+    @property
+    def has_entropy_reports(self) -> bool:
+        """Whether its model has the tables of entropy-coded reports."""
+        return self.model.has("entropy/magnitudes")
+
+    def entropy_encoder(self, code_size: int = 0) -> core.report_encoder:
+        """The encoder of entropy-coded reports of codewords of code_size values, 0: all."""
+        raise ValueError(f"codec {self.spec} has no entropy-coded reports")
+
+    def entropy_decoder(self, code_size: int = 0) -> core.report_decoder:
+        """The decoder likewise."""
+        raise ValueError(f"codec {self.spec} has no entropy-coded reports")
 
 
 class RegisteredCodec(OpenCodec):
@@ -511,6 +528,14 @@ class RegisteredCodec(OpenCodec):
         """Report encoder and decoder of a codec that has its own."""
         return (core.report_encoder_from_model(self.model, self._report_options),
                 core.report_decoder_from_model(self.model, self._report_options))
+
+    def entropy_encoder(self, code_size: int = 0) -> core.report_encoder:
+        """The encoder of entropy-coded reports of codewords of code_size values, 0: all."""
+        return core.entropy_report_encoder(self.model, code_size)
+
+    def entropy_decoder(self, code_size: int = 0) -> core.report_decoder:
+        """The decoder likewise."""
+        return core.entropy_report_decoder(self.model, code_size, self._text())
 
     def sends(self, code_size: int) -> bool:
         """Whether codewords of this length, up to the longest, are any that the encoder makes."""
@@ -672,7 +697,8 @@ def report_encoder_from_model(codec: Union[str, core.model_file], quantizer: str
     """The report encoder of any codec: its own, or that of its codewords with a quantizer of so
     many bits per value.
 
-    codec, code_size: as in encoder_from_model. quantizer: one of QUANTIZERS.
+    codec, code_size: as in encoder_from_model. quantizer: one of REPORTS; "entropy" makes reports
+    of any number of bits, and does not use `bits`.
     """
     return _opened(codec).report_pair(quantizer, code_size, bits)[0]
 

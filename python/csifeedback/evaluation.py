@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from . import csifeedback_python as core
-from .codecs import QUANTIZERS, open_codec  # noqa: F401
+from .codecs import QUANTIZERS, REPORTS, open_codec  # noqa: F401
 
 #: header, gain and checksum of a feedback frame, in bits; one byte more where the encoder tells
 #: its residual energy
@@ -197,14 +197,14 @@ class Evaluator:
         estimate = decoder.decode(bits, counts, sent_gain(gain_db, self.compact))
         decode_time = time.perf_counter() - start
         payload = float(np.mean(counts))
-        size = choice.code_size if choice else None
+        size = choice.code_size or None if choice else None
         return {
             **self._names(codec),
             "ratio": str(Fraction(size, 2 * codec.model.na * codec.model.nt)) if size else None,
             "code_size": size,
             "iterations": None,
             "quantizer": choice.quantizer if choice else "own",
-            "bits": choice.bits if choice else None,
+            "bits": choice.bits or None if choice else None,
             "budget": budget,
             "payload_bits": int(payload) if payload == int(payload) else payload,
             "frame_bits": frame_bits(int(np.max(counts))),
@@ -282,11 +282,16 @@ def frame_bits(payload_bits: int, with_residual_energy: bool = False) -> int:
 @dataclass(frozen=True)
 class ReportChoice:
     """How a codec with codewords makes a report: code_size values, and a quantizer of so many bits
-    per value, or with quantizer = "allocated" of so many for the codeword."""
+    per value, or with quantizer = "allocated" of so many for the codeword. quantizer = "entropy":
+    an entropy coder for the first code_size values, 0: all; bits is 0."""
 
     code_size: int
     quantizer: str
     bits: int
+
+    def __str__(self):
+        return ", ".join([*[f"M = {self.code_size}"] * bool(self.code_size), self.quantizer,
+                          *[f"{self.bits} bits"] * bool(self.bits)])
 
     def quantizer_object(self, codec: Any) -> Any:
         """The quantizer."""
@@ -296,15 +301,17 @@ class ReportChoice:
 
     def report_pair(self, codec: Any) -> Tuple[Any, Any]:
         """(report encoder, report decoder)."""
+        if self.quantizer == "entropy":
+            return codec.entropy_encoder(self.code_size), codec.entropy_decoder(self.code_size)
         quantizer = self.quantizer_object(codec)
         return (core.quantized_report_encoder(codec.encoder(self.code_size), quantizer),
                 core.quantized_report_decoder(codec.decoder(self.code_size), quantizer))
 
 
 def report_choices(codec: Any, budget: int,
-                   kinds: Sequence[str] = QUANTIZERS) -> List[ReportChoice]:
+                   kinds: Sequence[str] = REPORTS) -> List[ReportChoice]:
     """All ReportChoices worth trying for a budget in bits: for each quantizer and number of bits
-    the longest codeword that fits, and of "allocated" several lengths."""
+    the longest codeword that fits, and of "allocated" and "entropy" several lengths."""
     longest = codec.encoder(0).code_size()
 
     def sendable(size):
@@ -313,8 +320,15 @@ def report_choices(codec: Any, budget: int,
             size -= 1
         return size
 
-    choices = set()
+    choices: "set[ReportChoice]" = set()
     for kind in kinds:
+        if kind == "entropy":
+            if codec.has_entropy_reports and budget >= 16:
+                # Levels that go with patches are those of all values.
+                shares = (0.25, 0.5, 1, 2) if codec.model.has("entropy/level") else ()
+                choices.update(ReportChoice(size, kind, 0) for size in
+                               {0, *(sendable(round(share * budget)) for share in shares)})
+            continue
         if kind == "allocated":
             if not codec.model.has("quantizer/std"):
                 continue
@@ -331,7 +345,7 @@ def report_choices(codec: Any, budget: int,
 
 
 def choose_report(codec: Any, validation: "Evaluator", budget: int,
-                  kinds: Sequence[str] = QUANTIZERS,
+                  kinds: Sequence[str] = REPORTS,
                   finalists: int = 4) -> Tuple[ReportChoice, float]:
     """The ReportChoice of least NMSE for a budget in bits, and its NMSE in dB.
 

@@ -35,7 +35,7 @@ class Model:
 
     def half(self, side: str) -> "Model":
         """What one side of the link needs, "ue" or "bs", as a Model with this one's number."""
-        groups = ("encoder/" if side == "ue" else "decoder/", "quantizer/")
+        groups = ("encoder/" if side == "ue" else "decoder/", "quantizer/", "entropy/")
         return Model(self.attributes, {name: array for name, array in self.arrays.items()
                                        if name.startswith(groups)}, self.model_id())
 

@@ -78,7 +78,8 @@ public:
      * \param model   the file
      * \param options "name=value,..": those of the codec's own reports; of codecs with
      *                codewords code_size (M, 0: the longest), quantizer (uniform,
-     *                lloyd-max, lloyd-max-per-entry, allocated) and bits (per value)
+     *                lloyd-max, lloyd-max-per-entry, allocated, or entropy, see
+     *                entropy_report_encoder) and bits (per value)
      * \throws std::invalid_argument if the codec or an option is unknown or does not fit
      */
     static sptr from_model(model_file::sptr model, const std::string& options = "");

@@ -9,6 +9,7 @@
 #include "codec/codewords.h"
 #include "codec/made_by.h"
 #include <gnuradio/csifeedback/codec_registry.h>
+#include <gnuradio/csifeedback/entropy_report.h>
 #include <gnuradio/csifeedback/report.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
 #include <volk/volk.h>
@@ -180,7 +181,8 @@ const std::vector<codec_option>& quantized_options()
             "code_size", 0, 0, 65535, "Length of a codeword; 0: the longest."),
         codec_option::text("quantizer",
                            "lloyd-max",
-                           "uniform, lloyd-max, lloyd-max-per-entry or allocated."),
+                           "uniform, lloyd-max, lloyd-max-per-entry, allocated, or "
+                           "entropy: entropy-coded, see entropy_report_encoder."),
         codec_option::integer("bits", 4, 1, 10, "Bits per value.")
     };
     return options;
@@ -214,6 +216,8 @@ report_encoder::sptr report_encoder::from_model(model_file::sptr model,
         });
     const auto o = option_values::parse(
         "a report of codec " + codec.name, quantized_options(), options);
+    if (o.text("quantizer") == "entropy")
+        return entropy_report_encoder::make(model, o.integer("code_size"));
     const auto encoder = encoder::from_model(model, o.integer("code_size"));
     return quantized_report::make_encoder(encoder,
                                           quantizer_of(model, o, encoder->code_size()));
@@ -239,6 +243,8 @@ report_decoder::sptr report_decoder::from_model(model_file::sptr model,
     const auto o = option_values::parse(
         "a report of codec " + codec.name, quantized_options(), options);
     int code_size = o.integer("code_size");
+    if (o.text("quantizer") == "entropy")
+        return entropy_report_decoder::make(model, code_size, method);
     if (!code_size)
         code_size = encoder::from_model(model)->code_size();
     return quantized_report::make_decoder(decoder::from_model(model, code_size, method),

@@ -7,6 +7,7 @@
 #include "arrays.h"
 #include "python_codecs.h"
 #include <gnuradio/csifeedback/codec_registry.h>
+#include <gnuradio/csifeedback/entropy_report.h>
 #include <gnuradio/csifeedback/ista_decoder.h>
 #include <gnuradio/csifeedback/l2o_decoder.h>
 #include <gnuradio/csifeedback/linear_decoder.h>
@@ -261,6 +262,41 @@ path_content(path_report_decoder& self, const array_in<uint8_t>& bits, int count
             *out++ = value;
     return py::make_tuple(
         py::make_tuple(all.size_class, all.step, all.top), counts, paths);
+}
+
+py::dict count_symbols(entropy_report_encoder& self, const array_in<cf>& h, int budget)
+{
+    const batch b = as_batch(h, "h", { self.rows(), self.nt() });
+    const size_t n = size_t(self.rows()) * self.nt();
+    entropy_report_encoder::counts all;
+    {
+        py::gil_scoped_release release;
+        std::vector<float> h_vec(2 * n), gain(b.count);
+        for (py::ssize_t i = 0; i < b.count; i++) {
+            normalize(h.data(), n, i, 1, h_vec.data(), gain.data());
+            guarded(self, [&] { self.count(h_vec.data(), budget, all); });
+        }
+    }
+    py::dict result;
+    const auto add = [&result](const char* name, const std::vector<double>& x) {
+        result[name] = py::array_t<double>(x.size(), x.data());
+    };
+    add("steps", all.steps);
+    add("magnitudes", all.magnitudes);
+    add("rows", all.rows);
+    add("columns", all.columns);
+    add("often", all.often);
+    add("below", all.below);
+    return result;
+}
+
+// Sizes by name, as a dictionary.
+py::dict sizes_dict(const std::vector<std::pair<std::string, int>>& sizes)
+{
+    py::dict result;
+    for (const auto& size : sizes)
+        result[size.first.c_str()] = size.second;
+    return result;
 }
 
 // Short, as GRC shows it in a block.
@@ -578,13 +614,34 @@ void bind_reports(py::module& m)
              "resolution, delay, angle, row, column, level.")
         .def_static(
             "table_sizes",
-            [] {
-                py::dict sizes;
-                for (const auto& size : path_report_decoder::table_sizes())
-                    sizes[size.first.c_str()] = size.second;
-                return sizes;
-            },
+            [] { return sizes_dict(path_report_decoder::table_sizes()); },
             "Sizes of the tables in a model file, by name.");
+    py::class_<entropy_report_encoder, report_encoder, entropy_report_encoder::sptr>(
+        m,
+        "entropy_report_encoder",
+        "Entropy-coded reports of a codec with codewords (UE).")
+        .def(py::init(&entropy_report_encoder::make),
+             py::arg("model"),
+             py::arg("code_size") = 0)
+        .def("count",
+             &count_symbols,
+             py::arg("h"),
+             py::arg("budget"),
+             "Encodes matrices, complex64 (rows, nt) or (n, rows, nt), and tells how "
+             "often "
+             "each symbol was coded, for training: a dictionary of float64 arrays, flat, "
+             "in the order of the arrays of the model file; empty where nothing was "
+             "coded.")
+        .def_static(
+            "table_sizes",
+            [] { return sizes_dict(entropy_report_encoder::table_sizes()); },
+            "Sizes of the tables in a model file, by name.");
+    py::class_<entropy_report_decoder, report_decoder, entropy_report_decoder::sptr>(
+        m, "entropy_report_decoder", "The decoder of entropy_report_encoder (BS).")
+        .def(py::init(&entropy_report_decoder::make),
+             py::arg("model"),
+             py::arg("code_size") = 0,
+             py::arg("decoder") = "");
     m.def("report_encoder_from_model",
           &report_encoder::from_model,
           py::arg("model"),

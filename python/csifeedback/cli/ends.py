@@ -57,18 +57,22 @@ def add_codec_arguments(parser: argparse.ArgumentParser, required: bool) -> None
     group.add_argument("--codec", required=required, metavar="MODEL[:DECODER[,..]]",
                        help="as in csifeedback_eval, for example cdl-c-300x8-klt; it fixes the "
                             "number of ports")
-    group.add_argument("--ratio", default="1/8", help="compression ratio (default: 1/8)")
+    group.add_argument("--ratio", help="compression ratio (default: 1/8; with --quantizer entropy "
+                                       "all values)")
     group.add_argument("--bits", type=int, default=6, metavar="B",
                        help="bits for each value of the codeword, 1 to 10 (default: 6)")
-    group.add_argument("--quantizer", default="lloyd-max", choices=evaluation.QUANTIZERS)
+    group.add_argument("--quantizer", default="lloyd-max", choices=evaluation.REPORTS,
+                       help="entropy: an entropy coder in place of a quantizer (default: lloyd-max)")
     group.add_argument("--budget", type=int, metavar="BITS",
-                       help="of codecs with reports of their own, in place of these three: most "
-                            "bits of a report (default: as many as it can have)")
+                       help="of codecs with reports of their own, in place of these three, and with "
+                            "--quantizer entropy, in place of --bits: most bits of a report "
+                            "(default: as many as it can have)")
 
 
 def report_format(args: argparse.Namespace) -> ReportFormat:
     """The ReportFormat of add_codec_arguments()."""
-    return ReportFormat(args.ratio, args.quantizer, args.bits, args.budget)
+    ratio = args.ratio or ("" if args.quantizer == "entropy" else "1/8")
+    return ReportFormat(ratio, args.quantizer, args.bits, args.budget)
 
 
 def numbers(option: str, text: str, allowed: str) -> Tuple[int, ...]:

@@ -36,12 +36,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
                         metavar="R", help="compression ratios M / (2 Na Nt)")
     parser.add_argument("--bits", nargs="+", type=int, default=[0], metavar="B",
                         help="bits for each value of the codeword, 0: unquantized (default: 0)")
-    parser.add_argument("--quantizer", nargs="+", choices=evaluation.QUANTIZERS,
-                        help="default: lloyd-max; with --budget: all of them")
+    parser.add_argument("--quantizer", nargs="+", choices=evaluation.REPORTS,
+                        help="default: lloyd-max; with --budget: all of them; entropy, an entropy "
+                             "coder in place of a quantizer, goes with --budget alone")
     parser.add_argument("--budget", nargs="+", type=int, metavar="BITS",
                         help="instead of ratios and bits for each value: reports of at most so "
                              "many bits. For a codec with codewords the best pair of code size and "
-                             "quantizer is found on other matrices (validation)")
+                             "quantizer or entropy coder is found on other matrices (validation)")
     parser.add_argument("--validation-samples", type=int, default=600, metavar="N",
                         help="matrices on which --budget chooses (default: 600; of a data set its "
                              "first ones, at most a fifth)")
@@ -78,7 +79,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print the table as JSON alone")
     args = parser.parse_args(argv)
     if args.quantizer is None:
-        args.quantizer = list(evaluation.QUANTIZERS) if args.budget else ["lloyd-max"]
+        args.quantizer = list(evaluation.REPORTS) if args.budget else ["lloyd-max"]
+    if "entropy" in args.quantizer and not args.budget:
+        raise ValueError("--quantizer is entropy, allowed without --budget is "
+                         + ", ".join(evaluation.QUANTIZERS))
     return args
 
 

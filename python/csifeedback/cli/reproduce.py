@@ -15,21 +15,25 @@ import os
 import sys
 from typing import Any, Dict, List, Sequence
 
-from ..experiments import csi_l2o, mlcf, mlcf_verdicts, papers, real_signals, sweep
+from ..experiments import bits, csi_l2o, mlcf, mlcf_verdicts, papers, real_signals, sweep
 from ..experiments.comparison import PICTURES
 from ..files import check_place, write_csv
 from ..progress import Progress
 from .common import (Parser, add_sweep_arguments, check_seed, format_table, print_json,
                      warn_renamed)
 
+#: experiments that make no data sets or models: modules with (function, title, default of --samples)
+#: by name, and draw()
+DIRECT: Dict[str, Any] = {name: (module, *what) for module in (real_signals, bits)
+                          for name, what in module.EXPERIMENTS.items()}
 #: test drops or frames of each experiment, unless asked for others
 SAMPLES: Dict[str, int] = {
     **{name: 2000 for name in csi_l2o.EXPERIMENTS}, **{name: 500 for name in mlcf.EXPERIMENTS},
-    **{name: e[2] for name, e in real_signals.EXPERIMENTS.items()}, "papers": 2000}
+    **{name: what[3] for name, what in DIRECT.items()}, "papers": 2000}
 TITLES: Dict[str, str] = {
     **{name: e.title for name, e in csi_l2o.EXPERIMENTS.items()},
     **{name: e[1] for name, e in mlcf.EXPERIMENTS.items()},
-    **{name: e[1] for name, e in real_signals.EXPERIMENTS.items()},
+    **{name: what[2] for name, what in DIRECT.items()},
     "papers": "all tables and figures of both papers on one page"}
 
 
@@ -59,7 +63,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--samples", type=int, metavar="N",
                         help="test matrices, or frames per point (default: 500 of MLCF, 2000 of "
                              "Csi-L2O; " + ", ".join(f"{SAMPLES[name]} for {name}"
-                                                     for name in real_signals.EXPERIMENTS) + ")")
+                                                     for name in DIRECT) + ")")
     parser.add_argument("--seed", type=int, default=1,
                         help="of Csi-L2O's test drops (default: 1)")
     parser.add_argument("--json", action="store_true", help="print the table as JSON alone")
@@ -185,7 +189,7 @@ def main(argv: Sequence[str]) -> int:
         return reproduce_papers(args)
     if args.experiment in csi_l2o.EXPERIMENTS:
         return reproduce_csi_l2o(args)
-    on_air = real_signals.EXPERIMENTS.get(args.experiment)
+    direct = DIRECT.get(args.experiment)
     shown = Progress(args.experiment, 100)
 
     def progress(done, of):
@@ -193,12 +197,12 @@ def main(argv: Sequence[str]) -> int:
 
     function: Any
     paint: Any
-    if on_air:
-        function, title = on_air[:2]
+    if direct:
+        module, function, title = direct[:3]
         os.makedirs(args.output, exist_ok=True)
         base = os.path.join(args.output, args.experiment)
         rows = function(args.samples, progress)
-        paint = real_signals.draw
+        paint = module.draw
     else:
         function, title, _, _, _, claim = mlcf.EXPERIMENTS[args.experiment]
         bench = mlcf.Bench(args.output, args.element, args.samples)
@@ -210,7 +214,7 @@ def main(argv: Sequence[str]) -> int:
         print_json(rows)
     else:
         print(title)
-        if args.experiment != "patches" and not on_air:
+        if args.experiment != "patches" and not direct:
             print(f"channel: CDL-A, 300 ns, 48 resource blocks, {args.element} BS elements\n"
                   f"the paper: {claim}")
         print()

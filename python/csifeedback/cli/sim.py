@@ -80,8 +80,7 @@ def main(argv: Sequence[str]) -> int:
         quantizer, budget = None, args.budget
         how = {"budget": budget, "code_size": choice and choice.code_size,
                "quantizer": choice.quantizer if choice else "own", "bits": choice and choice.bits}
-        text = f"{budget} bits" + (f" (M = {choice.code_size}, {choice.quantizer}, "
-                                   f"{choice.bits} bits)" if choice else "")
+        text = f"{budget} bits" + (f" ({choice})" if choice else "")
     elif not codec.has_codewords:
         raise ValueError(f"codec {codec.spec} has no codewords, only reports: give --budget")
     else:

@@ -6,13 +6,15 @@
 """csifeedback_train: trains a codec on a data set and writes a model file.
 
 `csifeedback_train export` writes a trained codec as a TorchScript or ONNX file; `csifeedback_train sweep`
-trains several codecs at several ratios, on a cluster where there is one.
+trains several codecs at several ratios, on a cluster where there is one; `csifeedback_train tables` gives a
+model the tables of entropy-coded reports.
 """
 
 import json
 import os
 from typing import Sequence
 
+from ..data.dataset import Dataset
 from ..experiments import sweep, trainings
 from ..files import check_output
 from ..network_files import SUFFIXES
@@ -27,6 +29,8 @@ def main(argv: Sequence[str]) -> int:
         return export(argv[1:])
     if argv[:1] == ["sweep"]:
         return train_sweep(argv[1:])
+    if argv[:1] == ["tables"]:
+        return tables(argv[1:])
     parser = Parser(prog="csifeedback_train", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON alone")
     args, trainer = run.parse(argv, parser)
@@ -127,4 +131,34 @@ def export(argv: Sequence[str]) -> int:
     print(", ".join(f"{file} ({os.path.getsize(file) / 1e6:.1f} MB)" for file in files)
           + f": {graph.stated['title']}, {graph.rows} x {graph.nt} matrices "
           f"{graph.stated['domain']} to {graph.stated['code_size']} values")
+    return 0
+
+
+def tables(argv: Sequence[str]) -> int:
+    """Gives a trained model the tables of entropy-coded reports.
+
+    For models of linear codecs and the local KLT that were trained without. All else in the file
+    stays as it is, and so do the bits of all other reports.
+    """
+    from ..training import entropy
+    parser = Parser(prog="csifeedback_train tables", description=tables.__doc__)
+    parser.add_argument("model", metavar="MODEL", help="model file or name of a shipped model")
+    parser.add_argument("--dataset", required=True, metavar="FILE",
+                        help="training set, from csifeedback_dataset")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="model file")
+    parser.add_argument("--samples", type=int, default=entropy.SAMPLES, metavar="N",
+                        help=f"matrices to count on, at most (default: {entropy.SAMPLES})")
+    parser.add_argument("--rounds", type=int, default=entropy.ROUNDS, metavar="N",
+                        help=f"passes of encoding and counting, 1 to 20 (default: {entropy.ROUNDS})")
+    args = parser.parse_args(argv)
+    if args.samples < 1:
+        raise ValueError(f"--samples is {args.samples}, allowed is 1 or more")
+    if not 1 <= args.rounds <= 20:
+        raise ValueError(f"--rounds is {args.rounds}, allowed is 1 to 20")
+    check_place(args.output)
+    with Dataset(args.dataset) as data:
+        model = entropy.tables_of(args.model, data, args.samples, args.rounds)
+    model.write(args.output)
+    print(f"{args.output}: {model.attributes['codec']}, model id {model.model_id()}, "
+          f"{os.path.getsize(args.output) / 1e6:.1f} MB")
     return 0

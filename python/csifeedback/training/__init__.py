@@ -9,7 +9,8 @@ A trainer is a module with a function `add_arguments(parser)` for its options an
 `train(args, data)` that returns a `model.Model`. The attributes that it gives the model take the
 place of the data set's. If it has a function `finish(args, model)`, that is called when the model
 is written; `outputs(args)` returns the paths that it writes then. CHECKPOINTS is true if an
-interrupted training goes on from `checkpoint.checkpoint_of(args.output)`. The trainers of this
+interrupted training goes on from `checkpoint.checkpoint_of(args.output)`. With ENTROPY_REPORTS = True
+the model gets the tables of `entropy` as well, where it can have them. The trainers of this
 package say in a tuple CODECS which codecs they train, by the names in the registry; others are given
 as a file or come with a codec in Python.
 """

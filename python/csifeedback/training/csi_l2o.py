@@ -42,6 +42,8 @@ from .l2o_network import (ACTIVATIONS, STARTS, Decoder, Encoder, MmseStart, rela
 #: the codecs that it trains
 CODECS = ("csi-l2o", "ms4l2o")
 CHECKPOINTS = True
+#: they get tables of entropy-coded reports
+ENTROPY_REPORTS = True
 #: steps between two times that what depends on W follows it; runs are cut only there
 FOLLOW = 20
 

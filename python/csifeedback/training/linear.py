@@ -27,6 +27,8 @@ from . import quantizers, takes_whole
 
 #: the codecs that it trains
 CODECS = ("klt", "gaussian", "orthonormal", "klt-columns", "klt-cells")
+#: they get tables of entropy-coded reports
+ENTROPY_REPORTS = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

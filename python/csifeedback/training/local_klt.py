@@ -26,6 +26,8 @@ from . import linear, quantizers
 
 #: the codecs that it trains
 CODECS = ("local-klt",)
+#: they get tables of entropy-coded reports
+ENTROPY_REPORTS = True
 #: noise with which an encoder may choose its patch; for each length of codewords the best
 NOISES = (1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 

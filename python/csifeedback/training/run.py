@@ -19,7 +19,7 @@ from ..data.dataset import Dataset
 from ..evaluation import Evaluator
 from ..files import Lock, check_output
 from ..model import Model, read_model
-from . import find_trainer, takes_whole, trainers
+from . import entropy, find_trainer, takes_whole, trainers
 from .checkpoint import checkpoint_of
 
 #: Compression ratios at which a model is measured.
@@ -162,6 +162,10 @@ def _train(args, trainer, argv):
         model = trainer.train(args, data)
         if model is None:  # another process of a distributed run writes it
             return None
+        if getattr(trainer, "ENTROPY_REPORTS", False) and entropy.takes(model):
+            entropy.add_tables(
+                model, {"nc": data.nc, "na": data.na, "nt": data.nt, "precursor": data.precursor},
+                data.read_truncated(0, min(entropy.SAMPLES, len(data))))
         model.attributes = {
             "nc": data.nc, "na": data.na, "nt": data.nt, "precursor": data.precursor,
             "align": data.align, "channel": data.channel, "parameters": data.parameters,

@@ -70,7 +70,8 @@ void local_klt::prepare(side& s, float noise) const
     // (variance_k + noise).
     const size_t n = s.size;
     const bool transposed = &s == &d_columns;
-    s.inverse.resize(s.count * 2 * n * n);
+    s.inverse.emplace_back(s.count * 2 * n * n);
+    s.log_determinant.emplace_back();
     for (int p = 0; p < s.count; p++) {
         Eigen::MatrixXcd u(n, n);
         for (size_t k = 0; k < n; k++)
@@ -87,20 +88,21 @@ void local_klt::prepare(side& s, float noise) const
         }
         const Eigen::MatrixXcd inverse =
             u.transpose() * weight.asDiagonal() * u.conjugate();
-        float* out = s.inverse.data() + p * 2 * n * n;
+        float* out = s.inverse.back().data() + p * 2 * n * n;
         for (size_t a = 0; a < n; a++)
             for (size_t b = 0; b < n; b++) {
                 out[a * n + b] = inverse(a, b).real();
                 out[n * n + a * n + b] = inverse(a, b).imag();
             }
-        s.log_determinant.push_back(log_determinant);
+        s.log_determinant.back().push_back(log_determinant);
     }
 }
 
 local_klt::local_klt(const char* where,
                      const model_file& model,
                      int code_size,
-                     bool forward)
+                     bool forward,
+                     const std::vector<float>& chosen_noises)
     : codec(model.codec()),
       codec_id(codec_number(where, codec)),
       model_id(model.model_id()),
@@ -135,31 +137,43 @@ local_klt::local_klt(const char* where,
     d_work.resize(2 * plane());
     if (!forward)
         return;
-    // That of the codeword length nearest to this one.
-    const std::vector<float> rates = model.read("encoder/rates", { 0 }).data;
-    const std::vector<float> noises = model.read("encoder/noise", { rates.size() }).data;
-    size_t nearest = 0;
-    for (size_t i = 0; i < rates.size(); i++) {
-        if (!(rates[i] >= 1))
-            throw_bad(where, "encoder/rates", rates[i], "1 or more");
-        if (!(noises[i] > 0))
-            throw_bad(where, "encoder/noise", noises[i], "more than 0");
-        if (std::abs(std::log(rates[i] / d_code_size)) <
-            std::abs(std::log(rates[nearest] / d_code_size)))
-            nearest = i;
+    std::vector<float> used = chosen_noises;
+    if (used.empty()) {
+        // That of the codeword length nearest to this one.
+        const std::vector<float> rates = model.read("encoder/rates", { 0 }).data;
+        const std::vector<float> noises =
+            model.read("encoder/noise", { rates.size() }).data;
+        size_t nearest = 0;
+        for (size_t i = 0; i < rates.size(); i++) {
+            if (!(rates[i] >= 1))
+                throw_bad(where, "encoder/rates", rates[i], "1 or more");
+            if (!(noises[i] > 0))
+                throw_bad(where, "encoder/noise", noises[i], "more than 0");
+            if (std::abs(std::log(rates[i] / d_code_size)) <
+                std::abs(std::log(rates[nearest] / d_code_size)))
+                nearest = i;
+        }
+        used.push_back(noises[nearest]);
     }
-    const float noise = noises[nearest];
-    prepare(d_rows, noise);
-    prepare(d_columns, noise);
+    for (const float noise : used) {
+        prepare(d_rows, noise);
+        prepare(d_columns, noise);
+    }
     const size_t rows_padded = whole_registers(na);
     d_work.resize(std::max(2 * plane(), 4 * std::max(plane(), nt * rows_padded)));
     const size_t n = std::max(na, nt);
     d_covariance.resize(2 * n * n);
     d_scores.resize(std::max(d_rows.count, d_columns.count));
+    d_ranked.resize(d_scores.size());
 }
 
-int local_klt::best(
-    const side& s, const float* upper, const float* turned, size_t depth, float scale)
+// The negative logarithms of the likelihoods, but for a constant factor.
+void local_klt::score(const side& s,
+                      size_t noise,
+                      const float* upper,
+                      const float* turned,
+                      size_t depth,
+                      float scale)
 {
     const size_t n = s.size;
     std::fill_n(d_covariance.data(), 2 * n * n, 0.0f);
@@ -168,30 +182,20 @@ int local_klt::best(
     dot_products(
         turned, depth, upper, depth, d_covariance.data() + n * n, n, n, n, depth);
     std::fill_n(d_scores.data(), s.count, 0.0f);
-    kernels().gemv(s.inverse.data(),
+    kernels().gemv(s.inverse[noise].data(),
                    2 * n * n,
                    d_covariance.data(),
                    d_scores.data(),
                    s.count,
                    2 * n * n);
-    // The negative logarithm of the likelihood, but for a constant factor.
-    int best = 0;
-    for (int p = 0; p < s.count; p++) {
-        d_scores[p] = d_scores[p] * scale + s.log_determinant[p];
-        if (d_scores[p] < d_scores[best])
-            best = p;
-    }
-    return best;
+    for (int p = 0; p < s.count; p++)
+        d_scores[p] = d_scores[p] * scale + s.log_determinant[noise][p];
 }
 
-void local_klt::choose(const float* re,
-                       const float* im,
-                       int& row_patch,
-                       int& column_patch)
+// The products of these rows are the real and imaginary parts of the covariance.
+size_t local_klt::rows_for_score(const float* re, const float* im)
 {
-    // Rows [Re, Im] and [Im, -Re], of the matrix and then of its transpose: their
-    // products are the real and imaginary parts of the covariance.
-    size_t depth = 2 * d_stride;
+    const size_t depth = 2 * d_stride;
     float *upper = d_work.data(), *turned = upper + na * depth;
     for (int a = 0; a < na; a++)
         for (size_t n = 0; n < d_stride; n++) {
@@ -201,11 +205,13 @@ void local_klt::choose(const float* re,
                 im[a * d_stride + n];
             turned[a * depth + d_stride + n] *= -1;
         }
-    row_patch = best(d_rows, upper, turned, depth, 1.0f / nt);
+    return depth;
+}
 
-    const size_t width = whole_registers(na);
-    depth = 2 * width;
-    turned = upper + nt * depth;
+size_t local_klt::columns_for_score(const float* re, const float* im)
+{
+    const size_t width = whole_registers(na), depth = 2 * width;
+    float *upper = d_work.data(), *turned = upper + nt * depth;
     std::fill_n(upper, 2 * nt * depth, 0.0f);
     for (int a = 0; a < na; a++)
         for (int n = 0; n < nt; n++) {
@@ -215,7 +221,54 @@ void local_klt::choose(const float* re,
             turned[n * depth + a] = y;
             turned[n * depth + width + a] = -x;
         }
-    column_patch = best(d_columns, upper, turned, depth, 1.0f / na);
+    return depth;
+}
+
+int local_klt::best_score(const side& s) const
+{
+    return std::min_element(d_scores.begin(), d_scores.begin() + s.count) -
+           d_scores.begin();
+}
+
+void local_klt::sort_scores(const side& s, std::vector<int>& best)
+{
+    const size_t count = std::min<size_t>(best.size(), s.count);
+    std::iota(d_ranked.begin(), d_ranked.begin() + s.count, 0);
+    std::partial_sort(d_ranked.begin(),
+                      d_ranked.begin() + count,
+                      d_ranked.begin() + s.count,
+                      [this](int a, int b) {
+                          return d_scores[a] != d_scores[b] ? d_scores[a] < d_scores[b]
+                                                            : a < b;
+                      });
+    best.assign(d_ranked.begin(), d_ranked.begin() + count);
+}
+
+void local_klt::choose(const float* re,
+                       const float* im,
+                       int& row_patch,
+                       int& column_patch)
+{
+    size_t depth = rows_for_score(re, im);
+    score(d_rows, 0, d_work.data(), &d_work[na * depth], depth, 1.0f / nt);
+    row_patch = best_score(d_rows);
+    depth = columns_for_score(re, im);
+    score(d_columns, 0, d_work.data(), &d_work[nt * depth], depth, 1.0f / na);
+    column_patch = best_score(d_columns);
+}
+
+void local_klt::rank(const float* re,
+                     const float* im,
+                     size_t noise,
+                     std::vector<int>& rows,
+                     std::vector<int>& columns)
+{
+    size_t depth = rows_for_score(re, im);
+    score(d_rows, noise, d_work.data(), &d_work[na * depth], depth, 1.0f / nt);
+    sort_scores(d_rows, rows);
+    depth = columns_for_score(re, im);
+    score(d_columns, noise, d_work.data(), &d_work[nt * depth], depth, 1.0f / na);
+    sort_scores(d_columns, columns);
 }
 
 void local_klt::transform(int row_patch,

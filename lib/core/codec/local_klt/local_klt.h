@@ -28,8 +28,16 @@ namespace csifeedback {
 class local_klt
 {
 public:
-    //! forward: for coefficients of a matrix; else for the matrix of coefficients.
-    local_klt(const char* where, const model_file& model, int code_size, bool forward);
+    /*!
+     * \param forward for coefficients of a matrix; else for the matrix of coefficients
+     * \param noises  with which patches are chosen (forward); empty: that of the model for
+     *                this code_size
+     */
+    local_klt(const char* where,
+              const model_file& model,
+              int code_size,
+              bool forward,
+              const std::vector<float>& noises = {});
 
     //! What both objects say of themselves.
     codec_info info() const
@@ -56,6 +64,19 @@ public:
      * \param re, im planes with zeros beyond nt
      */
     void choose(const float* re, const float* im, int& row_patch, int& column_patch);
+    /*!
+     * \brief The most likely patches of each side (forward only), the most likely first.
+     * \param re, im  planes with zeros beyond nt
+     * \param noise   number of the noise
+     * \param rows, columns as many as are wanted; shorter after it if there are fewer
+     */
+    void rank(const float* re,
+              const float* im,
+              size_t noise,
+              std::vector<int>& rows,
+              std::vector<int>& columns);
+    int row_count() const { return d_rows.count; }
+    int column_count() const { return d_columns.count; }
     //! out = the product of row basis, matrix and column basis; all planes.
     void transform(int row_patch,
                    int column_patch,
@@ -82,10 +103,10 @@ private:
         //! negated, size rows of `width` values each.
         volk::vector<float> basis;
         size_t width = 0;
-        //! For choose(): the inverse covariances [Re, Im], count x 2 size size, and the
-        //! logarithms of the determinants.
-        volk::vector<float> inverse;
-        std::vector<float> log_determinant;
+        //! For choose(), for each noise: the inverse covariances [Re, Im], count x 2 size
+        //! size, and the logarithms of the determinants.
+        std::vector<volk::vector<float>> inverse;
+        std::vector<std::vector<float>> log_determinant;
 
         const float* matrix(int patch, int part) const
         {
@@ -101,11 +122,17 @@ private:
               bool transposed,
               bool conjugate) const;
     void prepare(side& s, float noise) const;
-    int best(const side& s,
-             const float* upper,
-             const float* turned,
-             size_t depth,
-             float scale);
+    void score(const side& s,
+               size_t noise,
+               const float* upper,
+               const float* turned,
+               size_t depth,
+               float scale);
+    // Rows [Re, Im] and [Im, -Re], of the matrix or of its transpose, in d_work.
+    size_t rows_for_score(const float* re, const float* im);
+    size_t columns_for_score(const float* re, const float* im);
+    int best_score(const side& s) const;
+    void sort_scores(const side& s, std::vector<int>& best);
 
     int d_code_size = 0;
     float d_amplitude = 0;
@@ -114,6 +141,7 @@ private:
     volk::vector<float> d_work, d_covariance;
     std::vector<float> d_scores, d_power;
     std::vector<uint32_t> d_order;
+    std::vector<int> d_ranked;
 };
 
 } // namespace csifeedback
