@@ -96,19 +96,19 @@ class Programs(unittest.TestCase):
             for codec, options in (("local-klt", ("--row-patches", 4, "--column-patches", 4)),
                                    ("klt", ())):
                 done = run_program("train", "--codec", codec, "--dataset", path("train.h5"),
-                                   "--entry-bits", 0, *options, "-o", path("model.h5"))
+                                   "--entry-bits", 0, *options, "-o", path(f"{codec}.h5"))
                 self.assertEqual(done.returncode, 0, done.stderr)
-                whole = read_model(path("model.h5"))
+                whole = read_model(path(f"{codec}.h5"))
                 self.assertIn("entropy/magnitudes", whole.arrays)
                 # Without them, and added again: the same, and the same number of the model.
                 bare = {k: v for k, v in whole.arrays.items() if not k.startswith("entropy/")}
-                type(whole)(whole.attributes, bare).write(path("bare.h5"))
+                type(whole)(whole.attributes, bare).write(path(f"{codec}-bare.h5"))
                 with self.assertRaisesRegex(ValueError, "csifeedback_train tables"):
-                    csifeedback.report_encoder_from_model(path("bare.h5"), "entropy")
-                done = run_program("train", "tables", path("bare.h5"), "--dataset",
-                                   path("train.h5"), "-o", path("again.h5"))
+                    csifeedback.report_encoder_from_model(path(f"{codec}-bare.h5"), "entropy")
+                done = run_program("train", "tables", path(f"{codec}-bare.h5"), "--dataset",
+                                   path("train.h5"), "-o", path(f"{codec}-again.h5"))
                 self.assertEqual(done.returncode, 0, done.stderr)
-                again = read_model(path("again.h5"))
+                again = read_model(path(f"{codec}-again.h5"))
                 self.assertEqual(again.model_id(), whole.model_id())
                 self.assertEqual(set(again.arrays), set(whole.arrays))
                 for name, array in whole.arrays.items():
@@ -117,7 +117,7 @@ class Programs(unittest.TestCase):
                 flat.arrays["entropy/magnitudes"] = np.ones_like(
                     whole.arrays["entropy/magnitudes"])
                 ha = csifeedback.generate_channels(channels.model_channel(
-                    csifeedback.model_file(path("model.h5"))), 10**6, 100, 16, 4)[0]
+                    csifeedback.model_file(path(f"{codec}.h5"))), 10**6, 100, 16, 4)[0]
                 trained, equal = (nmse_db(ha, csifeedback.entropy_report_encoder(m),
                                           csifeedback.entropy_report_decoder(m), 128)
                                   for m in (whole.opened({}), flat.opened({})))
@@ -125,7 +125,7 @@ class Programs(unittest.TestCase):
             failed = run_program("train", "tables", "cost2100-indoor-mlcf", "--dataset",
                                  path("train.h5"), "-o", path("x.h5"))
             self.assertEqual(failed.returncode, 2)
-            failed = run_program("train", "tables", path("model.h5"), "--dataset", path("train.h5"),
+            failed = run_program("train", "tables", path(f"{codec}.h5"), "--dataset", path("train.h5"),
                                  "--rounds", 0, "-o", path("x.h5"))
             self.assertIn("--rounds is 0", failed.stderr)
 

@@ -150,12 +150,13 @@ def tables(argv: Sequence[str]) -> int:
                         help=f"matrices to count on, at most (default: {entropy.SAMPLES})")
     parser.add_argument("--rounds", type=int, default=entropy.ROUNDS, metavar="N",
                         help=f"passes of encoding and counting, 1 to 20 (default: {entropy.ROUNDS})")
+    add_overwrite_argument(parser, "a model")
     args = parser.parse_args(argv)
     if args.samples < 1:
         raise ValueError(f"--samples is {args.samples}, allowed is 1 or more")
     if not 1 <= args.rounds <= 20:
         raise ValueError(f"--rounds is {args.rounds}, allowed is 1 to 20")
-    check_place(args.output)
+    check_output(args.output, args.overwrite)
     with Dataset(args.dataset) as data:
         model = entropy.tables_of(args.model, data, args.samples, args.rounds)
     model.write(args.output)
