@@ -43,7 +43,7 @@ CODEBOOKS = ("type1", "type2", "etype2")
 #: `network_files`. End of the file's name -> codec name.
 NETWORK_FILES = {".pt": "torchscript", ".onnx": "onnx"}
 #: Quantizers of codewords, by name.
-QUANTIZERS = ("uniform", "lloyd-max", "lloyd-max-per-entry", "allocated")
+QUANTIZERS = ("uniform", "lloyd-max", "lloyd-max-per-entry", "allocated", "predictive")
 #: What makes reports of codewords: a quantizer, or an entropy coder.
 REPORTS = (*QUANTIZERS, "entropy")
 

@@ -279,10 +279,15 @@ def frame_bits(payload_bits: int, with_residual_energy: bool = False) -> int:
     return 8 * -(-payload_bits // 8) + FRAME_OVERHEAD_BITS + 8 * bool(with_residual_energy)
 
 
+#: quantizers with a budget for the whole codeword: how they are made, and an array that they need
+BUDGETED = {"allocated": (core.allocated_quantizer, "quantizer/std"),
+            "predictive": (core.predictive_quantizer, "quantizer/prediction")}
+
+
 @dataclass(frozen=True)
 class ReportChoice:
     """How a codec with codewords makes a report: code_size values, and a quantizer of so many bits
-    per value, or with quantizer = "allocated" of so many for the codeword. quantizer = "entropy":
+    per value, or with one of BUDGETED of so many for the codeword. quantizer = "entropy":
     an entropy coder for the first code_size values, 0: all; bits is 0."""
 
     code_size: int
@@ -295,8 +300,9 @@ class ReportChoice:
 
     def quantizer_object(self, codec: Any) -> Any:
         """The quantizer."""
-        if self.quantizer == "allocated":
-            return core.allocated_quantizer(codec.model, self.code_size, self.bits)
+        if self.quantizer in BUDGETED:
+            make, _ = BUDGETED[self.quantizer]
+            return make(codec.model, self.code_size, self.bits)
         return codec.quantizer(self.quantizer, self.code_size, self.bits)
 
     def report_pair(self, codec: Any) -> Tuple[Any, Any]:
@@ -311,7 +317,7 @@ class ReportChoice:
 def report_choices(codec: Any, budget: int,
                    kinds: Sequence[str] = REPORTS) -> List[ReportChoice]:
     """All ReportChoices worth trying for a budget in bits: for each quantizer and number of bits
-    the longest codeword that fits, and of "allocated" and "entropy" several lengths."""
+    the longest codeword that fits, and of BUDGETED and "entropy" several lengths."""
     longest = codec.encoder(0).code_size()
 
     def sendable(size):
@@ -329,8 +335,8 @@ def report_choices(codec: Any, budget: int,
                 choices.update(ReportChoice(size, kind, 0) for size in
                                {0, *(sendable(round(share * budget)) for share in shares)})
             continue
-        if kind == "allocated":
-            if not codec.model.has("quantizer/std"):
+        if kind in BUDGETED:
+            if not codec.model.has(BUDGETED[kind][1]):
                 continue
             for share in (0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 4):
                 size = sendable(round(share * budget))

@@ -206,6 +206,181 @@ TEST_F(quantizers, allocated_is_the_nearest_level)
     }
 }
 
+// A model whose entries depend on those before them, with the weights in `weights`.
+struct predictive_model {
+    static constexpr int m = 24;
+    std::vector<float> weights, innovation;
+    model_file::sptr model;
+
+    predictive_model(const std::string& path,
+                     const std::vector<std::vector<float>>& levels,
+                     const std::vector<float>& mse,
+                     float scale = 0.4f,
+                     size_t missing = 0)
+        : weights(normal_vector(m * (m - 1) / 2 - missing, 3))
+    {
+        for (float& w : weights)
+            w *= scale;
+        for (int i = 0; i < m; i++)
+            innovation.push_back(1.5f * std::exp(-0.2f * i));
+        {
+            model_writer file(path);
+            file.header("klt", 64, 32, 2);
+            file.array("quantizer/std", { m }, std::vector<float>(m, 3));
+            file.array("quantizer/prediction", { weights.size() }, weights);
+            file.array("quantizer/innovation_std", { m }, innovation);
+            file.array("quantizer/innovation_mse", { 11 }, mse);
+            for (int b = 1; b <= 10; b++)
+                file.array(("quantizer/innovation_" + std::to_string(b)).c_str(),
+                           { hsize_t(1) << b },
+                           levels[b]);
+        }
+        model = model_file::open(path);
+    }
+
+    // The prediction of entry i.
+    double predict(const std::vector<float>& s_hat, int i) const
+    {
+        double sum = 0;
+        for (int j = 0; j < i; j++)
+            sum += double(weights[i * (i - 1) / 2 + j]) * s_hat[j];
+        return sum;
+    }
+};
+
+TEST_F(quantizers, predictive_codes_what_is_new)
+{
+    const predictive_model p(directory.file("predictive.h5"), global, mse, 0.2f);
+    for (const int total : { 1, 30, 72, 150, 240 }) {
+        const auto q = scalar_quantizer::make_predictive(p.model, 0, total);
+        EXPECT_EQ(q->name(), "predictive");
+        EXPECT_EQ(q->type_id(), 4);
+        EXPECT_EQ(q->bits(), total);
+        EXPECT_EQ(q->total_bits(p.m), size_t(total));
+        // The innovations' variance with the errors of the entries that predict.
+        std::vector<double> coded(p.m), errors(p.m);
+        for (int i = 0; i < p.m; i++) {
+            double variance = double(p.innovation[i]) * p.innovation[i];
+            for (int j = 0; j < i; j++)
+                variance +=
+                    std::pow(double(p.weights[i * (i - 1) / 2 + j]), 2) * errors[j];
+            variance = std::min(variance, 9.0);
+            coded[i] = std::sqrt(variance);
+            errors[i] = variance * mse[q->entry_bits(i)];
+        }
+        for (uint64_t seed = 0; seed < 10; seed++) {
+            const std::vector<float> s = normal_vector(p.m, 50 + seed);
+            std::vector<int16_t> level(p.m);
+            std::vector<float> s_hat(p.m);
+            q->quantize(s.data(), p.m, level.data());
+            q->dequantize(level.data(), p.m, s_hat.data());
+            for (int i = 0; i < p.m; i++) {
+                const int bits = q->entry_bits(i);
+                const double rest = s[i] - p.predict(s_hat, i),
+                             found = s_hat[i] - p.predict(s_hat, i);
+                ASSERT_LT(level[i], 1 << bits);
+                if (bits == 0) {
+                    EXPECT_NEAR(found, 0, 1e-5);
+                    continue;
+                }
+                double best = infinity;
+                for (const float x : global[bits])
+                    best = std::min(best, std::abs(rest - coded[i] * x));
+                EXPECT_LE(std::abs(rest - found), best + 1e-4)
+                    << total << " bits, entry " << i;
+            }
+        }
+    }
+}
+
+TEST_F(quantizers, predictive_without_weights_is_allocated)
+{
+    const predictive_model p(directory.file("none.h5"), global, mse, 0.0f);
+    const auto q = scalar_quantizer::make_predictive(p.model, 0, 77);
+    const std::string path = directory.file("own.h5");
+    {
+        model_writer file(path);
+        file.header("klt", 64, 32, 2);
+        file.array("quantizer/std", { hsize_t(p.m) }, p.innovation);
+        file.array("quantizer/global_mse", { 11 }, mse);
+        for (int b = 1; b <= 10; b++)
+            file.array(("quantizer/global_" + std::to_string(b)).c_str(),
+                       { hsize_t(1) << b },
+                       global[b]);
+    }
+    const auto other = scalar_quantizer::make_allocated(model_file::open(path), 0, 77);
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        const std::vector<float> s = normal_vector(p.m, seed);
+        std::vector<int16_t> level(p.m), expected(p.m);
+        std::vector<float> s_hat(p.m), wanted(p.m);
+        q->quantize(s.data(), p.m, level.data());
+        other->quantize(s.data(), p.m, expected.data());
+        EXPECT_EQ(level, expected);
+        q->dequantize(level.data(), p.m, s_hat.data());
+        other->dequantize(level.data(), p.m, wanted.data());
+        EXPECT_EQ(s_hat, wanted);
+    }
+}
+
+TEST_F(quantizers, predictive_stays_finite_whatever_the_levels)
+{
+    // Weights that make any error grow from entry to entry.
+    const predictive_model p(directory.file("large.h5"), global, mse, 1e4f);
+    const auto q = scalar_quantizer::make_predictive(p.model, 0, 72);
+    random_engine engine = make_engine(5, 0);
+    for (int trial = 0; trial < 100; trial++) {
+        std::vector<int16_t> level(p.m);
+        for (int16_t& l : level)
+            l = engine();
+        std::vector<float> s_hat(p.m);
+        q->dequantize(level.data(), p.m, s_hat.data());
+        for (const float x : s_hat)
+            ASSERT_LE(std::abs(x), 3000);
+    }
+    for (const float bad : { nan, infinity, -infinity, 3e38f }) {
+        const std::vector<float> s(p.m, bad);
+        std::vector<int16_t> level(p.m, -1);
+        q->quantize(s.data(), p.m, level.data());
+        for (int i = 0; i < p.m; i++) {
+            ASSERT_GE(level[i], 0);
+            ASSERT_LT(level[i], 1 << q->entry_bits(i));
+        }
+    }
+}
+
+TEST_F(quantizers, predictive_takes_beginnings)
+{
+    const predictive_model p(directory.file("short.h5"), global, mse);
+    const auto q = scalar_quantizer::make_predictive(p.model, 7, 21);
+    EXPECT_EQ(q->code_size(), 7);
+    EXPECT_EQ(q->total_bits(7), 21u);
+    const std::vector<float> s = normal_vector(7, 1);
+    std::vector<int16_t> level(7), few(4);
+    std::vector<float> s_hat(7), beginning(4);
+    q->quantize(s.data(), 7, level.data());
+    q->quantize(s.data(), 4, few.data());
+    EXPECT_EQ(few, std::vector<int16_t>(level.begin(), level.begin() + 4));
+    q->dequantize(level.data(), 7, s_hat.data());
+    q->dequantize(level.data(), 4, beginning.data());
+    EXPECT_EQ(beginning, std::vector<float>(s_hat.begin(), s_hat.begin() + 4));
+    EXPECT_EQ(quantizer::from_model(p.model, "predictive", 7, 3)->total_bits(7), 21u);
+}
+
+TEST_F(quantizers, predictive_names_what_is_wrong)
+{
+    expect_bad([&] { scalar_quantizer::make_predictive(nullptr, 0, 3); }, { "null" });
+    expect_bad([&] { scalar_quantizer::make_predictive(model, 0, 3); },
+               { "quantizer/prediction" });
+    const predictive_model p(directory.file("good.h5"), global, mse);
+    expect_bad([&] { scalar_quantizer::make_predictive(p.model, 0, 0); },
+               { "total_bits is 0", "1 to 240" });
+    expect_bad([&] { scalar_quantizer::make_predictive(p.model, 25, 3); },
+               { "code_size is 25", "0 to 24" });
+    const predictive_model cut(directory.file("cut.h5"), global, mse, 1, 1);
+    expect_bad([&] { scalar_quantizer::make_predictive(cut.model, 0, 3); },
+               { "quantizer/prediction" });
+}
+
 TEST_F(quantizers, level_boundaries_lie_half_way)
 {
     const auto q = scalar_quantizer::make({ 2 }, { 2 }, { -3, -1, 2, 8 }, 5, 9);

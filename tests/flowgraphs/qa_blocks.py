@@ -29,9 +29,10 @@ L2O = f'csifeedback.model_file("{SOURCE}/tests/core/data/l2o_lstm2.h5")'
 MLCF = f'csifeedback.model_file("{SOURCE}/tests/core/data/mlcf_small.h5")'
 OBJECTS = {"model_file", "linear_encoder", "linear_decoder", "ista_decoder", "l2o_decoder",
            "mlcf_encoder", "mlcf_decoder", "local_klt_encoder", "local_klt_decoder",
-           "uniform_quantizer", "lloyd_max_quantizer", "allocated_quantizer", "cost2100_channel",
-           "cdl_channel", "dataset_channel", "csirs_frame", "encoder_from_model",
-           "decoder_from_model", "report_encoder_from_model", "report_decoder_from_model",
+           "uniform_quantizer", "lloyd_max_quantizer", "allocated_quantizer",
+           "predictive_quantizer", "cost2100_channel", "cdl_channel", "dataset_channel",
+           "csirs_frame", "encoder_from_model", "decoder_from_model",
+           "report_encoder_from_model", "report_decoder_from_model",
            "compact_configuration"}
 
 
@@ -245,6 +246,7 @@ class TestBlocks(unittest.TestCase):
                 (variable + "uniform_quantizer", {"bits": 11}, "bits is 11, allowed is 1 to 10"),
                 (variable + "lloyd_max_quantizer", {"bits": 0}, "bits is 0, allowed is 1 to 10"),
                 (variable + "allocated_quantizer", {"total_bits": 0}, "total_bits is 0"),
+                (variable + "predictive_quantizer", {"total_bits": 0}, "total_bits is 0"),
                 (variable + "cost2100_channel", {"nt": 0}, "nt is 0"),
                 (variable + "cdl_channel", {"delay_spread_s": -1}, "delay_spread_s is -1"),
                 (variable + "dataset_channel", {"path": "nowhere.h5"}, "nowhere.h5")):

@@ -203,6 +203,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
         attempt([&] { scalar_quantizer::make_uniform(model, 0, 3); });
         attempt([&] { scalar_quantizer::make_lloyd_max(model, 0, 2); });
         attempt([&] { scalar_quantizer::make_allocated(model, 0, 20); });
+        attempt([&] { scalar_quantizer::make_predictive(model, 0, 20); });
         attempt([&] {
             for (const float x : model->read("encoder/pairs", { 0, 0, 2 }).data)
                 require(std::isfinite(x));

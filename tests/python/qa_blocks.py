@@ -274,10 +274,12 @@ class Quantizers(unittest.TestCase):
 
     def test_round_trip(self):
         model = csifeedback.model_file(KLT)
+        correlated = csifeedback.model_file("cost2100-indoor-csi-l2o")
         s = csifeedback.linear_encoder(model, 64).encode(indoor(10))[0]
         for quantizer in (csifeedback.uniform_quantizer(model, 64, 3),
                           csifeedback.lloyd_max_quantizer(model, 64, 5, True),
-                          csifeedback.allocated_quantizer(model, 64, 200)):
+                          csifeedback.allocated_quantizer(model, 64, 200),
+                          csifeedback.predictive_quantizer(correlated, 64, 200)):
             expected = quantizer.quantize(s)
             (level,), _ = stream(csifeedback.csi_quantizer(quantizer), [s], [(np.int16, 64)])
             np.testing.assert_array_equal(level, expected)
@@ -307,6 +309,7 @@ class Quantizers(unittest.TestCase):
                 (lambda: csifeedback.lloyd_max_quantizer(model, 64, 11), "bits is 11"),
                 (lambda: csifeedback.uniform_quantizer(model, 9999, 3), "code_size is 9999"),
                 (lambda: csifeedback.allocated_quantizer(model, 8, 81), "total_bits is 81"),
+                (lambda: csifeedback.predictive_quantizer(model, 8, 8), "quantizer/prediction"),
                 (lambda: csifeedback.linear_encoder(model, 9999), "code_size is 9999"),
                 (lambda: csifeedback.ista_decoder(model, 64, iterations=0), "iterations is 0"),
                 (lambda: csifeedback.ista_decoder(model, 64, lambda_=-1), "lambda is -1")):

@@ -33,10 +33,10 @@ public:
     /*!
      * \brief Makes a quantizer of a trained model by its name.
      * \param model     the file, with the statistics of its codewords
-     * \param name      uniform, lloyd-max, lloyd-max-per-entry or allocated
+     * \param name      uniform, lloyd-max, lloyd-max-per-entry, allocated or predictive
      * \param code_size M, the longest codeword; 0: that of the model
-     * \param bits      bits per value, 1 to 10; "allocated" shares M times as many out
-     *                  among the values
+     * \param bits      bits per value, 1 to 10; "allocated" and "predictive" share M times
+     *                  as many out among the values
      * \throws std::invalid_argument if a parameter is out of range or the model lacks
      *         the arrays
      */

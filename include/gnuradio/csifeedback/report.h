@@ -78,7 +78,7 @@ public:
      * \param model   the file
      * \param options "name=value,..": those of the codec's own reports; of codecs with
      *                codewords code_size (M, 0: the longest), quantizer (uniform,
-     *                lloyd-max, lloyd-max-per-entry, allocated, or entropy, see
+     *                lloyd-max, lloyd-max-per-entry, allocated, predictive, or entropy, see
      *                entropy_report_encoder) and bits (per value)
      * \throws std::invalid_argument if the codec or an option is unknown or does not fit
      */

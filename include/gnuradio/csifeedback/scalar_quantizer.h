@@ -16,7 +16,8 @@ namespace gr {
 namespace csifeedback {
 
 /*!
- * \brief The scalar quantizers: uniform, Lloyd-Max and variance-allocated Lloyd-Max.
+ * \brief The scalar quantizers: uniform, Lloyd-Max, variance-allocated Lloyd-Max, and that
+ * with prediction.
  *
  * All scale entry i by its standard deviation over the training set (`quantizer/std` of
  * the model file) and look the result up in a table of increasing levels.
@@ -63,6 +64,27 @@ public:
      */
     static quantizer::sptr
     make_allocated(model_file::sptr model, int code_size, int total_bits);
+
+    /*!
+     * \brief Allocated Lloyd-Max levels of what is new in each entry: from each entry the
+     * prediction from the reconstructed ones before it is subtracted before it is
+     * quantized, and added afterwards.
+     *
+     * For codewords with correlated entries, as those of Csi-L2O: bits go to what the
+     * entries before do not tell. Codewords without correlation gain nothing.
+     * quantize() and dequantize() take m (m - 1) / 2 multiply-adds each. A wrong level
+     * spoils the entries after it too, which stay within 1000 standard deviations.
+     *
+     * \param model      file with `quantizer/std`, `quantizer/prediction`, the weights of
+     *                   the entries before each entry, `quantizer/innovation_std`,
+     *                   `quantizer/innovation_B` for B = 1 to 10 and
+     *                   `quantizer/innovation_mse`, convex
+     * \param code_size  M, 1 to the length of `quantizer/std`, which is 2 to 4096; 0: all
+     * \param total_bits bits of a whole codeword, 1 to 10 * code_size, at most 65535
+     * \throws std::invalid_argument if a parameter is out of range or an array is missing
+     */
+    static quantizer::sptr
+    make_predictive(model_file::sptr model, int code_size, int total_bits);
 
     /*!
      * \brief A quantizer of given levels, for tests and for codewords without a model.

@@ -8,6 +8,7 @@
 #include "check.h"
 #include <gnuradio/csifeedback/decoder.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
+#include <volk/volk.h>
 #include <algorithm>
 #include <cmath>
 #include <queue>
@@ -18,12 +19,17 @@ namespace csifeedback {
 namespace {
 
 constexpr int max_bits = 10;
+// Longest codeword with prediction: its values lie on the stack.
+constexpr size_t max_predicted = 4096;
+// Standard deviations up to which a predicted value goes, whatever the levels are.
+constexpr float predicted_range = 1000;
 
 enum type : uint8_t {
     uniform = 0,
     lloyd_max = 1,
     lloyd_max_per_entry = 2,
-    allocated = 3
+    allocated = 3,
+    predictive = 4
 };
 
 class scalar_quantizer_impl : public scalar_quantizer
@@ -89,26 +95,36 @@ public:
 
     void quantize(const float* s, int m, int16_t* level) const override
     {
-        for (int i = 0; i < m; i++) {
-            const entry& e = d_entries[i];
-            const float* thresholds = d_thresholds.data() + e.thresholds;
-            const float x = s[i] * e.inverse_std_dev;
-            // Binary search without branches: the thresholds are 2^bits - 1.
-            int found = 0;
-            for (int step = 1 << e.bits >> 1; step; step >>= 1)
-                found += x > thresholds[found + step - 1] ? step : 0;
-            level[i] = found;
-        }
+        for (int i = 0; i < m; i++)
+            level[i] = nearest(d_entries[i], s[i]);
     }
 
     void dequantize(const int16_t* level, int m, float* s) const override
     {
-        for (int i = 0; i < m; i++) {
-            const entry& e = d_entries[i];
-            s[i] = e.bits
-                       ? e.std_dev * d_levels[e.levels + (level[i] & ((1 << e.bits) - 1))]
-                       : 0;
-        }
+        for (int i = 0; i < m; i++)
+            s[i] = value(d_entries[i], level[i]);
+    }
+
+protected:
+    const entry& at(int i) const { return d_entries[i]; }
+
+    //! The level of a value.
+    int16_t nearest(const entry& e, float value) const
+    {
+        const float* thresholds = d_thresholds.data() + e.thresholds;
+        const float x = value * e.inverse_std_dev;
+        // Binary search without branches: the thresholds are 2^bits - 1.
+        int found = 0;
+        for (int step = 1 << e.bits >> 1; step; step >>= 1)
+            found += x > thresholds[found + step - 1] ? step : 0;
+        return found;
+    }
+
+    //! The value of a level.
+    float value(const entry& e, int16_t level) const
+    {
+        return e.bits ? e.std_dev * d_levels[e.levels + (level & ((1 << e.bits) - 1))]
+                      : 0;
     }
 
 private:
@@ -119,6 +135,91 @@ private:
     std::vector<float> d_levels;
     std::vector<float> d_thresholds;
 };
+
+// Codes the difference of each entry to what the reconstructed ones before it predict.
+class predictive_quantizer_impl : public scalar_quantizer_impl
+{
+public:
+    // prediction: strictly lower triangle, row by row. limits: largest magnitude of the
+    // reconstructed entries.
+    predictive_quantizer_impl(int bits,
+                              size_t code_size,
+                              std::vector<float> prediction,
+                              std::vector<float> limits)
+        : scalar_quantizer_impl("predictive", type::predictive, bits, code_size),
+          d_prediction(std::move(prediction)),
+          d_limits(std::move(limits))
+    {
+    }
+
+    void quantize(const float* s, int m, int16_t* level) const override
+    {
+        alignas(64) float s_hat[max_predicted];
+        for (int i = 0; i < m; i++) {
+            const float predicted = predict(s_hat, i);
+            level[i] = nearest(at(i), s[i] - predicted);
+            s_hat[i] = reconstruct(predicted, level[i], i);
+        }
+    }
+
+    void dequantize(const int16_t* level, int m, float* s) const override
+    {
+        for (int i = 0; i < m; i++)
+            s[i] = reconstruct(predict(s, i), level[i], i);
+    }
+
+private:
+    float predict(const float* before, int i) const
+    {
+        float sum = 0;
+        if (i)
+            volk_32f_x2_dot_prod_32f(
+                &sum, d_prediction.data() + size_t(i) * (i - 1) / 2, before, i);
+        return sum;
+    }
+
+    float reconstruct(float predicted, int16_t level, int i) const
+    {
+        return std::clamp(predicted + value(at(i), level), -d_limits[i], d_limits[i]);
+    }
+
+    const std::vector<float> d_prediction;
+    const std::vector<float> d_limits;
+};
+
+// Shares total_bits out: each goes to the entry that gains the most, which is optimal
+// since the table mse (of 0 to 10 bits, for unit variance) is convex.
+std::vector<int> share_out(const std::vector<float>& std_dev,
+                           const std::vector<float>& mse,
+                           int total_bits)
+{
+    using gain = std::pair<double, size_t>;
+    const auto smaller = [](const gain& a, const gain& b) {
+        return a.first < b.first || (a.first == b.first && a.second > b.second);
+    };
+    std::priority_queue<gain, std::vector<gain>, decltype(smaller)> gains(smaller);
+    std::vector<int> bits(std_dev.size(), 0);
+    const auto push = [&](size_t i) {
+        if (bits[i] < max_bits)
+            gains.emplace(
+                double(std_dev[i]) * std_dev[i] * (mse[bits[i]] - mse[bits[i] + 1]), i);
+    };
+    for (size_t i = 0; i < std_dev.size(); i++)
+        push(i);
+    for (int b = 0; b < total_bits; b++) {
+        const size_t best = gains.top().second;
+        gains.pop();
+        bits[best]++;
+        push(best);
+    }
+    return bits;
+}
+
+void check_total_bits(const char* where, int total_bits, size_t entries)
+{
+    check_range(
+        where, "total_bits", total_bits, 1, std::min<int>(65535, max_bits * entries));
+}
 
 // Standard deviations of the first code_size (0: all) entries.
 std::vector<float>
@@ -134,6 +235,25 @@ read_std_dev(const char* where, const model_file::sptr& model, int code_size)
 }
 
 std::string global_table(int bits) { return "quantizer/global_" + std::to_string(bits); }
+
+// Entries with as many bits each, from tables that serve all of them.
+void add_allocated(const char* where,
+                   scalar_quantizer_impl& q,
+                   const model_file::sptr& model,
+                   const std::string& name,
+                   const std::vector<int>& bits,
+                   const std::vector<float>& std_dev)
+{
+    const float zero = 0;
+    std::vector<scalar_quantizer_impl::entry> tables = { q.add_table(where, &zero, 0) };
+    for (int b = 1; b <= max_bits; b++)
+        tables.push_back(q.add_table(
+            where,
+            model->read(name + std::to_string(b), { size_t(1) << b }).data.data(),
+            b));
+    for (size_t i = 0; i < std_dev.size(); i++)
+        q.add_entry(where, tables[bits[i]], std_dev[i]);
+}
 
 } // namespace
 
@@ -195,45 +315,57 @@ scalar_quantizer::make_allocated(model_file::sptr model, int code_size, int tota
 {
     const char* where = "allocated quantizer";
     const std::vector<float> std_dev = read_std_dev(where, model, code_size);
-    check_range(where,
-                "total_bits",
-                total_bits,
-                1,
-                std::min<int>(65535, max_bits * std_dev.size()));
-    const std::vector<float> mse =
-        model->read("quantizer/global_mse", { max_bits + 1 }).data;
-
-    // The table is convex, so giving each bit to the entry that gains the most is
-    // optimal.
-    using gain = std::pair<double, size_t>;
-    const auto smaller = [](const gain& a, const gain& b) {
-        return a.first < b.first || (a.first == b.first && a.second > b.second);
-    };
-    std::priority_queue<gain, std::vector<gain>, decltype(smaller)> gains(smaller);
-    std::vector<int> bits(std_dev.size(), 0);
-    const auto push = [&](size_t i) {
-        if (bits[i] < max_bits)
-            gains.emplace(
-                double(std_dev[i]) * std_dev[i] * (mse[bits[i]] - mse[bits[i] + 1]), i);
-    };
-    for (size_t i = 0; i < std_dev.size(); i++)
-        push(i);
-    for (int b = 0; b < total_bits; b++) {
-        const size_t best = gains.top().second;
-        gains.pop();
-        bits[best]++;
-        push(best);
-    }
-
+    check_total_bits(where, total_bits, std_dev.size());
+    const std::vector<int> bits = share_out(
+        std_dev, model->read("quantizer/global_mse", { max_bits + 1 }).data, total_bits);
     auto q = std::make_shared<scalar_quantizer_impl>(
         "allocated", type::allocated, total_bits, std_dev.size());
-    const float zero = 0;
-    std::vector<scalar_quantizer_impl::entry> tables = { q->add_table(where, &zero, 0) };
-    for (int b = 1; b <= max_bits; b++)
-        tables.push_back(q->add_table(
-            where, model->read(global_table(b), { size_t(1) << b }).data.data(), b));
-    for (size_t i = 0; i < std_dev.size(); i++)
-        q->add_entry(where, tables[bits[i]], std_dev[i]);
+    add_allocated(where, *q, model, "quantizer/global_", bits, std_dev);
+    return q;
+}
+
+quantizer::sptr
+scalar_quantizer::make_predictive(model_file::sptr model, int code_size, int total_bits)
+{
+    const char* where = "predictive quantizer";
+    const std::vector<float> all = read_std_dev(where, model, 0),
+                             std_dev = read_std_dev(where, model, code_size);
+    const size_t size = std_dev.size();
+    check_range<size_t>(where, "length of quantizer/std", all.size(), 2, max_predicted);
+    check_total_bits(where, total_bits, size);
+    std::vector<float> prediction =
+        model->read("quantizer/prediction", { all.size() * (all.size() - 1) / 2 }).data;
+    prediction.resize(size * (size - 1) / 2);
+    const std::vector<float> innovation =
+        model->read("quantizer/innovation_std", { all.size() }).data;
+    const std::vector<float> mse =
+        model->read("quantizer/innovation_mse", { max_bits + 1 }).data;
+
+    // What is coded is larger than the innovation: the entries that predict have errors,
+    // which follow from the allocation, which follows from what is coded.
+    std::vector<float> coded(innovation.begin(), innovation.begin() + size);
+    std::vector<int> bits;
+    for (int round = 0; round < 3; round++) {
+        bits = share_out(coded, mse, total_bits);
+        std::vector<double> errors(size);
+        const float* row = prediction.data();
+        for (size_t i = 0; i < size; row += i, i++) {
+            double variance = double(innovation[i]) * innovation[i];
+            for (size_t j = 0; j < i; j++)
+                variance += double(row[j]) * row[j] * errors[j];
+            // A prediction that is worse than none is none.
+            variance = std::min(variance, double(std_dev[i]) * std_dev[i]);
+            coded[i] = std::sqrt(variance);
+            errors[i] = variance * mse[bits[i]];
+        }
+    }
+
+    std::vector<float> limits;
+    for (const float x : std_dev)
+        limits.push_back(std::min(predicted_range * std::abs(x), decoder::max_value));
+    auto q = std::make_shared<predictive_quantizer_impl>(
+        total_bits, size, std::move(prediction), std::move(limits));
+    add_allocated(where, *q, model, "quantizer/innovation_", bits, coded);
     return q;
 }
 
@@ -285,10 +417,13 @@ quantizer::sptr quantizer::from_model(model_file::sptr model,
     if (name == "allocated")
         return scalar_quantizer::make_allocated(
             model, code_size, bits * read_std_dev("quantizer", model, code_size).size());
+    if (name == "predictive")
+        return scalar_quantizer::make_predictive(
+            model, code_size, bits * read_std_dev("quantizer", model, code_size).size());
     throw_bad("quantizer",
               "name",
               name,
-              "uniform, lloyd-max, lloyd-max-per-entry or allocated");
+              "uniform, lloyd-max, lloyd-max-per-entry, allocated or predictive");
 }
 
 void pack_levels(const quantizer& q, const int16_t* level, int m, uint8_t* bytes)

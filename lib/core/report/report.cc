@@ -181,8 +181,9 @@ const std::vector<codec_option>& quantized_options()
             "code_size", 0, 0, 65535, "Length of a codeword; 0: the longest."),
         codec_option::text("quantizer",
                            "lloyd-max",
-                           "uniform, lloyd-max, lloyd-max-per-entry, allocated, or "
-                           "entropy: entropy-coded, see entropy_report_encoder."),
+                           "uniform, lloyd-max, lloyd-max-per-entry, allocated, "
+                           "predictive, or entropy: entropy-coded, see "
+                           "entropy_report_encoder."),
         codec_option::integer("bits", 4, 1, 10, "Bits per value.")
     };
     return options;

@@ -129,8 +129,9 @@ void bind_quantizers(py::module& m)
         py::arg("name"),
         py::arg("code_size") = 0,
         py::arg("bits") = 6,
-        "A quantizer by its name: uniform, lloyd-max, lloyd-max-per-entry, or allocated, "
-        "which shares out code_size times as many bits among the values.");
+        "A quantizer by its name: uniform, lloyd-max, lloyd-max-per-entry, allocated or "
+        "predictive; these two share out code_size times as many bits among the "
+        "values.");
     m.def("uniform_quantizer",
           &scalar_quantizer::make_uniform,
           py::arg("model"),
@@ -151,6 +152,13 @@ void bind_quantizers(py::module& m)
           py::arg("code_size") = 0,
           py::arg("total_bits") = 512,
           "Lloyd-Max levels with a budget of bits shared out over the entries.");
+    m.def("predictive_quantizer",
+          &scalar_quantizer::make_predictive,
+          py::arg("model"),
+          py::arg("code_size") = 0,
+          py::arg("total_bits") = 512,
+          "The same for what the entries before do not predict, for models with "
+          "correlated codewords (Csi-L2O).");
     m.def("scalar_quantizer",
           &scalar_quantizer::make,
           py::arg("std_dev"),

@@ -98,6 +98,61 @@ def uniform_range(distribution: Distribution, bits: int) -> float:
     return float(fine[int(np.argmin([distribution.mse(r * unit) for r in fine]))])
 
 
+def _shared_tables(distribution: Distribution, name: str,
+                   progress: Optional[Callable[[float], None]] = None) -> Dict[str, np.ndarray]:
+    """Lloyd-Max levels NAME_B of 1 to MAX_BITS bits, and NAME_mse, their errors from 0 bits on."""
+    tables = [np.zeros(1, np.float32)]
+    for bits in range(1, MAX_BITS + 1):
+        tables.append(lloyd_max(distribution, bits))
+        if progress:
+            progress(bits / MAX_BITS)
+    arrays = {f"{name}_{bits}": table for bits, table in enumerate(tables) if bits}
+    arrays[f"{name}_mse"] = np.float32([distribution.mse(t.astype(np.float64)) for t in tables])
+    return arrays
+
+
+def _weighted(x, std):
+    """The Distribution of entries x (n, M) of unit variance, each weighing by its variance. A few
+    million samples fix the tables to far more digits than matter."""
+    step = max(1, len(x) * x.shape[1] // 4_000_000)
+    return Distribution(x[::step], np.broadcast_to(std**2, x.shape)[::step])
+
+
+def fit_prediction(codewords: np.ndarray, progress: Optional[Callable[[float], None]] = None
+                   ) -> Dict[str, np.ndarray]:
+    """Tables of the predictive quantizer.
+
+    codewords: float (n, M), those of the training set. Each entry is predicted from those before
+    it, with least squared error. Returns a dictionary of the arrays of the group `quantizer`:
+    prediction (M (M - 1) / 2), the weights of the entries 0 to i - 1 for i = 1 to M - 1 in turn;
+    innovation_std (M), what they do not tell; innovation_B and innovation_mse as global_B and
+    global_mse. It is empty if n < 4 M or M = 1: such weights would fit nothing but the training set.
+    """
+    count, size = codewords.shape
+    if size < 2 or count < 4 * size:
+        return {}
+    covariance = np.zeros((size, size))
+    for part in np.array_split(codewords, count // 4096 + 1):
+        covariance += part.T.astype(np.float64) @ part
+    covariance /= count
+    # Entries may be linearly dependent.
+    covariance[np.diag_indices(size)] += 1e-7 * np.trace(covariance) / size
+    factor = np.linalg.cholesky(covariance)
+    std = np.diag(factor)
+    # s = L e with a unit diagonal of L, so e = s - (1 - L^-1) s.
+    whitening = np.linalg.inv(factor / std)
+    rows, columns = np.tril_indices(len(std), -1)
+    # What is rounded is the prediction, not the codeword: float16 loses nothing.
+    prediction = -whitening[rows, columns].astype(np.float16)
+    weights = np.zeros(whitening.shape, np.float32)
+    weights[rows, columns] = prediction
+    innovations = codewords - codewords @ weights.T
+    std = np.maximum(np.sqrt(np.mean(np.square(innovations, dtype=np.float64), axis=0)),
+                     1e-4 * std)
+    return {"prediction": prediction, "innovation_std": std.astype(np.float32),
+            **_shared_tables(_weighted(innovations / std, std), "innovation", progress)}
+
+
 def fit(codewords: np.ndarray, entry_bits: int = 6,
         progress: Optional[Callable[[float], None]] = None) -> Dict[str, np.ndarray]:
     """All quantizer tables of a model.
@@ -114,16 +169,9 @@ def fit(codewords: np.ndarray, entry_bits: int = 6,
         raise ValueError("an entry of the codeword is always zero over the training set")
     arrays = {"std": std.astype(np.float32)}
     x = codewords / std
-    # A million samples fix the shared tables to far more digits than matter.
-    step = max(1, len(x) * x.shape[1] // 4_000_000)
-    shared = Distribution(x[::step], np.broadcast_to(std**2, x.shape)[::step])
-    tables = [np.zeros(1, np.float32)]
-    for bits in range(1, MAX_BITS + 1):
-        tables.append(lloyd_max(shared, bits))
-        arrays[f"global_{bits}"] = tables[-1]
-        if progress:
-            progress(0.4 * bits / MAX_BITS)
-    arrays["global_mse"] = np.float32([shared.mse(t.astype(np.float64)) for t in tables])
+    shared = _weighted(x, std)
+    arrays.update(_shared_tables(shared, "global",
+                                 (lambda share: progress(0.4 * share)) if progress else None))
     arrays["uniform_range"] = np.float32(
         [0] + [uniform_range(shared, b) for b in range(1, MAX_BITS + 1)])
     entries: List[List[np.ndarray]] = [[] for _ in range(entry_bits + 1)]
