@@ -24,7 +24,7 @@ from gnuradio import csifeedback
 from gnuradio.csifeedback.data.dataset import Dataset
 from gnuradio.csifeedback.model import read_model
 from gnuradio.csifeedback.training import run as train
-from gnuradio.csifeedback.training import csi_l2o, linear
+from gnuradio.csifeedback.training import csi_l2o, linear, quantizers
 from gnuradio.csifeedback.training import l2o_network as network
 from programs import free_port
 
@@ -216,6 +216,41 @@ class Networks(unittest.TestCase):
         self.assertEqual(paper.p.shape, (2, 3))
         torch.testing.assert_close(paper.p[:, 2], dictionary.p[:, 1])
 
+    def test_graded_iterations(self):
+        """Gradients of the last iterations alone; the result is that of all."""
+        torch.manual_seed(2)
+        for hidden in (0, 3):
+            decoder = network.Decoder(3, 8, (8,), 6, hidden=hidden, layers=1)
+            if hidden:
+                torch.nn.init.normal_(decoder.lstm.heads_weight, std=0.1)
+            w, s, x0 = torch.randn(8, 48) / 7, torch.randn(5, 8), torch.randn(5, 48)
+            whole, all_iterates = decoder(w, s, x0, 0)
+            result, iterates = decoder(w, s, x0, 0, graded=2)
+            torch.testing.assert_close(result, whole)
+            self.assertEqual(len(iterates), 2)
+            torch.testing.assert_close(iterates, all_iterates[-2:])
+            (result ** 2).sum().backward()
+            self.assertEqual(decoder.p.grad[0, :4].abs().max(), 0)
+            self.assertGreater(decoder.p.grad[0, 4:].abs().min(), 0)
+
+    def test_tied_steps(self):
+        """One column for all iterations, which files have for each of them."""
+        decoder = network.Decoder(3, 8, (4, 8), 5, tied_steps=True)
+        self.assertEqual(decoder.p.shape, (2, 1))
+        torch.nn.init.normal_(decoder.gamma)
+        arrays = decoder.arrays("x")
+        self.assertEqual(arrays["l2o/x/gamma"].shape, (2, 5))
+        again = network.Decoder.of_model(arrays, "x", 3, 8)
+        w, s, x0 = torch.randn(8, 48) / 7, torch.randn(5, 8), torch.randn(5, 48)
+        for count in (3, 5, 9):
+            torch.testing.assert_close(decoder(w, s, x0, 1, iterations=count)[0],
+                                       again(w, s, x0, 1, iterations=count)[0])
+        tied = network.Decoder(3, 8, (4, 8), 4, tied_steps=True)
+        again.gamma.data[:, -1] = 0.7
+        arrays = again.arrays("x")
+        tied.begin_with(lambda name: arrays.get(f"l2o/x/{name}"))
+        torch.testing.assert_close(tied.gamma.data, torch.full((2, 1), 0.7))
+
     def test_model_arrays_and_back(self):
         for options in ({"hidden": 3, "layers": 2, "sizes": (32, 32, 32), "top_g": 7},
                         {"sizes": (32,), "untied": True, "start": "adjoint"},
@@ -367,14 +402,18 @@ class Training(unittest.TestCase):
                                            "damaged)", self.resume, path, options)
         os.remove(path)
 
-    def resume(self, path, options):
-        """What a run does first with its checkpoint, in this process."""
-        arguments, trainer = train.parse([
+    def run_of(self, options):
+        """A Run in this process, before its first step."""
+        arguments, _ = train.parse([
             str(x) for x in ("--codec", "csi-l2o", "--dataset", self.path("train.h5"), "-o",
                              self.path("refused.h5"), *options)])
         csi_l2o._settings(arguments)
         with Dataset(arguments.dataset) as data:
-            csi_l2o.Run(arguments, data).resume(path)
+            return csi_l2o.Run(arguments, data)
+
+    def resume(self, path, options):
+        """What a run does first with its checkpoint, in this process."""
+        self.run_of(options).resume(path)
 
     def test_full_disk(self):
         """One line, also from PyTorch, and no file."""
@@ -465,6 +504,84 @@ class Training(unittest.TestCase):
         self.assertEqual(len(history), 1)
         self.assertIn("first.h5", history[0])
 
+    def test_random_iterations(self):
+        """Trained with random numbers of iterations, more of them do no harm."""
+        options = (*SMALL, "--steps", 200, "--learning-rate", 1e-2, "--seed", 3)
+        self.train("fixed.h5", *options)
+        self.train("random.h5", *options, "--random-iterations", 1, 20, "--intermediate", 1,
+                   "--graded-iterations", 4, "--tied-steps")
+        last = self.curve("random.h5")[-1]
+        for m in (16, 32, 64):
+            self.assertLess(float(last[f"nmse_db_{m}_after_20"]),
+                            float(last[f"nmse_db_{m}"]) + 0.3)
+        for array in ("p", "a", "theta", "gamma"):
+            table = self.arrays("random.h5")["l2o/realtime/" + array]
+            self.assertEqual(table.shape, (3, 3))
+            np.testing.assert_array_equal(table, np.repeat(table[:, :1], 3, 1))
+        rows = json.loads(run_program(
+            "eval", "--codec", self.path("fixed.h5"), "--codec", self.path("random.h5"),
+            "--dataset", self.path("test.h5"), "--ratios", "1/4", "--iterations", 3, 20,
+            "--json").stdout)
+        rise = {name: [r["nmse_db"] for r in rows if name in r["model"]]
+                for name in ("fixed", "random")}
+        self.assertGreater(rise["fixed"][1], rise["fixed"][0] + 1, rows)
+        self.assertLess(rise["random"][1], rise["random"][0] + 0.3, rows)
+
+    def test_learning_rate_of_the_lstm(self):
+        for options, expected in (((), 1e-3), (("--lstm-learning-rate", 1e-2), 1e-2)):
+            run = self.run_of((*SMALL, "--steps", 20, "--hidden", 2, "--learning-rate", 1e-3,
+                               *options))
+            rates = {id(p): rate for group, rate in zip(run.groups, run.rates)
+                     for p in group["params"]}
+            for name, value in run.decoder.named_parameters():
+                self.assertEqual(rates[id(value)], expected if name.startswith("lstm.")
+                                 else 1e-3 if "." in name else 5e-3, name)
+
+    def test_decoders_of_quantized_codewords(self):
+        """Each is the best one at its number of bits."""
+        self.train("plain.h5", *SMALL, "--steps", 300, "--learning-rate", 1e-2)
+        self.train("coarse.h5", *SMALL, "--steps", 300, "--learning-rate", 1e-2, "--start-from",
+                   self.path("plain.h5"), "--freeze-encoder", "--quantizer-bits", 1, 2,
+                   "--decoder-name", "bits")
+        model = csifeedback.model_file(self.path("coarse.h5"))
+        for bits in (1, 2):
+            self.assertEqual(csifeedback.l2o_decoder(model, 32, f"bits-{bits}").code_size(), 32)
+        self.same_arrays("plain.h5", "coarse.h5", rtol=0, atol=0)
+        rows = json.loads(run_program(
+            "eval", *(x for name in ("realtime", "bits-1", "bits-2") for x in (
+                "--codec", f"{self.path('coarse.h5')}:l2o,profile={name}")),
+            "--dataset", self.path("test.h5"), "--ratios", "1/4", "--bits", 1, 2, "--quantizer",
+            "predictive", "--json").stdout)
+        nmse = {(r["codec"].removeprefix("Csi-L2O").strip() or "realtime", r["bits"]): r["nmse_db"]
+                for r in rows}
+        self.assertLess(nmse["bits-1", 1], nmse["realtime", 1] - 0.1, rows)
+        self.assertLess(nmse["bits-1", 1], nmse["bits-2", 1] - 0.03, rows)
+        self.assertLess(nmse["bits-2", 2], nmse["bits-1", 2] - 0.1, rows)
+        self.assertLess(nmse["bits-2", 2], nmse["realtime", 2], rows)
+        curve = self.curve("coarse.h5")
+        for bits in (1, 2):
+            self.assertLess(float(curve[-1][f"nmse_db_64_{bits}_bits"]),
+                            float(curve[0][f"nmse_db_64_{bits}_bits"]))
+        self.refuse("--quantizer-bits is 3 2", "--quantizer-bits", 3, 2)
+        self.refuse("--quantizer-bits needs --freeze-encoder", "--quantizer-bits", 2, 3)
+        self.refuse("--decoder-name is a/b", "--decoder-name", "a/b")
+
+    def test_prediction_of_codewords(self):
+        """Weights that take out of an entry what those before tell."""
+        rng = np.random.default_rng(5)
+        mix = np.tril(rng.standard_normal((6, 6)), -1) * 0.5 + np.eye(6)
+        scales = np.array([3, 2, 1, 0.5, 0.3, 0.1])
+        s = ((rng.standard_normal((20000, 6)) * scales) @ mix.T).astype(np.float32)
+        tables = quantizers.fit_prediction(s)
+        expected = (np.eye(6) - np.linalg.inv(mix))[np.tril_indices(6, -1)]
+        np.testing.assert_allclose(tables["prediction"], expected, atol=0.05)
+        np.testing.assert_allclose(tables["innovation_std"], scales, rtol=0.03)
+        self.assertTrue(np.all(np.diff(tables["innovation_mse"]) < 0))
+        # Dependent entries are no error; too few codewords have no tables.
+        again = quantizers.fit_prediction(np.hstack([s, s[:, :1]]))
+        self.assertTrue(all(np.all(np.isfinite(x)) for x in again.values()))
+        self.assertEqual(quantizers.fit_prediction(s[:23]), {})
+
     def test_ms4l2o(self):
         """Random W stays as it is; the learned steps beat the ones that it starts with."""
         options = ("--rates", "1/8", "1/4", "--iterations", 4, "--hidden", 4, "--report", 50,
@@ -501,6 +618,9 @@ class Training(unittest.TestCase):
         self.refuse("--rate-weights has 0.0", "--rate-weights", 1, 1, 0, 1, 1)
         self.refuse("--freeze-encoder needs --start-from", "--freeze-encoder")
         self.refuse("--freeze-steps needs --start-from", "--freeze-steps")
+        self.refuse("--random-iterations is 5 2", "--random-iterations", 5, 2)
+        self.refuse("--graded-iterations is -1", "--graded-iterations", -1)
+        self.refuse("--lstm-learning-rate is -1", "--lstm-learning-rate", -1)
         self.refuse("--device is nowhere", "--device", "nowhere")
         self.refuse("32 x 32", "--start-from", "cost2100-indoor-klt")
         self.refuse("--learning-rate is -1", "--learning-rate", -1)

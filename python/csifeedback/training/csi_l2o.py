@@ -19,6 +19,7 @@ import argparse
 import json
 import math
 import os
+import re
 import time
 from fractions import Fraction
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -31,6 +32,8 @@ except ImportError:
     raise ValueError("this codec is trained with PyTorch, which is not installed: "
                      "apt install python3-torch libopenblas0-pthread") from None
 
+from .. import csifeedback_python as core
+from ..codecs import QUANTIZERS
 from ..data.dataset import Dataset
 from ..files import write_csv
 from ..model import Model, read_model
@@ -70,6 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--profile", choices=sorted(PROFILES), default=None,
         help="preset of the options below, and name of the decoder in the model file (default: "
              "realtime; ms4l2o for that codec)")
+    add("--decoder-name", metavar="NAME",
+        help="name of the decoder in the model file (default: that of the profile)")
     add("--start-from", metavar="MODEL",
         help="begin with the encoder, the start and the step parameters of this model file; its "
              "decoders of other profiles are kept if the encoder is frozen")
@@ -92,6 +97,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--noise-share", type=float, metavar="X",
         help="part of the steps, 0 to 1, in which the encoder sees matrices with white noise and "
              "the decoder learns those without")
+    add("--quantizer-bits", type=int, nargs=2, metavar=("LOW", "HIGH"),
+        help="train decoders of quantized codewords, with step parameters for each number of bits "
+             "per value from LOW to HIGH and a common transform: NAME-LOW to NAME-HIGH in the model "
+             "file; needs --freeze-encoder")
+    add("--quantizer", choices=QUANTIZERS, default="predictive",
+        help="that of --quantizer-bits (default: predictive)")
     add("--snr", type=float, nargs=2, default=[0.0, 30.0], metavar=("LOW", "HIGH"),
         help="of these matrices in dB, uniform, one for every step (default: 0 30)")
     add("--code-size", type=int, default=0, metavar="M",
@@ -111,7 +122,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--lstm-share", type=float, metavar="X", default=1.0,
         help="part of a batch whose elements give the LSTM its gradient, 0 to 1: less is faster "
              "(default: 1)")
+    add("--lstm-learning-rate", type=float, metavar="X",
+        help="that of the LSTM (default: that of --learning-rate)")
     add("--iterations", type=int, metavar="T", help="iterations of the decoder")
+    add("--random-iterations", type=int, nargs=2, metavar=("LOW", "HIGH"),
+        help="every step trains a number of iterations from LOW to HIGH, drawn anew, so that the "
+             "decoder works with any; reports have the errors after HIGH iterations too, and the "
+             "state is chosen by the worse ones (default: always --iterations)")
+    add("--graded-iterations", type=int, default=0, metavar="N",
+        help="only the last N iterations of a step have gradients, which is faster (default: 0, "
+             "all)")
+    add("--tied-steps", action="store_true",
+        help="the same step parameters in all iterations")
     add("--transform", nargs="*", type=int, metavar="N",
         help="outputs of the layers of f_t; none: no transform")
     add("--untied", action="store_true", help="a transform of its own for every iteration")
@@ -150,15 +172,22 @@ def _settings(args):
             setattr(args, name, value)
     for name, low, high in (("steps", 1, 10**9), ("batch", 1, 10**5), ("hidden", 0, 1024),
                             ("lstm_layers", 1, 16), ("iterations", 1, 1000),
-                            ("top_g", 0, 10**6), ("entry_bits", 0, quantizers.MAX_BITS),
+                            ("graded_iterations", 0, 1000), ("top_g", 0, 10**6), ("entry_bits", 0, quantizers.MAX_BITS),
                             ("report", 1, 10**9), ("validation_samples", 2, 10**6)):
         value = getattr(args, name)
         if not low <= value <= high:
             raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed is {low} to {high}")
-    for name in ("learning_rate", "encoder_learning_rate", "beta", "intermediate"):
+    for name in ("learning_rate", "encoder_learning_rate", "lstm_learning_rate", "beta",
+                 "intermediate"):
         value = getattr(args, name)
-        if not 0 <= value < math.inf:
+        if value is not None and not 0 <= value < math.inf:
             raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed is 0 or more")
+    if args.lstm_learning_rate is None:
+        args.lstm_learning_rate = args.learning_rate
+    if args.random_iterations and not 1 <= args.random_iterations[0] <= args.random_iterations[1] \
+            <= 1000:
+        raise ValueError("--random-iterations is {} {}, allowed are two numbers from 1 to 1000, the "
+                         "lower one first".format(*args.random_iterations))
     if not 0 < args.lstm_share <= 1:
         raise ValueError(f"--lstm-share is {args.lstm_share}, allowed is more than 0, up to 1")
     if not 0 <= args.noise_share <= 1:
@@ -169,6 +198,18 @@ def _settings(args):
     for name in ("freeze_encoder", "freeze_steps"):
         if getattr(args, name) and not args.start_from:
             raise ValueError(f"--{name.replace('_', '-')} needs --start-from")
+    args.decoder_name = args.decoder_name or args.profile
+    if not re.fullmatch("[A-Za-z0-9_-]{1,40}", args.decoder_name):
+        raise ValueError(f"--decoder-name is {args.decoder_name}, allowed are 1 to 40 letters, digits, "
+                         "- and _")
+    if args.quantizer_bits:
+        low, high = args.quantizer_bits
+        if not 1 <= low <= high <= quantizers.MAX_BITS:
+            raise ValueError(f"--quantizer-bits is {low} {high}, allowed are two numbers from 1 to "
+                             f"{quantizers.MAX_BITS}, the lower one first")
+        if not args.freeze_encoder:
+            raise ValueError("--quantizer-bits needs --freeze-encoder: quantizers are made for the "
+                             "codewords of a finished encoder")
     if args.freeze_steps and not args.hidden:
         raise ValueError("--freeze-steps leaves nothing to train with --hidden 0")
 
@@ -254,6 +295,15 @@ def principal_rows(w: np.ndarray, s: np.ndarray, sizes: Sequence[int]) -> np.nda
             vectors = np.linalg.eigh(c.T @ c.conj() / len(c))[1][:, ::-1]
             turned.append(vectors.T @ w[first // 2:last // 2])
     return np.concatenate(turned).astype(np.complex64)
+
+
+def _quantizer_arrays(fits: Sequence[Any], codewords: np.ndarray) -> Dict[str, np.ndarray]:
+    """The arrays of a model file that functions of `quantizers` make of codewords."""
+    arrays, progress = {}, Progress("quantizers", 100 * len(fits))
+    for number, fit in enumerate(fits):
+        tables = fit(codewords, lambda share: progress.update(round(100 * (number + share))))
+        arrays.update({f"quantizer/{name}": table for name, table in tables.items()})
+    return arrays
 
 
 class Processes:
@@ -345,10 +395,14 @@ class Run:
     def _prepare_networks(self):
         args, pairs = self.args, self.rows // 2
         rng = np.random.default_rng(args.seed)
+        # Numbers of bits that have step parameters of their own; the decoders' names.
+        self.bits = range(args.quantizer_bits[0], args.quantizer_bits[1] + 1) \
+            if args.quantizer_bits else [None]
+        self.names = [args.decoder_name + (f"-{b}" if b else "") for b in self.bits]
         self.kept = {}
         start = None
         if args.start_from:
-            start = read_model(args.start_from)
+            start = file = read_model(args.start_from)
             self.fingerprint["start_from"] = start.fingerprint()
             self.before = start.attributes
             sizes = start.attributes["na"], start.attributes["nt"]
@@ -367,7 +421,7 @@ class Run:
                                  f"than {self.rows}, which --rates or --code-size ask for")
             if args.freeze_encoder:
                 self.kept = {k: v for k, v in start.items()
-                             if not k.startswith(f"l2o/{args.profile}/")}
+                             if not any(k.startswith(f"l2o/{name}/") for name in self.names)}
         else:
             values, u = np.linalg.eigh(linear.covariance(self._chunks(self.count), self.n,
                                                          self.count))
@@ -386,32 +440,42 @@ class Run:
         self.statistics = {"decoder/basis": basis, "decoder/variance": variance,
                            "decoder/floor": floor}
         self.encoder = Encoder(w, self.na, self.nt).to(self.device)
+        if args.quantizer_bits:
+            if args.quantizer == "predictive" and "quantizer/prediction" not in self.kept:
+                # Models of earlier versions have no such tables.
+                self.kept.update(_quantizer_arrays([quantizers.fit_prediction], self.codewords()))
+            model = Model(file.attributes, {**file.arrays, **self.kept}).opened({})
+            self.quantizers = [[core.make_quantizer(model, args.quantizer, m, b)
+                                for m in self.sizes] for b in self.bits]
         self.fixed = args.freeze_encoder or (
             args.w_start == "gaussian" and not args.learn_gaussian and not args.start_from)
         self.encoder.w.requires_grad_(not self.fixed)
         self.orthonormal = self.encoder.is_complex and not self.fixed
         self.mmse = MmseStart(basis, variance, floor[0], self.na, self.nt).to(self.device)
         self.decoder = Decoder(
-            self.na, self.nt, self.sizes, args.iterations, args.hidden, args.lstm_layers,
+            self.na, self.nt, self.sizes * len(self.bits), args.iterations, args.hidden, args.lstm_layers,
             tuple(args.transform), args.top_g, args.untied, args.activations, args.start,
-            args.gate, args.consistency)
+            args.gate, args.consistency, args.tied_steps)
         if args.start_from:
-            group = next((f"l2o/{p}/" for p in (args.profile, *sorted(PROFILES))
+            group = next((f"l2o/{p}/" for p in (*self.names, args.profile, *sorted(PROFILES))
                           if f"l2o/{p}/p" in start), None)
             if group:
                 self.decoder.begin_with(lambda name: start.get(group + name))
         self.decoder.to(self.device)
-        tables, layers = [], []
+        tables, layers, lstm = [], [], []
         for name, value in self.decoder.named_parameters():
             if args.freeze_steps and not name.startswith("lstm."):
                 value.requires_grad_(False)
             if value.requires_grad:
-                (layers if "." in name else tables).append(value)
+                (lstm if name.startswith("lstm.") else layers if "." in name
+                 else tables).append(value)
         self.groups = [
             {"params": layers, "lr": self.args.learning_rate},
             # A step parameter is one of few: it may move faster than a weight.
             {"params": tables, "lr": 5 * self.args.learning_rate},
         ]
+        if lstm:
+            self.groups.append({"params": lstm, "lr": self.args.lstm_learning_rate})
         if not self.fixed:
             self.groups.append({"params": [self.encoder.w],
                                 "lr": self.args.encoder_learning_rate})
@@ -429,22 +493,34 @@ class Run:
             self.lipschitz = [1.0] * len(self.sizes) if self.orthonormal \
                 else self.encoder.lipschitz(self.sizes)
 
-    def decode(self, w: torch.Tensor, s: torch.Tensor, rate: int,
-               iterations: Optional[int] = None) -> Tuple[torch.Tensor, List[torch.Tensor]]:
-        """The decoder's result and iterates."""
-        scale = self.lipschitz[rate]
-        x0 = self.decoder.first(w, s, scale, self.mmse)
-        return self.decoder(w, s, x0, rate, scale, iterations, self.args.lstm_share)
+    def quantized(self, s: torch.Tensor, rate: int, kind: int) -> torch.Tensor:
+        """Codewords as they come out of the quantizer of self.bits[kind] bits per value."""
+        if self.bits[kind] is None:
+            return s
+        q = self.quantizers[kind][rate]
+        return torch.from_numpy(q.dequantize(q.quantize(s.cpu().numpy()))).to(s.device)
 
-    def loss(self, h: torch.Tensor, rate: int,
-             seen: torch.Tensor) -> Tuple[torch.Tensor, Optional[torch.Tensor]]:
+    def decode(self, w: torch.Tensor, s: torch.Tensor, rate: int,
+               iterations: Optional[int] = None, graded: int = 0,
+               kind: int = 0) -> Tuple[torch.Tensor, List[torch.Tensor]]:
+        """The decoder's result and iterates. kind: index of self.bits."""
+        scale = self.lipschitz[rate]
+        s = self.quantized(s, rate, kind)
+        x0 = self.decoder.first(w, s, scale, self.mmse)
+        return self.decoder(w, s, x0, kind * len(self.sizes) + rate, scale, iterations,
+                            self.args.lstm_share, graded)
+
+    def loss(self, h: torch.Tensor, rate: int, seen: torch.Tensor,
+             iterations: Optional[int] = None,
+             kind: int = 0) -> Tuple[torch.Tensor, Optional[torch.Tensor]]:
         """The loss of a batch and its NMSE; the same in one process and in several.
 
-        seen: what the encoder has of h.
+        seen: what the encoder has of h. iterations: of the decoder, None: --iterations. kind: index
+        of self.bits.
         """
         w = self.encoder.matrix(self.sizes[rate])
         s = seen @ w.t()
-        x, iterates = self.decode(w, s, rate)
+        x, iterates = self.decode(w, s, rate, iterations, self.args.graded_iterations, kind)
         share = len(h) / self.args.batch
 
         def term(estimate):
@@ -485,9 +561,14 @@ class Run:
         batch = self.samples.batch(self.step, rng)
         h, seen = (rows_of(self.processes.share(torch.from_numpy(x))).to(self.device)
                    for x in (batch, self._noisy(batch, rng)))
+        iterations = None
+        if self.args.random_iterations:
+            low, high = self.args.random_iterations
+            iterations = int(rng.integers(low, high + 1))
+        kind = int(rng.integers(len(self.bits))) if self.args.quantizer_bits else 0
         self.optimizer.zero_grad(set_to_none=True)
         if len(h):
-            self.loss(h, rate, seen)[0].backward()
+            self.loss(h, rate, seen, iterations, kind)[0].backward()
         parameters = [p for group in self.groups for p in group["params"]]
         if self.processes.size > 1:
             for p in parameters:
@@ -503,14 +584,15 @@ class Run:
             self.follow()
 
     @torch.no_grad()
-    def validate(self) -> List[float]:
-        """NMSE in dB at every ratio over the validation set."""
+    def validate(self, iterations: Optional[int] = None) -> List[float]:
+        """NMSE in dB over the validation set, for every number of bits at every ratio."""
         figures = []
-        for rate, m in enumerate(self.sizes):
-            w = self.encoder.matrix(m)
-            errors = [relative_errors(self.decode(w, h @ w.t(), rate)[0], h)
-                      for h in self.validation.split(250)]
-            figures.append(10 * math.log10(float(torch.cat(errors).double().mean())))
+        for kind in range(len(self.bits)):
+            for rate, m in enumerate(self.sizes):
+                w = self.encoder.matrix(m)
+                errors = [relative_errors(self.decode(w, h @ w.t(), rate, iterations, kind=kind)[0],
+                                          h) for h in self.validation.split(250)]
+                figures.append(10 * math.log10(float(torch.cat(errors).double().mean())))
         return figures
 
     def state(self) -> Dict[str, Any]:
@@ -525,10 +607,19 @@ class Run:
     def report(self) -> Any:
         self.follow()
         figures = self.validate()
-        mean = sum(w * f for w, f in zip(self.weights, figures))
-        self.curve.append({"step": self.step, "seconds": round(self.seconds, 1),
-                           "learning_rate": self.optimizer.param_groups[0]["lr"],
-                           **{f"nmse_db_{m}": round(f, 3) for m, f in zip(self.sizes, figures)}})
+        columns = [f"nmse_db_{m}" + (f"_{b}_bits" if b else "")
+                   for b in self.bits for m in self.sizes]
+        entry = {"step": self.step, "seconds": round(self.seconds, 1),
+                 "learning_rate": self.optimizer.param_groups[0]["lr"],
+                 **{name: round(f, 3) for name, f in zip(columns, figures)}}
+        worst = figures
+        if self.args.random_iterations:
+            most = self.args.random_iterations[1]
+            late = self.validate(most)
+            entry.update({f"{name}_after_{most}": round(f, 3) for name, f in zip(columns, late)})
+            worst = [max(pair) for pair in zip(figures, late)]
+        mean = sum(w * f for w, f in zip(self.weights * len(self.bits), worst)) / len(self.bits)
+        self.curve.append(entry)
         self.stale = self.stale + 1 if mean >= self.best else 0
         if mean < self.best:
             self.best, self.best_state = mean, self.state()
@@ -622,15 +713,14 @@ def train(args: argparse.Namespace, data: Dataset) -> Optional[Model]:
     if run.orthonormal:
         rows = run.encoder.arrays()["encoder/W_complex"]
         run.encoder.set_rows(principal_rows(rows, run.codewords(), run.sizes))
-    arrays = {**run.statistics, **run.encoder.arrays()}
-    if args.freeze_encoder:
-        arrays.update(run.kept)
-    else:
-        progress = Progress("quantizers", 100)
-        tables = quantizers.fit(run.codewords(), args.entry_bits,
-                                lambda share: progress.update(round(100 * share)))
-        arrays.update({f"quantizer/{name}": table for name, table in tables.items()})
-    arrays.update(run.decoder.arrays(args.profile))
+    arrays = {**run.statistics, **run.encoder.arrays(), **run.kept}
+    if not args.freeze_encoder:
+        arrays.update(_quantizer_arrays([
+            lambda codewords, progress: quantizers.fit(codewords, args.entry_bits, progress),
+            quantizers.fit_prediction], run.codewords()))
+    for kind, name in enumerate(run.names):
+        first = kind * len(run.sizes)
+        arrays.update(run.decoder.arrays(name, range(first, first + len(run.sizes))))
     history = []
     if args.start_from:
         history = [*json.loads(run.before.get("history", "[]")), run.before.get("command", "")]

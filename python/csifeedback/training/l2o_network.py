@@ -12,7 +12,7 @@ the only places where the two meet.
 """
 
 import math
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -28,6 +28,8 @@ ACTIVATIONS = {
     "tanh": (3, torch.tanh),
 }
 STARTS = {"zeros": 0, "adjoint": 1, "mmse": 2}
+#: the tables of step parameters: rates by iterations
+STEPS = ("p", "a", "b", "theta", "gamma")
 #: elements of an LSTM step at a time: on a CPU what the step needs stays in the cache
 LSTM_BLOCK = {"cpu": 8192, "cuda": 1 << 20}
 
@@ -355,24 +357,26 @@ class Decoder(nn.Module):
     """Csi-L2O's decoder, eqs. (19) and (20), or MS4L2O's where transform is None.
 
     rates: code sizes, ascending, each with step parameters of its own for every iteration.
-    sizes: layers of the transform, or None. untied: a transform for every iteration.
-    activations: names for p, a and b.
+    sizes: layers of the transform, or None. untied: a transform for every iteration. tied_steps:
+    the same step parameters in all iterations. activations: names for p, a and b.
     """
 
     def __init__(self, na: int, nt: int, rates: Sequence[int], iterations: int, hidden: int = 0,
                  layers: int = 2, sizes: Sequence[int] = (256,), top_g: int = 0,
                  untied: bool = False, activations: Sequence[str] = ("2sigmoid", "tanh", "sigmoid"),
-                 start: str = "mmse", gate: bool = True, consistency: bool = True) -> None:
+                 start: str = "mmse", gate: bool = True, consistency: bool = True,
+                 tied_steps: bool = False) -> None:
         super().__init__()
         self.na, self.nt, self.rates, self.iterations = na, nt, tuple(rates), iterations
         self.top_g, self.activations, self.start = top_g, tuple(activations), start
+        self.tied_steps = tied_steps
         count = iterations if untied else 1
         self.transforms = nn.ModuleList([Transform(nt, sizes) for _ in range(count)]
                                         if sizes else [])
         self.lstm = ElementLstm(hidden, layers) if hidden else None
 
         def table(value):
-            return nn.Parameter(torch.full((len(rates), iterations), value))
+            return nn.Parameter(torch.full((len(rates), 1 if tied_steps else iterations), value))
 
         def raw(name, value):
             # The raw parameter that an activation turns into about this value.
@@ -397,20 +401,38 @@ class Decoder(nn.Module):
         return (s @ w) / lipschitz if self.start == "adjoint" else s.new_zeros(len(s), w.shape[1])
 
     def forward(self, w: torch.Tensor, s: torch.Tensor, x0: torch.Tensor, rate: int,
-                lipschitz: float = 1.0, iterations: Optional[int] = None,
-                lstm_share: float = 1.0) -> Tuple[torch.Tensor, List[torch.Tensor]]:
+                lipschitz: float = 1.0, iterations: Optional[int] = None, lstm_share: float = 1.0,
+                graded: int = 0) -> Tuple[torch.Tensor, List[torch.Tensor]]:
         """Decodes codewords s (B, m) from the start x0 (B, 2 na nt); w is (m, 2 na nt).
 
-        rate: index of m in `rates`. lstm_share: see ElementLstm. Returns the result and a list
-        of all iterates.
+        rate: index of m in `rates`. lstm_share: see ElementLstm. graded: the last iterations,
+        which alone have gradients; 0: all. Returns the result and a list of the iterates, with
+        `graded` of the last ones.
         """
-        act = [ACTIVATIONS[name][1] for name in self.activations]
         x = y = x0
-        iterates = []
-        gradient_y = None
         state = self.lstm.start(x) if self.lstm else None
-        for t in range(iterations or self.iterations):
-            column = min(t, self.iterations - 1)
+        count = iterations or self.iterations
+        first = max(count - graded, 0) if graded else 0
+        if first:
+            with torch.no_grad():
+                x, y, state, _ = self.iterate(w, s, (x, y, state), rate, lipschitz,
+                                              range(first), lstm_share)
+        x, _, _, iterates = self.iterate(w, s, (x, y, state), rate, lipschitz,
+                                         range(first, count), lstm_share)
+        if float(self.consistency[rate]) != 0:
+            x = x - self.consistency[rate] * (((x @ w.t() - s) @ w) / lipschitz)
+        return x, iterates
+
+    def iterate(self, w: torch.Tensor, s: torch.Tensor, begin: Tuple[Any, Any, Any], rate: int,
+                lipschitz: float, numbers: Iterable[int],
+                lstm_share: float) -> Tuple[Any, Any, Any, List[torch.Tensor]]:
+        """The iterations `numbers` from begin = (x, y, state of the LSTM): x, y, state and the
+        list of all x."""
+        act = [ACTIVATIONS[name][1] for name in self.activations]
+        x, y, state = begin
+        iterates = []
+        for t in numbers:
+            column = min(t, self.p.shape[1] - 1)
             theta = functional.softplus(self.theta[rate, column])
             gradient_y = ((y @ w.t() - s) @ w) / lipschitz
             if self.lstm:
@@ -438,20 +460,22 @@ class Decoder(nn.Module):
             y = new + a * (new - x) + offset
             x = new
             iterates.append(x)
-        if float(self.consistency[rate]) != 0:
-            x = x - self.consistency[rate] * (((x @ w.t() - s) @ w) / lipschitz)
-        return x, iterates
+        return x, y, state, iterates
 
     def autoencoding(self, h: torch.Tensor) -> List[torch.Tensor]:
         """f_i(f_t(H)) of whole matrices, the second term of the loss (11)."""
         return [t(h.reshape(-1, 2 * self.nt), 0.0, self.top_g).reshape(h.shape)
                 for t in self.transforms]
 
-    def arrays(self, profile: str) -> Dict[str, np.ndarray]:
-        """What goes into the group l2o/<profile> of a model file; docs/files.md has its format."""
-        values = {name: getattr(self, name) for name in ("p", "a", "b", "theta", "gamma",
-                                                         "consistency")}
-        values["rates"] = torch.tensor(self.rates)
+    def arrays(self, profile: str, rates: Optional[Iterable[int]] = None) -> Dict[str, np.ndarray]:
+        """What goes into the group l2o/<profile> of a model file; docs/files.md has its format.
+        rates: indices of those whose step parameters it has, None: all."""
+        chosen = list(range(len(self.rates)) if rates is None else rates)
+        values = {name: getattr(self, name)[chosen] for name in (*STEPS, "consistency")}
+        # One column for every iteration, also where all are the same.
+        for name in STEPS:
+            values[name] = values[name].expand(-1, self.iterations)
+        values["rates"] = torch.tensor([self.rates[r] for r in chosen])
         values["activation"] = torch.tensor([ACTIVATIONS[name][0] for name in self.activations])
         values["start"] = torch.tensor([STARTS[self.start]])
         values["top_g"] = torch.tensor([self.top_g])
@@ -502,17 +526,20 @@ class Decoder(nn.Module):
     def begin_with(self, read: Callable[[str], Any]) -> None:
         """Takes over what it can of a trained decoder. read(name) gives an array or None.
 
-        Step parameters beyond the iterations of the other are its last ones; a dictionary
-        becomes a transform with hidden layers that hand values through.
+        Step parameters beyond the iterations of the other are its last ones, and so are those of
+        tied steps; a dictionary becomes a transform with hidden layers that hand values through.
         """
-        for name in ("p", "a", "b", "theta", "gamma"):
+        for name in STEPS:
             old = torch.from_numpy(read(name))
-            if len(old) != len(self.rates):
+            repeats, rest = divmod(len(self.rates), len(old))
+            if rest or self.rates != self.rates[:len(old)] * repeats:
                 raise ValueError(f"--start-from has step parameters for {len(old)} rates, "
-                                 f"--rates are {len(self.rates)}")
-            columns = [min(t, old.shape[1] - 1) for t in range(self.iterations)]
+                                 f"--rates are {len(set(self.rates))}")
+            old = old.repeat(repeats, 1)
+            last = old.shape[1] - 1
+            columns = [last] if self.tied_steps else [min(t, last) for t in range(self.iterations)]
             getattr(self, name).copy_(old[:, columns])
-        self.consistency.copy_(torch.from_numpy(read("consistency")))
+        self.consistency.copy_(torch.from_numpy(read("consistency")).repeat(repeats))
         if self.lstm and read("mlp_weight") is not None:
             for name, value in self.lstm.named_arrays():
                 old = read(name)

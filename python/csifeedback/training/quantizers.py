@@ -170,8 +170,8 @@ def fit(codewords: np.ndarray, entry_bits: int = 6,
     arrays = {"std": std.astype(np.float32)}
     x = codewords / std
     shared = _weighted(x, std)
-    arrays.update(_shared_tables(shared, "global",
-                                 (lambda share: progress(0.4 * share)) if progress else None))
+    report = progress or (lambda share: None)
+    arrays.update(_shared_tables(shared, "global", lambda share: report(0.4 * share)))
     arrays["uniform_range"] = np.float32(
         [0] + [uniform_range(shared, b) for b in range(1, MAX_BITS + 1)])
     entries: List[List[np.ndarray]] = [[] for _ in range(entry_bits + 1)]
@@ -179,8 +179,7 @@ def fit(codewords: np.ndarray, entry_bits: int = 6,
         own = Distribution(x[:, i])
         for bits in range(1, entry_bits + 1):
             entries[bits].append(lloyd_max(own, bits, iterations=100))
-        if progress:
-            progress(0.4 + 0.6 * (i + 1) / x.shape[1])
+        report(0.4 + 0.6 * (i + 1) / x.shape[1])
     for bits in range(1, entry_bits + 1):
         arrays[f"entry_{bits}"] = np.array(entries[bits], np.float32)
     return arrays
