@@ -134,12 +134,14 @@ class Bench:
 
 
 def profiles(bench: Bench, scenario: str = "indoor") -> List[str]:
-    """The profiles of the shipped Csi-L2O, as methods; `realtime` comes first."""
+    """The profiles of the shipped Csi-L2O, as methods, but for those of quantized codewords;
+    `realtime` comes first."""
     model = bench.model("csi-l2o", scenario)
     if model is None:
         raise ValueError(f"there is no model cost2100-{scenario}-csi-l2o")
     names = [name.partition("profile=")[2] for name in core.decoder_variants(core.model_file(model))]
-    return [f"Csi-L2O, {name}" for name in sorted(names, key=lambda n: (n != "realtime", n))]
+    return [f"Csi-L2O, {name}" for name in sorted(names, key=lambda n: (n != "realtime", n))
+            if not name.startswith("quantized")]
 
 
 def printed_name(method: str) -> str:
