@@ -15,8 +15,8 @@ import tempfile
 import unittest
 
 from gnuradio.csifeedback.cli import reproduce
-from gnuradio.csifeedback.experiments import (costs, csi_l2o, mlcf, mlcf_verdicts, papers, printed,
-                                              sweep, verdict)
+from gnuradio.csifeedback.experiments import (costs, csi_l2o, csi_l2o_bench, mlcf, mlcf_verdicts,
+                                              papers, printed, sweep, verdict)
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 #: what models/ took, with 5 MB more
@@ -79,7 +79,7 @@ class CsiL2o(unittest.TestCase):
     def test_measured(self):
         """The paper's numbers are those of the data module; ours come of the drops: the same give
         the same, others give others."""
-        same, others = (csi_l2o.Bench(2, seed) for seed in (1, 2))
+        same, others = (csi_l2o_bench.Bench(2, seed) for seed in (1, 2))
         for name in MEASURED:
             rows = self.rows(name)
             if name == "csi-l2o-figure-3":
@@ -90,15 +90,15 @@ class CsiL2o(unittest.TestCase):
             for r in rows:
                 if name in ("csi-l2o-figure-4", "csi-l2o-table-4"):
                     self.assertEqual(r["paper_db"], printed.nmse_db(
-                        csi_l2o.printed_name(r["method"]), "indoor",
+                        csi_l2o_bench.printed_name(r["method"]), "indoor",
                         int(r["ratio"].partition("/")[2]), r["bits"]))
             measured = [r for r in rows if r["origin"] == "measured"]
             self.assertGreater(len(measured), len(rows) // 4)
             r = [r for r in measured if r["method"] == "Csi-L2O, realtime"][-1]
             spec = same.spec(r["method"], "indoor", 16) if "ratio" not in r else r["model"]
-            wanted = csi_l2o.Wanted(spec, r.get("scenario", "indoor"),
-                                    int(r.get("ratio", "1/16").partition("/")[2]),
-                                    r.get("bits", 0), r.get("iterations"))
+            wanted = csi_l2o_bench.Wanted(
+                spec, r.get("scenario", "indoor"), int(r.get("ratio", "1/16").partition("/")[2]),
+                r.get("bits", 0), r.get("iterations"))
             self.assertEqual(same.measure([wanted])[wanted]["nmse_db"], r["nmse_db"])
             self.assertNotEqual(others.measure([wanted])[wanted]["nmse_db"], r["nmse_db"])
 
@@ -109,8 +109,8 @@ class CsiL2o(unittest.TestCase):
         for ratio, part in zip((4, 8, 16, 32), text.split("\n1/")[1:]):
             for cells in (re.split("  +", line) for line in part.splitlines()):
                 if cells[1:2] == ["paper"]:
-                    self.assertEqual(cells[2:], [csi_l2o.number_text(printed.nmse_db(
-                        csi_l2o.printed_name(cells[0]), "indoor", ratio, b)) for b in printed.BITS])
+                    self.assertEqual(cells[2:], [csi_l2o_bench.number_text(printed.nmse_db(
+                        csi_l2o_bench.printed_name(cells[0]), "indoor", ratio, b)) for b in printed.BITS])
                     shown += 1
         self.assertGreaterEqual(shown, 24)
 
@@ -123,7 +123,7 @@ class CsiL2o(unittest.TestCase):
             for r in rows:
                 if r["paper_mflop"] is None:
                     continue
-                of = paper[csi_l2o.printed_name(r["method"])][int(r["ratio"].partition("/")[2])]
+                of = paper[csi_l2o_bench.printed_name(r["method"])][int(r["ratio"].partition("/")[2])]
                 self.assertEqual((r["paper_mflop"], r["paper_mparameters"]), tuple(of))
                 agree += abs(r["mflop"] - of[0]) < 0.005
                 self.assertGreaterEqual(r["mflop_all"], r["mflop"] - 1e-9)
@@ -188,7 +188,7 @@ class CsiL2o(unittest.TestCase):
 
     def test_training_list(self):
         """What --train trains is what has no weights, and no more once it is there."""
-        bench = csi_l2o.Bench(trained=self.directory)
+        bench = csi_l2o_bench.Bench(trained=self.directory)
         wanted = papers.untrained(bench)
         self.assertIn(("csinet", "indoor", 4), wanted)
         self.assertIn(("ms4l2o", "outdoor", 0), wanted)
@@ -272,9 +272,9 @@ class Printed(unittest.TestCase):
                 self.assertLess(value, printed.QUANTIZED[method, ratio, bits - 1])
 
     def test_committed_results(self):
-        self.assertAlmostEqual(csi_l2o.committed("CsiNet", "indoor", 4)["nmse_db"], -14.561)
-        self.assertAlmostEqual(csi_l2o.committed("MS4L2O", "indoor", 4)["nmse_db"], -16.01, delta=.01)
-        self.assertIsNone(csi_l2o.committed("SM-CsiNet+", "outdoor", 4))
+        self.assertAlmostEqual(csi_l2o_bench.committed("CsiNet", "indoor", 4)["nmse_db"], -14.561)
+        self.assertAlmostEqual(csi_l2o_bench.committed("MS4L2O", "indoor", 4)["nmse_db"], -16.01, delta=.01)
+        self.assertIsNone(csi_l2o_bench.committed("SM-CsiNet+", "outdoor", 4))
 
 
 class Models(unittest.TestCase):

@@ -15,7 +15,8 @@ import os
 import sys
 from typing import Any, Dict, List, Sequence
 
-from ..experiments import bits, csi_l2o, mlcf, mlcf_verdicts, papers, real_signals, sweep
+from ..experiments import (bits, csi_l2o, csi_l2o_bench, mlcf, mlcf_verdicts, papers, real_signals,
+                           sweep)
 from ..experiments.comparison import PICTURES
 from ..files import check_place, write_csv
 from ..progress import Progress
@@ -95,14 +96,14 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return args
 
 
-def bench_of(args: argparse.Namespace, directory: str, progress: Any = None) -> csi_l2o.Bench:
+def bench_of(args: argparse.Namespace, directory: str, progress: Any = None) -> csi_l2o_bench.Bench:
     """What measures Csi-L2O's tables and figures; results and models are in the directory."""
-    return csi_l2o.Bench(
+    return csi_l2o_bench.Bench(
         args.samples, args.seed, sweep.Store(args.results or os.path.join(directory, "results")),
         args.cluster, os.path.join(directory, "models"), progress)
 
 
-def show(result: csi_l2o.Result, title: str, about: str) -> None:
+def show(result: csi_l2o_bench.Result, title: str, about: str) -> None:
     """A result as text."""
     print(f"{title}\n{about}")
     for table in result.tables:

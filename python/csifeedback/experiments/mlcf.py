@@ -132,6 +132,17 @@ def cost(path: str, d: int) -> Dict[str, float]:
     return {"parameters": parameters, "mflop": 2e-6 * (parts["encoder"] + parts["decoder"])}
 
 
+#: delay rows that the networks of Table II keep, as their printed parameter counts show
+KEPT_ROWS = 24
+
+
+def truncation(test: evaluation.Evaluator, precursor: int) -> Dict[str, float]:
+    """The error of keeping KEPT_ROWS delay rows of H, `precursor` of them before delay zero, and
+    nothing else."""
+    cut = core.angular_delay_transform(*test.h.shape[1:], KEPT_ROWS, precursor, False)
+    return evaluation.summary(cut.forward(test.h)[1])
+
+
 LINEAR = (("KLT of columns", "klt-columns"), ("KLT x DFT cells", "klt-cells"), ("KLT", "klt"))
 DIMENSIONS = (6, 12, 24)
 
@@ -146,6 +157,8 @@ def table_2(bench: Bench, progress: Callable[[int, int], None]) -> List[Dict[str
     for number, split in enumerate(splits):
         history, test_path = bench.history(split)
         test = evaluator(test_path)
+        rows += [{"codec": f"{KEPT_ROWS} delay rows, {p} before zero", "split": split, "d": d,
+                  **truncation(test, p)} for p in (0, 2, 4) for d in DIMENSIONS]
         for name, codec, options in (
                 ("MLCF, PCA", "mlcf", ("--embedding", "pca")),
                 ("MLCF, LLE", "mlcf", ("--embedding", "lle", "--embedding-neighbours", 100)),

@@ -13,8 +13,8 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from .. import csifeedback_python as core
 from ..data.generate import generate
 from ..files import check_place, whole_file
-from . import csi_l2o, mlcf, mlcf_verdicts, printed, sweep, trainings
-from .csi_l2o import Result, Table
+from . import csi_l2o, csi_l2o_bench, mlcf, mlcf_verdicts, printed, sweep, trainings
+from .csi_l2o_bench import Result, Table
 from .verdict import Claim, Row
 
 #: iterations that a table of Fig. 4 of MLCF has
@@ -82,16 +82,16 @@ def mlcf_result(experiment: str, rows: Sequence[Row], element: str, samples: int
         "models are trained by the command", f"the paper: {claim}"])
 
 
-def untrained(bench: csi_l2o.Bench) -> List[Tuple[str, str, int]]:
+def untrained(bench: csi_l2o_bench.Bench) -> List[Tuple[str, str, int]]:
     """(codec, scenario, ratio) of the networks of Csi-L2O's figures that have no weights; ratio 0: all
     of them with one model."""
-    wanted = [(codec, scenario, ratio) for scenario in csi_l2o.SCENARIOS
-              for codec in csi_l2o.NETWORKS.values() for ratio in printed.RATIOS]
-    wanted += [("ms4l2o", scenario, 0) for scenario in csi_l2o.SCENARIOS]
+    wanted = [(codec, scenario, ratio) for scenario in csi_l2o_bench.SCENARIOS
+              for codec in csi_l2o_bench.NETWORKS.values() for ratio in printed.RATIOS]
+    wanted += [("ms4l2o", scenario, 0) for scenario in csi_l2o_bench.SCENARIOS]
     return [(c, s, r) for c, s, r in wanted if bench.model(c, s, r or None) is None]
 
 
-def train(bench: csi_l2o.Bench, directory: str, minutes: float,
+def train(bench: csi_l2o_bench.Bench, directory: str, minutes: float,
           progress: Callable[[int], None]) -> None:
     """Trains what `untrained` names, for some processor minutes each, into bench.trained. What is
     there is kept, and an interrupted training goes on from its checkpoint."""
@@ -111,7 +111,7 @@ def train(bench: csi_l2o.Bench, directory: str, minutes: float,
     trainings.train(commands, bench.store, bench.cluster, progress)
 
 
-def sections(bench: csi_l2o.Bench, directory: str, element: str, mlcf_samples: int,
+def sections(bench: csi_l2o_bench.Bench, directory: str, element: str, mlcf_samples: int,
              only: Optional[Sequence[str]] = None,
              progress: Callable[[str, int, int], None] = lambda *_: None) -> List[Section]:
     """All sections of the page, in the order of the papers.
@@ -140,7 +140,7 @@ def sections(bench: csi_l2o.Bench, directory: str, element: str, mlcf_samples: i
     return found
 
 
-def draw(section: Section, path: str, bench: csi_l2o.Bench) -> None:
+def draw(section: Section, path: str, bench: csi_l2o_bench.Bench) -> None:
     """The picture of a section."""
     if section.name in csi_l2o.EXPERIMENTS:
         csi_l2o.EXPERIMENTS[section.name].draw(path, section.result, bench)
@@ -154,7 +154,7 @@ def counts(claims: Sequence[Claim]) -> Dict[str, int]:
             for word in ("holds", "does not hold", "not decided")}
 
 
-def introduction(bench: csi_l2o.Bench, mlcf_samples: int, command: str) -> List[str]:
+def introduction(bench: csi_l2o_bench.Bench, mlcf_samples: int, command: str) -> List[str]:
     """What stands at the head of the page, a text a paragraph."""
     return [
         f"Made by `{command}` (version {core.__version__}): {bench.samples} test drops of seed "
@@ -235,7 +235,7 @@ def page(found: Sequence[Section], texts: Sequence[str]) -> str:
 
 
 def write(path: str, found: Sequence[Section], texts: Sequence[str],
-          bench: csi_l2o.Bench) -> None:
+          bench: csi_l2o_bench.Bench) -> None:
     """Writes the page, as Markdown or, if its name ends in .html, as HTML, and its pictures beside
     it."""
     check_place(path)
