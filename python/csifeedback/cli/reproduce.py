@@ -139,7 +139,7 @@ def reproduce_csi_l2o(args: argparse.Namespace) -> int:
             "notes": result.notes})
     else:
         show(result, experiment.title, f"COST 2100, {args.samples} test drops of seed {args.seed}; "
-             "±: half the 95 % interval")
+             "±: half the 95 % interval" if experiment.measures else "counted, millions")
     sys.stdout.flush()
     write_csv(table, result.rows, list(dict.fromkeys(k for row in result.rows for k in row)))
     experiment.draw(picture, result, bench)

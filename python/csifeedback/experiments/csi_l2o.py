@@ -547,27 +547,30 @@ def transform_shapes(spec: str) -> Dict[str, List[int]]:
 
 
 class Experiment(NamedTuple):
-    """run: makes the result; title; draw(path, result, bench): the picture."""
+    """run: makes the result; title; draw(path, result, bench): the picture; measures: whether the
+    result depends on the drops."""
 
     run: Callable[[Bench], Result]
     title: str
     draw: Callable[[str, Result, Bench], None]
+    measures: bool = True
 
 
 EXPERIMENTS: Dict[str, Experiment] = {
     "csi-l2o-figure-3": Experiment(
         figure_3, "Csi-L2O, Fig. 3: channels in the angular-delay domain, and the sparse transform",
         draw_channels),
-    "csi-l2o-table-1": Experiment(table_1, "Csi-L2O, Table I: orders of complexity", draw_orders),
+    "csi-l2o-table-1": Experiment(table_1, "Csi-L2O, Table I: orders of complexity", draw_orders,
+                                  False),
     "csi-l2o-figure-4": Experiment(
         figure_4, "Csi-L2O, Fig. 4: NMSE in dB against the compression ratio, indoor", draw_ratios),
     "csi-l2o-figure-5": Experiment(
         figure_5, "Csi-L2O, Fig. 5: NMSE in dB against the compression ratio, outdoor",
         draw_ratios),
     "csi-l2o-table-2": Experiment(
-        table_2, "Csi-L2O, Table II: operations and parameters of the encoder", draw_costs),
+        table_2, "Csi-L2O, Table II: operations and parameters of the encoder", draw_costs, False),
     "csi-l2o-table-3": Experiment(
-        table_3, "Csi-L2O, Table III: operations and parameters of the decoder", draw_costs),
+        table_3, "Csi-L2O, Table III: operations and parameters of the decoder", draw_costs, False),
     "csi-l2o-figure-6": Experiment(
         figure_6, "Csi-L2O, Fig. 6: NMSE in dB against iterations, 1/16 indoor", draw_iterations),
     "csi-l2o-table-4": Experiment(
@@ -576,5 +579,5 @@ EXPERIMENTS: Dict[str, Experiment] = {
         figure_7, "Csi-L2O, Fig. 7: NMSE in dB of codecs for several ratios, indoor", draw_ratios),
     "csi-l2o-table-5": Experiment(
         table_5, "Csi-L2O, Table V: operations and parameters of encoders for several ratios",
-        draw_costs),
+        draw_costs, False),
 }

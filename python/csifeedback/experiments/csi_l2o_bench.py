@@ -14,6 +14,7 @@ import os
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from .. import csifeedback_python as core
+from ..codecs import open_codec
 from . import comparison, costs, printed, sweep
 from .sources import Source
 from .verdict import Claim, Row
@@ -119,8 +120,9 @@ class Bench:
         if method == "MS4L2O":
             return self.model("ms4l2o", scenario)
         codec = {**NETWORKS, **BESIDE, **costs.MULTI_RATE}[method]
-        found = self.model(codec, scenario, None if codec in ("klt", "local-klt") else ratio)
-        return found
+        one_for_all = codec in ("klt", "local-klt", *costs.MULTI_RATE.values())
+        model = self.model(codec, scenario, None if one_for_all else ratio)
+        return model if model and open_codec(model).sends(costs.SIZE // ratio) else None
 
 
 def profiles(bench: Bench, scenario: str = "indoor") -> List[str]:
@@ -234,11 +236,12 @@ def remarks(rows: Sequence[Row], scenario: str = "") -> List[str]:
     lacking = sorted({r["method"] for r in rows if r.get("nmse_db") is None})
     if lacking:
         notes.append("-: no weights are shipped, and no result is committed, for some ratios of "
-                     + ", ".join(lacking) + " (csifeedback_reproduce papers --train trains them)")
+                     + ", ".join(lacking) + "; csifeedback_reproduce papers --train trains what has "
+                     "this ratio")
     starved = sorted({r["method"] for r in rows} & set(STARVED))
     if starved:
         notes.append(f"{', '.join(starved)}: trained for a minute and a half of a GPU at most, see "
-                     "docs/baselines.md. Where they are behind, nothing follows.")
+                     "docs/baselines.md. Where they are behind, nothing follows")
     if scenario == "outdoor":
         notes.append("the paper draws Fig. 5 and prints no number of it")
     return notes

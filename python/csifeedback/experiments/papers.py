@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from .. import csifeedback_python as core
 from ..data.generate import generate
 from ..files import check_place, whole_file
-from . import csi_l2o, csi_l2o_bench, mlcf, mlcf_verdicts, printed, sweep, trainings
+from . import costs, csi_l2o, csi_l2o_bench, mlcf, mlcf_verdicts, printed, sweep, trainings
 from .csi_l2o_bench import Result, Table
 from .verdict import Claim, Row
 
@@ -88,6 +88,7 @@ def untrained(bench: csi_l2o_bench.Bench) -> List[Tuple[str, str, int]]:
     wanted = [(codec, scenario, ratio) for scenario in csi_l2o_bench.SCENARIOS
               for codec in csi_l2o_bench.NETWORKS.values() for ratio in printed.RATIOS]
     wanted += [("ms4l2o", scenario, 0) for scenario in csi_l2o_bench.SCENARIOS]
+    wanted += [(codec, "indoor", 0) for codec in costs.MULTI_RATE.values()]
     return [(c, s, r) for c, s, r in wanted if bench.model(c, s, r or None) is None]
 
 
@@ -105,9 +106,10 @@ def train(bench: csi_l2o_bench.Bench, directory: str, minutes: float,
         name = f"cost2100-{scenario}-{codec}" + (f"-{ratio}" if ratio else "") + ".h5"
         # MS4L2O has no budget in minutes: a step takes about a second.
         commands.append(["--codec", codec, "--dataset", data, "-o", os.path.join(bench.trained, name)]
-                        + (["--ratio", f"1/{ratio}", "--budget-minutes", f"{minutes:g}"] if ratio else
-                           ["--steps", str(max(1, round(60 * minutes))), "--batch", "16",
-                            "--learning-rate", "1e-2", "--lstm-share", "0.25"]))
+                        + (["--ratio", f"1/{ratio}"] if ratio else [])
+                        + (["--steps", str(max(1, round(60 * minutes))), "--batch", "16",
+                            "--learning-rate", "1e-2", "--lstm-share", "0.25"] if codec == "ms4l2o" else
+                           ["--budget-minutes", f"{minutes:g}"]))
     trainings.train(commands, bench.store, bench.cluster, progress)
 
 
@@ -126,7 +128,7 @@ def sections(bench: csi_l2o_bench.Bench, directory: str, element: str, mlcf_samp
         if name in csi_l2o.EXPERIMENTS:
             experiment = csi_l2o.EXPERIMENTS[name]
             found.append(Section(name, experiment.title, experiment.run(bench),
-                                 f" --samples {bench.samples}"))
+                                 f" --samples {bench.samples}" if experiment.measures else ""))
             continue
         point = sweep.point_of("experiments.papers:mlcf_point", {
             "experiment": name, "directory": directory, "element": element,
@@ -194,7 +196,7 @@ def markdown(found: Sequence[Section], texts: Sequence[str]) -> str:
             lines += table(one.header, one.rows)
         lines += [f"- **{c.word}**: {cell(c.text)}: {cell(c.evidence)}" for c in
                   section.result.claims]
-        lines += ["", *(f"{cell(note)}.\n" for note in section.result.notes)]
+        lines += ["", *(f"{cell(note[:1].upper() + note[1:])}.\n" for note in section.result.notes)]
         lines += [f"![{section.title}]({PICTURES.replace(os.sep, '/')}/{section.name}.png)", ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -228,7 +230,8 @@ def page(found: Sequence[Section], texts: Sequence[str]) -> str:
             lines.append(table(escaped(one.header), [escaped(row) for row in one.rows]))
         lines += ["<ul>", *(f"<li><b>{c.word}</b>: {html.escape(c.text)}: {html.escape(c.evidence)}"
                             "</li>" for c in section.result.claims), "</ul>"]
-        lines += [f"<p>{html.escape(note)}.</p>" for note in section.result.notes]
+        lines += [f"<p>{html.escape(note[:1].upper() + note[1:])}.</p>"
+                  for note in section.result.notes]
         lines.append(f'<p><img src="{PICTURES.replace(os.sep, "/")}/{section.name}.png" '
                      f'alt="{html.escape(section.title)}"></p>')
     return "\n".join([*lines, "</body></html>", ""])
