@@ -75,7 +75,7 @@ def _evaluator(text: str, digests: Tuple[str, ...]) -> Tuple[Any, Any]:
 @functools.lru_cache(4)
 def _codec(spec: str, digests: Tuple[str, ...]) -> Any:
     """The codec; digests: of its files. It keeps its decoders, which take a while to make."""
-    codec = open_codec(spec)
+    codec: Any = open_codec(spec)
     codec.decoder = functools.lru_cache(8)(codec.decoder)
     return codec
 

@@ -7,6 +7,7 @@
 
 import dataclasses
 import html
+import math
 import os
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
@@ -56,9 +57,8 @@ def mlcf_table(experiment: str, rows: Sequence[Row]) -> Table:
             return "-"
         if y == "objective":
             return f"{value:.3g}"
-        half = f" ±{(row['nmse_db_high'] - row['nmse_db_low']) / 2:.2f}" \
-            if y == "nmse_db" and "nmse_db_low" in row else ""
-        return f"{value:.2f}{half}"
+        half = (row["nmse_db_high"] - row["nmse_db_low"]) / 2 if "nmse_db_low" in row else math.inf
+        return f"{value:.2f}" + (f" ±{half:.2f}" if y == "nmse_db" and math.isfinite(half) else "")
 
     heads = {"bits": "B = ", "d": "d = ", "columns": "N = ", "k": "k = ", "iteration": ""}
     header = [*keys, *(("none" if x == "bits" and not c else f"{heads.get(x, '')}{c:g}")
