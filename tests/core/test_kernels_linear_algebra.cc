@@ -10,6 +10,7 @@
 #include "kernels_test.h"
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace {
 
@@ -24,6 +25,19 @@ protected:
                    x = normal_vector(offset + std::max(rows, cols), seed + 1),
                    start = normal_vector(offset + std::max(rows, cols) + 1, seed + 2);
         const float *wo = w.data() + offset, *xo = x.data() + offset;
+
+        double squares = 0;
+        for (size_t c = 0; c < cols; c++)
+            squares += double(xo[c]) * xo[c];
+        ASSERT_NEAR(k.energy(xo, cols), squares, rounding(cols, squares));
+        for (const float bad : { std::numeric_limits<float>::infinity(),
+                                 -std::numeric_limits<float>::infinity(),
+                                 std::numeric_limits<float>::quiet_NaN(),
+                                 1e20f }) {
+            auto spoilt = x;
+            spoilt[offset + seed % cols] = bad;
+            ASSERT_FALSE(std::isfinite(k.energy(spoilt.data() + offset, cols)));
+        }
 
         auto y = start;
         k.gemv(wo, stride, xo, y.data() + offset, rows, cols);

@@ -6,10 +6,10 @@
  */
 
 #include "check.h"
+#include "kernels/kernels.h"
 #include <gnuradio/csifeedback/codec_part.h>
 #include <gnuradio/csifeedback/decoder.h>
 #include <gnuradio/csifeedback/encoder.h>
-#include <volk/volk.h>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -83,11 +83,13 @@ void encoder::do_encode_batch(
 
 namespace {
 
-// False for a NaN too.
+// False for a NaN too. Looks at all, since nearly all are good: without branches.
 bool is_bounded(const float* s, size_t n)
 {
-    return std::all_of(
-        s, s + n, [](float x) { return std::abs(x) <= decoder::max_value; });
+    int bad = 0;
+    for (size_t i = 0; i < n; i++)
+        bad |= !(std::abs(s[i]) <= decoder::max_value);
+    return !bad;
 }
 
 } // namespace
@@ -112,7 +114,7 @@ void decoder::decode_batch(const float* s, int m, float* h_vec, int count)
     for (int i = 0; i < count; i++, h_vec += output_size()) {
         float power = 0;
         if (good == s || is_bounded(s + size_t(i) * m, m))
-            volk_32f_x2_dot_prod_32f(&power, h_vec, h_vec, output_size());
+            power = kernels().energy(h_vec, output_size());
         else
             power = std::numeric_limits<float>::infinity();
         if (!std::isfinite(power))

@@ -91,6 +91,9 @@ struct kernel_table {
                  size_t rows,
                  size_t cols);
 
+    //! The sum of the squares of n values; infinite or NaN if one of them is not finite.
+    float (*energy)(const float* x, size_t n);
+
     /*!
      * \brief y += sum over i of scale[i] times row i of W: the product with W^T.
      * \param w      rows of W, cols values each, stride values apart

@@ -21,6 +21,7 @@ constexpr gr::csifeedback::kernel_table table(const char* name)
 {
     return { name,
              gemv,
+             energy,
              add_rows,
              gemv_complex,
              add_rows_complex,

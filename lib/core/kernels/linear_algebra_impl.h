@@ -63,6 +63,26 @@ void gemv(const float* w,
     }
 }
 
+float energy(const float* x, size_t n)
+{
+    vec a = {}, b = {}, c = {}, d = {};
+    size_t i = 0;
+    for (; i + 4 * lanes <= n; i += 4 * lanes) {
+        const vec p = load(x + i), q = load(x + i + lanes);
+        const vec r = load(x + i + 2 * lanes), s = load(x + i + 3 * lanes);
+        a += p * p;
+        b += q * q;
+        c += r * r;
+        d += s * s;
+    }
+    float sum[4];
+    sums(a, b, c, d, sum);
+    float total = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    for (; i < n; i++)
+        total += x[i] * x[i];
+    return total;
+}
+
 void add_rows(const float* w,
               size_t stride,
               const float* scale,
