@@ -35,7 +35,7 @@ WAITS = textwrap.dedent("""
     import time
 
     def wait_for(what, condition):
-        end = time.monotonic() + 60
+        end = time.monotonic() + 240
         while not condition():
             if time.monotonic() > end:
                 raise RuntimeError(f"{what}: did not come")
@@ -73,15 +73,21 @@ GUI_SCRIPT = WAITS + textwrap.dedent("""
             if phase in ("errors", "lost"):
                 settle(tb, 100)
             else:
+                # Of csi_hold's, some are of older CSI.
+                wait_for("frames", lambda: tb.hold.received() > received + 60)
                 wait_for("figures", lambda: tb.metrics.report()["matched"] > 60)
             phases.append({"phase": phase, "received": tb.hold.received() - received,
                            "discarded": tb.framer.discarded() + tb.bs_dequantizer.discarded()
                            + tb.deframer.counts()["unknown_quantizer"], **tb.metrics.report()})
         wait_for("pairs", lambda: len(tb.monitor.state()[1]) > 100)
 
+    failed = []
+
     def use_and_quit():
         try:
             use()
+        except Exception as error:
+            failed.append(error)
         finally:
             application.quit()
 
@@ -93,6 +99,8 @@ GUI_SCRIPT = WAITS + textwrap.dedent("""
     pair, errors = tb.monitor.state()
     tb.stop()
     tb.wait()
+    if failed:
+        raise failed[0]
     print(json.dumps({"phases": phases, "shown": pair[0], "errors": errors}))
 """)
 
@@ -122,6 +130,7 @@ OFDM_GUI_SCRIPT = WAITS + textwrap.dedent("""
             elif phase == "lost":
                 settle(tb, 100)
             else:
+                wait_for("frames", lambda: tb.hold.received() > received + 60)
                 for metrics in (tb.estimate_metrics, tb.metrics):
                     wait_for("figures", lambda: metrics.report()["matched"] > 60)
             phases.append({"phase": phase, "received": tb.hold.received() - received,
@@ -132,9 +141,13 @@ OFDM_GUI_SCRIPT = WAITS + textwrap.dedent("""
                            "spectrum": tb.spectrum.nitems_read(0),
                            "figures": [tb.figures.nitems_read(i) for i in range(2)]})
 
+    failed = []
+
     def use_and_quit():
         try:
             use()
+        except Exception as error:
+            failed.append(error)
         finally:
             application.quit()
 
@@ -144,6 +157,8 @@ OFDM_GUI_SCRIPT = WAITS + textwrap.dedent("""
     application.exec_()
     tb.stop()
     tb.wait()
+    if failed:
+        raise failed[0]
     print(json.dumps(phases))
 """)
 
@@ -263,7 +278,7 @@ class TestFlowgraphs(unittest.TestCase):
         cls.directory = pathlib.Path(cls.temporary.name)
         grcc = shutil.which("grcc")
         result = subprocess.run([grcc, "-o", cls.directory, *FLOWGRAPHS], capture_output=True,
-                                text=True, timeout=3000, check=False)
+                                text=True, timeout=1500, check=False)
         cls.compiled = result.returncode, result.stdout + result.stderr
 
     @classmethod
@@ -466,7 +481,7 @@ class TestFlowgraphs(unittest.TestCase):
             self.run_to_end("csi_ue", "--address", address, "--count", count, "--rate", 100)
             self.assertEqual(bs.stdout.readline(), "has those of the UE\n")
             self.send_again(address, [5, count - 1, count + 5000, 40000, -7])
-            output, errors = bs.communicate(timeout=3000)
+            output, errors = bs.communicate(timeout=1500)
         finally:
             bs.kill()
         self.assertEqual(bs.returncode, 0, errors)
@@ -517,7 +532,7 @@ class TestFlowgraphs(unittest.TestCase):
 
     def run_gui(self, script):
         result = subprocess.run([sys.executable, "-B", "-c", script], cwd=self.directory,
-                                capture_output=True, text=True, timeout=3000, check=False)
+                                capture_output=True, text=True, timeout=1500, check=False)
         self.assertEqual(result.returncode, 0, result.stderr)
         return json.loads(result.stdout.splitlines()[-1])
 
