@@ -199,12 +199,17 @@ class Budget(unittest.TestCase):
             choices = evaluation.report_choices(codec, 200)
             self.assertGreater(len(choices), 3)
             for choice in choices:
-                self.assertTrue(codec.sends(choice.code_size))
+                self.assertTrue(choice == evaluation.ReportChoice(0, "entropy", 0) or
+                                codec.sends(choice.code_size))
                 try:
                     encoder, _ = choice.report_pair(codec)
                 except ValueError:  # no tables for so many bits
                     continue
-                self.assertLessEqual(encoder.max_bits(), 200)
+                if choice.quantizer == "entropy":  # as long as the budget that a call gives
+                    ones = np.ones((encoder.na(), encoder.nt()), np.complex64)
+                    self.assertLessEqual(encoder.encode(ones, 200)[1], 200)
+                else:
+                    self.assertLessEqual(encoder.max_bits(), 200)
 
     def test_eval(self):
         with tempfile.TemporaryDirectory() as directory:
@@ -243,7 +248,9 @@ class Budget(unittest.TestCase):
         self.assertEqual(sim["matched"], 300)
         for key in ("budget", "code_size", "quantizer", "bits", "payload_bits"):
             self.assertEqual(sim[key], row[key], key)
-        self.assertEqual(sim["bits_per_csi"], row["frame_bits"])
+        # The mean and the longest: entropy-coded reports may be a little shorter.
+        self.assertLessEqual(sim["bits_per_csi"], row["frame_bits"])
+        self.assertGreater(sim["bits_per_csi"], row["frame_bits"] - 8)
         self.assertAlmostEqual(sim["nmse_db"], row["nmse_db"], delta=1e-3)
 
     def test_bench(self):

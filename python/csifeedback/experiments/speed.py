@@ -348,7 +348,8 @@ def report_kinds(codec: OpenCodec, ratio: str, quantizer: str, bits: int,
                                           codec.model.precursor, 0, few if whole else None)
         choices = [(evaluation.choose_report(codec, validation, budget)[0], budget)
                    for budget in budgets]
-    return [ReportKind(None if budget else ratio, choice.code_size or None,
+    longest = codec.encoder(0).code_size()
+    return [ReportKind(None if budget else ratio, choice.code_size or longest,
                        choice.quantizer + f", {choice.bits}" * bool(choice.bits), budget,
                        *choice.report_pair(codec))
             for choice, budget in choices]
