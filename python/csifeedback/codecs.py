@@ -260,7 +260,9 @@ def _Half(kind, codec, code_size):
         methods = {name: lambda self, *a: work(*a)}
     attributes = {"name": codec.name, "codec_id": codec.number, "model_id": codec.model_id,
                   "domain": codec.domain, "rows": codec.rows, "nt": codec.nt,
-                  "code_size": code_size, "nc": codec.nc, "precursor": codec.precursor}
+                  "code_size": code_size, "nc": codec.nc,
+                  # The usual number is too large for small matrices.
+                  "precursor": min(codec.precursor, codec.rows - 1)}
     if not code_size:
         if not codec.report_bits[1]:
             raise ValueError(f"codec {codec.name} has no reports")
