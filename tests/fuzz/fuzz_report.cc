@@ -35,7 +35,7 @@ model_file::sptr model(int i)
                             ".h5");
 }
 
-report_decoder& decoder(int i)
+report_decoder& decoder_of(int i)
 {
     static report_decoder::sptr all[count];
     if (!all[i])
@@ -55,7 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
 {
     if (size < 2)
         return 0;
-    report_decoder& bs = decoder(data[0] % count);
+    report_decoder& bs = decoder_of(data[0] % count);
     // Of exactly this size, so that a sanitizer sees any access beyond.
     const std::vector<uint8_t> bits(data + 2, data + size);
     const int n = std::max(0, int(8 * bits.size()) - data[1] % 8);
