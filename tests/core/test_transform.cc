@@ -360,7 +360,11 @@ void expect_bad(const std::function<void()>& make, const std::vector<std::string
 
 TEST(transform, bad_parameters_are_named)
 {
-    const auto make = angular_delay_transform::make;
+    const auto make =
+        [](int nc, int nt, int na, int precursor, bool align, float threshold_db) {
+            return angular_delay_transform::make(
+                nc, nt, na, precursor, align, threshold_db);
+        };
     expect_bad([&] { make(0, 4, 1, 0, false, 20); }, { "nc is 0", "1 to 65536" });
     expect_bad([&] { make(65537, 4, 1, 0, false, 20); }, { "nc is 65537" });
     expect_bad([&] { make(-5, 4, 1, 0, false, 20); }, { "nc is -5" });
