@@ -16,7 +16,7 @@ from common import run_program
 from gnuradio import blocks, csifeedback, gr
 from gnuradio.csifeedback import channels, evaluation
 from gnuradio.csifeedback.link.report_format import ReportFormat
-from gnuradio.csifeedback.model import Model
+from gnuradio.csifeedback.model import Model, read_model
 from gnuradio.csifeedback.training import path as trainer
 
 MODEL = "cost2100-indoor-path"
@@ -113,6 +113,12 @@ class Codec(unittest.TestCase):
         found = decoder.decode(bits, counts, gain_db)
         self.assertLess(10 * np.log10(np.mean(csifeedback.squared_error_ratio(ha, found))), -17)
         self.assertLess(counts.mean(), 450)  # what is left are no paths
+
+    def test_model_is_read_as_arrays(self):
+        """Its counts have more dimensions than any other array."""
+        arrays = read_model(csifeedback.model_file("cost2100-indoor-path").path).arrays
+        self.assertEqual(arrays["encoder/counts"].ndim, 5)
+        self.assertTrue(np.all(arrays["encoder/counts"] >= 0))
 
     def test_shipped_models_keep_what_they_say(self):
         for name in ("cost2100-indoor", "cost2100-outdoor", "cdl-a-random"):

@@ -49,7 +49,7 @@ void bind_model(py::module& m)
             [](const model_file& self, const std::string& name) {
                 // The shape is whatever it is: the caller is Python.
                 std::string failures;
-                for (size_t rank = 1; rank <= 4; rank++) {
+                for (size_t rank = 1; rank <= 8; rank++) {
                     try {
                         const float_array a =
                             self.read(name, std::vector<size_t>(rank, 0));
