@@ -217,13 +217,13 @@ class Values(unittest.TestCase):
         largest = np.finfo(np.float32).max
         s = np.ones(16, np.float32)
         messages = [pdu(s * x, gain_db=g) for x, g in (
-            (1, 0.0), (largest, 0.0), (-1e16, 0.0), (1e15, 0.0), (1e15, 500.0), (1, 1e30), (1, -1e30),
-            (1, np.inf), (1, np.nan), (1, 1e300))]
+            (1, 0.0), (largest, 0.0), (-1e16, 0.0), (1e15, 0.0), (1e15, 500.0), (1, 780.0), (1, -1000.0),
+            (1, 781.0), (1, 1e30), (1, -1e30), (1, np.inf), (1, np.nan), (1, 1e300))]
         out = Messages(block).run(messages, 5)
-        self.assertEqual(block.discarded(), 5)
+        self.assertEqual(block.discarded(), 8)
         for message in out:
             self.assertTrue(np.isfinite(values(message, np.complex64)).all())
-        with self.assertRaisesRegex(ValueError, "gain_db is nan, allowed are finite"):
+        with self.assertRaisesRegex(ValueError, "gain_db is nan, allowed is -1000 to 780"):
             self.decoder.decode(s, np.nan)
 
 

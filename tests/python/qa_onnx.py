@@ -159,7 +159,7 @@ class OnnxFiles(Place):
             with self.subTest(spec):
                 with contextlib.redirect_stdout(io.StringIO()):
                     train.main(["export", spec, "--to", "onnx", "-o", self.path("net.onnx"),
-                                "--ratio", ratio])
+                                "--ratio", ratio, "--overwrite"])
                 codec, again = open_codec(spec), open_codec(self.path("net.onnx"))
                 size = codec.code_size(ratio)
                 h = channels(count)
