@@ -28,7 +28,7 @@ FAULTS = {
     "clashing_name": "decoder strongest-cells: there is a decoder of this name already",
     "taken_range": "codec taken-range: number is 17, allowed is 128 to 255",
     "half_clash": "codec klt: there is a codec of this name already",
-    "other_version": "is for version 8 of the interface, this library has version 1",
+    "other_version": "is for version 9 of the interface, this library has version 2",
     "other_library": "is linked with another copy of this library",
     "throws": "no license for this machine",
     "throws_number": "threw something that is no std::exception",
@@ -199,13 +199,13 @@ def train(args, data): return Model({{"codec": "{codec}"}}, {{}})
 """)
             self.generate("test.h5", 20, "--channel", "cost2100-indoor")
             self.succeed("train", "--codec", codec, "--trainer", trainer, "--dataset", "test.h5",
-                         "-o", "model.h5")
+                         "-o", "model.h5", "--overwrite")
             self.refuse(text, "eval", "--codec", "model.h5", "--dataset", "test.h5", "--ratios",
                         "1/256")
         self.variables = {**self.variables, "BROKEN_PLUGIN_REFUSES": "1"}
         trainer.write_text(trainer.read_text().replace("makes-null", "fails-later"))
         self.succeed("train", "--codec", "fails-later", "--trainer", trainer, "--dataset",
-                     "test.h5", "-o", "model.h5")
+                     "test.h5", "-o", "model.h5", "--overwrite")
         self.refuse("codec fails-later cannot make its encoder: no license for this machine",
                     "eval", "--codec", "model.h5", "--dataset", "test.h5", "--ratios", "1/256")
 
