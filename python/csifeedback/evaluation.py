@@ -197,14 +197,13 @@ class Evaluator:
         estimate = decoder.decode(bits, counts, sent_gain(gain_db, self.compact))
         decode_time = time.perf_counter() - start
         payload = float(np.mean(counts))
-        size = choice.code_size or None if choice else None
+        how = choice_names(choice)
+        size = how["code_size"]
         return {
             **self._names(codec),
             "ratio": str(Fraction(size, 2 * codec.model.na * codec.model.nt)) if size else None,
-            "code_size": size,
+            **how,
             "iterations": None,
-            "quantizer": choice.quantizer if choice else "own",
-            "bits": choice.bits or None if choice else None,
             "budget": budget,
             "payload_bits": int(payload) if payload == int(payload) else payload,
             "frame_bits": frame_bits(int(np.max(counts))),
@@ -312,6 +311,15 @@ class ReportChoice:
         quantizer = self.quantizer_object(codec)
         return (core.quantized_report_encoder(codec.encoder(self.code_size), quantizer),
                 core.quantized_report_decoder(codec.decoder(self.code_size), quantizer))
+
+
+def choice_names(choice: Optional[ReportChoice]) -> Dict[str, Any]:
+    """What tables call a ReportChoice, or a report of a codec's own, which has None: its code_size,
+    quantizer and bits, None where there is no number."""
+    if choice is None:
+        return {"code_size": None, "quantizer": "own", "bits": None}
+    return {"code_size": choice.code_size or None, "quantizer": choice.quantizer,
+            "bits": choice.bits or None}
 
 
 def report_choices(codec: Any, budget: int,

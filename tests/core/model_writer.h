@@ -11,9 +11,27 @@
 #include <hdf5.h>
 #include <complex>
 #include <cstdlib>
+#include <map>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
+
+//! Arrays of a model to be, by name: shape and values. A test may make some bad.
+using named_arrays =
+    std::map<std::string, std::pair<std::vector<hsize_t>, std::vector<float>>>;
+
+//! Adds an array, all of whose values are x.
+inline void add_filled(named_arrays& all,
+                       const std::string& name,
+                       std::vector<hsize_t> shape,
+                       float x)
+{
+    size_t n = 1;
+    for (const hsize_t k : shape)
+        n *= k;
+    all[name] = { std::move(shape), std::vector<float>(n, x) };
+}
 
 //! Writes model files with HDF5's C API, for tests: well-formed ones and, since nothing
 //! is checked, others.

@@ -24,7 +24,7 @@ using namespace gr::csifeedback;
 namespace {
 
 using floats = std::vector<float>;
-using arrays = std::map<std::string, std::pair<std::vector<hsize_t>, floats>>;
+using arrays = named_arrays;
 
 int draw(random_engine& engine, int low, int high)
 {
@@ -63,12 +63,9 @@ model_file::sptr flat_model(const scratch_directory& directory,
     for (const auto& size : entropy_report_encoder::table_sizes())
         t[size.first] = size.second;
     arrays all;
-    const auto add = [&](const std::string& name, std::vector<hsize_t> shape, float x) {
-        size_t n = 1;
-        for (const hsize_t k : shape)
-            n *= k;
-        all[name] = { shape, floats(n, x) };
-    };
+    const auto add = [&all](const std::string& name,
+                            std::vector<hsize_t> shape,
+                            float x) { add_filled(all, name, std::move(shape), x); };
     add("steps", { t["sizes"], t["steps"] }, 1);
     add("magnitudes", { t["rates"], t["classes"], t["contexts"], t["symbols"] }, 1);
     for (size_t i = 0; i < all["magnitudes"].second.size(); i += t["symbols"])

@@ -41,7 +41,7 @@ model_file::sptr shipped(const std::string& name)
 }
 
 // Tables of equal frequencies; change() may make them bad.
-using arrays = std::map<std::string, std::pair<std::vector<hsize_t>, floats>>;
+using arrays = named_arrays;
 model_file::sptr flat_model(const scratch_directory& directory,
                             int nc,
                             int na,
@@ -53,12 +53,9 @@ model_file::sptr flat_model(const scratch_directory& directory,
     for (const auto& size : path_report_decoder::table_sizes())
         t[size.first] = size.second;
     arrays all;
-    const auto add = [&](const std::string& name, std::vector<hsize_t> shape, float x) {
-        size_t n = 1;
-        for (const hsize_t k : shape)
-            n *= k;
-        all[name] = { shape, floats(n, x) };
-    };
+    const auto add = [&all](const std::string& name,
+                            std::vector<hsize_t> shape,
+                            float x) { add_filled(all, name, std::move(shape), x); };
     const hsize_t rows = na + 2 * margin, columns = nt;
     add("steps", { t["sizes"], t["steps"] }, 1);
     add("tops", { t["sizes"], t["tops"] }, 1);

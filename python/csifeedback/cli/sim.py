@@ -78,9 +78,7 @@ def main(argv: Sequence[str]) -> int:
             choice, _ = evaluation.choose_report(codec, validation, args.budget)
         encoder, decoder = choice.report_pair(codec) if choice else codec.own_reports()
         quantizer, budget = None, args.budget
-        how = {"budget": budget, "code_size": choice and choice.code_size or None,
-               "quantizer": choice.quantizer if choice else "own",
-               "bits": choice and choice.bits or None}
+        how = {"budget": budget, **evaluation.choice_names(choice)}
         text = f"{budget} bits" + (f" ({choice})" if choice else "")
     elif not codec.has_codewords:
         raise ValueError(f"codec {codec.spec} has no codewords, only reports: give --budget")
