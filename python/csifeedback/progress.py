@@ -6,11 +6,12 @@
 """Long work: what is shown of it, and how it is interrupted."""
 
 import contextlib
+import os
 import signal
 import sys
 import threading
 import time
-from typing import Any, Iterator
+from typing import Any, Iterator, List
 
 
 class Progress:
@@ -64,3 +65,17 @@ def held_interrupts() -> Iterator[Any]:
         yield came
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+_kept: List[str] = []
+
+
+def keeps(path: str) -> None:
+    """Notes a file or directory from which the work goes on after an interruption."""
+    if path not in _kept:
+        _kept.append(path)
+
+
+def kept() -> List[str]:
+    """What keeps() noted and is there."""
+    return [path for path in _kept if os.path.lexists(path)]

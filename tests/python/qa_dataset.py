@@ -314,7 +314,8 @@ class TestGenerate(TestCase):
     def test_interrupted_and_continued(self):
         self.run_app("generate", *SMALL, "--samples", SAMPLES, "-o", self.file("whole.h5"))
         code, err, _ = self.interrupted("a.h5", signal.SIGINT)
-        self.assertEqual((code, err), (130, "interrupted; what was finished is kept\n"))
+        self.assertEqual((code, err), (
+            130, f"interrupted; {self.file('a.h5.part')} has what was finished, the same command goes on\n"))
         self.assertEqual(self.interrupted("b.h5", signal.SIGKILL)[0], -signal.SIGKILL)
         line = self.run_bad("generate", *SMALL, "--samples", SAMPLES, "--seed", 2,
                             "-o", self.file("a.h5"))

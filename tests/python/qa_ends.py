@@ -132,6 +132,14 @@ class CellTest(unittest.TestCase):
             self.assertIsNone(cell.receive(message))
             self.assertEqual(cell.refused[reason], before + 1, reason)
         self.assertEqual(cell.precoders(), ([], None))
+        # Where the ends are set up differently, what both have: the last frame of each kind.
+        number = self.encoder.model_id()
+        self.assertEqual(cell.figures(1.0)["mismatches"], {
+            "unknown_model": f"UE 1 sends codec 3 with model {number}, this end has codec "
+                             f"{self.encoder.codec_id()} with model {number}",
+            "unknown_quantizer": "UE 1 sends quantizer uniform of 6 bits, this end has quantizer "
+                                 "lloyd-max of 6 bits",
+            "unknown_ue": "UE 2 sends frames, this end has UE 1, 7"})
 
     def test_fuzz(self):
         """20000 messages with some bytes changed: not one is taken for CSI."""
@@ -517,9 +525,15 @@ class ErrorsTest(unittest.TestCase):
                     f"zmq://127.0.0.1:{free_port()}")
 
     def test_radios(self):
-        """No device, or no driver: one clear line."""
+        """No device, or no driver: one clear line, beside what a driver logs by itself."""
         for air in ("uhd:addr=192.0.2.1", "soapy:driver=none"):
-            self.refuse("--air " + air, "ue", "--codec", CODEC, "--air", air, "--frequency", "1e9")
+            done = call("ue", "--codec", CODEC, "--air", air, "--frequency", "1e9")
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertNotIn("Traceback", done.stderr)
+            # UHD logs from a thread of its own, on a machine without a network behind our line.
+            ours = [line for line in done.stderr.splitlines() if "csifeedback_ue: " in line]
+            self.assertEqual(len(ours), 1, done.stderr)
+            self.assertIn("--air " + air, ours[0])
         self.refuse("--frequency", "ue", "--codec", CODEC, "--air", "uhd:")
 
 

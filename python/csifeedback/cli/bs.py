@@ -100,7 +100,9 @@ def describe(figures: Dict[str, Any], period: float) -> str:
     if figures["rate"]:
         text += "; {reconstructed:.1f} of {perfect:.1f} bit/s/Hz".format(**figures["rate"])
     if figures["refused"]:
-        text += "; refused " + ", ".join(f"{n} {k}" for k, n in figures["refused"].items())
+        text += "; refused " + ", ".join(
+            f"{n} {k}" + (f" ({figures['mismatches'][k]})" if k in figures["mismatches"] else "")
+            for k, n in figures["refused"].items())
     return text
 
 
@@ -123,6 +125,6 @@ def main(argv: Sequence[str]) -> int:
         downlink_snr_db=args.downlink_snr, precoded=args.precoded,
         air=Air(args.channel, args.dataset, args.snr, args.speed, args.drop, args.offset_hz,
                 args.offset_ppm, args.seed, args.rate),
-        radio=ends.radio(args), overwrite=args.overwrite)
+        radio=ends.radio(args), overwrite=args.overwrite, pictures=ends.pictures(args))
     ends.run(station, args, lambda figures, _: describe(figures, station.period_s))
     return 0

@@ -14,10 +14,12 @@ import threading
 from typing import Any, Callable, Iterable, List, Mapping, NoReturn, Optional, Sequence
 
 from .. import csifeedback_python as core
+from ..progress import kept
 
 
 def run(main: Callable[..., Optional[int]]) -> NoReturn:
-    """Runs main(argv) as a program: 0, or 2 and one clear line on bad use, or 130 on Ctrl-C."""
+    """Runs main(argv) as a program: 0, or 2 and one clear line on bad use, or 130 on Ctrl-C, with the
+    place of what was kept of the work."""
     # GNU Radio logs to stdout, which is for results: from here on it logs to stderr.
     # Not where a caller in the same process has taken stdout for itself.
     if sys.stdout is sys.__stdout__:
@@ -31,7 +33,9 @@ def run(main: Callable[..., Optional[int]]) -> NoReturn:
         sys.stdout.flush()
         sys.exit(status)
     except KeyboardInterrupt:
-        print("interrupted; what was finished is kept", file=sys.stderr)
+        places = kept()
+        print("interrupted" + (f"; {', '.join(places)} has what was finished, the same command goes on"
+                               if places else ""), file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         # The reader of stdout went away, as `| head` does: no error of ours.
@@ -109,8 +113,8 @@ def add_drop_bad_argument(parser: Any) -> None:
                         help="leave out matrices of a data set that are zero, and say which")
 
 
-def print_json(value: Any, indent: Optional[int] = 1) -> None:
-    """Writes a value as JSON to stdout; numbers that are not finite become null.
+def to_json(value: Any, indent: Optional[int] = 1) -> str:
+    """A value as JSON; numbers that are not finite become null.
 
     indent: None: all on one line.
     """
@@ -126,7 +130,12 @@ def print_json(value: Any, indent: Optional[int] = 1) -> None:
             return x if x - x == 0 else None
         return x
 
-    print(json.dumps(plain(value), indent=indent), flush=True)
+    return json.dumps(plain(value), indent=indent)
+
+
+def print_json(value: Any, indent: Optional[int] = 1) -> None:
+    """Writes to_json() to stdout."""
+    print(to_json(value, indent), flush=True)
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

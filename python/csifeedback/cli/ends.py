@@ -9,8 +9,11 @@ import argparse
 import contextlib
 import functools
 import os
+import queue
 import signal
+import subprocess
 import sys
+import threading
 import time
 from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
@@ -21,7 +24,7 @@ from ..link.parameters import ParameterError
 from ..link.pilots import Pilots
 from ..link.report_format import ReportFormat
 from ..link.radio import Radio
-from .common import print_json
+from .common import print_json, to_json
 
 
 def add_frame_arguments(parser: argparse.ArgumentParser) -> None:
@@ -125,6 +128,14 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
     parser.add_argument("--json", action="store_true",
                         help="a line of JSON a second on stdout instead of text")
+    parser.add_argument("--pictures", action="store_true",
+                        help="with --json: |H| and the spectrum too, for csifeedback_view")
+    parser.add_argument("--view", action="store_true", help="show all in a window (csifeedback_view)")
+
+
+def pictures(args: argparse.Namespace) -> bool:
+    """Whether the options of add_run_arguments() ask for pictures."""
+    return bool(args.view or (args.pictures and args.json))
 
 
 def check_run_arguments(args: argparse.Namespace) -> None:
@@ -213,15 +224,43 @@ def signals() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
+class Window:
+    """csifeedback_view as a process of its own: what is slow in it, or fails, is no matter of the end.
+    Closes with the program."""
+
+    def __init__(self) -> None:
+        program = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "csifeedback_view")
+        self._process = subprocess.Popen(
+            [program, "--close", "--title", os.path.basename(sys.argv[0])], stdin=subprocess.PIPE, text=True)
+        self._lines: "queue.Queue[str]" = queue.Queue(2)
+        threading.Thread(target=self._write, daemon=True).start()
+
+    def show(self, line: str) -> None:
+        """Gives it a line of JSON, or leaves it out if the window is behind."""
+        with contextlib.suppress(queue.Full):
+            self._lines.put_nowait(line)
+
+    def _write(self):
+        with contextlib.suppress(OSError):  # it was closed
+            while True:
+                self._process.stdin.write(self._lines.get() + "\n")
+                self._process.stdin.flush()
+
+
 def run(end: Any, args: argparse.Namespace, describe: Callable[[Dict[str, Any], bool], str],
         **options: Any) -> None:
     """Runs a BaseStation or UserEquipment, and prints a line per second.
 
     describe(figures, last): the figures as text. options: of its run().
     """
+    window = Window() if args.view else None
+
     def show(figures, last):
+        line = {"time": time.time(), "end": last, **figures}
+        if window:
+            window.show(to_json(line, None))
         if args.json:
-            print_json({"time": time.time(), "end": last, **figures}, None)
+            print_json(line, None)
         else:
             print(describe(figures, last), flush=True)
 

@@ -7,6 +7,7 @@
 
 
 import argparse
+import sys
 from typing import Any, Dict, Sequence
 
 from .. import evaluation
@@ -70,6 +71,10 @@ def describe(figures: Dict[str, Any], last: bool, ue: Any) -> str:
         text = f"no pilots for {silent:.0f} s"
         if not figures["signal_s"]:
             text += ", no samples"
+        elif figures["frame"] is None and not last:
+            text += (" in the samples (is the BS sending with the same --bandwidth, --spacing, "
+                     "--comb, --cdm-time, --cdm-frequency, --cell-id and --slot, and is the carrier "
+                     "within 4 subcarriers?)")
     else:
         text = f"frame {figures['frame']}, {figures['frames_per_s']:.0f}/s"
         if figures["snr_db"] is not None:
@@ -118,6 +123,9 @@ def main(argv: Sequence[str]) -> int:
         precoded=args.precoded, recording=args.record and MatrixRecording(
             args.record, args.record_samples, args.na, args.precursor, args.overwrite),
         record_air=args.record_air, radio=ends.radio(args), profile=args.profile,
-        overwrite=args.overwrite)
+        overwrite=args.overwrite, pictures=ends.pictures(args))
     ends.run(ue, args, lambda figures, last: describe(figures, last, ue), count=args.count)
+    if not ue.samples():
+        print(f"csifeedback_ue: no sample came from {args.air}", file=sys.stderr)
+        return 1
     return 0

@@ -18,6 +18,7 @@ import numpy as np
 from .. import csifeedback_python as core
 from .. import hdf5
 from ..files import ADVICE, Lock, WholeFile, check_place, same_file, sync_directory
+from ..progress import keeps
 
 #: bytes of matrices that are read, generated or written at once
 BLOCK_BYTES = 1 << 24
@@ -366,6 +367,7 @@ class DatasetWriter:
         if not os.path.lexists(self.part):
             self._create()
         self.done = self._open(self.part, os.O_RDWR, "was begun by another command")
+        keeps(self.part)
 
     def _create(self):
         """Makes PATH.part with room for all samples."""

@@ -27,6 +27,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequ
 from .. import csifeedback_python as core
 from ..codecs import open_codec
 from ..files import whole_file
+from ..progress import keeps
 
 #: Where the functions of points are: modules of this package.
 PACKAGE = __package__.rpartition(".")[0]
@@ -169,6 +170,7 @@ class Store:
                            "arguments": json.loads(point.arguments),
                            "files": point.digests,
                            "result": result}, file)
+            keeps(self.directory)
 
 
 def run(points: Sequence[Point], store: Optional[Store] = None, cluster: Optional[str] = None,

@@ -18,7 +18,7 @@ from gnuradio import blocks, channels, gr
 
 from .. import csifeedback_python as core
 from .. import evaluation, ofdm
-from ..codecs import OpenCodec
+from ..codecs import QUANTIZERS, OpenCodec
 from ..data import sigmf
 from ..channels import make_channel, model_channel
 from ..pdus import guarded, read_pdu
@@ -27,6 +27,7 @@ from . import messages
 from .compact_frames import CompactFrames
 from .flowgraph import Runner, SampleSink, Watch, enlarge_buffer, unfinished
 from .parameters import ParameterError, check_range, refuse
+from .pictures import matrix_db
 from .pilots import Pilots, check_codec, period_s
 from .radio import Radio
 from .report_format import ReportFormat
@@ -39,6 +40,13 @@ REASONS = tuple(name for name in core.frame_status.__members__ if name != "ok") 
 MAX_SIMULATED_UES = 4
 #: Samples in the buffers around a block in Python.
 _LONG_BUFFER = 1 << 14
+
+
+def _kind(quantizer: int, bits: int) -> str:
+    """What the fields of a frame's header mean."""
+    if quantizer < len(QUANTIZERS):
+        return f"quantizer {QUANTIZERS[quantizer]} of {bits} bits"
+    return f"reports of type {quantizer}"
 
 
 class Truth(gr.basic_block):
@@ -92,12 +100,14 @@ class UeState:
         self.frame: Optional[int] = None  # number of the CSI at hand
         self.residual_energy_db: Optional[float] = None
         self.received = 0
+        self.bits_received = 0
         self._matrix: Any = None
         self.reset()
 
     def reset(self) -> None:
         """Begins the figures anew."""
         self.count = 0
+        self.bits = 0
         self.ages: List[int] = []
         self.nmse: List[float] = []
         self.rho: List[float] = []
@@ -105,12 +115,14 @@ class UeState:
         self.heard: List[float] = []
 
     def accept(self, frame: int, matrix: np.ndarray, residual_energy_db: Optional[float],
-               age: int) -> None:
+               age: int, bits: int) -> None:
         """Takes CSI: number of its frame, matrix as decoded, the encoder's residual energy in dB or
-        None, frames since it was in the air."""
+        None, frames since it was in the air, bits of the message."""
         self.frame, self._matrix, self.residual_energy_db = frame, matrix, residual_energy_db
         self.received += 1
         self.count += 1
+        self.bits += bits
+        self.bits_received += bits
         self.ages.append(age)
 
     def h(self) -> np.ndarray:
@@ -132,7 +144,8 @@ class Cell:
     the rate of several UEs. compact: CompactFrames to take as well, None: none.
 
     ues: number of a UE -> UeState. messages: how many came. refused: reason of REASONS -> how many
-    were refused for it. Its methods may be called by several threads.
+    were refused for it. mismatches: of these, those where the ends are set up differently -> what the
+    last one had, and what this end has. Its methods may be called by several threads.
     """
 
     def __init__(self, codec: OpenCodec, reports: ReportFormat, ues: Sequence[int],
@@ -162,6 +175,8 @@ class Cell:
         self._scored = dict.fromkeys(ues, 0.0)
         self._logger = gr.logger("csifeedback_bs")
         self._failing = False
+        self._reports = reports
+        self.mismatches: Dict[str, str] = {}
         self.messages = 0
         self.refused = collections.Counter({reason: 0 for reason in REASONS})
 
@@ -196,6 +211,7 @@ class Cell:
     def _take(self, message):
         status, header, number, payload = self._receiver.receive(message)
         if status != core.frame_status.ok:
+            self._compare(status.name, header)
             return status.name, None
         state = self.ues[header.ue_id]
         try:
@@ -212,8 +228,22 @@ class Cell:
             return "not_finite", None
         residual_energy_db = core.residual_energy_from_code(header.residual_energy) \
             if header.version in self._telling else None
-        state.accept(number, matrix, residual_energy_db, self._age(number))
+        state.accept(number, matrix, residual_energy_db, self._age(number), 8 * len(message))
         return None, header.ue_id
+
+    def _compare(self, reason, header):
+        """Says how a frame is other than those of this end, if that is why it is refused."""
+        here = next(iter(self.ues.values())).decoder
+        sides = {
+            "unknown_ue": lambda: ("frames", "UE " + ", ".join(map(str, self.ues))),
+            "unknown_model": lambda: (
+                f"codec {header.codec_id} with model {header.model_id}",
+                f"codec {here.codec_id()} with model {here.model_id()}"),
+            "unknown_quantizer": lambda: (
+                _kind(header.quantizer_type, header.bits), self._reports.kind())}
+        if reason in sides:
+            there, own = sides[reason]()
+            self.mismatches[reason] = f"UE {header.ue_id} sends {there}, this end has {own}"
 
     def _age(self, number):
         """Frames since this one was in the air."""
@@ -286,7 +316,9 @@ class Cell:
                     return evaluation.to_db(np.mean(values)) if decibel else float(np.mean(values))
                 ues[ue] = {
                     "fresh": self.is_fresh(state), "received": state.received,
-                    "per_s": state.count / seconds if seconds else 0.0, "frame": state.frame,
+                    "bits_received": state.bits_received,
+                    "per_s": state.count / seconds if seconds else 0.0,
+                    "bits_per_s": state.bits / seconds if seconds else 0.0, "frame": state.frame,
                     "age_now": None if state.frame is None else self._age(state.frame),
                     "age": mean(state.ages, False), "age_max": max(state.ages, default=None),
                     "residual_energy_db": state.residual_energy_db, "nmse_db": mean(state.nmse),
@@ -295,8 +327,23 @@ class Cell:
             rates = np.mean(self._rates, axis=0).tolist() if self._rates else None
             return {"frame": self._now(), "messages": self.messages,
                     "refused": {k: v for k, v in self.refused.items() if v},
+                    "mismatches": dict(self.mismatches),
                     "rate": rates and {"reconstructed": rates[0], "perfect": rates[1]},
                     "ues": ues}
+
+    def matrices(self) -> Dict[int, Dict[str, Any]]:
+        """Pictures of the fresh CSI of each UE: fed_back and, where it is known, true, |H| as of
+        pictures.matrix_db()."""
+        with self._lock:
+            found: Dict[int, Dict[str, Any]] = {}
+            for ue, state in self.ues.items():
+                if state.frame is None or not self.is_fresh(state):
+                    continue
+                found[ue] = {"frame": state.frame, "fed_back": matrix_db(state.h())}
+                truth = self._truths[ue].get(state.frame) if ue in self._truths else None
+                if truth is not None:
+                    found[ue]["true"] = matrix_db(truth)
+            return found
 
     def reset(self) -> None:
         """Begins the figures anew; what is known of the UEs stays."""
@@ -325,6 +372,7 @@ class Totals:
         """Puts the means of the whole run, which took so many seconds, into figures."""
         for ue, values in figures["ues"].items():
             values["per_s"] = values["received"] / seconds if seconds else 0.0
+            values["bits_per_s"] = values["bits_received"] / seconds if seconds else 0.0
             for name, some in self._ues[ue].items():
                 mean = float(np.mean(some))
                 values[name] = evaluation.to_db(mean) if name.endswith("_db") else mean
@@ -403,6 +451,8 @@ class BaseStation:
     repeat. count: frames to send, 0: no end. downlink_snr_db: for the rate that several UEs get
     together. precoded: whether to send a symbol with the precoder of each UE behind every frame.
     air: Air. radio: Radio. overwrite: whether file:PATH may replace a recording that is there.
+    pictures: whether figures() has |H| of each UE as it was fed back and, with a channel model, as it
+    is.
 
     Listens and opens devices when it is made; run() begins to send. Raises ValueError.
     """
@@ -414,7 +464,7 @@ class BaseStation:
                  compact: Optional[CompactFrames] = None, max_age: int = 100, power: float = 1.0,
                  first: Optional[int] = None, count: int = 0, downlink_snr_db: float = 10.0,
                  precoded: bool = False, air: Air = Air(), radio: Radio = Radio(),
-                 overwrite: bool = False) -> None:
+                 overwrite: bool = False, pictures: bool = False) -> None:
         ue_ids = list(ue_ids)
         for ue in ue_ids:
             check_range("ue_ids", ue, 0, 65535)
@@ -453,7 +503,7 @@ class BaseStation:
                          lambda: first + self._source.frames(), max_age, keys, truths,
                          downlink_snr_db, compact)
         self._blocks = [b for b in (self._source, self._precoded, channel, *sinks) if b]
-        self._totals, self._seconds = Totals(), 0.0
+        self._totals, self._seconds, self._pictures = Totals(), 0.0, pictures
 
     def _make_sinks(self, address, parameters, count, radio, overwrite):
         """Where each UE's samples go, or the radio as the only entry."""
@@ -540,6 +590,9 @@ class BaseStation:
         """
         figures = self.cell.figures(seconds - self._seconds)
         self._seconds = seconds
+        if self._pictures:
+            for ue, matrices in self.cell.matrices().items():
+                figures["ues"][ue]["matrices"] = matrices
         self.cell.reset()
         if self._receiver.refused:
             figures["refused"]["bad_connections"] = self._receiver.refused

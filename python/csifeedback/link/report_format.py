@@ -45,6 +45,11 @@ class ReportFormat:
             return codec.entropy_decoder(self._size(codec))
         return core.quantized_report_decoder(*self._codeword(codec, codec.decoder))
 
+    def kind(self) -> str:
+        """What reports of codecs with codewords are, in words."""
+        return f"quantizer {self.quantizer}" + ("" if self.quantizer == "entropy" else
+                                                f" of {self.bits} bits")
+
     def _checked(self, encoder):
         if self.budget is not None:
             check_range("budget", self.budget, encoder.min_bits(), 65535)

@@ -27,6 +27,7 @@ from . import messages
 from .compact_frames import CompactFrames
 from .flowgraph import Runner, SampleSource, Watch, enlarge_buffer
 from .parameters import ParameterError, check_range, refuse
+from .pictures import Spectrum, matrix_db
 from .pilots import Pilots, check_codec, period_s
 from .radio import Radio
 from .report_format import ReportFormat
@@ -65,7 +66,8 @@ class Monitor(gr.basic_block):
     port `pdus` (in): channel_estimator's.
 
     frame: csirs_frame. writer: DatasetWriter or None. frames, missed: numbers of frames. frame: the
-    last one's number, None before it. at: time.monotonic() then. error: what ended the data set.
+    last one's number, None before it. at: time.monotonic() then. h: the last one, complex64 (nc, nt),
+    None before it. error: what ended the data set.
     """
 
     def __init__(self, frame: core.csirs_frame, writer: Optional[DatasetWriter] = None) -> None:
@@ -77,6 +79,7 @@ class Monitor(gr.basic_block):
         self.frame: Optional[int] = None
         self.error: Optional[Exception] = None
         self.at = time.monotonic()
+        self.h: Optional[np.ndarray] = None
         self._snr = self._offset = 0.0
         self._seen = 0
         self.message_port_register_in(pmt.intern("pdus"))
@@ -95,11 +98,12 @@ class Monitor(gr.basic_block):
             self.missed += frame - self.frame - 1
         self.frame, self.at = frame, time.monotonic()
         self.frames += 1
+        self.h = h.reshape(self._shape)
         self._snr += metadata["snr_db"]
         self._offset += metadata["offset_hz"]
         self._seen += 1
         if self._writer and not self.recorded:
-            self._block.append(h.reshape(self._shape))
+            self._block.append(self.h)
             if len(self._block) >= _RECORD_BLOCK:
                 self.flush()
 
@@ -222,7 +226,8 @@ class UserEquipment:
     list, 0 to 3, to measure the gain of its precoded pilots; None: not. recording: MatrixRecording,
     or None. record_air: path of a SigMF recording of the received samples, or None. radio: Radio.
     profile: whether the last figures say how much time of a processor each block took. overwrite:
-    whether record_air may replace a recording that is there.
+    whether record_air may replace a recording that is there. pictures: whether figures() has |H| as it
+    was measured and the spectrum of the samples.
 
     Opens files and devices when it is made; run() begins to receive. Raises ValueError, and OSError
     for files.
@@ -236,7 +241,7 @@ class UserEquipment:
                  interpolator: str = "lmmse", precoded: Optional[int] = None,
                  recording: Optional[MatrixRecording] = None, record_air: Optional[str] = None,
                  radio: Radio = Radio(), profile: bool = False,
-                 overwrite: bool = False) -> None:
+                 overwrite: bool = False, pictures: bool = False) -> None:
         check_range("ue_id", ue_id, 0, 65535)
         if interpolator not in INTERPOLATORS:
             refuse("interpolator", interpolator, ", ".join(INTERPOLATORS))
@@ -266,6 +271,8 @@ class UserEquipment:
         if precoded is not None:
             measure = MeasurePrecoded(frame, precoded, self._reports.found)
         self.flowgraph = self._connect(INTERPOLATORS[interpolator](frame), measure)
+        self._spectrum = Spectrum(self.flowgraph, self._sources[-1], frame.sample_rate()) \
+            if pictures else None
         self._framer = self._connect_codec(codec, reports, ue_id, key, configuration) \
             if codec else None
         self._cpu = self._first_cpu = time.process_time()
@@ -393,6 +400,10 @@ class UserEquipment:
         if runner.ended and not self._address.startswith("file:"):
             raise ParameterError("air", f" {self._address}: the stream of samples ended")
 
+    def samples(self) -> int:
+        """How many samples have come."""
+        return int(self._sync.nitems_read(0))
+
     def figures(self, seconds: float, last: bool) -> Dict[str, Any]:
         """Figures since the last call, as a dictionary; at the end those of the whole run.
 
@@ -428,6 +439,10 @@ class UserEquipment:
             if self._framer and self._framer.frames() else None,
             "not_framed": self._framer.discarded() if self._framer else 0,
             "recorded": self.writer.done if self.writer else 0}
+        if self._spectrum:
+            figures["spectrum"] = self._spectrum.figures()
+            if monitor.h is not None:
+                figures["matrices"] = {"frame": monitor.frame, "measured": matrix_db(monitor.h)}
         if last and not monitor.frames and self._recording:
             figures["hint"] = self._hint()
         if last and self._profile:

@@ -15,6 +15,7 @@ from typing import Any, Dict, Iterator, Mapping, Tuple
 import numpy as np
 
 from ..files import whole_file
+from ..progress import keeps
 
 
 def checkpoint_of(output: str) -> str:
@@ -32,6 +33,7 @@ def save(path: str, settings: str, values: Dict[str, Any],
     texts = {"settings": settings, "values": json.dumps(values)}
     with whole_file(path) as file:
         np.savez(file, **texts, **{f"array/{name}": array for name, array in arrays.items()})
+    keeps(path)
 
 
 def load(path: str, settings: str) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
