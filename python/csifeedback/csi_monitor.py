@@ -10,7 +10,7 @@ Not part of `from gnuradio import csifeedback`, so that only those who want it n
 
 import collections
 import threading
-from typing import Any
+from typing import Any, Dict, Optional
 
 import numpy as np
 import pmt
@@ -28,6 +28,8 @@ COLOURS = np.stack([np.interp(np.linspace(0, 9, 256), np.arange(10), channel)
                     for channel in _VIRIDIS.T], axis=1).round().astype(np.uint8)
 
 TRUTHS_KEPT = 256
+#: Frames of the moving average of the error, and of the figures.
+AVERAGED = 25
 ERROR_TOP_DB, ERROR_FLOOR_DB = 10, -40
 
 
@@ -42,9 +44,11 @@ def to_image(magnitude: np.ndarray, peak: float, span_db: float) -> np.ndarray:
 class csi_monitor(gr.sync_block):
     """Shows |Ha| as it is and as reconstructed, and the error over the last frames.
 
+    Below are NMSE, rho, bits, age and losses over the last 25 frames, and the error of each frame with its moving average.
+
     Input 0: complex, true Ha, na x nt per item; tag `frame` as everywhere. Message port `pdus`:
-    reconstructions, PDUs of na x nt complex values with the key `frame` and, if they have it,
-    `age`. Each reconstruction is shown beside the truth of the same frame number.
+    reconstructions, PDUs of na x nt complex values with the key `frame` and, if they have them,
+    `age` and `frame_bits` or `report_bits`. Each reconstruction is shown beside the truth of the same frame number.
 
     na, nt: rows (delays) and columns (angles) of Ha, >= 1. span_db: range of the colours below
     the strongest true value, > 0. history: frames of the plot of the error, 2 to 10000.
@@ -73,9 +77,11 @@ class csi_monitor(gr.sync_block):
         self._next = 0
         self._lock = threading.Lock()  # of the four below
         self._truths: Any = collections.OrderedDict()  # frame number -> Ha
-        self._waiting: Any = collections.OrderedDict()  # frame number -> (Ha^, age)
+        self._waiting: Any = collections.OrderedDict()  # frame number -> (Ha^, age, bits)
         self._shown = None  # frame number, Ha, Ha^, age of the last pair
         self._errors: Any = collections.deque(maxlen=history)  # in dB
+        self._scores: Any = collections.deque(maxlen=AVERAGED)  # ratio, rho, age, bits or None, frame
+        self._domain = domain
         self._frame_key = pmt.intern("frame")
         self.message_port_register_in(pmt.intern("pdus"))
         self.set_msg_handler(pmt.intern("pdus"), self._handle)
@@ -85,10 +91,29 @@ class csi_monitor(gr.sync_block):
         """The widget, to put into a layout."""
         return self._widget
 
+    def shape(self) -> tuple:
+        """(rows, columns) of the matrices."""
+        return self._shape
+
     def state(self) -> tuple:
         """(frame, Ha, Ha^, age in frames) of the last pair or None, and the errors in dB."""
         with self._lock:
             return self._shown, list(self._errors)
+
+    def figures(self) -> Dict[str, Optional[float]]:
+        """Means over the last AVERAGED pairs: nmse_db, rho, age in frames, bits of a frame (None: the
+        PDUs do not say), and lost, the share of the frames from the first of these pairs to the last
+        one for which no CSI of their own came. All None before the first pair."""
+        with self._lock:
+            scores = list(self._scores)
+        if not scores:
+            return dict.fromkeys(("nmse_db", "rho", "age", "bits", "lost"))
+        ratio, rho, age = (float(np.mean([s[i] for s in scores])) for i in range(3))
+        frames, fresh = [s[4] for s in scores], sum(s[2] == 0 for s in scores)
+        bits = [s[3] for s in scores if s[3] is not None]
+        return {"nmse_db": float(10 * np.log10(max(ratio, 1e-30))), "rho": rho, "age": age,
+                "bits": float(np.mean(bits)) if bits else None,
+                "lost": max(0.0, 1 - fresh / (1 + max(frames) - min(frames)))}
 
     def work(self, input_items: Any, output_items: Any) -> int:
         items = input_items[0]
@@ -110,25 +135,35 @@ class csi_monitor(gr.sync_block):
     def _handle(self, message):
         metadata, values = read_pdu(message, np.complex64) or ({}, None)
         frame, age = metadata.get("frame"), metadata.get("age", 0)
+        bits = metadata.get("frame_bits", metadata.get("report_bits"))
         if not isinstance(frame, int) or values.size != self._shape[0] * self._shape[1] \
                 or not np.isfinite(values).all():
             return
         values = values.reshape(self._shape)
         with self._lock:
             if frame in self._truths:
-                self._pair(frame, values, age)
+                self._pair(frame, values, age, bits)
             else:
-                self._waiting[frame] = values, age
+                self._waiting[frame] = values, age, bits
                 if len(self._waiting) > TRUTHS_KEPT:
                     self._waiting.popitem(last=False)
 
-    def _pair(self, frame, h_hat, age):
+    def _rho(self, h_hat, h):
+        """In the frequency domain; of Ha at four points a row. The DFT over the angles is unitary."""
+        if self._domain == "Ha":
+            h_hat, h = (np.fft.fft(x, 4 * len(h), axis=0) for x in (h_hat, h))
+        return ofdm.rho(h_hat, h)
+
+    def _pair(self, frame, h_hat, age, bits):
         h = self._truths[frame]
         energy = np.sum(np.abs(h) ** 2)
         if energy > 0:
             ratio = ofdm.aligned_nmse(h_hat, h) if self._align else \
                 np.sum(np.abs(h - h_hat) ** 2) / energy
             self._errors.append(float(10 * np.log10(max(ratio, 1e-30))))
+            self._scores.append((float(ratio), self._rho(h_hat, h),
+                                 age if isinstance(age, int) else 0,
+                                 bits if isinstance(bits, int) else None, frame))
             self._shown = frame, h, h_hat, age
 
 
@@ -166,18 +201,36 @@ class _Widget(QtWidgets.QWidget):
         for rect, title in zip((left, right), titles):
             painter.drawText(rect.left(), line, title)
             painter.drawRect(rect)
-            painter.drawText(rect.left(), rect.bottom() + int(1.2 * line),
+            rows, columns = self._block.shape()
+            below = rect.bottom() + int(1.1 * line)
+            painter.drawText(rect.left(), below, "0")
+            painter.drawText(rect.left() + rect.width() // 2 - 2 * line, below,
                              f"{self._column} \u2192")
+            for text, x, y in ((str(columns - 1), rect.right(), below),
+                               ("0", rect.left() - 4, rect.top() + line),
+                               (str(rows - 1), rect.left() - 4, rect.bottom())):
+                painter.drawText(x - painter.fontMetrics().horizontalAdvance(text), y, text)
         painter.save()
         painter.translate(left.left() - line // 2, left.top() + height)
         painter.rotate(-90)
         rows = f"\u2190 {self._row}"
-        painter.drawText(height - painter.fontMetrics().horizontalAdvance(rows), 0, rows)
+        painter.drawText((height - painter.fontMetrics().horizontalAdvance(rows)) // 2, 0, rows)
         painter.restore()
         self._draw_scale(painter, QtCore.QRect(right.right() + gap // 2, right.top(), bar, height))
-        top = left.bottom() + 3 * line
+        painter.drawText(left.left(), left.bottom() + int(2.4 * line), self._text())
+        top = left.bottom() + 4 * line
         self._draw_errors(painter, errors, QtCore.QRect(
             gap + label, top, self.width() - 2 * gap - label, self.height() - top - line // 2))
+
+    def _text(self):
+        """The figures as a line."""
+        v = self._block.figures()
+        if v["nmse_db"] is None:
+            return "no CSI yet"
+        text = f"last {AVERAGED} frames: NMSE {v['nmse_db']:.1f} dB, rho {v['rho']:.3f}"
+        if v["bits"] is not None:
+            text += f", {v['bits']:.0f} bits"
+        return text + f", age {v['age']:.1f}, lost {100 * v['lost']:.0f} %"
 
     def _draw_matrix(self, painter, rect, magnitude, peak):
         rgb = np.ascontiguousarray(to_image(magnitude, peak, self._span_db))
@@ -197,7 +250,8 @@ class _Widget(QtWidgets.QWidget):
         grey = QtGui.QColor(128, 128, 128, 90)
         text = painter.pen()
         painter.drawText(rect.left(), rect.top() - 4,
-                         f"error ||H - H^||\u00b2 / ||H||\u00b2 of the last {self._history} frames")
+                         f"error ||H - H^||\u00b2 / ||H||\u00b2 of the last {self._history} frames, "
+                         f"and its mean over {AVERAGED}")
 
         def y(db):
             part = (ERROR_TOP_DB - db) / (ERROR_TOP_DB - ERROR_FLOOR_DB)
@@ -213,6 +267,13 @@ class _Widget(QtWidgets.QWidget):
         step = rect.width() / (self._history - 1)
         first = rect.right() - step * (len(errors) - 1)
         painter.setRenderHint(QtGui.QPainter.Antialiasing)
-        painter.setPen(QtGui.QPen(QtGui.QColor(31, 119, 180), 1.5))
-        painter.drawPolyline(QtGui.QPolygonF(
-            [QtCore.QPointF(first + i * step, y(db)) for i, db in enumerate(errors)]))
+        # The mean of the ratios, not of their logarithms.
+        ratios = np.concatenate([[0], np.cumsum(10 ** (np.array(errors) / 10))])
+        starts = np.maximum(np.arange(len(errors)) - AVERAGED + 1, 0)
+        ends = np.arange(1, len(errors) + 1)
+        means = 10 * np.log10((ratios[ends] - ratios[starts]) / (ends - starts)) if errors else []
+        for values, colour, width in ((errors, QtGui.QColor(31, 119, 180, 110), 1),
+                                      (means, QtGui.QColor(214, 90, 20), 2)):
+            painter.setPen(QtGui.QPen(colour, width))
+            painter.drawPolyline(QtGui.QPolygonF(
+                [QtCore.QPointF(first + i * step, y(db)) for i, db in enumerate(values)]))

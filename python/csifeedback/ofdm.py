@@ -136,6 +136,7 @@ def aligned_nmse(h_hat: np.ndarray, h: np.ndarray) -> Any:
 
 def rho(h_hat: np.ndarray, h: np.ndarray) -> Any:
     """Mean over the subcarriers of |h_hat_k h_k^H| / (||h_hat_k|| ||h_k||): the same for any
-    delay and common phase of h_hat."""
+    delay and common phase of h_hat. Subcarriers on which one of them is zero count as 0."""
     inner = np.abs(np.sum(h_hat * np.conj(h), axis=-1))
-    return np.mean(inner / (np.linalg.norm(h_hat, axis=-1) * np.linalg.norm(h, axis=-1)))
+    norms = np.linalg.norm(h_hat, axis=-1) * np.linalg.norm(h, axis=-1)
+    return np.mean(inner / np.maximum(norms, np.finfo(np.float32).tiny))

@@ -68,13 +68,18 @@ class TestMonitor(unittest.TestCase):
              ).astype(np.complex64)
         bad = [pmt.intern("no PDU"), pdu(None, h[0]), pdu(101, h[0][:2]), pdu(999, h[0]),
                pmt.cons(pmt.make_dict(), pmt.init_f32vector(2, [0, 0]))]
-        monitor = self.run_monitor(h, [*bad, pdu(101, 0.9 * h[1])],
+        monitor = self.run_monitor(h, [*bad, pdu(101, 0.9 * h[1], frame_bits=300)],
                                    [*bad, pdu(103, 1.1 * h[3], age=2)], 2)
         (frame, truth, estimate, age), errors = monitor.state()
         self.assertEqual((frame, age), (103, 2))
         np.testing.assert_array_equal(truth, h[3])
         np.testing.assert_allclose(estimate, 1.1 * h[3], rtol=1e-6)
         np.testing.assert_allclose(errors, [-20, -20], atol=1e-3)  # 0.1^2
+        figures = monitor.figures()
+        self.assertAlmostEqual(figures["nmse_db"], -20, 3)
+        self.assertAlmostEqual(figures["rho"], 1, 5)
+        self.assertEqual((figures["age"], figures["bits"]), (1, 300))
+        self.assertAlmostEqual(figures["lost"], 2 / 3)  # of 101, 102 and 103 the first is new
         # Numbers of Python: those of NumPy 2 are no JSON.
         self.assertEqual({type(error) for error in errors}, {float})
 
