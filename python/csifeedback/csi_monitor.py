@@ -44,7 +44,8 @@ def to_image(magnitude: np.ndarray, peak: float, span_db: float) -> np.ndarray:
 class csi_monitor(gr.sync_block):
     """Shows |Ha| as it is and as reconstructed, and the error over the last frames.
 
-    Below are NMSE, rho, bits, age and losses over the last 25 frames, and the error of each frame with its moving average.
+    Below are NMSE, rho, bits, age and losses over the last 25 frames, and the error of
+    each frame with its moving average.
 
     Input 0: complex, true Ha, na x nt per item; tag `frame` as everywhere. Message port `pdus`:
     reconstructions, PDUs of na x nt complex values with the key `frame` and, if they have them,

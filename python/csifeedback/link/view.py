@@ -6,13 +6,27 @@
 """The figures of the two ends as pictures: matrices, the spectrum, and curves over time."""
 
 import collections
+import contextlib
+import json
 import math
-from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple
+import os
+import queue
+import sys
+import threading
+import time
+from typing import (Any, Deque, Dict, Iterator, List, Mapping, Optional, Sequence, TextIO,
+                    Tuple)
 
 import numpy as np
 
-#: Panels with curves at both ends: title, unit, and what is drawn from a line of figures.
-_Value = Callable[[Mapping[str, Any], Optional[Mapping[str, Any]]], Optional[float]]
+from ..files import write_figure
+
+#: Ends in one window at most.
+MAX_ENDS = 4
+#: Seconds between two pictures at least, and between two looks at a file that grows.
+_PERIOD_S, _POLL_S = 0.2, 0.2
+#: What follows the last line of a file.
+_END = None
 
 
 class _Curve:
@@ -197,3 +211,106 @@ class View:
         axes.set_xlabel("MHz")
         axes.set_ylabel("dB")
         axes.grid(True, alpha=0.3)
+
+
+def _whole_lines(file: TextIO, grows: bool) -> Iterator[str]:
+    """Lines with an end; grows: waits for more at the end of the file, for ever."""
+    rest = ""
+    while True:
+        piece = file.readline()
+        rest += piece
+        if rest.endswith("\n"):
+            yield rest
+            rest = ""
+        elif not piece and not grows:
+            return
+        elif not piece:
+            time.sleep(_POLL_S)
+
+
+def _read(index: int, name: str, grows: bool, found: "queue.Queue[Tuple[int, Any]]") -> None:
+    """Puts (index, dictionary) for each line into a queue, and (index, _END)."""
+    try:
+        opened: Any = contextlib.nullcontext(sys.stdin) if name == "-" else open(name)
+        with opened as file:
+            for line in _whole_lines(file, grows and os.path.isfile(name)):
+                with contextlib.suppress(ValueError):
+                    value = json.loads(line)
+                    if isinstance(value, dict):
+                        found.put((index, value))
+    except (OSError, ValueError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+    found.put((index, _END))
+
+
+class _Window:
+    """A View for each file of lines in one Matplotlib figure. Parameters as of show()."""
+
+    def __init__(self, plt: Any, files: Sequence[str], titles: Sequence[str], history_s: float,
+                 grows: bool) -> None:
+        count = len(files)
+        self.figure = plt.figure(figsize=(8 * min(count, 2), 8), layout="constrained")
+        parts = [self.figure] if count == 1 else self.figure.subfigures((count + 1) // 2, 2).flat
+        self._views = [View(part, title, history_s) for part, title in zip(parts, titles)]
+        self._found: "queue.Queue[Tuple[int, Any]]" = queue.Queue()
+        #: files that came to their end
+        self.ended = 0
+        for index, name in enumerate(files):
+            threading.Thread(target=_read, args=(index, name, grows, self._found),
+                             daemon=True).start()
+
+    def all_ended(self) -> bool:
+        return self.ended == len(self._views)
+
+    def take(self, wait: bool) -> bool:
+        """Gives the views what was found; whether that was a line. wait: up to the end of all files."""
+        before = sum(view.lines for view in self._views)
+        with contextlib.suppress(queue.Empty):
+            while not (wait and self.all_ended()):
+                index, line = self._found.get(wait)
+                if line is _END:
+                    self.ended += 1
+                else:
+                    self._views[index].take(line)
+        return sum(view.lines for view in self._views) != before
+
+    def draw(self) -> None:
+        for view in self._views:
+            view.draw()
+
+
+def save(files: Sequence[str], titles: Sequence[str], path: str, history_s: float = 120) -> None:
+    """Draws the lines of up to MAX_ENDS files into a picture, path. titles: one for each file. "-" is
+    stdin. Raises OSError and ValueError."""
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+    window = _Window(plt, files, titles, history_s, False)
+    window.take(True)
+    window.draw()
+    write_figure(window.figure, path, 100)
+
+
+def show(files: Sequence[str], titles: Sequence[str], history_s: float = 120,
+         close: bool = False) -> None:
+    """A window that shows the lines of up to MAX_ENDS files as they come, until it is closed.
+
+    files: they may grow, or be FIFOs; "-" is stdin. titles: one for each file. close: whether it
+    closes at the end of all files.
+    """
+    from matplotlib import pyplot as plt
+    window = _Window(plt, files, titles, history_s, True)
+    window.figure.canvas.manager.set_window_title("CSI feedback: " + ", ".join(titles))
+
+    def update():
+        if window.take(False):
+            window.draw()
+            window.figure.canvas.draw_idle()
+        if close and window.all_ended():
+            plt.close(window.figure)
+
+    window.draw()
+    timer = window.figure.canvas.new_timer(interval=int(1000 * _PERIOD_S))
+    timer.add_callback(update)
+    timer.start()
+    plt.show()
