@@ -30,6 +30,7 @@ class Codebook(Codec):
 
     domain = "H"
     precursor = 0
+    is_precoder = True
     #: name -> default of all options
     defaults: Dict[str, Any] = {"rows": 1024, "n1": 16, "n2": 1, "subbands": 13, "cqi": "none",
                                 "snr_db": 10.0}

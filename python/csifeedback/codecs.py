@@ -169,6 +169,9 @@ class Codec:
     report_bits = (0, 0)
     #: number of the trained model in a feedback frame, 0 to 65535
     model_id = 0
+    #: whether the BS gets a precoder in place of the channel: rows have its direction, but neither
+    #: its phase nor its gain, so that programs leave out NMSE
+    is_precoder = False
 
     def __init__(self, model: Optional[core.model_file] = None, **options: str) -> None:
         if options:
@@ -409,7 +412,8 @@ class OpenCodec:
     spec: its text. model: the model_file, or what a codec in Python says in place of one.
     label: name for tables and legends. decoder_name, options: of the decoder, options that were
     given. iterative: whether the decoder has iterations, whose number is free. has_codewords,
-    has_reports: what it can send.
+    has_reports: what it can send. is_precoder: whether the BS gets a precoder in place of the
+    channel, without phase and gain, of which NMSE says nothing.
     """
 
     spec = label = decoder_name = ""
@@ -418,6 +422,7 @@ class OpenCodec:
     iterative = False
     has_codewords = True
     has_reports = False
+    is_precoder = False
 
     def code_size(self, ratio: Union[str, Fraction]) -> int:
         """M for a compression ratio M / (2 na nt), a Fraction or text such as 1/16."""
@@ -567,6 +572,7 @@ class PythonCodec(OpenCodec):
         self.label = self.codec.title or self.codec.name
         self.has_codewords = bool(self.codec.code_size)
         self.has_reports = bool(self.codec.report_bits[1])
+        self.is_precoder = bool(self.codec.is_precoder)
         for name in ("rows", "nt"):
             if getattr(self.codec, name) < 1:
                 raise ValueError(f"codec {spec}: {name} is {getattr(self.codec, name)}, allowed "

@@ -23,6 +23,10 @@ from .codecs import QUANTIZERS, REPORTS, open_codec  # noqa: F401
 #: header, gain and checksum of a feedback frame, in bits; one byte more where the encoder tells
 #: its residual energy
 FRAME_OVERHEAD_BITS = 8 * core.feedback_overhead_bytes
+#: subbands over which SGCS is the mean, unless asked for others: those of 10 MHz
+SUBBANDS = 13
+#: rows of a subband of which its eigenvector is computed, at most
+SUBBAND_ROWS = 8
 
 #: what a command line names, see codecs.open_codec
 Codec = open_codec
@@ -49,6 +53,28 @@ def summary(ratios: np.ndarray) -> Dict[str, float]:
             "nmse_db_high": to_db(mean + half)}
 
 
+def similarity_summary(similarity: np.ndarray) -> Dict[str, float]:
+    """Mean of SGCS (n,) with its 95 % interval, and its 5 % point; not numbers where n is 0."""
+    if not len(similarity):
+        return dict.fromkeys(("sgcs", "sgcs_low", "sgcs_high", "sgcs_5"), float("nan"))
+    mean = float(np.mean(similarity))
+    half = 1.96 * float(np.std(similarity, ddof=1)) / np.sqrt(len(similarity)) \
+        if len(similarity) > 1 else float("inf")
+    return {"sgcs": mean, "sgcs_low": max(0.0, mean - half), "sgcs_high": min(1.0, mean + half),
+            "sgcs_5": core.percentile(similarity, 5)}
+
+
+def subband_rows(nc: int, subbands: int) -> np.ndarray:
+    """Rows of H of which the eigenvectors of its subbands are computed: all of them, or
+    SUBBAND_ROWS of each subband, evenly spaced, where all have more. Row k belongs to subband
+    floor(k subbands / nc)."""
+    if nc < SUBBAND_ROWS * subbands:
+        return np.arange(nc)
+    first = -(-np.arange(subbands + 1) * nc // subbands)
+    return np.concatenate([low + (2 * np.arange(SUBBAND_ROWS) + 1) * (high - low)
+                           // (2 * SUBBAND_ROWS) for low, high in zip(first, first[1:])])
+
+
 def strongest_beam(h: np.ndarray) -> np.ndarray:
     """What a BS knows of H, complex (k, nc, nt), that is told the one DFT beam, the same on all
     subcarriers, that receives the most power: a matrix of rows conjugate to it."""
@@ -61,13 +87,16 @@ class Evaluator:
     """Test matrices Ha (n, na, nt), with what the cut to na rows lost of each, and whole ones
     H (n, nc, nt) of the same channels; None what no codec takes.
 
+    rho_samples: matrices, the first ones, of which rho and SGCS are computed. subbands: over which
+    SGCS is the mean; of fewer rows each is one.
     compact: core.compact_configuration of frames that gains are sent in, None: full ones.
     """
 
     compact: Any = None
 
     def __init__(self, ha: Optional[np.ndarray], energy_lost: Optional[np.ndarray], nc: int,
-                 precursor: int, rho_samples: int = 500, h: Optional[np.ndarray] = None) -> None:
+                 precursor: int, rho_samples: int = 500, h: Optional[np.ndarray] = None,
+                 subbands: int = SUBBANDS) -> None:
         def contiguous(x):
             return None if x is None else np.ascontiguousarray(x, np.complex64)
 
@@ -78,6 +107,9 @@ class Evaluator:
             _, na, nt = self.ha.shape
             self._transform = core.angular_delay_transform(nc, nt, na, precursor)
         self._rho_samples = min(rho_samples, len(self.h if ha is None else self.ha))
+        self._subbands = min(subbands, nc)
+        self._subband_rows = subband_rows(nc, self._subbands)
+        self._vectors: Any = None
 
     def _spectra(self, domain, matrices):
         """H of matrices in either domain."""
@@ -86,12 +118,34 @@ class Evaluator:
     def rho(self, domain: str, estimate: np.ndarray) -> Optional[float]:
         """Mean cosine similarity over all subcarriers, of the first rho_samples matrices, to the
         true ones of that domain."""
+        return self.likeness(domain, estimate)[0]
+
+    def likeness(self, domain: str, estimate: np.ndarray) -> Tuple[float, np.ndarray]:
+        """(rho, SGCS of each) of the first rho_samples matrices.
+
+        SGCS is the mean over the subbands of |v^H w|^2 of the dominant eigenvectors of the true
+        subbands, v, and of the estimated ones, w: of whole matrices where they are there, else of
+        those of the delay rows. It is 0 where the estimate is.
+        """
         truth = self.h if domain == "H" else self.ha
-        total = 0.0
+        total, found = 0.0, []
         for i in range(self._rho_samples):
-            total += float(core.cosine_similarity(self._spectra(domain, truth[i]),
-                                                  self._spectra(domain, estimate[i])))
-        return total / self._rho_samples if self._rho_samples else float("nan")
+            h = self._spectra(domain, estimate[i])
+            total += float(core.cosine_similarity(self._spectra(domain, truth[i]), h))
+            found.append(h[self._subband_rows])
+        if not found:
+            return float("nan"), np.empty(0)
+        if self._vectors is None:
+            whole, of = ("H", self.h) if self.h is not None else ("Ha", self.ha)
+            self._vectors = self._eigenvectors([
+                self._spectra(whole, of[i])[self._subband_rows]
+                for i in range(self._rho_samples)])
+        return total / len(found), core.sgcs(self._vectors, self._eigenvectors(found))[:, 0]
+
+    def _eigenvectors(self, rows):
+        """Of the subbands of which these rows (nc or fewer, nt) are."""
+        return core.subband_eigenvectors(
+            np.ascontiguousarray(rows, np.complex64)[:, :, None], self._subbands)
 
     def efficiency(self, se: Any, estimate: Callable[[np.ndarray], np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
         """Spectral efficiency of a core.spectral_efficiency, in bit/s/Hz: mean over groups of
@@ -150,7 +204,7 @@ class Evaluator:
         the true ones. iterations: of the decoder, in place of those that the codec names.
         se: core.spectral_efficiency, whose figures come beside.
         """
-        domain, truth, lost = self.matrices(codec)
+        _, truth, lost = self.matrices(codec)
         encoder, decoder = codec.encoder(code_size), codec.decoder(code_size, iterations)
         seen = noisy(truth, noise_snr_db, seed)
         start = time.perf_counter()
@@ -174,7 +228,7 @@ class Evaluator:
             "payload_bits": payload,
             "frame_bits": frame_bits(payload, np.isfinite(residual).any()) if bits else None,
             **(self._compact_bits(payload) if bits else {}),
-            **self._errors(domain, truth, lost, estimate, se),
+            **self._errors(codec, truth, lost, estimate, se),
             "encode_us": 1e6 * encode_time / len(seen),
             "decode_us": 1e6 * decode_time / len(seen),
         }
@@ -187,7 +241,7 @@ class Evaluator:
         choice: for codecs with codewords, a ReportChoice (see choose_report); None: the codec's
         own reports. Others as in run().
         """
-        domain, truth, lost = self.matrices(codec)
+        _, truth, lost = self.matrices(codec)
         encoder, decoder = choice.report_pair(codec) if choice else codec.own_reports()
         seen = noisy(truth, noise_snr_db, seed)
         start = time.perf_counter()
@@ -208,7 +262,7 @@ class Evaluator:
             "payload_bits": int(payload) if payload == int(payload) else payload,
             "frame_bits": frame_bits(int(np.max(counts))),
             **self._compact_bits(int(np.max(counts))),
-            **self._errors(domain, truth, lost, estimate, se),
+            **self._errors(codec, truth, lost, estimate, se),
             "encode_us": 1e6 * encode_time / len(seen),
             "decode_us": 1e6 * decode_time / len(seen),
         }
@@ -227,14 +281,19 @@ class Evaluator:
         return {"codec": codec.label, "decoder": codec.decoder_name, "domain": codec.model.domain,
                 "model": os.path.basename(path).removesuffix(".h5") if path else codec.spec}
 
-    def _errors(self, domain, truth, lost, estimate, se):
+    def _errors(self, codec, truth, lost, estimate, se):
+        domain = codec.model.domain
         ratios = core.squared_error_ratio(truth, estimate)
         whole = ratios * (1 - lost) + lost
+        nmse = {**summary(ratios), **{name.replace("nmse", "nmse_whole"): value
+                                      for name, value in summary(whole).items()}}
+        if codec.is_precoder:  # without phase and gain, an error is of nothing
+            nmse = dict.fromkeys(nmse)
+        rho, similarity = self.likeness(domain, estimate)
         return {
-            **summary(ratios),
-            **{name.replace("nmse", "nmse_whole"): value for name, value in summary(whole).items()
-               if name.endswith(("_db", "_low", "_high"))},
-            "rho": self.rho(domain, estimate),
+            **nmse,
+            "rho": rho,
+            **similarity_summary(similarity),
             "samples": len(ratios),
             **(self.efficiency_figures(
                 se, lambda index: self._spectra(domain, estimate[index])) if se else {}),

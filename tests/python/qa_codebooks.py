@@ -6,6 +6,7 @@
 #
 """PMI codebooks in Python: objects, metrics, codecs by name, programs."""
 
+import csv
 import json
 import os
 import tempfile
@@ -14,6 +15,8 @@ import unittest
 import numpy as np
 from common import run_program
 from gnuradio import blocks, csifeedback, gr
+from gnuradio.csifeedback import evaluation
+from gnuradio.csifeedback.data.dataset import Dataset
 
 
 def waves(seed, n1, n2, rows, nr, paths=5, count=None):
@@ -251,6 +254,51 @@ class Codecs(unittest.TestCase):
             self.assertEqual([r["codec"] for r in rows], ["Type I mode 1", "eType II pc4"])
             self.assertGreater(rows[1]["rho"], rows[0]["rho"])
             self.assertEqual(rows[0]["payload_bits"], 6 + 26)
+            # A precoder has neither phase nor gain: no NMSE, whatever prints it.
+            self.assertEqual({r[name] for r in rows for name in r if "nmse" in name}, {None})
+            with Dataset(data) as file:
+                h = file.whole_matrices()
+            truth = np.stack([eigenvectors(one[:, None], 13, 1) for one in h])
+            for row, spec in zip(rows, ("type1:rows=52", "etype2:param_combination=4,rows=52")):
+                encoder, decoder = csifeedback.open_codec(spec).report_pair()
+                bits, counts, gain_db = encoder.encode(h, 250)
+                w = decoder.decode(bits, counts, gain_db)[:, ::4].conj()
+                scores = [similarity(v, x[:, :, None])[0] for v, x in zip(truth, w)]
+                self.assertAlmostEqual(row["sgcs"], np.mean(scores), delta=1e-3)
+                self.assertAlmostEqual(row["sgcs_5"], np.percentile(scores, 5), delta=1e-3)
+                self.assertLess(row["sgcs_low"], row["sgcs"])
+            table, picture = (os.path.join(directory, name) for name in ("t.csv", "t.png"))
+            done = run_program("eval", "--codec", "type1:rows=52", "--budget", 250, "--dataset",
+                               data, "--csv", table, "--plot", picture)
+            header, _, line = done.stdout.splitlines()
+            self.assertRegex(header, "NMSE dB +95 % interval +whole dB +rho +SGCS +5 %")
+            self.assertRegex(line, rf" -  +-  +-  +0\.\d+  +{rows[0]['sgcs']:.4f}")
+            with open(table, newline="") as file:
+                (row,) = csv.DictReader(file)
+            self.assertEqual((row["nmse_db"], row["nmse_whole_db"]), ("", ""))
+            self.assertAlmostEqual(float(row["sgcs_5"]), rows[0]["sgcs_5"], places=6)
+            self.assertGreater(os.path.getsize(picture), 1000)
+
+    def test_similarity_of_codecs_of_delay_rows(self):
+        """SGCS of a codec that is no codebook, on 1,024 subcarriers, where a part of the rows
+        stands for a subband: against whole matrices, and against all rows."""
+        codec = csifeedback.open_codec("cdl-a-random-path")
+        channel = csifeedback.cdl_channel("A", max_delay_spread_s=300e-9, angle_span_deg=120.0)
+        h = csifeedback.generate_channels(channel, 10**6, 12)[0]
+        transform = csifeedback.angular_delay_transform(1024, 32, 32, 4)
+        ha, lost, _ = transform.forward(h)
+        found = transform.inverse(codec.own_reports()[1].decode(
+            *codec.own_reports()[0].encode(ha, 128)))
+        for truth in (h, None):
+            evaluator = evaluation.Evaluator(ha, lost, 1024, 4, h=truth)
+            row = evaluator.run_budget(codec, 128)
+            true = transform.inverse(ha) if truth is None else h
+            scores = [similarity(eigenvectors(a[:, None], 13, 1), eigenvectors(b[:, None], 13, 1))
+                      for a, b in zip(true, found)]
+            self.assertAlmostEqual(row["sgcs"], np.mean(scores), delta=2e-3)
+            self.assertLess(row["nmse_db"], -3)
+        few = evaluation.Evaluator(ha, lost, 1024, 4, rho_samples=0).run_budget(codec, 64)
+        self.assertTrue(np.isnan(few["sgcs"]))
 
     def test_blocks_have_the_results_of_the_objects(self):
         spec = "etype2:param_combination=2,rows=26"
@@ -278,6 +326,8 @@ class Codecs(unittest.TestCase):
             if ber == 0:
                 self.assertEqual(out["frames"]["ok"], 60)
             self.assertGreater(out["rho"], 0.85)
+            self.assertIsNone(out["nmse_db"])
+            self.assertIsNone(out["nmse_whole_db"])
 
 
 if __name__ == "__main__":

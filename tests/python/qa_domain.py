@@ -261,7 +261,7 @@ class Domain(unittest.TestCase):
         done = self.succeed(*command)
         lines = [line.split() for line in done.stdout.splitlines()[2:]]
         missing = [line for line in lines if "-" in line and "none" not in line]
-        self.assertEqual(missing, [["KLT", "klt", "1/128", *["-"] * 11]])
+        self.assertEqual(missing, [["KLT", "klt", "1/128", *["-"] * 13]])
         self.assertEqual(len(lines), 4)
         self.assertIn("left out: ratio is 1/128, which gives a codeword of 1.5 values", done.stderr)
         rows = json.loads(self.succeed(*command, "--complexity", "--json").stdout)

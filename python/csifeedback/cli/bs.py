@@ -88,7 +88,9 @@ def describe(figures: Dict[str, Any], period: float) -> str:
         if v["age"] is not None:
             text += f", age {v['age']:.1f} frames ({1e3 * v['age'] * period:.0f} ms)"
         if v["nmse_db"] is not None:
-            text += f", NMSE {v['nmse_db']:.1f} dB, rho {v['rho']:.3f}"
+            text += f", NMSE {v['nmse_db']:.1f} dB"
+        if v["rho"] is not None:
+            text += f", rho {v['rho']:.3f}"
         if v["gain_db"] is not None:
             text += f", gain {v['gain_db']:.1f} dB"
         if v["precoded_db"] is not None:

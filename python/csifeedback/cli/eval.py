@@ -24,7 +24,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = Parser(
         prog="csifeedback_eval", description=__doc__,
         epilog="NMSE is the mean of ||H-H^||^2/||H||^2 in dB, with its 95 %% interval, against "
-               "the delay rows kept; 'whole' is against the whole channel. Bits are those of a "
+               "the delay rows kept; 'whole' is against the whole channel. Reports of precoders "
+               "(type1, type2, etype2) have no NMSE. SGCS is the mean over the subbands of "
+               "|v^H w|^2 of the dominant eigenvectors of the true and the reported channel, beside "
+               "it the 5 %% point of the matrices. Bits are those of a "
                "codeword (payload) and of the frame that carries it, header, gain and checksum "
                "included; with --compact also of a compact frame, whose resolution gains then have.")
     parser.add_argument("--codec", action="append", required=True, metavar="MODEL[:DECODER[,..]]",
@@ -70,7 +73,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     group.add_argument("--precoding", default="zero-forcing",
                        choices=("zero-forcing", "maximum-ratio"), help="default: zero-forcing")
     parser.add_argument("--rho-samples", type=int, default=500, metavar="N",
-                        help="matrices of which rho is computed (default: 500)")
+                        help="matrices of which rho and SGCS are computed (default: 500)")
+    parser.add_argument("--subbands", type=int, default=evaluation.SUBBANDS, metavar="N",
+                        help="of SGCS (default: %(default)s)")
     add_sweep_arguments(parser)
     parser.add_argument("--csv", metavar="FILE", help="write the table as CSV")
     parser.add_argument("--plot", metavar="FILE",
@@ -91,7 +96,7 @@ def comparison_of(args: argparse.Namespace) -> comparison.Comparison:
     compact = ends.compact_frames(args)
     return comparison.Comparison(
         args.codec, source_of(args), args.ratios, args.bits, args.quantizer, args.snr,
-        args.iterations, args.budget, args.validation_samples, args.rho_samples,
+        args.iterations, args.budget, args.validation_samples, args.rho_samples, args.subbands,
         args.spectral_efficiency,
         snr_values(*args.se_snr) if args.spectral_efficiency else (), args.precoding,
         compact and compact.configurations([1])[0])
@@ -131,7 +136,8 @@ def table(rows: Sequence[Dict[str, Any]]) -> str:
     header += ["SNR dB"] * noisy
     counted = any(r.get("iterations") is not None for r in rows)
     header += ["iterations"] * counted
-    header += ["NMSE dB", "95 % interval", "whole dB", "rho", "encode us", "decode us"]
+    header += ["NMSE dB", "95 % interval", "whole dB", "rho", "SGCS", "5 %", "encode us",
+               "decode us"]
     lines = []
     for r in rows:
         if "missing" in r:
@@ -144,9 +150,11 @@ def table(rows: Sequence[Dict[str, Any]]) -> str:
         line += [r.get("compact_bits", "-")] * compact
         line += [r["noise_snr_db"]] * noisy
         line += [r["iterations"] or "-"] * counted
-        line += [f"{r['nmse_db']:.2f}", f"{r['nmse_db_low']:.2f} to {r['nmse_db_high']:.2f}",
-                 f"{r['nmse_whole_db']:.2f}", f"{r['rho']:.4f}", f"{r['encode_us']:.0f}",
-                 f"{r['decode_us']:.0f}"]
+        line += ["-"] * 3 if r["nmse_db"] is None else [
+            f"{r['nmse_db']:.2f}", f"{r['nmse_db_low']:.2f} to {r['nmse_db_high']:.2f}",
+            f"{r['nmse_whole_db']:.2f}"]
+        line += [f"{r['rho']:.4f}", f"{r['sgcs']:.4f}", f"{r['sgcs_5']:.4f}",
+                 f"{r['encode_us']:.0f}", f"{r['decode_us']:.0f}"]
         lines.append(line)
     return format_table(header, lines)
 
@@ -186,6 +194,8 @@ def main(argv: Sequence[str]) -> int:
         raise ValueError(f"--validation-samples is {args.validation_samples}, allowed is 1 or more")
     if args.rho_samples < 0:
         raise ValueError(f"--rho-samples is {args.rho_samples}, allowed is 0 or more")
+    if not 1 <= args.subbands <= 65536:
+        raise ValueError(f"--subbands is {args.subbands}, allowed is 1 to 65536")
     if args.spectral_efficiency is not None:
         if not 1 <= args.spectral_efficiency <= 64:
             raise ValueError(f"--spectral-efficiency is {args.spectral_efficiency}, allowed is 1 "

@@ -99,6 +99,8 @@ def main(argv: Sequence[str]) -> int:
     progress = Progress("frames", count)
     seconds = flowgraph.run_to_end(progress.update)
     figures = flowgraph.figures()
+    if codec.is_precoder:  # without phase and gain, an error is of nothing
+        figures.update({name: None for name in figures if name.startswith("nmse")})
     payload = quantizer.total_bits() if quantizer else \
         flowgraph.encoder.bits() / max(1, flowgraph.encoder.reports())
     figures.update(codec=codec.label, **how, payload_bits=payload, seconds=seconds,
@@ -108,8 +110,10 @@ def main(argv: Sequence[str]) -> int:
         return 0
     lost = {k: v for k, v in figures["frames"].items() if v and k != "ok"}
     print(f"{codec.label}, {text}")
-    print(f"NMSE      {figures['nmse_db']:.2f} dB (95 %: {figures['nmse_db_low']:.2f} to "
-          f"{figures['nmse_db_high']:.2f}) over {figures['matched']} matrices")
+    print("NMSE      " + (
+        f"{figures['nmse_db']:.2f} dB (95 %: {figures['nmse_db_low']:.2f} to "
+        f"{figures['nmse_db_high']:.2f})" if figures["nmse_db"] is not None else
+        "- (reports of a precoder)") + f" over {figures['matched']} matrices")
     if domain == "Ha" and "nmse_whole_db" in figures:
         print(f"          {figures['nmse_whole_db']:.2f} dB against the whole channel; the cut to "
               f"{codec.model.na} delay rows alone loses {100 * figures['energy_lost']:.2f} %")

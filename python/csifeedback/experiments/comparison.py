@@ -22,7 +22,8 @@ from .sources import Source, test_matrices, validation_matrices, warn_source
 
 COLUMNS = ("codec", "model", "budget", "ratio", "code_size", "quantizer", "bits", "payload_bits",
            "frame_bits", "noise_snr_db", "iterations", "nmse_db", "nmse_db_low", "nmse_db_high",
-           "nmse_whole_db", "rho", "samples", "encode_us", "decode_us")
+           "nmse_whole_db", "rho", "sgcs", "sgcs_low", "sgcs_high", "sgcs_5", "samples",
+           "encode_us", "decode_us")
 
 #: in place of a list of values: the codec's own
 NONE: "list[Any]" = [None]
@@ -52,7 +53,8 @@ class Comparison:
     iterations: Optional[Sequence[int]] = None
     budgets: Optional[Sequence[int]] = None  #: bits of a report, in place of ratios and bits
     validation_samples: int = 600  #: on which the pairs for the budgets are chosen
-    rho_samples: int = 500
+    rho_samples: int = 500  #: of rho and SGCS
+    subbands: int = evaluation.SUBBANDS  #: of SGCS
     users: Optional[int] = None  #: of each group, for the spectral efficiency
     se_snr_db: Sequence[float] = ()
     precoding: str = "zero-forcing"  #: or "maximum-ratio"
@@ -69,7 +71,8 @@ def _evaluator(text: str, digests: Tuple[str, ...]) -> Tuple[Any, Any]:
     validation, skip = None, 0
     if data["validation_samples"]:
         validation, skip = validation_matrices(source, models, data["validation_samples"])
-    return test_matrices(source, models, data["whole"], data["rho_samples"], skip), validation
+    return test_matrices(source, models, data["whole"], data["rho_samples"], skip,
+                         data["subbands"]), validation
 
 
 @functools.lru_cache(4)
@@ -145,7 +148,7 @@ def points(what: Comparison) -> List[Any]:
     deciding = [codecs[0]] + [c for c in codecs if c.model.domain == "Ha"][:1]
     specs = list(dict.fromkeys(c.spec for c in deciding))
     data = {"source": dataclasses.asdict(what.source), "whole": whole, "codecs": specs,
-            "rho_samples": what.rho_samples,
+            "rho_samples": what.rho_samples, "subbands": what.subbands,
             "validation_samples": what.validation_samples if what.budgets and not all(
                 c.has_reports for c in codecs) else 0}
     common = {"data": data, "efficiency": {
@@ -264,7 +267,8 @@ def labels(rows: Sequence[Dict[str, Any]]) -> List[str]:
 
 def draw(path: str, rows: List[Dict[str, Any]], title: str = "", count: str = "report") -> None:
     """NMSE against iterations where they vary, else against the compression ratio
-    (unquantized) and against the bits of a codeword; and spectral efficiency against SNR.
+    (unquantized) and against the bits of a codeword; SGCS against the bits of reports; and spectral
+    efficiency against SNR.
 
     Where codecs of H and of Ha are compared, errors are against the whole channel: those against
     the delay rows alone are not of the same matrices.
@@ -281,14 +285,18 @@ def draw(path: str, rows: List[Dict[str, Any]], title: str = "", count: str = "r
     nmse = "nmse_whole_db" if mixed else "nmse_db"
     float_rows = [r for r in rows if not r["bits"] and not r.get("budget")]
     bit_rows = [r for r in rows if r["bits"] or r.get("budget")]
-    panels = [p for p in ((float_rows, "ratio"), (bit_rows, "bits")) if p[0]]
+    report_rows = [r for r in rows if r.get("budget") and r.get("sgcs") is not None]
+    panels = [(float_rows, "ratio", nmse), (bit_rows, "bits", nmse), (report_rows, "bits", "sgcs")]
     if len({r["iterations"] for r in rows} - {None}) > 1:
-        panels = [(rows, "iterations")]
+        panels = [(rows, "iterations", nmse)]
+    # Reports of precoders have no NMSE.
+    panels = [p for p in (([r for r in some if r[y] is not None], kind, y)
+                          for some, kind, y in panels) if p[0]]
     width = len(panels) + bool(efficiency_rows)
     figure, axes = plt.subplots(1, width, figsize=(6.2 * width, 4.4), squeeze=False,
                                 constrained_layout=True)
     markers = "os^Dvx*P"
-    for axis, (some, kind) in zip(axes[0], panels):
+    for axis, (some, kind, y) in zip(axes[0], panels):
         groups: "dict[str, list]" = {}
         for r in some:
             parts = [r["label"]]
@@ -306,14 +314,13 @@ def draw(path: str, rows: List[Dict[str, Any]], title: str = "", count: str = "r
                    "bits": COUNTS[count][0]}.get(kind, kind)]
                  for r in group]
             if None in x:  # a decoder without iterations: a level
-                axis.axhline(group[0][nmse], label=name, color=f"C{number}", linestyle=":")
+                axis.axhline(group[0][y], label=name, color=f"C{number}", linestyle=":")
                 continue
-            y = [r[nmse] for r in group]
-            error = [[r[nmse] - r[nmse + "_low"] for r in group],
-                     [r[nmse + "_high"] - r[nmse] for r in group]]
-            axis.errorbar(x, y, error, label=name, marker=markers[number % len(markers)],
+            error = [[r[y] - r[y + "_low"] for r in group], [r[y + "_high"] - r[y] for r in group]]
+            axis.errorbar(x, [r[y] for r in group], error, label=name, marker=markers[number % len(markers)],
                           color=f"C{number}", markersize=4, capsize=2, linewidth=1)
-        axis.set_ylabel("NMSE against the whole channel in dB" if mixed else "NMSE in dB")
+        axis.set_ylabel("SGCS" if y == "sgcs" else
+                        "NMSE against the whole channel in dB" if mixed else "NMSE in dB")
         if kind != "iterations":
             axis.set_xscale("log", base=2)
         if kind == "ratio":

@@ -15,7 +15,7 @@ from .. import conditions
 from .. import csifeedback_python as core
 from ..channels import make_channel, model_channel
 from ..data.dataset import Dataset, align_matrices
-from ..evaluation import Evaluator, sent_gain, trained_on
+from ..evaluation import SUBBANDS, Evaluator, sent_gain, trained_on
 from ..progress import Progress
 
 #: First sample of a channel model that tests take: far beyond those of training sets, which
@@ -144,13 +144,13 @@ def validation_matrices(source: Source, models: Sequence[Any], count: int) -> Tu
 
 
 def test_matrices(source: Source, models: Sequence[Any], whole: bool = False,
-                  rho_samples: int = 500, skip: int = 0) -> Evaluator:
+                  rho_samples: int = 500, skip: int = 0, subbands: int = SUBBANDS) -> Evaluator:
     """An Evaluator with the matrices of the source, in each domain that a model takes.
 
     models: of all codecs; whole: H is needed in any case. The first model fixes the channel,
     the first one of domain Ha the rows that are kept. skip: matrices of a data set to leave out
-    at its begin, since validation has them. What the models were not trained on is said by
-    `warn_source`.
+    at its begin, since validation has them. subbands: of SGCS. What the models were not trained on
+    is said by `warn_source`.
     """
     whole = whole or source.align or any(m.domain == "H" for m in models)
     cut = next((m for m in models if m.domain == "Ha"), None)
@@ -179,4 +179,4 @@ def test_matrices(source: Source, models: Sequence[Any], whole: bool = False,
         progress.update(start + step)
     arrays = {name: np.concatenate(some) if some else None for name, some in blocks.items()}
     return Evaluator(nc=channel.nc(), precursor=cut.precursor if cut else 0,
-                     rho_samples=rho_samples, **arrays)
+                     rho_samples=rho_samples, subbands=subbands, **arrays)

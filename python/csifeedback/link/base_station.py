@@ -153,6 +153,7 @@ class Cell:
                  keys: Optional[Mapping[int, bytes]] = None, truths: Sequence[Truth] = (),
                  downlink_snr_db: float = 10, compact: Optional[CompactFrames] = None) -> None:
         model = codec.model
+        self._is_precoder = codec.is_precoder
         self._now, self._max_age = now, max_age
         self._shape = (frame.nc(), frame.nt())
         self._truths = dict(zip(ues, truths))
@@ -283,7 +284,8 @@ class Cell:
         state = self.ues[ue]
         truth = self._truths[ue].get(state.frame)
         if truth is not None:
-            state.nmse.append(ofdm.aligned_nmse(state.h(), truth))
+            if not self._is_precoder:
+                state.nmse.append(ofdm.aligned_nmse(state.h(), truth))
             state.rho.append(ofdm.rho(state.h(), truth))
         # What the precoders of the CSI at hand do in the channels of now.
         newest = self._truths[ue].newest()
