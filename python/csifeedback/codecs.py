@@ -39,6 +39,8 @@ LEARNED = ("csinet", "nr-csinet", "clnet", "transnet", "fista-net", "tilista",
            "sm-csinet-plus", "pm-csinet-plus")
 #: PMI codebooks of TS 38.214, without model files: module `codebooks`.
 CODEBOOKS = ("type1", "type2", "etype2")
+#: Codec of precoders with a model of the domain W: module `eigenvectors`.
+EIGENVECTORS = "eigenvectors"
 #: Codecs of this package in the files of networks, which another library runs: module
 #: `network_files`. End of the file's name -> codec name.
 NETWORK_FILES = {".pt": "torchscript", ".onnx": "onnx"}
@@ -376,6 +378,8 @@ def _entry_point(name):
         return register(importlib.import_module(".network_files", __package__).CLASSES[name])
     if name in CODEBOOKS:
         return register(importlib.import_module(".codebooks", __package__).CLASSES[name])
+    if name == EIGENVECTORS:
+        return register(importlib.import_module(".eigenvectors", __package__).Eigenvectors)
     for point in importlib.metadata.entry_points().get(ENTRY_POINTS, ()) \
             if sys.version_info < (3, 12) else importlib.metadata.entry_points(group=ENTRY_POINTS):
         if point.name == name:
@@ -644,7 +648,8 @@ def open_codec(spec: "str | os.PathLike[str]") -> OpenCodec:
     "MODEL[:DECODER[,name=value]..]": a model file or the name of a shipped model, with a decoder
     of its codec; "MODULE:CLASS[,name=value]..", "FILE.py:CLASS[,..]" or "NAME[,..]" of an entry
     point: a codec in Python; "FILE.pt[,name=value]..", "FILE.onnx[,..]": a network's file, see
-    `network_files`; "type1[:name=value,..]", "type2[:..]", "etype2[:..]": a PMI codebook, see `codebooks`.
+    `network_files`; "type1[:name=value,..]", "type2[:..]", "etype2[:..]": a PMI codebook, see `codebooks`;
+    "eigenvectors:model=FILE[,..]": see `eigenvectors`.
     Raises ValueError that says what is wrong.
     """
     spec = os.fspath(spec)
@@ -652,7 +657,7 @@ def open_codec(spec: "str | os.PathLike[str]") -> OpenCodec:
     name, colon, decoder = head.rpartition(":")
     if os.path.splitext(head)[1] in NETWORK_FILES:
         return PythonCodec(spec, find_class(spec), _options(spec, rest))
-    if (name if colon else head) in CODEBOOKS:
+    if (name if colon else head) in (*CODEBOOKS, EIGENVECTORS):
         text = ",".join(filter(None, (decoder if colon else "", rest)))
         return PythonCodec(spec, find_class(name if colon else head), _options(spec, text))
     # A model, with or without decoder, unless it is clearly something in Python.

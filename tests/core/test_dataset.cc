@@ -172,6 +172,20 @@ TEST_F(dataset, has_what_was_written)
     }
 }
 
+TEST_F(dataset, eigenvectors_are_whole_matrices)
+{
+    write(true, [&](model_writer& f) {
+        f.text("domain", "W");
+        f.complex_array("W", { samples, nc, nt }, h);
+    });
+    const auto file = dataset_file::open(path);
+    EXPECT_EQ(file->domain(), "W");
+    EXPECT_TRUE(file->whole());
+    std::vector<cf> found(h.size());
+    file->read(0, samples, found.data());
+    EXPECT_EQ(found, h);
+}
+
 TEST_F(dataset, an_unfinished_one_has_the_samples_that_are_done)
 {
     write(false, [](model_writer& file) { file.integer("samples", 2); });
@@ -236,7 +250,8 @@ TEST_F(dataset, bad_attributes_are_refused)
                      "attribute 'sample_interval_s'");
     }
     expect_error([](model_writer& f) { f.text("domain", "h"); },
-                 "attribute 'domain' is 'h', allowed is H or Ha");
+                 "attribute 'domain' is 'h', allowed is H, Ha or W");
+    expect_error([](model_writer& f) { f.text("domain", "W"); }, "'W'");
     expect_error([](model_writer& f) { f.text("format", "gr-csifeedback model"); },
                  "is no gr-csifeedback data set");
     expect_error([](model_writer& f) { H5Adelete(f.file(), "format"); },

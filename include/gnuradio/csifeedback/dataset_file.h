@@ -44,9 +44,12 @@ public:
 
     //! The file that was opened.
     virtual const std::string& path() const = 0;
-    //! true: the matrices are H, nc x nt; false: Ha, na x nt.
+    //! What the matrices are: "H", nc x nt, "Ha", na x nt, or "W": eigenvectors of nc
+    //! subbands.
+    virtual const std::string& domain() const = 0;
+    //! Whether they have nc rows: domain H or W.
     virtual bool whole() const = 0;
-    //! Subcarriers of the whole matrix.
+    //! Subcarriers of the whole matrix; subbands of W.
     virtual int nc() const = 0;
     //! Delay rows of Ha; where the matrices are H, the rows to keep by default.
     virtual int na() const = 0;

@@ -42,10 +42,10 @@ public:
             file.text("format") != "gr-csifeedback dataset")
             fail("is no gr-csifeedback data set");
         file.integer("format_version", 1, 1);
-        const std::string domain = file.text("domain");
-        if (domain != "H" && domain != "Ha")
-            fail("attribute 'domain' is '" + domain + "', allowed is H or Ha");
-        d_whole = domain == "H";
+        d_domain = file.text("domain");
+        if (d_domain != "H" && d_domain != "Ha" && d_domain != "W")
+            fail("attribute 'domain' is '" + d_domain + "', allowed is H, Ha or W");
+        d_whole = d_domain != "Ha";
         d_nc = file.integer("nc", 1, 65536);
         d_na = file.integer("na", 1, d_nc);
         d_nt = file.integer("nt", 1, 1024);
@@ -64,9 +64,9 @@ public:
                 d_integer[name] = file.integer(name, 0, std::numeric_limits<long>::max());
 
         const size_t rows = d_whole ? d_nc : d_na, nt = d_nt;
-        d_array = file.locate(domain, { 0, rows, nt, 2 });
+        d_array = file.locate(d_domain, { 0, rows, nt, 2 });
         if (d_array.float_size != 4 || d_array.item_size != 8)
-            fail("array '" + domain + "' is not of complex numbers of twice 32 bits");
+            fail("array '" + d_domain + "' is not of complex numbers of twice 32 bits");
         if (d_array.shape[0] > max_samples)
             fail("has " + std::to_string(d_array.shape[0]) +
                  " matrices, allowed are up to " + std::to_string(max_samples));
@@ -82,6 +82,7 @@ public:
     }
 
     const std::string& path() const override { return d_path; }
+    const std::string& domain() const override { return d_domain; }
     bool whole() const override { return d_whole; }
     int nc() const override { return d_nc; }
     int na() const override { return d_na; }
@@ -123,8 +124,7 @@ public:
             if (!d_array.decode(block, n, out)) {
                 const float* bad = std::find_if_not(
                     out, out + 2 * n, [](float x) { return std::isfinite(x); });
-                fail("array '" + std::string(d_whole ? "H" : "Ha") +
-                     "' has a value that is not finite in sample " +
+                fail("array '" + d_domain + "' has a value that is not finite in sample " +
                      std::to_string((item + (bad - out) / 2) / size));
             }
             out += 2 * n;
@@ -169,6 +169,7 @@ private:
     }
 
     const std::string d_path;
+    std::string d_domain;
     bool d_whole, d_align;
     int d_nc, d_na, d_nt, d_precursor;
     double d_spacing_hz, d_sample_interval_s;

@@ -333,6 +333,7 @@ void bind_channels(py::module& m)
                  [](const file_name& path) { return dataset_file::open(path.string()); }),
              py::arg("path"))
         .def("path", &dataset_file::path)
+        .def("domain", &dataset_file::domain)
         .def("whole", &dataset_file::whole)
         .def("nc", &dataset_file::nc)
         .def("na", &dataset_file::na)

@@ -12,7 +12,7 @@ import sys
 from typing import Any, Dict, Optional, Sequence, Tuple
 
 from ..channels import NAMES
-from ..data import generate as generation
+from ..data import eigenvectors, generate as generation
 from ..data import listing
 from ..data.composed import null_carriers, parse_carriers
 from ..data.dataset import Dataset, align_matrices, left_out
@@ -117,6 +117,55 @@ def generate(args: argparse.Namespace, _: str) -> None:
         args.output, args.channel, args.samples, args.first, args.whole, args.na, args.precursor,
         args.threads, args.overwrite,
         **{name: getattr(args, name) for name, _, _ in (*GRID, *MODEL, *COST2100, *CDL)}))
+
+
+def add_eigenvectors_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(main=make_eigenvectors)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--profile", nargs="+", choices=tuple("ABCDE"), metavar="A..E",
+                        help="drops of CDL-A to E between a dual-polarized planar array and a UE "
+                             "with several antennas; of several profiles in turn")
+    source.add_argument("--dataset", metavar="FILE",
+                        help="whole matrices H of a data set, NR of them one behind the other are the "
+                             "antennas of a UE")
+    parser.add_argument("--subbands", type=int, default=13, metavar="N",
+                        help="N3, rows of W (default: %(default)s)")
+    parser.add_argument("--layers", type=int, default=1, metavar="V",
+                        help="eigenvectors of each drop, a matrix W each, the strongest first; up to NR "
+                             "(default: 1)")
+    parser.add_argument("--samples", type=int, metavar="N",
+                        help="drops (needed with --profile; default: the whole data set)")
+    parser.add_argument("--first", type=int, default=0, metavar="I",
+                        help="number of the first drop (default: 0)")
+    parser.add_argument("--nr", type=int, default=None, metavar="NR",
+                        help="antennas of the UE (default: 4, with --dataset 1)")
+    add_output_arguments(parser)
+    group = parser.add_argument_group("with --profile")
+    for name, kind, text in eigenvectors.PANEL:
+        flag = "--" + name.replace("_", "-")
+        if kind is None:
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
+        else:
+            group.add_argument(flag, type=kind, metavar="X" if kind is float else "N", help=text)
+
+
+def make_eigenvectors(args: argparse.Namespace, command: str) -> None:
+    """Makes a data set of eigenvectors W, for codecs that report them."""
+    given = {name: getattr(args, name) for name, _, _ in eigenvectors.PANEL
+             if getattr(args, name) is not None}
+    if args.dataset:
+        if given:
+            raise ValueError(f"--{next(iter(given)).replace('_', '-')} is given without --profile")
+        summary = eigenvectors.of_dataset(
+            args.output, args.dataset, args.subbands, args.layers, args.samples, args.first,
+            1 if args.nr is None else args.nr, command, args.overwrite)
+    else:
+        if args.samples is None:
+            raise ValueError("--profile needs --samples")
+        summary = eigenvectors.of_panels(
+            args.output, args.profile, args.samples, args.subbands, args.layers, args.first,
+            command, args.overwrite, nr=4 if args.nr is None else args.nr, **given)
+    report(args, summary)
 
 
 def add_import_arguments(parser: argparse.ArgumentParser) -> None:
@@ -306,7 +355,7 @@ def export(args: argparse.Namespace, _: str) -> None:
     with Dataset(args.file) as data:
         if args.matrices:
             export_matrices(data, args.output)
-            print(f"{args.output}: {len(data)} matrices {'H' if data.whole else 'Ha'} of {data.rows} x "
+            print(f"{args.output}: {len(data)} matrices {data.domain} of {data.rows} x "
                   f"{data.nt}")
             return
         export_csinet(data, args.output)
@@ -336,7 +385,7 @@ def inspect(args: argparse.Namespace, _: str) -> None:
         _inspect_arrays(args)
         return
     with Dataset(args.file) as data:
-        facts = {"file": args.file, "domain": "H" if data.whole else "Ha", "samples": len(data),
+        facts = {"file": args.file, "domain": data.domain, "samples": len(data),
                  **{name: getattr(data, name) for name in (
                      "nc", "na", "nt", "precursor", "align", "spacing_hz", "sample_interval_s",
                      "channel", "parameters", "seed", "first", "command")},
@@ -444,6 +493,7 @@ def _show_model(args, model):
 
 COMMANDS = (
     ("generate", "make a data set from a channel model", add_generate_arguments),
+    ("eigenvectors", "make a data set of eigenvectors W of subbands", add_eigenvectors_arguments),
     ("import", "make a data set from MATLAB, NumPy or HDF5 files", add_import_arguments),
     ("export", "write a data set as the files of CsiNet, or for other programs", add_export_arguments),
     ("inspect", "say what is in a file, and draw it", add_inspect_arguments),

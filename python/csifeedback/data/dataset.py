@@ -50,7 +50,8 @@ def align_matrices(h: np.ndarray) -> np.ndarray:
 class Dataset:
     """A data set, opened for reading; the matrices stay in the file until asked for.
 
-    whole: True: the file holds H (nc x nt), False: Ha (na x nt).
+    domain: what the file holds: "H" (nc x nt), "Ha" (na x nt), or "W", eigenvectors of nc subbands
+    (nc x nt, see `eigenvectors`). whole: whether these are nc rows, of H or W.
     nc, na, nt, precursor, align: sizes and conventions of H and Ha; for a file of H, na and
     precursor are the rows that `chunks` keeps.
     spacing_hz: distance of two subcarriers, 0: not known. sample_interval_s: time between
@@ -67,6 +68,7 @@ class Dataset:
     alone and is to be aligned, or if no matrix is left.
     """
 
+    domain: str
     whole: bool
     nc: int
     na: int
@@ -87,7 +89,7 @@ class Dataset:
         self.path = os.fspath(path)
         self._file = core.dataset_file(self.path)
         self._aligned = aligned
-        for name in ("whole", "nc", "na", "nt", "precursor", "align", "spacing_hz",
+        for name in ("domain", "whole", "nc", "na", "nt", "precursor", "align", "spacing_hz",
                      "sample_interval_s", "energy"):
             setattr(self, name, getattr(self._file, name)())
         self.zeros = np.flatnonzero(self.energy == 0)
@@ -114,7 +116,7 @@ class Dataset:
         """A text that differs, but by chance, where matrices or conventions differ; the name and
         the place of the file do not count."""
         names = ("whole", "nc", "na", "nt", "precursor", "align", "channel", "parameters", "seed",
-                 "first", "command")
+                 "first", "command", *["domain"] * (self.domain == "W"))
         content = hashlib.sha256(json.dumps([getattr(self, name) for name in names]).encode())
         content.update(self.energy.data)
         return content.hexdigest()[:32]
@@ -180,9 +182,9 @@ class Dataset:
                              "are needed")
 
     def chunks(self, domain: str = "Ha") -> Iterator[np.ndarray]:
-        """Yields Ha of all samples in order, in arrays complex64 (k, na, nt), or with domain "H"
-        whole matrices, (k, nc, nt)."""
-        if domain == "H":
+        """Yields Ha of all samples in order, in arrays complex64 (k, na, nt), or with domain "H" or
+        "W" whole matrices, (k, nc, nt)."""
+        if domain != "Ha":
             self.check_whole()
         elif self.whole:
             for ha, _ in self._truncated():
@@ -227,7 +229,7 @@ class DatasetWriter:
     From the constructor to `close` a lock keeps other writers away from both names, also those
     that overwrite. Neither may be a symbolic link.
 
-    path: file name. samples: number of matrices in the end. attributes: domain (H or Ha),
+    path: file name. samples: number of matrices in the end. attributes: domain (H, Ha or W),
     nc, na, nt, precursor, align, spacing_hz, sample_interval_s, and if known channel,
     parameters, command, seed, first. They decide the bytes of the file, with the matrices.
     """
@@ -239,7 +241,7 @@ class DatasetWriter:
         self._attributes = {"format": "gr-csifeedback dataset", "format_version": 1,
                             **attributes}
         domain, nt = attributes["domain"], attributes["nt"]
-        rows = attributes["nc" if domain == "H" else "na"]
+        rows = attributes["na" if domain == "Ha" else "nc"]
         self._arrays = {domain: ((samples, rows, nt), np.dtype(np.complex64)),
                         "energy": ((samples,), np.dtype(np.float32)),
                         "energy_lost": ((samples,), np.dtype(np.float32))}

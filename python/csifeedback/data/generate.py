@@ -140,7 +140,7 @@ def write(path: str, samples: int, attributes: Dict[str, Any],
     Returns a summary: file, domain, samples, rows and nt of a matrix, energy_lost (mean; None for
     whole matrices), new_samples that were not there before, and samples_per_s.
     """
-    rows = attributes["nc" if attributes["domain"] == "H" else "na"]
+    rows = attributes["na" if attributes["domain"] == "Ha" else "nc"]
     step = block_samples(rows, attributes["nt"])
     start = time.monotonic()
     with DatasetWriter(path, samples, attributes, overwrite) as writer, \

@@ -748,7 +748,7 @@ def export_matrices(data: Any, path: str) -> None:
     a complex array (n, rows, nt) called H or Ha; .h5 with two real ones, H_re and H_im, for programs
     whose HDF5 has no complex numbers, MATLAB's among them. `precursor` is beside them, but in .npy."""
     extension = _extension(path, ".mat", ".npz", ".npy", ".h5")
-    name = "H" if data.whole else "Ha"
+    name = data.domain
     shape = (len(data), data.rows, data.nt)
     chunks = functools.partial(data.chunks, name)
     arrays: Dict[str, Any] = {name: (shape, np.complex64, chunks)}

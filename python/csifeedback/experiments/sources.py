@@ -63,7 +63,14 @@ def channel_of(source: Source, model: Any,
     if source.align and not source.dataset:
         raise ValueError("--align is for the matrices of --dataset; channel models have a parameter "
                          "of their own (csifeedback_dataset generate --align)")
+    of_w = model.text("matrices") == "W"
+    if of_w and source.data is None:
+        raise ValueError(f"{model.path} takes eigenvectors W (domain W): give --dataset, one of "
+                         f"csifeedback_dataset eigenvectors, or the codec eigenvectors:model={model.path}")
     if source.data is not None:
+        if of_w != (source.data.domain == "W"):
+            raise ValueError(f"{source.dataset}: holds matrices {source.data.domain}, the model is for "
+                             + ("W" if of_w else f"others ({trained_on(model)})"))
         source.data.check_zeros()
         channel = core.dataset_channel(source.dataset, source.drop_bad)
         if channel.nt() != model.nt:

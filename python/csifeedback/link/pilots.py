@@ -65,6 +65,9 @@ def check_codec(codec: OpenCodec, frame: core.csirs_frame) -> None:
     """Raises ValueError unless a Codec fits the matrices that the pilots of a csirs_frame
     measure."""
     model = codec.model
+    if model.text("matrices") == "W":
+        raise ValueError(f"codec {codec.spec} takes eigenvectors W (domain W), pilots give H: name it "
+                         f"as eigenvectors:model={codec.spec},rows={frame.nc()}")
     if model.nt != frame.nt():
         raise ValueError(f"codec {codec.spec} is for {model.nt} ports, the pilots are those of "
                          f"{frame.nt()} ({evaluation.trained_on(model)})")

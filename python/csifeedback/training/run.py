@@ -10,6 +10,7 @@ import contextlib
 import os
 import shlex
 import sys
+from fractions import Fraction
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from .. import conditions
@@ -85,8 +86,10 @@ def measure(path: str, test: Dataset) -> List[Dict[str, Any]]:
     for name in core.decoder_variants(core.model_file(path)):
         codec = open_codec(f"{path}:{name}")
         longest = codec.encoder(0).code_size()
-        sizes = [m for m in (codec.code_size(r) for r in RATIOS)
-                 if m <= longest and codec.sends(m)]
+        # Of small matrices, not every ratio is a whole number of values.
+        values = [2 * codec.model.na * codec.model.nt * Fraction(r) for r in RATIOS]
+        sizes = [int(m) for m in values
+                 if m.denominator == 1 and m <= longest and codec.sends(int(m))]
         figures += [{**evaluator.run(codec, m), "decoder": name} for m in sizes]
     return figures
 
@@ -143,7 +146,7 @@ def _train(args, trainer, argv):
         data.note_zeros()
         if whole:
             data.check_whole()
-        else:
+        elif data.domain != "W":
             conditions.warn_swapped(path, data.read_truncated(0, min(1000, len(data))))
         return data, data.nc if whole else data.na
 
@@ -169,6 +172,7 @@ def _train(args, trainer, argv):
         model.attributes = {
             "nc": data.nc, "na": data.na, "nt": data.nt, "precursor": data.precursor,
             "align": data.align, "channel": data.channel, "parameters": data.parameters,
+            **({"matrices": "W"} if data.domain == "W" else {}),
             "samples": len(data), "seed": args.seed,
             "command": command_of(argv), "dataset_command": data.command,
             "dataset_fingerprint": data.fingerprint(),

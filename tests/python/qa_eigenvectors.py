@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""Domain W: eigenvectors of subbands as data sets, models and reports."""
+
+import json
+import os
+import shutil
+import tempfile
+import unittest
+
+import numpy as np
+from common import run_program
+from gnuradio import csifeedback
+from gnuradio.csifeedback.data.dataset import Dataset
+from gnuradio.csifeedback.eigenvectors import Pair, aligned, similarity
+
+#: (2, 2) elements of two polarizations, 6 subbands
+PANEL = ("--n1", 2, "--n2", 2, "--nc", 24, "--subbands", 6)
+
+
+class Phases(unittest.TestCase):
+
+    def test_aligned(self):
+        rng = np.random.default_rng(1)
+        v = rng.standard_normal((30, 5, 8)) + 1j * rng.standard_normal((30, 5, 8))
+        v /= np.linalg.norm(v, axis=2, keepdims=True)
+        w = aligned(v)
+        np.testing.assert_allclose(np.abs(np.sum(v.conj() * w, axis=2)), 1, atol=1e-5)
+        # No phase of a single subband makes the sum larger.
+        before = np.linalg.norm(w.sum(axis=1), axis=1)
+        for t in range(5):
+            for turn in np.exp(2j * np.pi * np.arange(1, 12) / 12):
+                other = w.copy()
+                other[:, t] *= turn
+                self.assertTrue((np.linalg.norm(other.sum(axis=1), axis=1) < before + 1e-4).all())
+        largest = np.take_along_axis(w.sum(axis=1), np.argmax(np.abs(w.sum(axis=1)), axis=1)[:, None],
+                                     axis=1)
+        np.testing.assert_allclose(largest.imag, 0, atol=1e-5)
+        self.assertTrue((largest.real > 0).all())
+        # Where the subbands are alike, W does not depend on the phases that come in.
+        one = np.repeat(v[:, :1], 5, axis=1)
+        turned = one * np.exp(2j * np.pi * rng.random((30, 5, 1)))
+        np.testing.assert_allclose(aligned(turned), aligned(one), atol=1e-4)
+        np.testing.assert_array_equal(aligned(np.zeros((2, 5, 8))), 0)
+
+
+class Files(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.mkdtemp()
+        cls.train, cls.test, cls.h = (os.path.join(cls.directory, name)
+                                      for name in ("train.h5", "test.h5", "h.h5"))
+        for path, first, samples in ((cls.train, 0, 400), (cls.test, 10**6, 60)):
+            done = run_program("dataset", "eigenvectors", "--profile", "A", "C", *PANEL, "--layers",
+                               2, "--samples", samples, "--first", first, "-o", path)
+            assert done.returncode == 0, done.stderr
+        # A linear array, whose halves stand for the polarizations of (4, 1).
+        run_program("dataset", "generate", "--channel", "cdl-c", "--whole", "--nt", 8, "--nc", 24,
+                    "--spacing-hz", 180e3, "--samples", 400, "-o", cls.h)
+        cls.models = {}
+        for codec, options in (("klt", ["--entry-bits", 0]), ("path", ["--train-samples", 150]),
+                               ("local-klt", ["--entry-bits", 0, "--row-patches", 4,
+                                              "--column-patches", 4])):
+            path = cls.models[codec] = os.path.join(cls.directory, f"{codec}.h5")
+            done = run_program("train", "--codec", codec, "--dataset", cls.train, "--test", cls.test,
+                               "-o", path, *options)
+            assert done.returncode == 0, done.stderr
+            assert "warning" not in done.stderr, done.stderr
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.directory)
+
+    def test_data_set(self):
+        with Dataset(self.test) as data:
+            self.assertEqual((data.domain, data.whole, data.nc, data.na, data.nt, data.precursor),
+                             ("W", True, 6, 6, 8, 0))
+            self.assertEqual((len(data), data.first, data.channel), (120, 10**6, "cdl-panel"))
+            w = data.whole_matrices()
+            np.testing.assert_allclose(data.energy, 6, rtol=1e-4)
+        for drop in (0, 1, 59):  # profiles in turn, layer by layer
+            channel = csifeedback.cdl_panel_channel("AC"[drop % 2], 2, 2, 4, 24, sector_element=True)
+            v = csifeedback.subband_eigenvectors(channel.generate(10**6 + drop, 1)[0], 6, 2)
+            for layer in range(2):
+                np.testing.assert_allclose(similarity(
+                    v[None, :, :, layer], w[2 * drop + layer][None]), 1, atol=1e-4)
+        facts = json.loads(run_program("dataset", "inspect", self.test, "--json").stdout)
+        self.assertEqual((facts["domain"], facts["samples"]), ("W", 120))
+
+    def test_of_data_set(self):
+        """Several matrices one behind the other are the antennas of a UE; a file that was cut off
+        goes on as it would have been."""
+        path = os.path.join(self.directory, "of-h.h5")
+        done = run_program("dataset", "eigenvectors", "--dataset", self.h, "--nr", 2, "--layers", 2,
+                           "--subbands", 6, "--first", 10, "--samples", 5, "-o", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with Dataset(self.h) as data, Dataset(path) as found:
+            h = data.read(20, 10).reshape(5, 2, 24, 8).swapaxes(1, 2)
+            v = csifeedback.subband_eigenvectors(np.ascontiguousarray(h), 6, 2)
+            w = found.whole_matrices().reshape(5, 2, 6, 8)
+        for layer in range(2):
+            np.testing.assert_allclose(similarity(np.ascontiguousarray(v[..., layer]),
+                                                  w[:, layer]), 1, atol=1e-4)
+
+    def test_refused(self):
+        for arguments, text in (
+                (["--profile", "A", "--layers", 5, "--samples", 2], "--layers is 5"),
+                (["--profile", "A"], "needs --samples"),
+                (["--profile", "A", "--samples", 2, "--subbands", 60], "--subbands is 60"),
+                (["--profile", "A", "--samples", 2, "--max-delay-spread-s", 1e-9],
+                 "max_delay_spread_s is 1e-09"),
+                (["--dataset", self.h, "--n1", 2], "--n1 is given without --profile"),
+                (["--dataset", self.h, "--first", 400], "asked for are"),
+                (["--dataset", self.test], "holds matrices W")):
+            done = run_program("dataset", "eigenvectors", *arguments, "-o",
+                               os.path.join(self.directory, "bad.h5"))
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(text, done.stderr)
+            self.assertEqual(len(done.stderr.splitlines()), 1)
+        klt = self.models["klt"]
+        for command, text in (
+                (["eval", "--codec", klt, "--budget", 64, "--dataset", self.h], "holds matrices H"),
+                (["eval", "--codec", klt, "--budget", 64], "eigenvectors:model="),
+                (["ue", "--codec", klt], "eigenvectors:model="),
+                (["eval", "--codec", "cdl-c-300x8-klt", "--budget", 64, "--dataset", self.test],
+                 "holds matrices W"),
+                (["eval", "--codec", "eigenvectors", "--budget", 64, "--dataset", self.h],
+                 "needs a model of the domain W"),
+                (["eval", "--codec", "eigenvectors:model=cdl-c-300x8-klt", "--budget", 64,
+                  "--dataset", self.h], "allowed is one of the domain W"),
+                (["eval", "--codec", f"eigenvectors:model={klt},rows=5", "--budget", 64,
+                  "--dataset", self.h], "rows is 5")):
+            done = run_program(*command)
+            self.assertEqual(done.returncode, 2, done.stdout)
+            self.assertIn(text, done.stderr)
+
+    def test_reports(self):
+        """More bits and the free choice of phases make reports better, with every codec."""
+        with Dataset(self.test) as data:
+            w = data.whole_matrices()
+        rng = np.random.default_rng(2)
+        v = (w * np.exp(2j * np.pi * rng.random((*w.shape[:2], 1)))).astype(np.complex64)
+        for name, path in self.models.items():
+            codec = csifeedback.open_codec(path)
+            pair = Pair(*(codec.own_reports() if codec.has_reports
+                          else (codec.entropy_encoder(), codec.entropy_decoder())))
+            scores = []
+            for budget, rounds in ((20, 3), (32, 0), (32, 3), (90, 3)):
+                bits, counts, found, score = pair.report(v, budget, rounds)
+                self.assertLessEqual(counts.max(), budget)
+                np.testing.assert_array_equal(found, pair.decode(bits, counts))
+                np.testing.assert_allclose(score, similarity(v, found), atol=1e-6)
+                scores.append(score.mean())
+            self.assertLess(1 - scores[1], 0.8 * (1 - scores[0]), name)
+            self.assertLess(1 - scores[2], 0.99 * (1 - scores[1]), name)
+            self.assertLess(1 - scores[3], 0.5 * (1 - scores[2]), name)
+            self.assertGreater(scores[3], 0.9, name)
+
+    def test_programs(self):
+        done = run_program("eval", "--codec", self.models["klt"], "--codec", self.models["path"],
+                           "--budget", 32, 90, "--dataset", self.test, "--json")
+        rows = json.loads(done.stdout)
+        self.assertNotIn("warning", done.stderr)
+        self.assertEqual(len(rows), 4)
+        for few, many in (rows[:2], rows[2:]):
+            self.assertLess(1 - many["sgcs"], 0.5 * (1 - few["sgcs"]))
+            self.assertLess(many["nmse_db"], few["nmse_db"])
+        # Beside a codebook, of whole matrices H: one antenna, 24 resource blocks.
+        spec = f"eigenvectors:model={self.models['local-klt']},rows=24"
+        other = "etype2:n1=2,n2=2,rows=24,subbands=6,param_combination=2"
+        rows = json.loads(run_program("eval", "--codec", spec, "--codec", other, "--budget", 90,
+                                      "--dataset", self.h, "--samples", 60, "--json").stdout)
+        self.assertEqual(rows[0]["codec"], "local KLT of W")
+        self.assertIsNone(rows[0]["nmse_db"])
+        self.assertGreater(rows[0]["sgcs"], 0.5)
+        figures = json.loads(run_program(
+            "sim", "--codec", spec, "--budget", 90, "--dataset", self.h, "--samples", 60,
+            "--json").stdout)
+        self.assertEqual((figures["matched"], figures["frames"]["ok"]), (60, 60))
+        self.assertAlmostEqual(figures["rho"], rows[0]["rho"], delta=1e-4)
+
+    def test_bad_bits(self):
+        codec = csifeedback.open_codec(f"eigenvectors:model={self.models['local-klt']},rows=24")
+        encoder, decoder = codec.own_reports()
+        self.assertEqual((encoder.domain(), encoder.rows(), encoder.nt()), ("H", 24, 8))
+        rng = np.random.default_rng(3)
+        bits = rng.integers(0, 256, (50, 20)).astype(np.uint8)
+        found = decoder.decode(bits, rng.integers(1, 160, 50).astype(np.int32))
+        self.assertTrue(np.isfinite(found).all())
+        norm = np.linalg.norm(found, axis=2)
+        self.assertTrue(((np.abs(norm - np.sqrt(8)) < 1e-3) | (norm == 0)).all())
+
+
+if __name__ == "__main__":
+    unittest.main()
