@@ -600,6 +600,36 @@ class Import(unittest.TestCase):
         np.testing.assert_allclose(values(out[1], np.complex64), expected, rtol=1e-6)
         self.assertEqual((block.imported(), block.discarded()), (2, 4))
 
+    def test_carriers(self):
+        """As csifeedback_dataset import takes them; Python's own slices tell which they are."""
+        h = random_complex(np.random.default_rng(3), 64)
+        h[20] = 0
+        for text, chosen in (("6:32,33:59", np.r_[6:32, 33:59]), ("::-1", np.arange(64)[::-1]),
+                             ("7,-1,3", [7, 63, 3]), ("-4:", np.arange(64)[-4:]),
+                             ("31:5:-2", np.arange(64)[31:5:-2]), (":3,100:,60:99", [0, 1, 2, 60, 61, 62, 63]),
+                             ("-100:2", [0, 1])):
+            for fft_order in (False, True):
+                block = csifeedback.csi_import(len(chosen), 8, text, fft_order)
+                out, = Messages(block).run([pdu(h)], 1)
+                x = np.fft.fftshift(h) if fft_order else h
+                np.testing.assert_array_equal(values(out, np.complex64), x[chosen])
+        # Without a choice those in the middle, in ascending order.
+        for n in (64, 63):
+            out, = Messages(csifeedback.csi_import(10, fft_order=True)).run([pdu(h[:n])], 1)
+            first = n // 2 - 5
+            np.testing.assert_array_equal(values(out, np.complex64), np.fft.fftshift(h[:n])[first:first + 10])
+        # Other lengths come and go; those that do not fit are counted.
+        block = csifeedback.csi_import(4, carriers="-4:")
+        out = Messages(block).run([pdu(h), pdu(h[:9]), pdu(h[:3]), pdu(h)], 3)
+        for m, x in zip(out, (h, h[:9], h)):
+            np.testing.assert_array_equal(values(m, np.complex64), x[-4:])
+        block = csifeedback.csi_import(3, carriers="1,1,2")
+        Messages(block).run([pdu(h)], 0)
+        self.assertEqual(block.discarded(), 1)
+        for wrong in ("a", "1:2:0", "1:2:3:4", ",", "1,", ":a", "1 2", "99999999999999999999"):
+            with self.assertRaisesRegex(ValueError, "carriers is .*allowed are parts such as 6:32"):
+                csifeedback.csi_import(3, carriers=wrong)
+
     def test_ofdm_receiver_of_gnu_radio(self):
         """The tag that ofdm_chanest_vcvc sets, for a channel of three taps."""
         from gnuradio import digital

@@ -273,6 +273,65 @@ class Nested(TestCase):
                     "--max-gb", 0.01)
 
 
+class Sparse(TestCase):
+    """Sparse arrays of MATLAB files are full ones, with zeros."""
+
+    def setUp(self):
+        super().setUp()
+        self.sparse = self.h[:, :, 0] * (np.random.default_rng(1).random((5, 64)) < 0.3)
+        self.sparse[0, 0] = 0
+
+    def check_sparse(self, path, key="H"):
+        self.check(self.sparse[:, :, None], path, "--key", key, "--axes", "n,nc")
+
+    def test_version_5(self):
+        from scipy.sparse import csc_matrix
+        for packed in (True, False):
+            savemat(self.path("s.mat"), {"H": csc_matrix(self.sparse), "s": {"G": csc_matrix(self.sparse)},
+                                         "real": csc_matrix(self.sparse.real), "none": csc_matrix((5, 64))},
+                    do_compression=packed)
+            self.check_sparse(self.path("s.mat"))
+            self.check_sparse(self.path("s.mat"), "s.G")
+            with interchange.ArrayFile(self.path("s.mat")) as file:
+                np.testing.assert_array_equal(file.array("real"), self.sparse.real)
+                np.testing.assert_array_equal(file.array("none"), np.zeros((5, 64)))
+            text, _ = self.run_here("inspect", self.path("s.mat"))
+            self.assertRegex(text, r"(?m)^H +5 x 64 +complex128")
+        savemat(self.path("l.mat"), {"H": csc_matrix((100_000, 100_000))})
+        self.refuse("unpacks to 80 GB, allowed is", self.path("l.mat"), "--key", "H", "--axes", "n,nc")
+
+    def test_version_4(self):
+        from scipy.sparse import coo_matrix
+        savemat(self.path("s.mat"), {"H": coo_matrix(self.sparse)}, format="4")
+        self.check_sparse(self.path("s.mat"))
+
+    def test_version_73(self):
+        def make(file):
+            group = file.create_group("H")
+            group.attrs["MATLAB_sparse"] = np.uint64(5)
+            columns, rows = np.nonzero(self.sparse.T)
+            group["ir"] = rows.astype(np.uint64)
+            group["jc"] = np.searchsorted(columns, np.arange(65)).astype(np.uint64)
+            numbers = self.sparse[rows, columns]
+            data = np.empty(len(rows), [("real", "f8"), ("imag", "f8")])
+            data["real"], data["imag"] = numbers.real, numbers.imag
+            group["data"] = data
+
+        self.check_sparse(self.mat73("s.mat", make))
+
+    def test_damaged(self):
+        from scipy.sparse import csc_matrix
+        savemat(self.path("s.mat"), {"H": csc_matrix(self.sparse)}, do_compression=False)
+        good = pathlib.Path(self.path("s.mat")).read_bytes()
+        rng = np.random.default_rng(2)
+        for _ in range(300):
+            data = bytearray(good)
+            data[rng.integers(128, 1600)] = rng.integers(256)
+            pathlib.Path(self.path("s.mat")).write_bytes(data)
+            with contextlib.suppress(ValueError), interchange.ArrayFile(self.path("s.mat")) as file:
+                np.asarray(file.array("H"))
+
+
 class Panels(TestCase):
 
     def test_antenna_axes(self):

@@ -10,6 +10,7 @@
 
 #include <gnuradio/block.h>
 #include <gnuradio/csifeedback/api.h>
+#include <string>
 
 namespace gr {
 namespace csifeedback {
@@ -27,6 +28,9 @@ namespace csifeedback {
  *
  * Of a longer vector the nc values in the middle are taken, those around the carrier.
  * A zero between two other values, as at an unused carrier, becomes their mean.
+ * `carriers` takes others, in its order and as they are: parts with commas between them,
+ * numbered from 0, negative numbers from the end; "6:32,33:59" are 6 to 31 and 33 to 58,
+ * "::-1" all in descending order.
  */
 class CSIFEEDBACK_API csi_import : virtual public gr::block
 {
@@ -37,9 +41,15 @@ public:
      * \brief Makes the block.
      * \param nc        subcarriers, 1 to 65536
      * \param item_size bytes of an item of input 0, 1 to 2^20
+     * \param carriers  values of each vector to take, nc of them; empty: those in the middle
+     * \param fft_order vectors come as an FFT has them, DC first; they are put in ascending
+     *                  order before anything else
      * \throws std::invalid_argument if a parameter is out of range
      */
-    static sptr make(int nc, int item_size = 8);
+    static sptr make(int nc,
+                     int item_size = 8,
+                     const std::string& carriers = "",
+                     bool fft_order = false);
 
     virtual uint64_t imported() const = 0;  //!< matrices sent
     virtual uint64_t discarded() const = 0; //!< tags and PDUs without CSI, or too short

@@ -310,7 +310,11 @@ void bind_ofdm(py::module& m)
         .def("estimated", &channel_estimator::estimated)
         .def("discarded", &channel_estimator::discarded);
     block_class<csi_import>(m, "csi_import", "CSI that other receivers estimated.")
-        .def(py::init(&csi_import::make), py::arg("nc"), py::arg("item_size") = 8)
+        .def(py::init(&csi_import::make),
+             py::arg("nc"),
+             py::arg("item_size") = 8,
+             py::arg("carriers") = "",
+             py::arg("fft_order") = false)
         .def("imported", &csi_import::imported)
         .def("discarded", &csi_import::discarded);
     sync_class<checked_file_sink>(

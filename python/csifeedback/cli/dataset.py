@@ -9,7 +9,7 @@ import argparse
 import json
 import shlex
 import sys
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from ..channels import NAMES
 from ..data import eigenvectors, generate as generation
@@ -18,7 +18,7 @@ from ..data.composed import null_carriers, parse_carriers
 from ..data.dataset import Dataset, align_matrices, left_out
 from ..data.generate import CDL, COST2100, GRID, MODEL, PRECURSOR, check_range
 from ..data.interchange import (AXES, CSINET_KEYS, CSINET_OFFSET, UNPACKED_BYTES,
-                                UNPACKED_RATIO, FileSet, Matrices, Selection, check_offset,
+                                UNPACKED_RATIO, FileSet, Matrices, Options, Selection, check_offset,
                                 csinet_layout, export_csinet, export_matrices, likely_axes)
 from ..data.listing import kind_of
 from ..data.summary import draw, statistics
@@ -168,14 +168,46 @@ def make_eigenvectors(args: argparse.Namespace, command: str) -> None:
     report(args, summary)
 
 
+def add_format_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options that say what a file does not say itself."""
+    parser.add_argument("--raw", metavar="TYPE",
+                        help="the file has numbers alone, as of GNU Radio's File Sink: complex64, float32, "
+                             "int16 .., or a type of SigMF such as cf32_le, ci16_be; --shape says how many")
+    parser.add_argument("--shape", metavar="N,N,..",
+                        help="shape of a vector of numbers, of a file with --raw or a column of a table; the "
+                             "last axis counts fastest, n is as many as there are: n,64,4")
+    parser.add_argument("--columns", metavar="A:B,..",
+                        help="columns of a table (CSV) to take, numbered from 0, as --carriers has them")
+    parser.add_argument("--chip", metavar="NAME",
+                        help="of a capture of nexmon whose packets do not say it: 4339, 43455c0, 4358 or "
+                             "4366c0")
+
+
+def format_options(args: argparse.Namespace) -> Options:
+    """The options of add_format_arguments(), and of the phases if there are any."""
+    shape = None
+    if args.shape is not None:
+        try:
+            shape = tuple(-1 if n.strip() in ("n", "-1") else int(n) for n in args.shape.split(","))
+        except ValueError:
+            raise ValueError(f"--shape is {args.shape}, allowed are numbers such as n,64,4") from None
+    elif args.raw is not None and args.command == "import":
+        raise ValueError("--raw is given without --shape, for example n,64,4")
+    degrees = True if getattr(args, "degrees", False) else \
+        False if getattr(args, "radians", False) else None
+    return Options(args.raw, shape, args.columns, degrees, args.chip)
+
+
 def add_import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(main=import_matrices)
     parser.add_argument("file", metavar="FILE", nargs="+",
-                        help=".mat (any version), .npy, .npz or HDF5. Several, or a pattern in quotes, "
-                             "are taken one behind the other: each is a sample if no axis is called "
-                             "sample")
+                        help=".mat (any version), .npy, .npz, HDF5, .pt, CSV, SigMF, CSI of ESP32 (text), nexmon "
+                             "(pcap), the Intel 5300 (.dat) or RENEW, or with --raw numbers alone. "
+                             "Several, or a pattern in quotes, are taken one behind the other: each is a "
+                             "sample if no axis is called sample")
     parser.add_argument("--key", metavar="NAME",
-                        help="array in the file (default: HT, or the only one that there is). "
+                        help="array in the file (default: HT, the only one that there is, or the CSI of a "
+                             "format for CSI). "
                              "NAME.FIELD and NAME{2} are in structures and cells of MATLAB files, NAME "
                              "all cells")
     two = parser.add_mutually_exclusive_group()
@@ -183,12 +215,18 @@ def add_import_arguments(parser: argparse.ArgumentParser) -> None:
                      help="the array is the real part; the imaginary part is this one of the same "
                           "file, or that of another file")
     two.add_argument("--phase", metavar="NAME|FILE",
-                     help="the array is the amplitude; the phase in radians is this one likewise")
-    parser.add_argument("--degrees", action="store_true", help="with --phase: in degrees")
+                     help="the array is the amplitude; the phase is this one likewise, in radians if it is "
+                          "within one turn")
+    unit = parser.add_mutually_exclusive_group()
+    unit.add_argument("--degrees", action="store_true", help="phases are in degrees")
+    unit.add_argument("--radians", action="store_true", help="phases are in radians")
+    add_format_arguments(parser)
     parser.add_argument("--axes", metavar="A,A,..",
                         help="what each axis of the array is: " + ", ".join(AXES) + ". Several "
                              "may be samples, or antennas of one column, the last one counts "
-                             "fastest; reim has real and imaginary part. The arrays HT and "
+                             "fastest; reim has real and imaginary part, and so has an axis with /iq (by "
+                             "turns), /qi (imaginary first) or /reim (first all real parts) behind its "
+                             "name, such as subcarrier/iq. The arrays HT and "
                              "HF_all of the CsiNet family need none: HT has the axes "
                              "sample,reim,angle,delay reshaped to 2,32,32 with offset 0.5")
     parser.add_argument("--csinet", action="store_true",
@@ -236,12 +274,21 @@ def add_import_arguments(parser: argparse.ArgumentParser) -> None:
 def import_matrices(args: argparse.Namespace, command: str) -> None:
     """Makes a data set from an array in a file of another program."""
     check_range("--max-gb", args.max_gb, 0, 1e9)
-    with FileSet(args.file, int(1e9 * args.max_gb)) as file:
+    with FileSet(args.file, int(1e9 * args.max_gb), format_options(args)) as file:
         args.file = file.name
         key = args.key
         if key is None:
-            key = next(iter(file.names)) if len(file.names) == 1 else CSINET_KEYS[0]
-        array, args.axes = file.complex_array(key, args.axes, args.imag, args.phase, args.degrees)
+            key = CSINET_KEYS[0] if file.default is None else file.default
+        for option in ("degrees", "radians"):
+            if getattr(args, option) and args.phase is None and not file.has_phases:
+                raise ValueError(f"--{option} is given without --phase")
+        axes = file.axes(key)
+        if args.axes is None and axes is not None and not args.csinet:
+            args.axes = axes
+            print(f"note: {args.file}: {key}: the axes are {axes}", file=sys.stderr)
+        for text in file.notes(key):
+            print(f"note: {args.file}: {key}: {text}", file=sys.stderr)
+        array, args.axes = file.complex_array(key, args.axes, args.imag, args.phase)
         try:
             matrices = _named(args, key, array)
         except ValueError as error:
@@ -311,11 +358,15 @@ def _named(args, key, array):
                 raise ValueError(f"--{name} is given without --axes")
         if not args.csinet and key.rpartition("/")[2] != CSINET_KEYS[not is_real]:
             options = likely_axes(array.shape, array.dtype)
+            if len(array.shape) == 1:
+                raise ValueError(f"a vector of {array.shape[0]} numbers needs --shape, for example n,64,4, and "
+                                 "--axes")
             raise ValueError(
                 f"what the axes are is not known: {array.dtype} of shape "
                 f"{tuple(int(n) for n in array.shape)} needs --axes"
                 + (", for example " + " or ".join(options) if options else
-                   (", and one of them with real and imaginary part" if is_real else ""))
+                   (", and one of them with real and imaginary part (subcarrier/iq if they take turns)"
+                    if is_real else ""))
                 + f"; only {' and '.join(CSINET_KEYS)} need none (--csinet: it is one of these)")
         layout = csinet_layout(array, args.nt)
         if is_real:
@@ -366,6 +417,7 @@ def add_inspect_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(main=inspect)
     parser.add_argument("file", metavar="FILE",
                         help="data set, finished or not, a model, or a file that can be imported")
+    add_format_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print all as JSON alone")
     parser.add_argument("--plot", metavar="FILE",
                         help="draw the mean power of the delay rows, some |Ha| and the energy "
@@ -377,7 +429,7 @@ def inspect(args: argparse.Namespace, _: str) -> None:
     """Says what is in a file, and draws it."""
     if args.plot:
         check_output(args.plot, args.overwrite)
-    kind = kind_of(args.file)
+    kind = "arrays" if args.raw else kind_of(args.file)
     if kind == "model" and not args.plot:
         _show_model(args, listing.describe_model(args.file))
         return
@@ -422,7 +474,7 @@ def _inspect_arrays(args):
     """Lists the arrays of a file that is no data set yet."""
     if args.plot:
         raise ValueError(f"{args.file}: --plot needs a data set, import the file first")
-    arrays = listing.describe_arrays(args.file)
+    arrays = listing.describe_arrays(args.file, format_options(args))
     if args.json:
         print_json({"file": args.file, "arrays": arrays})
         return
@@ -436,13 +488,16 @@ def _inspect_arrays(args):
     print(format_table(["array", "shape", "type", "least", "most", "mean"], rows))
     if any(facts.get("type", "").startswith("complex") for facts in arrays.values()):
         print("least, most and mean of complex numbers are those of their magnitude")
+    for name, facts in arrays.items():
+        for text in (["axes: " + facts["axes"]] if "axes" in facts else []) + facts.get("notes", []):
+            print(f"{name or 'array'}: {text}")
     note = listing.axes_note(args.file)
     if note:
         print(note)
     for name, facts in arrays.items():
         if "import" in facts:
             options = "" if facts["import"] == "(none)" else facts["import"] + " "
-            print(f"{name or 'array'}: if the axes are so: csifeedback_dataset import "
+            print(f"{name or 'array'}: {'' if 'axes' in facts else 'if the axes are so: '}csifeedback_dataset import "
                   f"{shlex.quote(args.file)} {options}-o FILE.h5")
 
 
@@ -494,11 +549,22 @@ def _show_model(args, model):
 COMMANDS = (
     ("generate", "make a data set from a channel model", add_generate_arguments),
     ("eigenvectors", "make a data set of eigenvectors W of subbands", add_eigenvectors_arguments),
-    ("import", "make a data set from MATLAB, NumPy or HDF5 files", add_import_arguments),
+    ("import", "make a data set from files of other programs and receivers", add_import_arguments),
     ("export", "write a data set as the files of CsiNet, or for other programs", add_export_arguments),
     ("inspect", "say what is in a file, and draw it", add_inspect_arguments),
     ("models", "list models, or say what is in one", add_models_arguments),
 )
+
+
+def _joined(argv):
+    """The arguments with --shape=-1,64 for --shape -1,64, which would look like an option."""
+    words: List[str] = []
+    for word in argv:
+        if words and words[-1] == "--shape" and word.startswith("-1"):
+            words[-1] += "=" + word
+        else:
+            words.append(word)
+    return words
 
 
 def parse(argv: Sequence[str]) -> Tuple[argparse.Namespace, str]:
@@ -510,7 +576,7 @@ def parse(argv: Sequence[str]) -> Tuple[argparse.Namespace, str]:
     for name, text, add_arguments in COMMANDS:
         parsers[name] = commands.add_parser(name, help=text, description=text)
         add_arguments(parsers[name])
-    args = parser.parse_args(new_options(argv, RENAMED))
+    args = parser.parse_args(_joined(new_options(argv, RENAMED)))
     return args, canonical_command(args, parsers[args.command])
 
 

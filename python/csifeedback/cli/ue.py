@@ -21,8 +21,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = Parser(prog="csifeedback_ue", description=__doc__)
     parser.add_argument("--air", default="zmq://127.0.0.1:5550", metavar="ADDRESS",
                         help="where samples come from: zmq://HOST:PORT of csifeedback_bs, "
-                             "file:PATH of a SigMF recording, uhd:ARGS, soapy:ARGS (default: "
+                             "file:PATH of a SigMF recording or archive, uhd:ARGS, soapy:ARGS (default: "
                              "%(default)s)")
+    parser.add_argument("--air-channel", type=int, metavar="N",
+                        help="which channel of a recording with several is replayed, from 0")
     parser.add_argument("--feedback", default="zmq://127.0.0.1:5560", metavar="ADDRESS",
                         help="where feedback goes: zmq://HOST:PORT, udp://HOST:PORT or none "
                              "(default: %(default)s)")
@@ -123,7 +125,7 @@ def main(argv: Sequence[str]) -> int:
         precoded=args.precoded, recording=args.record and MatrixRecording(
             args.record, args.record_samples, args.na, args.precursor, args.overwrite),
         record_air=args.record_air, radio=ends.radio(args), profile=args.profile,
-        overwrite=args.overwrite, pictures=ends.pictures(args))
+        overwrite=args.overwrite, pictures=ends.pictures(args), air_channel=args.air_channel)
     ends.run(ue, args, lambda figures, last: describe(figures, last, ue), count=args.count)
     if not ue.samples():
         print(f"csifeedback_ue: no sample came from {args.air}", file=sys.stderr)

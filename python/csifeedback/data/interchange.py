@@ -3,7 +3,7 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-"""Channel matrices in files of other programs: MATLAB, NumPy, HDF5, with named axes."""
+"""Channel matrices in files of other programs, with named axes."""
 
 import contextlib
 import difflib
@@ -18,21 +18,27 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import h5py
 import numpy as np
 
 from .. import hdf5
 from ..files import whole_file
-from .composed import Joined, Parts, stacked
+from .composed import (INTERLEAVED, PARTS, Interleaved, Joined, Parts, Reshaped, Shaped, stacked,
+                       value_range)
 from .dataset import block_samples
-from .matlab import MatFile, MatFile4
+from .matlab import MatFile, MatFile4, full
+from .readers import raw, renew, text, wifi
+from .readers.base import Arrays, limit
+from .readers.tensors import is_torch, read_tensors
+from .sigmf import read_samples
 
 #: What an axis of an array may be called, and what it is.
 AXES = {"sample": "sample", "n": "sample", "user": "sample", "slot": "sample", "symbol": "sample",
         "rx": "sample",
         "subcarrier": "subcarrier", "nc": "subcarrier", "delay": "delay", "na": "delay",
+        "frame": "sample", "packet": "sample", "time": "sample", "batch": "sample", "cell": "sample",
         "row": "row",
         "antenna": "antenna", "polarization": "antenna", "angle": "angle", "nt": "nt",
         "reim": "reim"}
@@ -50,30 +56,60 @@ MAX_CELLS = 100_000
 HEADER_BYTES = 1 << 16
 
 
+class Options(NamedTuple):
+    """What a person says of a file that does not say it itself.
+
+    raw: type of the numbers of a file without a header, as readers.raw.datatype() takes it. shape: of a
+    vector, in which one number may be -1. columns: of a table, as parse_numbers() takes them. degrees:
+    of phases; None: not known. chip: of a capture of nexmon, of readers.wifi.CHIP_FORMATS.
+    """
+
+    raw: Optional[str] = None
+    shape: Optional[Tuple[int, ...]] = None
+    columns: Optional[str] = None
+    degrees: Optional[bool] = None
+    chip: Optional[str] = None
+
+
 class ArrayFile:
-    """A file with arrays: .mat of any version, .npy, .npz or HDF5, recognized by content.
+    """A file with arrays, recognized by content: .mat of any version, .npy, .npz, HDF5, .pt, tables (CSV),
+    SigMF, CSI of ESP32, nexmon, the Intel 5300 and RENEW, or with options.raw numbers alone.
 
     path: file name. most_bytes: an array that is larger when it is unpacked, and larger than
     UNPACKED_RATIO times the file, is refused before anything is unpacked.
 
-    names: name -> shape; the array of an .npy file is called "". Nothing in a file is
-    executed: pickled objects are refused. Nothing outside the file is read: links, external
-    storage and virtual data sets of HDF5 are refused. Raises ValueError, which names the file,
+    names: name -> shape; the array of an .npy file is called "". axes: name -> what the axes are, where
+    the format says so. notes: name -> what is to be known about the numbers. default: name of the array
+    that is meant if none is named, or None. in_memory: arrays have been read.
+
+    Nothing in a file is executed: pickled objects are refused. Nothing outside the file is read: links,
+    external storage and virtual data sets of HDF5 are refused. Raises ValueError, which names the file,
     if it is none of these or damaged.
     """
 
-    def __init__(self, path: str, most_bytes: int = UNPACKED_BYTES) -> None:
+    def __init__(self, path: str, most_bytes: int = UNPACKED_BYTES, options: Options = Options()) -> None:
         self.path = os.fspath(path)
         self._most = max(most_bytes, UNPACKED_RATIO * os.path.getsize(self.path))
+        self.axes: Dict[str, str] = {}
+        self.notes: Dict[str, List[str]] = {}
+        self.default: Optional[str] = None
+        self.in_memory = False
+        self._renew: Any = None
         with open(self.path, "rb") as file:
             head = file.read(520)
         self._stack = contextlib.ExitStack()
         self._array: Any
         self._mat: Any
         with self._errors():
-            if head.startswith(b"\x93NUMPY"):
+            if self.path.endswith((".sigmf", ".sigmf-meta", ".sigmf-data")) and options.raw is None:
+                self._take(read_samples(self.path))
+            elif options.raw is not None:
+                self._take(raw.read_raw(self.path, options.raw))
+            elif head.startswith(b"\x93NUMPY"):
                 self._array = self._numpy
                 self.names = {"": self._numpy("").shape}
+            elif head.startswith(b"PK") and is_torch(_zip_names(self.path)):
+                self._take(read_tensors(self.path, self._most))
             elif head.startswith(b"PK"):
                 self._array = self._zipped
                 self._headers = _zip_headers(self.path)
@@ -84,16 +120,65 @@ class ArrayFile:
                 self._reverse = head.startswith(b"MATLAB")
                 self._array = self._from_hdf5
                 self.names = _hdf5_shapes(self._hdf5, self._reverse)
+                self._find_pilots()
             elif head.startswith(b"MATLAB"):
                 self._mat = MatFile(self.path)
                 self._array = self._matlab
                 self.names = self._mat.shapes
             elif self.path.endswith(".mat"):
                 self._mat = MatFile4(self.path)
-                self._array = self._mat.array
+                self._array = self._matlab
                 self.names = self._mat.shapes
             else:
-                raise ValueError("no MATLAB, NumPy or HDF5 file")
+                self._take(self._other(head, options))
+
+    def _take(self, arrays: Arrays) -> None:
+        """Shows what a reader has found."""
+        self._array, self.names = arrays.array, arrays.shapes
+        self.axes, self.notes = arrays.axes, arrays.notes
+        self.default, self.in_memory = arrays.default, arrays.in_memory
+
+    def _other(self, head, options):
+        """The Arrays of a file of the formats of `readers`. Raises ValueError."""
+        size = os.path.getsize(self.path)
+        if not size:
+            raise ValueError("is empty")
+        if head[:4] in wifi.PCAP_MAGIC or head.startswith(wifi.PCAPNG_MAGIC):
+            limit(size, self._most, "a capture")
+            return wifi.read_nexmon(self.path, options.chip)
+        if wifi.is_intel(head) or self.path.endswith(".dat") and head[2:3] in wifi.INTEL_CODES:
+            limit(size, self._most, "a log")
+            return wifi.read_intel(self.path)
+        beginning = text.head_text(self.path)
+        if beginning is not None:
+            limit(size, self._most, "a text")
+            if wifi.is_esp32(beginning):
+                return wifi.read_esp32(self.path)
+            return text.read_table(self.path, AXES, options.columns, options.degrees)
+        if head.startswith(b"\x80") and b"torch" in head or head[:2] == b"\x80\x02" and self.path.endswith(
+                (".pt", ".pth")):
+            raise ValueError("is of torch.save before version 1.6, or a pickle, which is not read: save it "
+                             "again with a newer PyTorch")
+        raise ValueError("no file of a known format (MATLAB, NumPy, HDF5, .pt, CSV, CSI of ESP32, nexmon or "
+                         "the Intel 5300); --raw TYPE and --shape say what numbers without a header are")
+
+    def _find_pilots(self):
+        """Adds the CSI of the pilots that RENEW and Argos record."""
+        for name in ("Data/" + renew.NAME, renew.NAME):
+            if name in self.names:
+                attributes = self._hdf5["Data" if "/" in name else "/"].attrs
+                if not any(key in attributes for key in ("FFT_SIZE", "samples_per_user")):
+                    continue
+                try:
+                    self._renew = renew.PilotCsi(
+                        hdf5.Array(hdf5.own_array(self._hdf5, name), self._most), dict(attributes))
+                    shape = self._renew.shape
+                except ValueError as error:
+                    self._renew, shape = ValueError(f"{name} {error}"), ()
+                self.names = {"csi": shape, **self.names}
+                self.axes["csi"], self.default = "frame,cell,user,antenna,subcarrier", "csi"
+                self.notes["csi"] = [f"estimated from the pilots in {name}, delays as the recorder's timing "
+                                     "has them"]
 
     def __enter__(self):
         return self
@@ -115,6 +200,10 @@ class ArrayFile:
         name: one of `names`; "NAME.FIELD" and "NAME{2}" of structures and cells in MATLAB files. All
         cells together are an array with a new first axis, and so are the fields of several structures.
         """
+        if name == "csi" and self._renew is not None:
+            if isinstance(self._renew, ValueError):
+                raise ValueError(f"{self.path}: {self._renew}")
+            return self._renew
         with self._errors():
             inside = self._inside(name)
         if inside is not None:
@@ -141,6 +230,9 @@ class ArrayFile:
         one array, and the fields of several structures, count as one."""
         found: List[Tuple[str, Any]] = []
         for name, shape in self.names.items():
+            if name in self.axes:
+                found.append((name, shape))
+                continue
             with self._errors():
                 inside = self._nested_names(name)
             found += inside or [(name, shape)]
@@ -254,10 +346,30 @@ class ArrayFile:
             return self._numpy(name, f"/proc/self/fd/{file.fileno()}")
 
     def _from_hdf5(self, name):
+        if self._reverse and isinstance(self._hdf5.get(name), h5py.Group):
+            return self._sparse(name)
         array = hdf5.own_array(self._hdf5, name)
         self._unpacks_to(name, array.size * hdf5.number_type(array).itemsize)
         array = hdf5.Array(array, self._most)
         return _Reversed(array) if self._reverse else array
+
+    def _sparse(self, name):
+        """A sparse array of MATLAB 7.3 as a full one: a group of rows, beginnings of columns and numbers."""
+        shape = self.names[name]
+        self._unpacks_to(name, math.prod(shape) * 16)
+        parts = []
+        for part in ("ir", "jc", "data"):
+            array = hdf5.own_array(self._hdf5, f"{name}/{part}")
+            if array is None and part != "jc":  # of an array without numbers
+                parts.append(np.zeros(0))
+                continue
+            self._unpacks_to(name, array.size * hdf5.number_type(array).itemsize)
+            parts.append(np.asarray(hdf5.Array(array, self._most)[:]))
+        numbers = parts[2]
+        if numbers.dtype.names:
+            kind, *fields = complex_fields(numbers.dtype)
+            numbers = numbers[fields[0]] + 1j * numbers[fields[1]]
+        return full(shape, parts[0], parts[1], numbers)
 
     def _matlab(self, name):
         self._unpacks_to(name, self._mat.declared(name))
@@ -268,20 +380,21 @@ class FileSet:
     """The same array in one file or in many, one behind the other.
 
     paths: file names, or patterns such as "csi*.npy", whose files are taken in the order of the
-    numbers in their names. most_bytes: as of ArrayFile, for each file.
+    numbers in their names. most_bytes, options: as of ArrayFile, for each file.
 
     Raises ValueError if there is no such file.
     """
 
-    def __init__(self, paths: Sequence[str], most_bytes: int = UNPACKED_BYTES) -> None:
+    def __init__(self, paths: Sequence[str], most_bytes: int = UNPACKED_BYTES,
+                 options: Options = Options()) -> None:
         self.paths: List[str] = []
         for path in map(os.fspath, paths):
             found = [path] if os.path.exists(path) else sorted(glob.glob(path), key=_natural)
             if not found and glob.has_magic(path):
                 raise ValueError(f"{path}: no file has such a name")
             self.paths += found or [path]
-        self._most = most_bytes
-        self._first = ArrayFile(self.paths[0], most_bytes)
+        self._most, self._options = most_bytes, options
+        self._first = ArrayFile(self.paths[0], most_bytes, options)
         self.names = self._first.names
 
     def __enter__(self):
@@ -295,27 +408,51 @@ class FileSet:
         """What the files are called in messages."""
         return self.paths[0] + (f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else "")
 
+    @property
+    def default(self) -> Optional[str]:
+        """Name of the array that is meant if none is named; None: there are several."""
+        if self._first.default is not None:
+            return self._first.default
+        return next(iter(self.names)) if len(self.names) == 1 else None
+
+    def axes(self, key: str) -> Optional[str]:
+        """What the axes of an array are, where its format says so and nobody reshapes it."""
+        return None if self._options.shape else self._first.axes.get(key)
+
+    @property
+    def has_phases(self) -> bool:
+        """Whether the file may have phases of its own: a table with names."""
+        return self._first.in_memory
+
+    def notes(self, key: str) -> List[str]:
+        """What is to be known about the numbers of an array."""
+        return self._first.notes.get(key, [])
+
     def array(self, key: str, axis: Optional[int]) -> Any:
-        """The array of all files. axis: along which they are joined; None: a new first one, if there
-        are several files. Raises ValueError if they are not alike."""
-        first = self._first.array(key)
+        """The array of all files. axis: along which they are joined, and may have different lengths;
+        None: a new first one, if there are several files. Raises ValueError if they are not alike."""
+        first = _shaped(self._first.array(key), self._options)
         if len(self.paths) == 1:
             return first
         shape, dtype = tuple(first.shape), first.dtype
+        shapes = [shape]
+
+        def others(shape):
+            return [n for i, n in enumerate(shape) if i != axis]
+
         for path in self.paths[1:]:
-            with ArrayFile(path, self._most) as file:
-                array = file.array(key)
-                if (tuple(array.shape), array.dtype) != (shape, dtype):
-                    raise ValueError(f"{path}: '{key}' is {array.dtype} of shape {tuple(array.shape)}, "
+            with ArrayFile(path, self._most, self._options) as file:
+                array = _shaped(file.array(key), self._options)
+                found = tuple(array.shape)
+                if (len(found), others(found), array.dtype) != (len(shape), others(shape), dtype):
+                    raise ValueError(f"{path}: '{key}' is {array.dtype} of shape {found}, "
                                      f"that of {self.paths[0]} {dtype} of shape {shape}")
-
-        def opener(path):
-            return lambda: _Read(path, key, self._most)
-
-        return Joined([opener(path) for path in self.paths], shape, dtype, axis)
+                shapes.append(found)
+        reader = _Reader(key, self._most, self._options)
+        return Joined([functools.partial(_Read, reader, path) for path in self.paths], shapes, dtype, axis)
 
     def complex_array(self, key: str, axes: Optional[str], imag: Optional[str] = None,
-                      phase: Optional[str] = None, degrees: bool = False) -> Tuple[Any, Optional[str]]:
+                      phase: Optional[str] = None) -> Tuple[Any, Optional[str]]:
         """(array, its axes): of all files, and of two parts where the real part, or the amplitude, has
         its imaginary part or phase in another array.
 
@@ -325,24 +462,23 @@ class FileSet:
         """
         axis: Optional[int] = 0
         if axes is not None:
-            kinds = [AXES.get(name) for name in axes.split(",")]
+            kinds = [AXES.get(name.partition("/")[0]) for name in axes.split(",")]
             axis = kinds.index("sample") if "sample" in kinds else None
             if axis is None and len(self.paths) > 1:
                 axes = "sample," + axes
         array = self.array(key, axis)
         other = imag or phase
         if other is None:
-            if degrees:
-                raise ValueError("--degrees is given without --phase")
             return array, axes
+        degrees = self._options.degrees
         try:
             if os.path.exists(other):
                 if len(self.paths) > 1:
                     raise ValueError("of several files, the other array is in each of them")
-                with ArrayFile(other, self._most) as file:
+                with ArrayFile(other, self._most, self._options) as file:
                     second = file.array(key if key in file.names or len(file.names) != 1
                                         else next(iter(file.names)))
-                    return Parts(array, second, bool(phase), degrees), axes
+                    return Parts(array, _shaped(second, self._options), bool(phase), degrees), axes
             return Parts(array, self.array(other, axis), bool(phase), degrees), axes
         except ValueError as error:
             raise ValueError(f"{'--imag' if imag else '--phase'} is {other}: {error}") from None
@@ -359,19 +495,44 @@ class FileSet:
         return {"files": len(self.paths), "file_bytes": size, "file_crc32": crc}
 
 
+def _shaped(array, options):
+    """An array in the shape that a person says."""
+    return array if options.shape is None else Shaped(array, options.shape)
+
+
+class _Reader:
+    """Reads the same array of files that are open only while they are read; keeps the last one that is
+    in memory anyway."""
+
+    def __init__(self, key, most_bytes, options):
+        self._key, self._arguments = key, (most_bytes, options)
+        self._last = None, None
+
+    def read(self, path, index):
+        """Elements of the array of a file."""
+        if self._last[0] != path:
+            with ArrayFile(path, *self._arguments) as file:
+                array = _shaped(file.array(self._key), self._arguments[1])
+                if not file.in_memory:
+                    return np.array(array[index])
+                self._last = path, array
+        return np.array(self._last[1][index])
+
+
 class _Read:
     """An array of a file that is open only while it is read."""
 
-    def __init__(self, path, key, most_bytes):
-        self._arguments, self._key = (path, most_bytes), key
+    def __init__(self, reader, path):
+        self._reader, self._path = reader, path
 
     def __getitem__(self, index):
-        with ArrayFile(*self._arguments) as file:
-            return np.array(file.array(self._key)[index])
+        return self._reader.read(self._path, index)
 
 
 def _has_references(array):
     """Whether an h5py.Dataset is an array of references to objects, as cells of MATLAB are."""
+    if not isinstance(array, h5py.Dataset):
+        return False
     kind = array.id.get_type()
     return isinstance(kind, h5py.h5t.TypeReferenceID) and kind.equal(h5py.h5t.STD_REF_OBJ)
 
@@ -389,6 +550,12 @@ class _Reversed:
 
     def __getitem__(self, index):
         return self._array[index[::-1]].transpose()
+
+
+def _zip_names(path):
+    """Names of the members of a ZIP archive."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.namelist()
 
 
 def _zip_headers(path):
@@ -414,18 +581,19 @@ def _hdf5_shapes(file, reverse):
     shapes = {}
 
     def visit(name, thing):
+        if reverse and isinstance(thing, h5py.Group) and "MATLAB_sparse" in thing.attrs:
+            columns = hdf5.own_array(file, name + "/jc")
+            if columns is not None and len(columns.shape) == 1:
+                shapes[name] = int(thing.attrs["MATLAB_sparse"]), columns.shape[0] - 1
+            return
+        if name.rpartition("/")[0] in shapes:
+            return
         if isinstance(thing, h5py.Dataset) and not hdf5.elsewhere(thing) and thing.shape \
                 and not name.startswith("#"):
             shapes[name] = thing.shape[::-1 if reverse else 1]
 
     file.visititems(visit)
     return shapes
-
-
-#: What two fields of a compound are called, in lower case, if it is a complex number.
-REAL, IMAGINARY = ("r", "re", "real"), ("i", "im", "imag", "imaginary")
-MAGNITUDE = ("magnitude", "mag", "amplitude", "amp", "abs", "absolute")
-PHASE = ("phase", "angle", "arg", "argument")
 
 
 def complex_fields(dtype: Any) -> Any:
@@ -435,8 +603,7 @@ def complex_fields(dtype: Any) -> Any:
     names = {name.lower(): name for name in dtype.names}
     if len(names) == len(dtype.names) == 2 and \
             all(dtype[name].kind in "fiu" and not dtype[name].shape for name in dtype.names):
-        for kind, first, second in (("parts", REAL, IMAGINARY), ("parts", ("i",), ("q",)),
-                                    ("polar", MAGNITUDE, PHASE)):
+        for kind, first, second in PARTS:
             found = [[names[name] for name in allowed if name in names]
                      for allowed in (first, second)]
             if all(found):
@@ -450,7 +617,8 @@ class Matrices:
     """Channel matrices in an array with named axes.
 
     array: of numbers, or of compounds as in complex_fields(). axes: the name of each
-    axis, from AXES; several may be samples. reshape: what one index of the first axis is
+    axis, from AXES; several may be samples. A name with /iq, /qi or /reim behind it is that of an axis with
+    real and imaginary parts, see composed.INTERLEAVED. reshape: what one index of the first axis is
     reshaped to, where the file has matrices as vectors; None: as they are. offset: is
     subtracted from real and imaginary parts. domain: H or Ha, needed for the axis name
     `row` alone. carriers: numbers of the rows of H to take, in their order; None: all. fft_order:
@@ -469,19 +637,25 @@ class Matrices:
                  offset: float = 0.0, domain: Optional[str] = None,
                  carriers: Optional[Callable[[int], np.ndarray]] = None,
                  fft_order: bool = False) -> None:
-        self._array, self._offset, self._reshape = array, offset, reshape
-        shape = tuple(int(n) for n in array.shape)
+        self._offset = offset
         if reshape is not None:
-            if len(shape) != 2 or shape[1] != np.prod(reshape, dtype=object):
-                raise ValueError(f"the array has shape {shape}, which cannot be reshaped to "
-                                 f"(n, {', '.join(map(str, reshape))})")
-            shape = (shape[0], *reshape)
-        unknown = [name for name in axes if name not in AXES]
+            array = Reshaped(array, reshape)
+        axes = list(axes)
+        if len(axes) == len(array.shape):
+            for i, name in enumerate(axes):
+                axes[i], _, order = name.partition("/")
+                if order and order not in INTERLEAVED:
+                    raise ValueError(f"axis is '{name}', allowed behind / is {', '.join(INTERLEAVED)}")
+                if order:
+                    array = Interleaved(array, i, order)
+        self._array = array
+        shape = tuple(int(n) for n in array.shape)
+        unknown = [name for name in axes if name.partition("/")[0] not in AXES]
         if unknown:
             raise ValueError(f"axis is '{unknown[0]}', allowed is " + ", ".join(AXES))
-        axes = [AXES[name] for name in axes]
         if len(axes) != len(shape):
             raise ValueError(f"{len(axes)} axes are named, the array has shape {shape}")
+        axes = [AXES[name] for name in axes]
 
         def one(kinds, needed=True):
             at = [i for i, name in enumerate(axes) if name in kinds]
@@ -544,10 +718,7 @@ class Matrices:
         index = [slice(None)] * self._ndim
         if self._outer is not None:
             index[self._outer] = slice(start, -(-(first + count) // self._inner))
-        x = np.asarray(self._array[tuple(index)])
-        if self._reshape is not None:
-            x = x.reshape(len(x), *self._reshape)
-        x = x.transpose(self._order)
+        x = np.asarray(self._array[tuple(index)]).transpose(self._order)
         if self._carriers is not None:
             x = np.take(x, self._carriers, self._row_at)
         if self._is_real:
@@ -646,24 +817,6 @@ def csinet_layout(array: Any, nt: int) -> Dict[str, Any]:
         return {"axes": ("sample", "antenna", "subcarrier"), "reshape": (nt, rows)}
     return {"axes": ("sample", "reim", "angle", "delay"), "reshape": (2, nt, rows),
             "offset": CSINET_OFFSET}
-
-
-def value_range(array: Any, block_bytes: int = 1 << 26) -> Tuple[float, float, float, float]:
-    """(least, most, mean, standard deviation) of the finite numbers of a real array, which is read
-    in blocks; (0, 0, 0, 0) if there are none."""
-    rows = max(1, block_bytes // max(1, array.dtype.itemsize * math.prod(array.shape[1:])))
-    least, most, count, total, squares = math.inf, -math.inf, 0, 0.0, 0.0
-    for first in range(0, array.shape[0], rows):
-        index = (slice(first, first + rows),) + (slice(None),) * (len(array.shape) - 1)
-        x = np.asarray(array[index], np.float64)
-        x = x[np.isfinite(x)]
-        if x.size:
-            least, most = min(least, x.min()), max(most, x.max())
-            count, total, squares = count + x.size, total + x.sum(), squares + np.square(x).sum()
-    if not count:
-        return 0.0, 0.0, 0.0, 0.0
-    mean = total / count
-    return float(least), float(most), mean, math.sqrt(max(0.0, squares / count - mean * mean))
 
 
 def check_offset(array: Any, offset: float, unit: bool = False) -> None:

@@ -15,7 +15,8 @@ import h5py
 import numpy as np
 
 from .. import csifeedback_python as core
-from .interchange import CSINET_KEYS, ArrayFile, likely_axes
+from .composed import PARTS, words_of
+from .interchange import CSINET_KEYS, ArrayFile, Options, likely_axes
 
 #: bytes of an array that are looked at for its range and mean
 LOOKED_AT = 1 << 28
@@ -58,12 +59,13 @@ def array_facts(array: Any) -> Dict[str, Any]:
     return facts
 
 
-def describe_arrays(path: str) -> Dict[str, Dict[str, Any]]:
+def describe_arrays(path: str, options: Options = Options()) -> Dict[str, Dict[str, Any]]:
     """name -> array_facts() of each array in a file that is no data set; `error` where it cannot be
-    read, `import`: options of csifeedback_dataset import that may fit. Raises ValueError."""
+    read, `import`: options of csifeedback_dataset import that may fit, `axes` and `notes` where the format
+    says them. options: as of ArrayFile. Raises ValueError."""
     found: Dict[str, Dict[str, Any]] = {}
     arrays: Dict[str, Any] = {}
-    with ArrayFile(path) as file:
+    with ArrayFile(path, options=options) as file:
         for name, shape in file.listing():
             found[name] = {"shape": [int(n) for n in shape]}
             try:
@@ -72,10 +74,17 @@ def describe_arrays(path: str) -> Dict[str, Dict[str, Any]]:
             except ValueError as error:
                 found[name]["error"] = str(error).removeprefix(f"{file.path}: ").removeprefix(
                     "cannot be read: ")
-    for name, array in arrays.items():
-        options = proposed(name, array, arrays)
-        if options:
-            found[name]["import"] = options
+            if name in file.axes:
+                found[name]["axes"] = file.axes[name]
+            if file.notes.get(name):
+                found[name]["notes"] = file.notes[name]
+        for name, array in arrays.items():
+            if name in file.axes:
+                text: Optional[str] = "(none)" if name == file.default else f"--key {shlex.quote(name)}"
+            else:
+                text = proposed(name, array, arrays)
+            if text:
+                found[name]["import"] = text
     return found
 
 
@@ -91,29 +100,20 @@ def proposed(name: str, array: Any, others: Dict[str, Any]) -> Optional[str]:
         if partner is None:
             return None
         options = likely_axes(array.shape, np.dtype(np.complex64))
-        option = "--phase" if _says(partner, PHASES) else "--imag"
-        return f"{key}{option} {shlex.quote(partner)} {options[0]}" if options else None
+        other, kind = partner
+        option = "--phase" if kind == "polar" else "--imag"
+        return f"{key}{option} {shlex.quote(other)} {options[0]}" if options else None
     options = likely_axes(array.shape, array.dtype)
     return key + options[0] if options else None
 
 
-#: what the first and the second of two arrays are called, in lower case
-REALS, IMAGINARIES = ("re", "real", "r", "i"), ("im", "imag", "imaginary", "q")
-AMPLITUDES, PHASES = ("amp", "amplitude", "mag", "magnitude", "abs"), ("phase", "ph", "pha", "angle")
-
-
-def _says(name, words):
-    """Whether one of the words is part of a name: H_re, re, csi.re, but not area."""
-    letters = "".join(c if c.isalnum() else " " for c in name.lower())
-    return any(word in letters.split() for word in words)
-
-
 def _partner(name, array, others):
-    for first, second in ((REALS, IMAGINARIES), (AMPLITUDES, PHASES)):
-        if _says(name, first):
+    """(name, kind) of the array with the other part of complex numbers, or None."""
+    for kind, first, second in PARTS:
+        if set(first) & set(words_of(name)):
             for other, its in others.items():
-                if other != name and _says(other, second) and its.shape == array.shape:
-                    return other
+                if other != name and set(second) & set(words_of(other)) and its.shape == array.shape:
+                    return other, kind
     return None
 
 

@@ -29,8 +29,8 @@ TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8",
 NUMBERS = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8",
            15: "u8"}
 #: class of another array -> what it has
-OTHERS = {1: "cells", 2: "structures", 3: "objects", 4: "characters", 5: "sparse columns"}
-CELLS, STRUCTURES = 1, 2
+OTHERS = {1: "cells", 2: "structures", 3: "objects", 4: "characters"}
+CELLS, STRUCTURES, SPARSE = 1, 2, 5
 COMPLEX, LOGICAL = 0x800, 0x200
 #: how deep structures may be nested, and how many arrays may be in one
 MAX_DEPTH, MAX_NESTED = 16, 100_000
@@ -166,7 +166,7 @@ class MatFile:
         if element.part(8) != (UINT32, 8):
             raise ValueError("an array has no flags")
         flags, _ = element.numbers("I", 2)
-        if flags & 0xff not in NUMBERS and flags & 0xff not in OTHERS:
+        if flags & 0xff not in NUMBERS and flags & 0xff not in OTHERS and flags & 0xff != SPARSE:
             return None
         kind, size = element.part(4 * 32)
         if kind != INT32 or size % 4:
@@ -229,7 +229,7 @@ class MatFile:
                     here = [*steps[:-1], (name, number if count > 1 or of == CELLS else None)]
                     for field in fields:
                         self._visit(element, here if field is None else [*here, (field, None)], found)
-            elif of in NUMBERS and not flags & LOGICAL:
+            elif (of in NUMBERS or of == SPARSE) and not flags & LOGICAL:
                 found.append((steps, shape, of, flags, begin))
                 if len(found) > MAX_NESTED:
                     raise ValueError(f"there are more than {MAX_NESTED} arrays in a structure")
@@ -259,6 +259,9 @@ class MatFile:
         with _Element(path, self._order, begin, os.fstat(file.fileno()).st_size, False) as element:
             shape = self._header(element)[1]
             parts = []
+            if of == SPARSE:
+                return self._sparse(element, shape, flags,
+                                    lambda: element.read(-(begin + element.tell()) % 8))
             for _ in range(2 if flags & COMPLEX else 1):
                 kind, size = element.part(math.prod(shape) * int(NUMBERS[of][1]))
                 dtype = np.dtype(self._order + TYPES.get(kind, "V1"))
@@ -273,6 +276,8 @@ class MatFile:
     def declared(self, name: str) -> int:
         """Bytes of an array of numbers, as its header says."""
         shape, kind, flags, _ = self._arrays[name]
+        if kind == SPARSE and not flags & LOGICAL:
+            return math.prod(shape) * (16 if flags & COMPLEX else 8)
         if kind not in NUMBERS or flags & LOGICAL:
             raise ValueError(f"the array '{name}' has no numbers but "
                              + OTHERS.get(kind, "logical values"))
@@ -281,11 +286,13 @@ class MatFile:
     def array(self, name: str) -> Any:
         """An array of numbers, or what can be indexed as one; it is in a temporary file."""
         declared = self.declared(name)
-        shape, _, flags, place = self._arrays[name]
+        shape, of, flags, place = self._arrays[name]
         parts = 2 if flags & COMPLEX else 1
         arrays = []
         with _Element(self.path, self._order, *place) as element:
             self._header(element)
+            if of == SPARSE:
+                return self._sparse(element, shape, flags, element.end_part)
             for _ in range(parts):
                 kind, size = element.part(declared // parts)
                 dtype = np.dtype(self._order + TYPES.get(kind, "V1"))
@@ -302,6 +309,37 @@ class MatFile:
         return arrays[0] if parts == 1 else _Complex(*arrays)
 
 
+    def _sparse(self, element, shape, flags, end_part):
+        """A sparse array, whose rows, beginnings of columns and numbers follow, as a full one."""
+        if len(shape) != 2:
+            raise ValueError(f"a sparse array has the shape {shape}")
+        found = []
+        for _ in range(4 if flags & COMPLEX else 3):
+            kind, size = element.part(1 << 32)
+            dtype = np.dtype(self._order + TYPES.get(kind, "V1"))
+            if kind not in TYPES or size % dtype.itemsize:
+                raise ValueError(f"a sparse array has {size} bytes of the type {kind}")
+            found.append(np.frombuffer(element.read(size), dtype))
+            end_part()
+        rows, begins, *numbers = found
+        return full(shape, rows, begins, numbers[0] if len(numbers) == 1 else numbers[0] + 1j * numbers[1])
+
+
+def full(shape: Any, rows: np.ndarray, begins: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """A sparse array (rows, columns) as a full one; the numbers of column j are begins[j] to
+    begins[j + 1] - 1, in the rows that `rows` has there. Raises ValueError."""
+    begins = begins.astype(np.int64)
+    if len(begins) != shape[1] + 1 or begins[0] != 0 or np.any(np.diff(begins) < 0) or \
+            begins[-1] > min(len(rows), len(numbers)):
+        raise ValueError("a sparse array has improper columns")
+    rows = rows[:begins[-1]].astype(np.int64)
+    if len(rows) and not 0 <= rows.min() <= rows.max() < shape[0]:
+        raise ValueError("a sparse array has improper rows")
+    out = np.zeros(shape, np.result_type(numbers.dtype.newbyteorder("="), np.float64))
+    out[rows, np.repeat(np.arange(shape[1]), np.diff(begins))] = numbers[:begins[-1]]
+    return out
+
+
 class MatFile4:
     """The same for files of version 4 (`save -v4`), which are not compressed.
 
@@ -311,7 +349,7 @@ class MatFile4:
     #: third digit of the type -> that of NumPy
     TYPES = ("f8", "f4", "i4", "i2", "u2", "u1")
     #: last digit -> what the array has
-    KINDS = ("numbers", "characters", "sparse columns")
+    KINDS = ("numbers", "characters", "sparse array")
 
     def __init__(self, path: str) -> None:
         self.path = os.fspath(path)
@@ -342,11 +380,42 @@ class MatFile4:
                 self._arrays[name] = (rows, columns), dtype, is_complex, what, data
         if not self._arrays:
             raise ValueError("the file is empty")
-        self.shapes = {name: array[0] for name, array in self._arrays.items()}
+        self.shapes = {name: self._sparse_shape(name) if array[3] == 2 else array[0]
+                       for name, array in self._arrays.items()}
+
+    def _entries(self, name):
+        """The lines of a sparse array: row, column, real part and imaginary part, numbered from 1; the
+        last one has the shape."""
+        (lines, columns), dtype, _, _, data = self._arrays[name]
+        if lines < 1 or columns not in (3, 4):
+            raise ValueError(f"the sparse array '{name}' has the shape ({lines}, {columns})")
+        return np.memmap(self.path, dtype, "r", data, (lines, columns), "F")
+
+    def _sparse_shape(self, name):
+        shape = self._entries(name)[-1, :2]
+        if not np.array_equal(shape, np.clip(np.round(shape), 0, 1 << 31)):
+            raise ValueError(f"the sparse array '{name}' has the shape {tuple(shape)}")
+        return tuple(int(n) for n in shape)
+
+    def declared(self, name: str) -> int:
+        """Bytes of an array of numbers."""
+        shape, dtype, is_complex, what, _ = self._arrays[name]
+        return math.prod(self.shapes[name]) * 16 if what == 2 else \
+            math.prod(shape) * dtype.itemsize * (1 + is_complex)
 
     def array(self, name: str) -> Any:
         """An array of numbers, or what can be indexed as one; it stays in the file."""
         shape, dtype, is_complex, what, data = self._arrays[name]
+        if what == 2:
+            entries = self._entries(name)[:-1].astype(np.float64)
+            order = np.lexsort(entries[:, :2].T)
+            at = entries[order, :2] - 1
+            rows, columns = self.shapes[name]
+            if len(at) and not (at.min() >= 0 and at[:, 0].max() < rows and at[:, 1].max() < columns):
+                raise ValueError(f"the sparse array '{name}' has improper rows or columns")
+            numbers = entries[order, 2] + (1j * entries[order, 3] if entries.shape[1] == 4 else 0)
+            begins = np.searchsorted(at[:, 1], np.arange(columns + 1))
+            return full((rows, columns), at[:, 0], begins, numbers)
         if what:
             raise ValueError(f"the array '{name}' has no numbers but {self.KINDS[what]}")
         size = math.prod(shape) * dtype.itemsize

@@ -9,15 +9,22 @@ docs/ends.md describes the namespace `csi`, which says what the pilots look like
 """
 
 import datetime
+import hashlib
 import json
 import os
+import tarfile
 from typing import Any, Optional
+
+import numpy as np
 
 from .. import csifeedback_python as core
 from ..files import Lock, check_output, check_place, whole_file
+from .readers import raw
+from .readers.base import Arrays
 
-#: core:datatype -> bytes of a sample
-DATATYPES = {"cf32_le": 8, "ci16_le": 4}
+#: core:datatype of complex samples
+DATATYPES = ("cf32_le", "cf32_be", "cf64_le", "cf64_be", "ci32_le", "ci32_be", "ci16_le", "ci16_be",
+             "cu32_le", "cu32_be", "cu16_le", "cu16_be", "ci8", "cu8")
 #: Parameters of csirs_frame that are in the namespace `csi`: the least and greatest whole number,
 #: None for a number above 0 that need not be whole, or the texts that are allowed. csirs_frame says
 #: which of them fit together.
@@ -123,6 +130,13 @@ class _Fields:
             self._refuse(name, value, " or ".join(allowed))
         return value
 
+    def text(self, name):
+        """A text."""
+        value = self._get(name)
+        if not isinstance(value, str):
+            self._refuse(name, value, "a text")
+        return value
+
     def flag(self, name, default):
         """true or false."""
         value = self._get(name, default)
@@ -192,47 +206,153 @@ class Recorder:
             raise OSError(error)
 
 
-class Recording:
-    """A recording, opened for reading.
+class Samples:
+    """The samples of a recording or an archive (.sigmf), opened for reading; they stay in the file.
 
-    path: with or without an extension. data: path of the samples; datatype: cf32_le or ci16_le;
-    sample_rate: in samples/s; samples: their number. parameters: keyword arguments of csirs_frame,
-    {} without the namespace `csi`.
+    path: with or without an extension. meta_path: path of the metadata, or of the archive. data: path of the
+    file that has the samples, from byte `offset` on. datatype: one of DATATYPES. channels: samples of
+    several channels come by turns. samples: their number in each channel.
 
-    Raises ValueError, which names the file and the field with its value, if it is none that can be
-    replayed, and OSError if it cannot be read.
+    Raises ValueError, which names the file and the field with its value, if the samples cannot be read, and
+    OSError.
     """
 
     def __init__(self, path: str) -> None:
-        self.data = base(path) + ".sigmf-data"
-        meta_path = base(path) + ".sigmf-meta"
-        with open(meta_path, "rb") as file:
-            text = file.read(MAX_META_BYTES + 1)
+        path = os.fspath(path)
+        self.offset = 0
+        if path.endswith(".sigmf") and not os.path.exists(base(path) + ".sigmf-meta"):
+            self.meta_path = self.data = path
+            try:
+                text, self.offset, size = _in_archive(path)
+            except (tarfile.TarError, EOFError, ValueError) as error:
+                raise ValueError(f"{path}: is no archive of SigMF: {error}") from None
+        else:
+            self.meta_path, self.data = base(path) + ".sigmf-meta", base(path) + ".sigmf-data"
+            with open(self.meta_path, "rb") as file:
+                text = file.read(MAX_META_BYTES + 1)
+            size = None
         try:
             self._read(_parse(text))
         except ValueError as error:
-            raise ValueError(f"{meta_path}: {error}") from None
-        self.samples = os.path.getsize(self.data) // DATATYPES[self.datatype]
+            raise ValueError(f"{self.meta_path}: {error}") from None
+        self.size = os.path.getsize(self.data) if size is None else size
+        self._dtype = raw.datatype(self.datatype)
+        self.samples = self.size // (self._dtype.itemsize * self.channels)
         if not self.samples:
             raise ValueError(f"{self.data}: is empty")
+        self.array = np.memmap(self.data, self._dtype, "r", self.offset, (self.samples, self.channels))
+        part = self._dtype[0] if self._dtype.names else self._dtype
+        self._zero = raw.zero_of(self._dtype)
+        self._scale = 1.0 if part.kind in "fc" else 2.0 ** (8 * part.itemsize - 1)
+
+    def read(self, first: int, count: int, channel: int = 0) -> np.ndarray:
+        """Samples [first, first + count) of a channel, complex64; integers from -1 to 1."""
+        x = self.array[first:first + count, channel]
+        if not self._dtype.names:
+            return x.astype(np.complex64)
+        out = np.empty(len(x), np.complex64)
+        for parts, name in ((out.real, "r"), (out.imag, "i")):
+            parts[:] = (x[name].astype(np.float64) - self._zero) / self._scale
+        return out
 
     def _read(self, meta):
         fields = meta.object("global")
         self.datatype = fields.one_of("core:datatype", DATATYPES)
-        self.sample_rate = fields.positive("core:sample_rate")
-        fields.whole("core:num_channels", 1, 1, 1)
+        self.channels = fields.whole("core:num_channels", 1, 1024, 1)
         # What would change where the samples are.
         if "core:dataset" in fields:
             fields.one_of("core:dataset", (os.path.basename(self.data),))
         fields.whole("core:trailing_bytes", 0, 0, 0)
         if fields.flag("core:metadata_only", False):
             raise ValueError("core:metadata_only is true, allowed is false")
+        self.hash_text = fields.text("core:sha512") if "core:sha512" in fields else None
         for capture in meta.objects("captures"):
             capture.whole("core:header_bytes", 0, 0, 0)
         meta.objects("annotations")
         for extension in fields.objects("core:extensions"):
             if not extension.flag("optional", False):
                 extension.one_of("name", ("csi",))
+
+    def check_hash(self) -> None:
+        """ValueError if the samples are not those that the metadata were made for."""
+        if self.hash_text is None:
+            return
+        found, left = hashlib.sha512(), self.size
+        with open(self.data, "rb") as file:
+            file.seek(self.offset)
+            while left and (block := file.read(min(left, 1 << 20))):
+                found.update(block)
+                left -= len(block)
+        if found.hexdigest() != self.hash_text.lower():
+            raise ValueError(f"{self.meta_path}: core:sha512 is another one than that of the samples")
+
+
+def _in_archive(path):
+    """(metadata, offset of the samples, their bytes) in an archive, of which nothing is unpacked."""
+    with tarfile.open(path, "r:") as archive:
+        found = {}
+        for member in archive:
+            for extension in (".sigmf-meta", ".sigmf-data"):
+                if member.name.endswith(extension):
+                    if not member.isreg() or member.issparse():
+                        raise ValueError(f"{member.name} is no file")
+                    if extension in found:
+                        raise ValueError("has several recordings; take one of them out of it")
+                    found[extension] = member
+        for extension in (".sigmf-meta", ".sigmf-data"):
+            if extension not in found:
+                raise ValueError(f"has no *{extension}")
+        meta, data = found[".sigmf-meta"], found[".sigmf-data"]
+        if data.offset_data + data.size > os.path.getsize(path):
+            raise ValueError("is truncated")
+        file: Any = archive.extractfile(meta)
+        return file.read(MAX_META_BYTES + 1), data.offset_data, data.size
+
+
+def read_samples(path: str) -> Arrays:
+    """The samples of a recording as array "": (n,), of several channels (n, channels). Integers stay as
+    they are, from unsigned ones half of their range is subtracted. Raises ValueError."""
+    samples = Samples(path)
+    if samples.size % samples.array[0].nbytes:
+        raise ValueError(f"{samples.data}: has {samples.size} bytes, which is no multiple of the "
+                         f"{samples.array[0].nbytes} bytes of {samples.channels} x {samples.datatype}")
+    samples.check_hash()
+    dtype = samples.array.dtype
+    raw.check_floats(samples.array[:1 << 12], samples.datatype)
+    array: Any = samples.array if samples.channels > 1 else samples.array[:, 0]
+    if raw.zero_of(dtype):
+        array = raw.Centred(array, raw.zero_of(dtype))
+    found = Arrays()
+    found.in_memory = False
+    found.add("", array)
+    found.default = ""
+    return found
+
+
+class Recording(Samples):
+    """A recording of pilots, opened for reading.
+
+    path: as of Samples. channel: which of several channels is replayed. sample_rate: in samples/s.
+    parameters: keyword arguments of csirs_frame, {} without the namespace `csi`.
+
+    Raises ValueError, which names the file and the field with its value, if it is none that can be
+    replayed, and OSError if it cannot be read.
+    """
+
+    def __init__(self, path: str, channel: Optional[int] = None) -> None:
+        super().__init__(path)
+        if channel is None and self.channels > 1:
+            raise ValueError(f"{self.meta_path}: core:num_channels is {self.channels}: --air-channel says which "
+                             "one is replayed")
+        self.channel = channel or 0
+        if not 0 <= self.channel < self.channels:
+            raise ValueError(f"{self.meta_path}: --air-channel is {channel}, allowed is 0 to "
+                             f"{self.channels - 1}")
+
+    def _read(self, meta):
+        super()._read(meta)
+        fields = meta.object("global")
+        self.sample_rate = fields.positive("core:sample_rate")
         self.parameters = {}
         for name, allowed in PARAMETERS.items():
             field = f"csi:{name}"
@@ -252,11 +372,11 @@ class Recording:
         try:
             frame = core.csirs_frame(**{**parameters, **self.parameters})
         except ValueError as error:
-            raise ValueError(f"{base(self.data)}.sigmf-meta: {error}") from None
+            raise ValueError(f"{self.meta_path}: {error}") from None
         if self._hash is not None and self._hash != frame.hash():
-            raise ValueError(f"{base(self.data)}.sigmf-meta: csi:hash is {self._hash}, that of the "
+            raise ValueError(f"{self.meta_path}: csi:hash is {self._hash}, that of the "
                              f"parameters is {frame.hash()}")
         if abs(self.sample_rate / frame.sample_rate() - 1) > 1e-4:
-            raise ValueError(f"{base(self.data)}.sigmf-meta: core:sample_rate is "
+            raise ValueError(f"{self.meta_path}: core:sample_rate is "
                              f"{self.sample_rate:g}, the pilots need {frame.sample_rate():g}")
         return frame

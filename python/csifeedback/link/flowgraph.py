@@ -14,6 +14,7 @@ from typing import Any, Callable, List, Optional, Sequence
 import numpy as np
 from gnuradio import gr
 
+from ..data.sigmf import Recording
 from .transport import MESSAGE_SAMPLES, SamplePublisher, SampleReceiver
 
 #: A block whose thread has ended is taken to have failed when nothing has flowed for so long.
@@ -48,6 +49,25 @@ class SampleSource(gr.sync_block):
     def stop(self) -> bool:
         self._receiver.close()
         return True
+
+
+class RecordingSource(gr.sync_block):
+    """Samples of a recording of any type, once.
+
+    recording: data.sigmf.Recording.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        gr.sync_block.__init__(self, "recording", None, [np.complex64])
+        self._recording, self._at = recording, 0
+
+    def work(self, _: Any, output_items: List[np.ndarray]) -> int:
+        x = self._recording.read(self._at, len(output_items[0]), self._recording.channel)
+        if not len(x):
+            return -1
+        output_items[0][:len(x)] = x
+        self._at += len(x)
+        return len(x)
 
 
 class SampleSink(gr.sync_block):

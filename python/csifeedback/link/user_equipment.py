@@ -25,7 +25,7 @@ from ..pdus import guarded, read_pdu
 from ..precoded import MeasurePrecoded
 from . import messages
 from .compact_frames import CompactFrames
-from .flowgraph import Runner, SampleSource, Watch, enlarge_buffer
+from .flowgraph import RecordingSource, Runner, SampleSource, Watch, enlarge_buffer
 from .parameters import ParameterError, check_range, refuse
 from .pictures import Spectrum, matrix_db
 from .pilots import Pilots, check_codec, period_s
@@ -227,7 +227,8 @@ class UserEquipment:
     or None. record_air: path of a SigMF recording of the received samples, or None. radio: Radio.
     profile: whether the last figures say how much time of a processor each block took. overwrite:
     whether record_air may replace a recording that is there. pictures: whether figures() has |H| as it
-    was measured and the spectrum of the samples.
+    was measured and the spectrum of the samples. air_channel: which channel of a recording with several
+    is replayed, from 0.
 
     Opens files and devices when it is made; run() begins to receive. Raises ValueError, and OSError
     for files.
@@ -241,7 +242,8 @@ class UserEquipment:
                  interpolator: str = "lmmse", precoded: Optional[int] = None,
                  recording: Optional[MatrixRecording] = None, record_air: Optional[str] = None,
                  radio: Radio = Radio(), profile: bool = False,
-                 overwrite: bool = False, pictures: bool = False) -> None:
+                 overwrite: bool = False, pictures: bool = False,
+                 air_channel: Optional[int] = None) -> None:
         check_range("ue_id", ue_id, 0, 65535)
         if interpolator not in INTERPOLATORS:
             refuse("interpolator", interpolator, ", ".join(INTERPOLATORS))
@@ -251,6 +253,7 @@ class UserEquipment:
         if profile:
             os.environ["GR_CONF_PERFCOUNTERS_ON"] = "True"
         self._profile, self._address, self._recording = profile, address, None
+        self._air_channel = air_channel
         parameters = self._make_source(address, pilots, codec.model.nt if codec else nt, codec,
                                        radio)
         frame = self.frame
@@ -283,7 +286,7 @@ class UserEquipment:
         scheme, rest = parse_address("air", address, ("zmq", "file", "uhd", "soapy"))
         parameters = pilots.parameters(nt)
         if scheme == "file":
-            recording = sigmf.Recording(rest)
+            recording = sigmf.Recording(rest, self._air_channel)
             ports = recording.parameters.get("nt", nt)
             if ports != nt:
                 raise ParameterError("air", f" {address}: was recorded with {ports} ports, "
@@ -301,10 +304,13 @@ class UserEquipment:
     @staticmethod
     def _file_source(recording):
         """Blocks, in a chain, that give the samples of a sigmf.Recording."""
-        if recording.datatype == "cf32_le":
-            return [blocks.file_source(gr.sizeof_gr_complex, recording.data)]
-        return [blocks.file_source(gr.sizeof_short, recording.data),
-                blocks.interleaved_short_to_complex(False, False, 32768.0)]
+        if recording.channels == 1 and not recording.offset:
+            if recording.datatype == "cf32_le":
+                return [blocks.file_source(gr.sizeof_gr_complex, recording.data)]
+            if recording.datatype == "ci16_le":
+                return [blocks.file_source(gr.sizeof_short, recording.data),
+                        blocks.interleaved_short_to_complex(False, False, 32768.0)]
+        return [RecordingSource(recording)]
 
     def _hint(self):
         """Why there may be no pilots in the recording, or None: whether they are in its conjugate."""
