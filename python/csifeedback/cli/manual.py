@@ -185,7 +185,7 @@ def man_page(name: str) -> str:
     one = program(name)
     lines = ['.\\" made of the program\'s parser',
              f'.TH {name.upper()} 1 "" "gr\\-csifeedback {roff(core.__version__)}" "User Commands"',
-             ".SH NAME", f"{roff(name)} \\- {roff(PROGRAMS[name])}", ".SH SYNOPSIS"]
+             ".ad l", ".nh", ".SH NAME", f"{roff(name)} \\- {roff(PROGRAMS[name])}", ".SH SYNOPSIS"]
     if one.commands and name != "csifeedback_train":
         lines += [f"\\fB{roff(name)}\\fR \\fICOMMAND\\fR [\\fIoption\\fR ...]"]
     else:
@@ -231,7 +231,8 @@ class _Completion(NamedTuple):
 
 
 def _completion(one: Program) -> _Completion:
-    names, values = [], {}
+    names: List[str] = []
+    values: Dict[str, Any] = {}
     for parser in [one.parser, *(p for _, p in one.more)]:
         for action in options(parser):
             names += [name for name in action.option_strings if name not in names]

@@ -308,7 +308,6 @@ class MatFile:
                 element.end_part()
         return arrays[0] if parts == 1 else _Complex(*arrays)
 
-
     def _sparse(self, element, shape, flags, end_part):
         """A sparse array, whose rows, beginnings of columns and numbers follow, as a full one."""
         if len(shape) != 2:
@@ -329,14 +328,15 @@ def full(shape: Any, rows: np.ndarray, begins: np.ndarray, numbers: np.ndarray) 
     """A sparse array (rows, columns) as a full one; the numbers of column j are begins[j] to
     begins[j + 1] - 1, in the rows that `rows` has there. Raises ValueError."""
     begins = begins.astype(np.int64)
+    count = int(begins[-1]) if len(begins) else 0
     if len(begins) != shape[1] + 1 or begins[0] != 0 or np.any(np.diff(begins) < 0) or \
-            begins[-1] > min(len(rows), len(numbers)):
+            count > min(len(rows), len(numbers)):
         raise ValueError("a sparse array has improper columns")
-    rows = rows[:begins[-1]].astype(np.int64)
+    rows = rows[:count].astype(np.int64)
     if len(rows) and not 0 <= rows.min() <= rows.max() < shape[0]:
         raise ValueError("a sparse array has improper rows")
     out = np.zeros(shape, np.result_type(numbers.dtype.newbyteorder("="), np.float64))
-    out[rows, np.repeat(np.arange(shape[1]), np.diff(begins))] = numbers[:begins[-1]]
+    out[rows, np.repeat(np.arange(shape[1]), np.diff(begins))] = numbers[:count]
     return out
 
 
@@ -414,7 +414,7 @@ class MatFile4:
             if len(at) and not (at.min() >= 0 and at[:, 0].max() < rows and at[:, 1].max() < columns):
                 raise ValueError(f"the sparse array '{name}' has improper rows or columns")
             numbers = entries[order, 2] + (1j * entries[order, 3] if entries.shape[1] == 4 else 0)
-            begins = np.searchsorted(at[:, 1], np.arange(columns + 1))
+            begins: Any = np.searchsorted(at[:, 1], np.arange(columns + 1))
             return full((rows, columns), at[:, 0], begins, numbers)
         if what:
             raise ValueError(f"the array '{name}' has no numbers but {self.KINDS[what]}")

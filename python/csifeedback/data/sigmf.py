@@ -240,7 +240,7 @@ class Samples:
         self.samples = self.size // (self._dtype.itemsize * self.channels)
         if not self.samples:
             raise ValueError(f"{self.data}: is empty")
-        self.array = np.memmap(self.data, self._dtype, "r", self.offset, (self.samples, self.channels))
+        self.array: Any = np.memmap(self.data, self._dtype, "r", self.offset, (self.samples, self.channels))
         part = self._dtype[0] if self._dtype.names else self._dtype
         self._zero = raw.zero_of(self._dtype)
         self._scale = 1.0 if part.kind in "fc" else 2.0 ** (8 * part.itemsize - 1)

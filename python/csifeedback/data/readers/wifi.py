@@ -85,7 +85,7 @@ def read_esp32(path: str) -> Arrays:
                 continue
             fields, numbers = values
             known = [columns or [], *ESP_COLUMNS]
-            names = next((c for c in known if len(c) == len(fields) + 1), None)  # type: ignore[arg-type]
+            names = next((c for c in known if len(c) == len(fields) + 1), None)
             if names is None:
                 raise ValueError(f"a line CSI_DATA has {len(fields) + 1} columns, known are those with "
                                  + ", ".join(str(len(c)) for c in ESP_COLUMNS)
