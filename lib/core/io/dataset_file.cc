@@ -124,7 +124,8 @@ public:
             if (!d_array.decode(block, n, out)) {
                 const float* bad = std::find_if_not(
                     out, out + 2 * n, [](float x) { return std::isfinite(x); });
-                fail("array '" + d_domain + "' has a value that is not finite in sample " +
+                fail("array '" + d_domain +
+                     "' has a value that is not finite in sample " +
                      std::to_string((item + (bad - out) / 2) / size));
             }
             out += 2 * n;

@@ -6,7 +6,7 @@
 """Makes data sets of the domain W: eigenvectors of the subbands of channels, see `..eigenvectors`."""
 
 import json
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -49,8 +49,9 @@ class PanelDrops:
         if not profiles:
             raise ValueError("profiles is empty, allowed are letters A to E")
         self.profiles = list(profiles)
-        self.parameters = {"sector_element": True, "nr": 4, "nc": 52, "spacing_hz": 180e3,
-                           "delay_spread_s": 100e-9, "seed": 1, **parameters}
+        self.parameters: Dict[str, Any] = {
+            "sector_element": True, "nr": 4, "nc": 52, "spacing_hz": 180e3, "delay_spread_s": 100e-9,
+            "seed": 1, **parameters}
         least = self.parameters["delay_spread_s"]
         spreads = [least]
         if max_delay_spread_s:
@@ -60,8 +61,8 @@ class PanelDrops:
             core.cdl_panel_channel(profile, **{**self.parameters, "delay_spread_s": spread})
             for spread in spreads for profile in profiles]
         self.ports = self._channels[0].ports()
-        self.nr, self.nc, self.spacing_hz, self.seed = (
-            self.parameters[name] for name in ("nr", "nc", "spacing_hz", "seed"))
+        self.nr, self.nc, self.seed = (int(self.parameters[name]) for name in ("nr", "nc", "seed"))
+        self.spacing_hz = float(self.parameters["spacing_hz"])
         self.parameters["max_delay_spread_s"] = max_delay_spread_s
 
     def channels(self, first: int, count: int) -> np.ndarray:
@@ -130,11 +131,11 @@ def _write(path: str, channels: Callable[[int, int], np.ndarray], first: int, dr
         "parameters": json.dumps({"spacing_hz": spacing, "layers": layers,
                                   "channels": about["parameters"]})}
 
-    def make(begin: int, number: int) -> List[np.ndarray]:
+    def make(begin: int, number: int) -> Tuple[np.ndarray, ...]:
         # Blocks may begin and end within a drop.
         low, high = begin // layers, -(-(begin + number) // layers)
         w = vectors(channels(first + low, high - low), subbands, layers)
         skip = begin - low * layers
-        return [w.reshape(-1, *w.shape[2:])[skip:skip + number]]
+        return (w.reshape(-1, *w.shape[2:])[skip:skip + number],)
 
     return generate.write(path, drops * layers, attributes, make, overwrite)
