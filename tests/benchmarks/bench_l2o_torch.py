@@ -8,8 +8,9 @@
 
 Both decode the same codewords of a random model of the sizes of the profiles `realtime`
 (no LSTM, transform 64-256-64) and `paper` (hidden 20, two LSTM layers, transform
-64-128-128-256 and back, top-G 51), 32 x 32, M = 128, and must agree. They run in turn in this
-process; every figure is a median, every ratio the median of the quotients of neighbours.
+64-128-128-256 and back, top-G 51), 32 x 32, M = 128, and must agree. l2o_decoder multiplies floats,
+and bfloat16 where the processor has AVX-512 BF16; PyTorch floats. They run in turn in this process;
+every figure is a median, every ratio the median of the quotients of neighbours.
 Give PyTorch its best: OPENBLAS_NUM_THREADS=1, and OPENBLAS_CORETYPE=SkylakeX where OpenBLAS
 does not know the processor.
 
@@ -34,6 +35,7 @@ NA, NT, M, N = 32, 32, 128, 1024
 PROFILES = {"realtime": dict(hidden=0, layers=0, widths=[64, 256], top=0),
             "paper": dict(hidden=20, layers=2, widths=[64, 128, 128, 256], top=51)}
 TRAINED = 16
+PRECISIONS = ("float32", "bf16")
 
 
 def random_model(rng, hidden, layers, widths, top):
@@ -159,10 +161,11 @@ def main():
                 for key, value in group.items():
                     file.create_dataset(f"l2o/{name}/{key}", data=value)
         model = csifeedback.model_file(path)
-        print(f"{'profile':10}{'T':>4}{'batch':>6}{'this, us':>11}{'PyTorch, us':>13}"
-              f"{'ratio':>7}{'difference':>12}")
+        print(f"{'profile':10}{'T':>4}{'batch':>6}{'PyTorch, us':>13}"
+              + "".join(f"{p + ', us':>13}{'ratio':>7}{'difference':>12}" for p in PRECISIONS))
         for name, iterations in (("realtime", 10), ("realtime", 16), ("paper", 10)):
-            ours = csifeedback.l2o_decoder(model, M, name, iterations)
+            ours = [csifeedback.l2o_decoder(model, M, name, iterations, 0, precision)
+                    for precision in PRECISIONS]
             theirs = Decoder(w, groups[name], **PROFILES[name])
             for batch in args.batches:
                 s = rng.normal(size=(batch, M)).astype(np.float32)
@@ -170,21 +173,21 @@ def main():
                 times = []
                 with torch.no_grad():
                     expected = theirs(tensor, iterations).numpy()
-                    found = ours.decode(s)
-                    expected = (expected[:, :N] + 1j * expected[:, N:]).reshape(found.shape)
-                    difference = np.abs(found - expected).max() / np.abs(expected).max()
+                    expected = (expected[:, :N] + 1j * expected[:, N:]).reshape(batch, NA, NT)
+                    differences = [np.linalg.norm(d.decode(s) - expected) / np.linalg.norm(expected)
+                                   for d in ours]
                     for _ in range(args.repeats):
                         # A few calls, so that the call of a clock does not count.
                         calls = max(1, 8 // batch)
                         times.append([
-                            seconds(lambda: [ours.decode(s) for _ in range(calls)])
-                            / (calls * batch),
-                            seconds(lambda: [theirs(tensor, iterations) for _ in range(calls)])
-                            / (calls * batch)])
-                a, b = (1e6 * statistics.median(x) for x in zip(*times))
-                ratio = statistics.median(theirs / ours for ours, theirs in times)
-                print(f"{name:10}{iterations:4}{batch:6}{a:11.1f}{b:13.1f}{ratio:7.1f}"
-                      f"{difference:12.1e}", flush=True)
+                            seconds(lambda: [call() for _ in range(calls)]) / (calls * batch)
+                            for call in (lambda: theirs(tensor, iterations),
+                                         *(lambda d=d: d.decode(s) for d in ours))])
+                median = [1e6 * statistics.median(x) for x in zip(*times)]
+                ratio = [statistics.median(t[0] / t[k] for t in times) for k in range(len(times[0]))]
+                print(f"{name:10}{iterations:4}{batch:6}{median[0]:13.1f}" + "".join(
+                    f"{median[k + 1]:13.1f}{ratio[k + 1]:7.1f}{differences[k]:12.1e}"
+                    for k in range(len(PRECISIONS))), flush=True)
 
 
 if __name__ == "__main__":

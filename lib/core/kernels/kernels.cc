@@ -6,6 +6,7 @@
  */
 
 #include "kernels/kernels.h"
+#include <cstring>
 
 namespace gr {
 namespace csifeedback {
@@ -14,6 +15,9 @@ extern const kernel_table kernels_generic;
 #ifdef CSIFEEDBACK_HAVE_AVX
 extern const kernel_table kernels_avx2;
 extern const kernel_table kernels_avx512;
+#endif
+#ifdef CSIFEEDBACK_HAVE_BF16
+extern const bf16_table kernels_avx512_bf16;
 #endif
 
 std::vector<const kernel_table*> supported_kernels()
@@ -34,6 +38,26 @@ const kernel_table& kernels()
 {
     static const kernel_table* const fastest = supported_kernels().back();
     return *fastest;
+}
+
+const bf16_table* bf16_kernels()
+{
+#ifdef CSIFEEDBACK_HAVE_BF16
+    static const bool supported =
+        &kernels() == &kernels_avx512 && __builtin_cpu_supports("avx512bf16");
+    return supported ? &kernels_avx512_bf16 : nullptr;
+#else
+    return nullptr;
+#endif
+}
+
+uint16_t to_bf16(float x)
+{
+    uint32_t bits;
+    std::memcpy(&bits, &x, sizeof(bits));
+    if ((bits & 0x7fffffff) > 0x7f800000)
+        return bits >> 16 | 0x40;
+    return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
 }
 
 } // namespace csifeedback

@@ -50,6 +50,18 @@ struct lstm_weights {
     size_t hidden;
 };
 
+//! Two values in bfloat16, the first one in the lower half.
+typedef uint32_t bf16_pair;
+
+//! A layer of an LSTM in bfloat16. Weights are as in lstm_weights, with pairs of inputs and
+//! pairs of hidden units instead of single ones; biases are floats, bit by bit. The last
+//! pair of an odd number of hidden units has a zero.
+struct lstm_weights_bf16 {
+    const bf16_pair* weights;
+    size_t inputs; //!< pairs
+    size_t hidden;
+};
+
 //! What the update of a block of elements, Csi-L2O eq. (19), needs.
 struct l2o_elements {
     const float* x;  //!< l2o_block values each
@@ -487,6 +499,68 @@ struct kernel_table {
      */
     void (*largest_powers)(const float* m, size_t half, size_t rows, float* out);
 };
+
+/*!
+ * \brief Products in bfloat16, which take half the time and half the memory: 8 significant
+ * bits, rounded to nearest even; sums are floats. What is smaller than 1e-38 is zero.
+ */
+struct bf16_table {
+    const char* name;
+
+    //! Pairs of neighbours of n values; n is a multiple of 16.
+    void (*round_pairs)(const float* x, size_t n, bf16_pair* out);
+
+    //! Pairs (first[i], second[i]) of n values, a multiple of 16; second null: zeros.
+    void (*interleave)(const float* first, const float* second, size_t n, bf16_pair* out);
+
+    //! kernel_table::gemm with pairs of a along its rows and pairs of b along its columns:
+    //! depth counts pairs, strides of a and b words.
+    void (*gemm)(const bf16_pair* a,
+                 size_t a_stride,
+                 const bf16_pair* b,
+                 size_t b_stride,
+                 const float* start,
+                 size_t start_stride,
+                 float* c,
+                 size_t c_stride,
+                 size_t rows,
+                 size_t depth,
+                 size_t cols,
+                 bool relu);
+
+    //! kernel_table::add_dot_products with pairs along rows: depth counts pairs and is a
+    //! multiple of 16, strides of a and b count words.
+    void (*add_dot_products)(const bf16_pair* a,
+                             size_t a_stride,
+                             const bf16_pair* b,
+                             size_t b_stride,
+                             float* c,
+                             size_t c_stride,
+                             size_t a_rows,
+                             size_t b_rows,
+                             size_t depth);
+
+    //! kernel_table::lstm with pairs of features; scratch has layer.hidden features. Errors
+    //! of the sigmoids and hyperbolic tangents are below 2e-4.
+    void (*lstm)(const lstm_weights_bf16& layer,
+                 const bf16_pair* x,
+                 bf16_pair* h,
+                 float* c,
+                 float* scratch,
+                 bool first);
+};
+
+//! The kernels in bfloat16, or null if this processor has no such instructions.
+const bf16_table* bf16_kernels();
+
+//! A value in bfloat16, rounded as the kernels do; a NaN stays a NaN.
+uint16_t to_bf16(float x);
+
+//! Two of them.
+static inline bf16_pair to_bf16_pair(float first, float second)
+{
+    return to_bf16(first) | bf16_pair(to_bf16(second)) << 16;
+}
 
 //! The fastest kernels that this processor runs.
 const kernel_table& kernels();

@@ -758,10 +758,12 @@ void bind_codecs(py::module& m)
           py::arg("profile") = "realtime",
           py::arg("iterations") = 0,
           py::arg("tolerance") = 0.0f,
+          py::arg("precision") = "float32",
           "The learned decoder of a Csi-L2O or MS4L2O model file: `profile` names one of "
           "those in the file, iterations = 0 takes as many as were trained, and with a "
           "tolerance decoding ends once an iteration changes the result by less, "
-          "relative.");
+          "relative. precision = \"bf16\" multiplies in bfloat16 where the processor has "
+          "AVX-512 BF16.");
     m.def("mlcf_encoder",
           &mlcf_encoder::make,
           py::arg("model"),

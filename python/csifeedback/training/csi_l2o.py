@@ -76,14 +76,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--decoder-name", metavar="NAME",
         help="name of the decoder in the model file (default: that of the profile)")
     add("--start-from", metavar="MODEL",
-        help="begin with the encoder, the start and the step parameters of this model file; its "
-             "decoders of other profiles are kept if the encoder is frozen")
+        help="begin with the encoder, the start and the decoder of this model file; its decoders of "
+             "other profiles are kept if the encoder is frozen. Of a file for another number of delay "
+             "rows the decoder alone is taken, whose parameters do not depend on it")
     add("--freeze-encoder", action="store_true",
         help="train the decoder alone: codewords stay those of --start-from")
+    add("--freeze-decoder", action="store_true",
+        help="train the encoder alone: the decoder stays that of --start-from")
     add("--freeze-steps", action="store_true",
         help="train the LSTM alone: the transform and the step parameters, to which it adds, stay "
              "those of --start-from")
-    add("--steps", type=int, default=20000, metavar="N", help="training steps (default: 20000)")
+    add("--steps", type=int, default=20000, metavar="N",
+        help="training steps (default: 20000); 0: none, what the model begins with is written")
     add("--batch", type=int, default=64, metavar="N", help="matrices per step (default: 64)")
     add("--learning-rate", type=float, default=2e-3, metavar="X",
         help="of Adam, falls to 2 %% along a cosine (default: 2e-3)")
@@ -170,7 +174,7 @@ def _settings(args):
     for name, value in PROFILES[args.profile].items():
         if getattr(args, name, None) is None:
             setattr(args, name, value)
-    for name, low, high in (("steps", 1, 10**9), ("batch", 1, 10**5), ("hidden", 0, 1024),
+    for name, low, high in (("steps", 0, 10**9), ("batch", 1, 10**5), ("hidden", 0, 1024),
                             ("lstm_layers", 1, 16), ("iterations", 1, 1000),
                             ("graded_iterations", 0, 1000), ("top_g", 0, 10**6), ("entry_bits", 0, quantizers.MAX_BITS),
                             ("report", 1, 10**9), ("validation_samples", 2, 10**6)):
@@ -195,7 +199,7 @@ def _settings(args):
     if not -100 <= args.snr[0] <= args.snr[1] <= 200:
         raise ValueError(f"--snr is {args.snr[0]:g} {args.snr[1]:g}, allowed are two numbers from "
                          "-100 to 200, the lower one first")
-    for name in ("freeze_encoder", "freeze_steps"):
+    for name in ("freeze_encoder", "freeze_decoder", "freeze_steps"):
         if getattr(args, name) and not args.start_from:
             raise ValueError(f"--{name.replace('_', '-')} needs --start-from")
     args.decoder_name = args.decoder_name or args.profile
@@ -210,6 +214,8 @@ def _settings(args):
         if not args.freeze_encoder:
             raise ValueError("--quantizer-bits needs --freeze-encoder: quantizers are made for the "
                              "codewords of a finished encoder")
+    if args.freeze_encoder and args.freeze_decoder:
+        raise ValueError("--freeze-encoder and --freeze-decoder leave nothing to train")
     if args.freeze_steps and not args.hidden:
         raise ValueError("--freeze-steps leaves nothing to train with --hidden 0")
 
@@ -406,10 +412,13 @@ class Run:
             self.fingerprint["start_from"] = start.fingerprint()
             self.before = start.attributes
             sizes = start.attributes["na"], start.attributes["nt"]
-            if sizes != (self.na, self.nt):
+            # The decoder works row by row and element by element: any number of rows will do.
+            rows_differ = sizes[0] != self.na
+            if sizes[1] != self.nt or (rows_differ and args.freeze_encoder):
                 raise ValueError(f"--start-from {args.start_from} is for {sizes[0]} x {sizes[1]} "
                                  f"matrices, the data set has {self.na} x {self.nt}")
             start = start.arrays
+        if args.start_from and not rows_differ:
             try:
                 w = start["encoder/W_complex" if "encoder/W_complex" in start else "encoder/W"]
                 basis, variance, floor = (start[f"decoder/{k}"] for k in
@@ -459,12 +468,14 @@ class Run:
         if args.start_from:
             group = next((f"l2o/{p}/" for p in (*self.names, args.profile, *sorted(PROFILES))
                           if f"l2o/{p}/p" in start), None)
+            if not group and (rows_differ or args.freeze_decoder):
+                raise ValueError(f"--start-from {args.start_from} has no decoder of Csi-L2O or MS4L2O")
             if group:
                 self.decoder.begin_with(lambda name: start.get(group + name))
         self.decoder.to(self.device)
         tables, layers, lstm = [], [], []
         for name, value in self.decoder.named_parameters():
-            if args.freeze_steps and not name.startswith("lstm."):
+            if args.freeze_decoder or (args.freeze_steps and not name.startswith("lstm.")):
                 value.requires_grad_(False)
             if value.requires_grad:
                 (lstm if name.startswith("lstm.") else layers if "." in name

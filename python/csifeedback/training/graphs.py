@@ -214,6 +214,8 @@ def _l2o(codec, size, w):
     iterations = int(options.pop("iterations", 0)) or None
     if float(options.pop("tolerance", 0)):
         raise ValueError("tolerance makes the number of iterations depend on the matrix")
+    if options.pop("precision", "float32") != "float32":
+        raise ValueError("precision is another one than a graph's, float32")
     arrays = read_model(model.path).arrays
     decoder = l2o_network.Decoder.of_model(arrays, profile, model.na, model.nt)
     if size not in decoder.rates:

@@ -112,14 +112,19 @@ std::vector<decoder_descriptor> decoders()
         codec_option::text("profile", "realtime", "Which decoder of the file."),
         codec_option::integer("iterations", 0, 0, 100000, "0: as many as were trained."),
         codec_option::real(
-            "tolerance", 0, 0, 1, "Stop when an iteration changes less, relative.")
+            "tolerance", 0, 0, 1, "Stop when an iteration changes less, relative."),
+        codec_option::text("precision",
+                           "float32",
+                           "float32, or bf16: faster products where the processor has "
+                           "AVX-512 BF16.")
     };
     d.make = [](model_file::sptr model, int m, const option_values& o) {
         return l2o_decoder::make(model,
                                  m,
                                  profile_of(*model, o),
                                  o.integer("iterations"),
-                                 o.real("tolerance"));
+                                 o.real("tolerance"),
+                                 o.text("precision"));
     };
     d.operations = [](const model_file& model, int m, const option_values& o) {
         return operations(model, m, profile_of(model, o), o.integer("iterations"));

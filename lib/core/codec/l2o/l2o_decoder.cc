@@ -31,6 +31,11 @@ constexpr size_t max_state_bytes = size_t(1) << 30;
 constexpr size_t cached_bytes = size_t(512) << 10;
 // Delay rows that go through all layers of the transform at a time.
 constexpr size_t rows_together = 32;
+// In bfloat16 transforms stay in floats for codewords of more than this part of the
+// matrix's values: the error that is left is that small.
+constexpr size_t rounded_part = 8;
+// ||W x0 - s|| / ||s|| of a first estimate x0 that has codeword s.
+constexpr double exact = 1e-5;
 
 class l2o_decoder_impl : public l2o_decoder
 {
@@ -39,12 +44,14 @@ public:
                      int code_size,
                      const std::string& profile,
                      int iterations,
-                     float tolerance)
+                     float tolerance,
+                     const std::string& precision)
         : l2o_decoder_impl(projection::load("l2o_decoder", model, code_size),
                            model,
                            profile,
                            iterations,
-                           tolerance)
+                           tolerance,
+                           precision)
     {
     }
 
@@ -53,7 +60,8 @@ private:
                      const model_file& model,
                      const std::string& profile,
                      int iterations,
-                     float tolerance)
+                     float tolerance,
+                     const std::string& precision)
         : l2o_decoder(p.info("l2o")),
           d_p(std::move(p)),
           d_model(model, profile),
@@ -61,10 +69,13 @@ private:
           d_w(d_p, d_layout),
           d_iterations(iterations ? iterations : d_model.iterations()),
           d_tolerance(tolerance),
+          d_bf16(precision == "bf16" ? bf16_kernels() : nullptr),
           d_state_size(l2o_block * (2 * d_model.hidden * d_model.lstm.size() + 1))
     {
         check_range("l2o_decoder", "iterations", iterations, 0, 100000);
         check_range("l2o_decoder", "tolerance", tolerance, 0.0f, 1.0f);
+        if (precision != "float32" && precision != "bf16")
+            throw_bad("l2o_decoder", "precision", precision, "float32 or bf16");
         if (d_model.start == 2 && d_p.codec != "klt")
             d_estimate = std::make_unique<mmse_estimate>(model, d_p.cols, 0.0f);
         const size_t blocks = d_layout.size / l2o_block,
@@ -103,6 +114,8 @@ private:
             d_scratch.resize((d_model.hidden + 1) * l2o_block, 1.0f);
             d_heads.resize(d_together * blocks * 5 * l2o_block, 0.0f);
         }
+        if (d_bf16)
+            prepare_bf16(vectors, blocks, widest);
         const float norm = prepare(d_p.rows).norm;
         if (!(norm > 0 && std::isfinite(norm)))
             throw_bad("l2o_decoder", "||W||^2", norm, "more than 0, finite");
@@ -135,8 +148,27 @@ private:
         float consistency;
         std::vector<l2o_parameters> parameters; // by iteration
         std::unique_ptr<projection_tiles> start;
-        size_t columns; // of W that stay in the cache
+        bool exact;           // whether the first estimate has the codeword
+        bool round_transform; // with bfloat16
+        size_t columns;       // of W that stay in the cache
     };
+
+    // Buffers for products in bfloat16.
+    void prepare_bf16(size_t vectors, size_t blocks, size_t widest)
+    {
+        d_model.add_bf16();
+        d_w.add_bf16();
+        d_x0.resize(d_together * d_layout.size, 0.0f);
+        d_change.resize(d_w.planes() * d_layout.size, 0.0f);
+        for (auto* pairs : { &d_pairs_x, &d_pairs_y })
+            pairs->resize(vectors * d_layout.size / 2, 0);
+        for (auto* pairs : { &d_residual_x, &d_residual_y })
+            pairs->resize(vectors * d_w.code_stride() / 2, 0);
+        d_row_pairs.resize(std::max(widest, d_layout.stride) * rows_together / 2, 0);
+        const size_t features = (d_model.hidden + 1) / 2 * l2o_block;
+        d_hidden.resize(d_together * blocks * features * d_model.lstm.size(), 0);
+        d_mlp_pairs.resize(features, 0);
+    }
 
     const length& prepare(size_t m)
     {
@@ -161,9 +193,30 @@ private:
         if (d_estimate)
             l.start =
                 std::make_unique<projection_tiles>(d_estimate->vectors(d_p, m), d_layout);
+        l.exact = start_is_exact(l);
+        l.round_transform = d_bf16 && m * rounded_part <= d_p.cols;
         const size_t tile_bytes = d_w.column_bytes(m) * d_w.tile();
         l.columns = d_w.tile() * std::max<size_t>(1, cached_bytes / tile_bytes);
         return d_lengths.emplace(m, std::move(l)).first->second;
+    }
+
+    // Whether W x = s for the first estimate x of some codeword s.
+    bool start_is_exact(const length& l)
+    {
+        if (d_model.start == 0)
+            return false;
+        std::vector<float> s(l.m), back(l.m);
+        for (size_t i = 0; i < l.m; i++)
+            s[i] = std::cos(float(i * i + 1));
+        estimate(l, s.data(), 1);
+        project(l, d_y, 1, d_projected_y);
+        d_w.join(d_projected_y.data(), back.data(), l.m);
+        double error = 0, energy = 0;
+        for (size_t i = 0; i < l.m; i++) {
+            error += std::pow(double(back[i]) - s[i], 2);
+            energy += std::pow(double(s[i]), 2);
+        }
+        return error <= exact * exact * energy;
     }
 
     void decode_together(const length& l, const float* s, float* h_vec, size_t n)
@@ -179,9 +232,12 @@ private:
                 break;
         }
         if (l.consistency != 0) {
-            project(l, d_x, n, d_projected_x);
-            residual(l, d_projected_x, n);
-            gradient(l, d_projected_x, n, 0, d_layout.size, d_gx);
+            for (size_t i = 0; i < n; i++)
+                prepare_projection(d_x.data() + i * vector, i, 0, d_layout.na, d_pairs_x);
+            std::fill(d_projected_x.begin(), d_projected_x.end(), 0.0f);
+            add_projection(l, d_x, d_pairs_x, n, d_projected_x, 0, d_layout.size);
+            residual(l, d_projected_x, n, d_residual_x);
+            gradient(l, d_projected_x, d_residual_x, n, 0, d_layout.size, d_gx);
             for (size_t i = 0; i < n; i++)
                 combine(d_x.data() + i * vector,
                         d_gx.data() + i * vector,
@@ -206,10 +262,32 @@ private:
         // All of them, whatever an overflow has left.
         std::fill(d_x.begin(), d_x.end(), 0.0f);
         std::fill(d_y.begin(), d_y.end(), 0.0f);
-        if (d_model.start == 0) {
-            std::fill(d_projected_y.begin(), d_projected_y.end(), 0.0f);
-            return;
-        }
+        std::fill(d_projected_y.begin(), d_projected_y.end(), 0.0f);
+        if (d_model.start != 0)
+            estimate(l, s, n);
+        if (d_bf16) {
+            // From here on projections are those of the change since the first estimate,
+            // and d_code is what that must become: rounding errors are relative to it.
+            std::fill(d_x0.begin(), d_x0.end(), 0.0f);
+            if (l.exact)
+                std::fill(d_code.begin(), d_code.end(), 0.0f);
+            else if (d_model.start != 0) {
+                project(l, d_y, n, d_projected_y);
+                for (size_t k = 0; k < n * d_w.planes() * d_w.code_stride(); k++)
+                    d_code[k] -= d_projected_y[k];
+                std::fill(d_projected_y.begin(), d_projected_y.end(), 0.0f);
+            }
+            for (size_t i = 0; i < n; i++)
+                std::copy_n(d_x.begin() + i * d_w.planes() * d_layout.size,
+                            d_layout.size,
+                            d_x0.begin() + i * d_layout.size);
+        } else if (d_model.start != 0 && !l.exact)
+            project(l, d_y, n, d_projected_y);
+    }
+
+    // x = y = the first estimate, of zeros.
+    void estimate(const length& l, const float* s, size_t n)
+    {
         const projection_tiles& w = l.start ? *l.start : d_w;
         const size_t code = w.planes() * w.code_stride();
         for (size_t i = 0; i < n; i++)
@@ -228,7 +306,6 @@ private:
                           y);
             std::copy_n(y, d_layout.size, d_x.data() + i * vector);
         }
-        project(l, d_y, n, d_projected_y);
     }
 
     // One iteration; leaves the projections of the next x and y.
@@ -236,27 +313,31 @@ private:
     {
         const l2o_parameters& p = l.parameters[std::min(t, l.parameters.size() - 1)];
         const bool last = t + 1 == size_t(d_iterations), both = d_model.hidden > 0;
-        residual(l, d_projected_y, n);
+        // Of an exact first estimate the gradient is zero.
+        const bool still = t == 0 && l.exact;
+        if (!still)
+            residual(l, d_projected_y, n, d_residual_y);
         if (both && t > 0)
-            residual(l, d_projected_x, n);
+            residual(l, d_projected_x, n, d_residual_x);
         if (d_tolerance > 0)
             std::copy_n(d_x.begin(), d_layout.size, d_before.begin());
         std::fill(d_next_x.begin(), d_next_x.end(), 0.0f);
         std::fill(d_next_y.begin(), d_next_y.end(), 0.0f);
+        if (still)
+            std::fill(d_gy.begin(), d_gy.end(), 0.0f);
         for (size_t begin = 0; begin < d_layout.size; begin += l.columns) {
             const size_t end = std::min(begin + l.columns, d_layout.size);
-            gradient(l, d_projected_y, n, begin, end, d_gy);
+            if (!still)
+                gradient(l, d_projected_y, d_residual_y, n, begin, end, d_gy);
             if (both && t > 0)
-                gradient(l, d_projected_x, n, begin, end, d_gx);
+                gradient(l, d_projected_x, d_residual_x, n, begin, end, d_gx);
             for (size_t i = 0; i < n; i++)
                 update(l, p, t, i, begin, end, last);
             if (last)
                 continue;
-            d_w.multiply_add(
-                d_y.data(), n * d_w.planes(), l.m, d_next_y.data(), begin, end);
+            add_projection(l, d_y, d_pairs_y, n, d_next_y, begin, end);
             if (both)
-                d_w.multiply_add(
-                    d_x.data(), n * d_w.planes(), l.m, d_next_x.data(), begin, end);
+                add_projection(l, d_x, d_pairs_x, n, d_next_x, begin, end);
         }
         std::swap(d_next_x, d_projected_x);
         std::swap(d_next_y, d_projected_y);
@@ -292,7 +373,7 @@ private:
             combine(y, gy, -scale, first, rows, u);
         }
         if (!d_model.forward.empty())
-            transform(p, t, u, first, rows, v);
+            transform(l, p, t, u, first, rows, v);
         else if (d_model.hidden)
             for (size_t at = begin; at < end; at += l2o_block)
                 kernels().soft_threshold_each(
@@ -317,9 +398,9 @@ private:
                                    end - begin);
         if (last)
             return;
-        turn(y, first, rows);
+        prepare_projection(y, i, first, rows, d_pairs_y);
         if (d_model.hidden)
-            turn(x, first, rows);
+            prepare_projection(x, i, first, rows, d_pairs_x);
     }
 
     // Eqs. (20) and (19) for a block of elements.
@@ -334,12 +415,32 @@ private:
                       float* heads,
                       float* u)
     {
+        const size_t block = i * (d_layout.size / l2o_block) + at / l2o_block;
+        float* state = d_state.data() + block * d_state_size;
+        if (d_bf16)
+            heads_bf16(block, x + at, gx + at, first, state, heads);
+        else
+            heads_float(x + at, gx + at, first, state, heads);
+        kernels().l2o_update({ x + at,
+                               gx + at,
+                               y + at,
+                               gy + at,
+                               heads,
+                               p.p,
+                               p.a,
+                               p.b,
+                               d_model.activation,
+                               u + at });
+    }
+
+    // LSTM and MLP of a block of elements.
+    void
+    heads_float(const float* x, const float* gx, bool first, float* state, float* heads)
+    {
         const size_t h = d_model.hidden, layers = d_model.lstm.size();
-        const size_t blocks = d_layout.size / l2o_block;
-        float* state = d_state.data() + (i * blocks + at / l2o_block) * d_state_size;
         alignas(64) float input[2 * l2o_block];
-        std::copy_n(x + at, l2o_block, input);
-        std::copy_n(gx + at, l2o_block, input + l2o_block);
+        std::copy_n(x, l2o_block, input);
+        std::copy_n(gx, l2o_block, input + l2o_block);
         // Cell states first, then hidden states, that of the last layer with a feature
         // that is one behind it.
         const float* features = input;
@@ -375,20 +476,65 @@ private:
                        h + 1,
                        l2o_block,
                        false);
-        kernels().l2o_update({ x + at,
-                               gx + at,
-                               y + at,
-                               gy + at,
-                               heads,
-                               p.p,
-                               p.a,
-                               p.b,
-                               d_model.activation,
-                               u + at });
+    }
+
+    void heads_bf16(size_t block,
+                    const float* x,
+                    const float* gx,
+                    bool first,
+                    float* cell,
+                    float* heads)
+    {
+        const size_t h = d_model.hidden, layers = d_model.lstm.size(),
+                     pairs = (h + 1) / 2;
+        alignas(64) bf16_pair input[l2o_block];
+        d_bf16->interleave(x, gx, l2o_block, input);
+        const bf16_pair* features = input;
+        size_t inputs = 1;
+        bf16_pair* hidden = d_hidden.data() + block * layers * pairs * l2o_block;
+        for (size_t k = 0; k < layers; k++) {
+            const lstm_weights_bf16 layer{ d_model.lstm_pairs[k].data(), inputs, h };
+            d_bf16->lstm(layer, features, hidden, cell, d_scratch.data(), first);
+            features = hidden;
+            inputs = pairs;
+            hidden += pairs * l2o_block;
+            cell += h * l2o_block;
+        }
+        d_bf16->gemm(d_model.mlp_pairs.data(),
+                     pairs,
+                     features,
+                     l2o_block,
+                     d_model.mlp_bias.data(),
+                     l2o_block,
+                     d_scratch.data(),
+                     l2o_block,
+                     h,
+                     pairs,
+                     l2o_block,
+                     true);
+        for (size_t j = 0; j < h; j += 2)
+            d_bf16->interleave(d_scratch.data() + j * l2o_block,
+                               j + 1 < h ? d_scratch.data() + (j + 1) * l2o_block
+                                         : nullptr,
+                               l2o_block,
+                               d_mlp_pairs.data() + j / 2 * l2o_block);
+        d_bf16->gemm(d_model.heads_pairs.data(),
+                     pairs,
+                     d_mlp_pairs.data(),
+                     l2o_block,
+                     d_model.heads_bias.data(),
+                     l2o_block,
+                     heads,
+                     l2o_block,
+                     5,
+                     pairs,
+                     l2o_block,
+                     false);
     }
 
     // The learned sparse transform, threshold and inverse of some delay rows.
-    void transform(const l2o_parameters& p,
+    void transform(const length& l,
+                   const l2o_parameters& p,
                    size_t t,
                    const float* u,
                    size_t first,
@@ -402,8 +548,15 @@ private:
             size_t into = 0;
             for (const l2o_layer& layer : d_model.forward) {
                 const bool last = &layer == &d_model.forward.back();
-                layer.apply(
-                    from, from_stride, d_rows[into].data(), layer.stride, n, t, !last);
+                apply(l,
+                      layer,
+                      from,
+                      from_stride,
+                      d_rows[into].data(),
+                      layer.stride,
+                      n,
+                      t,
+                      !last);
                 from = d_rows[into].data();
                 from_stride = layer.stride;
                 into = 1 - into;
@@ -418,7 +571,7 @@ private:
             for (const l2o_layer& layer : d_model.inverse) {
                 const bool last = &layer == &d_model.inverse.back();
                 float* to = last ? v + r * d_layout.stride : d_rows[into].data();
-                layer.apply(from, from_stride, to, layer.stride, n, t, !last);
+                apply(l, layer, from, from_stride, to, layer.stride, n, t, !last);
                 from = to;
                 from_stride = layer.stride;
                 into = 1 - into;
@@ -426,26 +579,97 @@ private:
         }
     }
 
-    // Of projections, which become residuals.
-    void residual(const length& l, volk::vector<float>& projected, size_t n)
+    // A layer of the transform.
+    void apply(const length& l,
+               const l2o_layer& layer,
+               const float* x,
+               size_t x_stride,
+               float* y,
+               size_t y_stride,
+               size_t rows,
+               size_t t,
+               bool relu)
     {
-        const size_t stride = d_w.code_stride();
-        for (size_t k = 0; k < n * d_w.planes() * stride; k++)
+        if (!l.round_transform) {
+            layer.apply(x, x_stride, y, y_stride, rows, t, relu);
+            return;
+        }
+        d_bf16->round_pairs(x, rows * x_stride, d_row_pairs.data());
+        layer.apply(d_row_pairs.data(), x_stride / 2, y, y_stride, rows, t, relu);
+    }
+
+    // Of projections, which become residuals; with bfloat16 as pairs too.
+    void residual(const length& l,
+                  volk::vector<float>& projected,
+                  size_t n,
+                  volk::vector<bf16_pair>& pairs)
+    {
+        const size_t stride = d_w.code_stride(), all = n * d_w.planes() * stride,
+                     length = d_w.length(l.m);
+        for (size_t k = 0; k < all; k++)
             projected[k] -= d_code[k];
         for (size_t i = 0; i < n; i++)
             d_w.clear_rest(projected.data() + i * d_w.planes() * stride, l.m);
+        if (!d_bf16)
+            return;
+        if (length % 2)
+            for (size_t k = length; k < all; k += stride)
+                projected[k] = 0;
+        d_bf16->round_pairs(projected.data(), all, pairs.data());
     }
 
     // The parts of W^T times residuals.
     void gradient(const length& l,
                   const volk::vector<float>& residuals,
+                  const volk::vector<bf16_pair>& pairs,
                   size_t n,
                   size_t begin,
                   size_t end,
                   volk::vector<float>& g)
     {
-        d_w.multiply_transposed(
-            residuals.data(), n * d_w.planes(), l.m, g.data(), begin, end);
+        if (d_bf16)
+            d_w.multiply_transposed(
+                pairs.data(), n * d_w.planes(), l.m, g.data(), begin, end);
+        else
+            d_w.multiply_transposed(
+                residuals.data(), n * d_w.planes(), l.m, g.data(), begin, end);
+    }
+
+    // Some rows of vector i become what add_projection() takes.
+    void prepare_projection(
+        float* x, size_t i, size_t first, size_t rows, volk::vector<bf16_pair>& pairs)
+    {
+        if (!d_bf16) {
+            turn(x, first, rows);
+            return;
+        }
+        const size_t begin = first * d_layout.stride, size = rows * d_layout.stride;
+        const float* x0 = d_x0.data() + i * d_layout.size;
+        for (size_t k = begin; k < begin + size; k++)
+            d_change[k] = x[k] - x0[k];
+        turn(d_change.data(), first, rows);
+        for (size_t part = 0; part < d_w.planes(); part++)
+            d_bf16->round_pairs(
+                d_change.data() + part * d_layout.size + begin,
+                size,
+                pairs.data() + ((i * d_w.planes() + part) * d_layout.size + begin) / 2);
+    }
+
+    // Adds the projections of columns [begin, end) of vectors.
+    void add_projection(const length& l,
+                        const volk::vector<float>& x,
+                        const volk::vector<bf16_pair>& pairs,
+                        size_t n,
+                        volk::vector<float>& projected,
+                        size_t begin,
+                        size_t end)
+    {
+        if (d_bf16)
+            d_w.multiply_add(
+                pairs.data(), n * d_w.planes(), l.m, projected.data(), begin, end);
+        else
+            d_w.multiply_add(
+                x.data(), n * d_w.planes(), l.m, projected.data(), begin, end);
     }
 
     // All of the projections of vectors.
@@ -535,13 +759,14 @@ private:
     }
 
     const projection d_p;
-    const l2o_model d_model;
+    l2o_model d_model;
     const row_layout d_layout;
-    const projection_tiles d_w;
+    projection_tiles d_w;
     const int d_iterations;
     const float d_tolerance;
-    const size_t d_state_size; // of a block of elements
-    size_t d_together;         // codewords
+    const bf16_table* const d_bf16; // null: all products of floats
+    const size_t d_state_size;      // of a block of elements
+    size_t d_together;              // codewords
     std::unique_ptr<mmse_estimate> d_estimate;
     std::map<size_t, length> d_lengths;
 
@@ -557,6 +782,12 @@ private:
     volk::vector<float> d_rows[2];
     // Of each codeword and block of elements: the LSTM's states, and the MLP's outputs.
     volk::vector<float> d_state, d_scratch, d_heads;
+
+    // With bfloat16: first estimates and the change of one since then; what is multiplied
+    // as pairs, of vectors, residuals, delay rows, hidden states and the MLP.
+    volk::vector<float> d_x0, d_change;
+    volk::vector<bf16_pair> d_pairs_x, d_pairs_y, d_residual_x, d_residual_y, d_row_pairs,
+        d_hidden, d_mlp_pairs;
 };
 
 } // namespace
@@ -565,11 +796,12 @@ decoder::sptr l2o_decoder::make(model_file::sptr model,
                                 int code_size,
                                 const std::string& profile,
                                 int iterations,
-                                float tolerance)
+                                float tolerance,
+                                const std::string& precision)
 {
     not_null("l2o_decoder", "model", model);
     return std::make_shared<l2o_decoder_impl>(
-        *model, code_size, profile, iterations, tolerance);
+        *model, code_size, profile, iterations, tolerance, precision);
 }
 
 } // namespace csifeedback

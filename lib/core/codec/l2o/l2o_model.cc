@@ -9,6 +9,7 @@
 #include "kernels/kernels.h"
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <sstream>
 #include <stdexcept>
 
@@ -174,6 +175,51 @@ void l2o_layer::apply(const float* x,
     }
 }
 
+void l2o_layer::apply(const bf16_pair* x,
+                      size_t x_stride,
+                      float* y,
+                      size_t y_stride,
+                      size_t rows,
+                      size_t iteration,
+                      bool relu) const
+{
+    const size_t unit = std::min(iteration, units - 1), depth = (inputs + 1) / 2;
+    const bf16_pair* from = pairs.data() + unit * depth * stride;
+    const float* start = bias.data() + unit * stride;
+    for (size_t at = 0; at < stride; at += panel) {
+        const size_t width = std::min(panel, stride - at);
+        bf16_kernels()->gemm(x,
+                             x_stride,
+                             from + at * depth,
+                             width,
+                             start + at,
+                             0,
+                             y + at,
+                             y_stride,
+                             rows,
+                             depth,
+                             width,
+                             relu);
+    }
+}
+
+void l2o_layer::add_bf16()
+{
+    const size_t depth = (inputs + 1) / 2;
+    pairs.resize(units * depth * stride);
+    for (size_t u = 0; u < units; u++)
+        for (size_t at = 0; at < stride; at += panel) {
+            const size_t width = std::min(panel, stride - at);
+            const float* from = &weights[u * inputs * stride + at * inputs];
+            bf16_pair* to = &pairs[u * depth * stride + at * depth];
+            for (size_t d = 0; d < depth; d++)
+                for (size_t k = 0; k < width; k++)
+                    to[d * width + k] = to_bf16_pair(
+                        from[2 * d * width + k],
+                        2 * d + 1 < inputs ? from[(2 * d + 1) * width + k] : 0.0f);
+        }
+}
+
 l2o_model::l2o_model(const model_file& model, const std::string& profile)
 {
     reader file(model, profile);
@@ -255,6 +301,53 @@ l2o_model::l2o_model(const model_file& model, const std::string& profile)
         for (const char* name : { "lstm_1_weight", "mlp_weight", "heads_weight" })
             if (file.has(name))
                 file.bad(name, "no LSTM before it", "only with lstm_0_weight");
+    }
+}
+
+void l2o_model::add_bf16()
+{
+    for (auto* layers : { &forward, &inverse })
+        for (l2o_layer& layer : *layers)
+            layer.add_bf16();
+    const size_t pairs = (hidden + 1) / 2;
+    for (size_t k = 0; k < lstm.size(); k++) {
+        const size_t inputs = k ? hidden : 2, unit = 4 * (1 + inputs + hidden);
+        volk::vector<bf16_pair> packed;
+        for (size_t j = 0; j < hidden; j++) {
+            const float* from = lstm[k].data() + j * unit;
+            for (size_t g = 0; g < 4; g++) {
+                bf16_pair bits;
+                std::memcpy(&bits, from + g, sizeof(bits));
+                packed.push_back(bits);
+            }
+            from += 4;
+            for (const size_t count : { inputs, hidden }) {
+                for (size_t i = 0; i < count; i += 2)
+                    for (size_t g = 0; g < 4; g++)
+                        packed.push_back(
+                            to_bf16_pair(from[4 * i + g],
+                                         i + 1 < count ? from[4 * (i + 1) + g] : 0.0f));
+                from += 4 * count;
+            }
+        }
+        lstm_pairs.push_back(std::move(packed));
+    }
+    const auto round = [&](const volk::vector<float>& from,
+                           volk::vector<bf16_pair>& weights,
+                           volk::vector<float>& bias) {
+        const size_t rows = from.size() / (hidden + 1);
+        bias.resize(rows * l2o_block);
+        for (size_t r = 0; r < rows; r++) {
+            const float* row = from.data() + r * (hidden + 1);
+            for (size_t i = 0; i < pairs; i++)
+                weights.push_back(
+                    to_bf16_pair(row[2 * i], 2 * i + 1 < hidden ? row[2 * i + 1] : 0.0f));
+            std::fill_n(bias.begin() + r * l2o_block, l2o_block, row[hidden]);
+        }
+    };
+    if (hidden) {
+        round(mlp, mlp_pairs, mlp_bias);
+        round(heads, heads_pairs, heads_bias);
     }
 }
 

@@ -8,6 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_L2O_MODEL_H
 #define INCLUDED_CSIFEEDBACK_L2O_MODEL_H
 
+#include "kernels/kernels.h"
 #include <gnuradio/csifeedback/model_file.h>
 #include <volk/volk_alloc.hh>
 #include <string>
@@ -25,6 +26,7 @@ struct l2o_layer {
     size_t units = 0;  //!< number of layers: 1 or one per iteration
     volk::vector<float> weights;
     volk::vector<float> bias;
+    volk::vector<bf16_pair> pairs; //!< weights of pairs of inputs in bfloat16, or none
 
     //! y = W x + bias, with relu max(y, 0), for some rows x; writes stride values per
     //! row.
@@ -35,6 +37,15 @@ struct l2o_layer {
                size_t rows,
                size_t iteration,
                bool relu) const;
+    //! The same in bfloat16, for rows of pairs of neighbours.
+    void apply(const bf16_pair* x,
+               size_t x_stride,
+               float* y,
+               size_t y_stride,
+               size_t rows,
+               size_t iteration,
+               bool relu) const;
+    void add_bf16();
 };
 
 //! The parameters of an iteration for one codeword length.
@@ -50,6 +61,9 @@ class l2o_model
 public:
     //! Reads and checks all arrays; throws std::invalid_argument that names the array.
     l2o_model(const model_file& model, const std::string& profile);
+
+    //! Makes the weights in bfloat16.
+    void add_bf16();
 
     size_t iterations() const { return d_iterations; }
     //! Parameters for codewords of m values, interpolated over log2(m).
@@ -67,6 +81,10 @@ public:
     std::vector<volk::vector<float>> lstm;
     volk::vector<float> mlp;   //!< hidden rows of weights and bias
     volk::vector<float> heads; //!< 5 rows likewise
+    //! The same in bfloat16, biases not among the weights but l2o_block times each.
+    std::vector<volk::vector<bf16_pair>> lstm_pairs;
+    volk::vector<bf16_pair> mlp_pairs, heads_pairs;
+    volk::vector<float> mlp_bias, heads_bias;
 
 private:
     //! A table's value at (rate, column) that a length m falls on.

@@ -131,5 +131,71 @@ void projection_tiles::multiply_add(
                                    std::min(d_tile, end - at));
 }
 
+void projection_tiles::add_bf16()
+{
+    const size_t tiles = round_up(d_size, d_tile) / d_tile, pairs = (d_length + 1) / 2;
+    d_pair_row = std::min(d_tile, d_size) / 2 + lanes;
+    d_row_pairs.resize(tiles * pairs * d_row, 0);
+    d_column_pairs.resize(tiles * d_length * d_pair_row, 0);
+    const volk::vector<float> zeros(d_row, 0.0f);
+    for (size_t t = 0; t < tiles; t++) {
+        const float* w = d_w.data() + t * d_length * d_row;
+        for (size_t r = 0; r < pairs; r++)
+            bf16_kernels()->interleave(w + 2 * r * d_row,
+                                       2 * r + 1 < d_length ? w + (2 * r + 1) * d_row
+                                                            : zeros.data(),
+                                       d_row,
+                                       d_row_pairs.data() + (t * pairs + r) * d_row);
+        for (size_t r = 0; r < d_length; r++)
+            bf16_kernels()->round_pairs(w + r * d_row,
+                                        d_row - lanes,
+                                        d_column_pairs.data() +
+                                            (t * d_length + r) * d_pair_row);
+    }
+}
+
+void projection_tiles::multiply_transposed(const bf16_pair* code,
+                                           size_t count,
+                                           size_t m,
+                                           float* x,
+                                           size_t begin,
+                                           size_t end) const
+{
+    const size_t pairs = (d_length + 1) / 2;
+    for (size_t at = begin; at < end; at += d_tile)
+        bf16_kernels()->gemm(code,
+                             d_code_stride / 2,
+                             d_row_pairs.data() + at / d_tile * pairs * d_row,
+                             d_row,
+                             nullptr,
+                             0,
+                             x + at,
+                             d_size,
+                             count,
+                             (length(m) + 1) / 2,
+                             std::min(d_tile, end - at),
+                             false);
+}
+
+void projection_tiles::multiply_add(const bf16_pair* x,
+                                    size_t count,
+                                    size_t m,
+                                    float* code,
+                                    size_t begin,
+                                    size_t end) const
+{
+    for (size_t at = begin; at < end; at += d_tile)
+        bf16_kernels()->add_dot_products(x + at / 2,
+                                         d_size / 2,
+                                         d_column_pairs.data() +
+                                             at / d_tile * d_length * d_pair_row,
+                                         d_pair_row,
+                                         code,
+                                         d_code_stride,
+                                         count,
+                                         length(m),
+                                         std::min(d_tile, end - at) / 2);
+}
+
 } // namespace csifeedback
 } // namespace gr

@@ -9,6 +9,7 @@
 #define INCLUDED_CSIFEEDBACK_PROJECTION_TILES_H
 
 #include "codec/linear/projection.h"
+#include "kernels/kernels.h"
 #include <volk/volk_alloc.hh>
 #include <cstddef>
 
@@ -85,6 +86,25 @@ public:
                       size_t begin,
                       size_t end) const;
 
+    //! Makes the copies of W in bfloat16 that the products of pairs take; bf16_kernels()
+    //! must not be null.
+    void add_bf16();
+    //! The same products in bfloat16: pairs of neighbours of a codeword's parts,
+    //! code_stride() / 2 apart, where of an odd number the last pair has a zero; and of
+    //! vectors, layout.size / 2 apart.
+    void multiply_transposed(const bf16_pair* code,
+                             size_t count,
+                             size_t m,
+                             float* x,
+                             size_t begin,
+                             size_t end) const;
+    void multiply_add(const bf16_pair* x,
+                      size_t count,
+                      size_t m,
+                      float* code,
+                      size_t begin,
+                      size_t end) const;
+
 private:
     size_t d_planes;
     size_t d_size;
@@ -93,6 +113,9 @@ private:
     size_t d_tile;
     size_t d_row; // distance of the rows of a tile
     volk::vector<float> d_w;
+    // In bfloat16, tile by tile: pairs of rows, and pairs of columns.
+    size_t d_pair_row = 0; // distance of the rows of a tile of the latter
+    volk::vector<bf16_pair> d_row_pairs, d_column_pairs;
 };
 
 } // namespace csifeedback
