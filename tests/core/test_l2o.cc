@@ -150,21 +150,28 @@ TEST_P(l2o, bad_codewords_decode_to_zeros_and_spoil_nothing)
 
 TEST_P(l2o, in_bfloat16_is_nearly_the_same)
 {
-    const auto whole = l2o_decoder::make(model, 0, "test"),
-               rounded = l2o_decoder::make(model, 0, "test", 0, 0, "bf16");
-    for (size_t i = 0; i < m.size(); i++) {
-        const std::vector<float> s = array("s", i, 1).data, expected = decode(whole, s),
-                                 h = decode(rounded, s);
-        double error = 0, energy = 0;
-        for (size_t e = 0; e < h.size(); e++) {
-            error += std::pow(double(h[e]) - expected[e], 2);
-            energy += std::pow(double(expected[e]), 2);
-        }
-        EXPECT_LE(std::sqrt(error), 0.02 * std::sqrt(energy)) << "m " << m[i];
-        if (bf16_kernels()) {
-            EXPECT_GT(error, 0) << "m " << m[i];
-        } else {
-            EXPECT_EQ(h, expected);
+    // Where two magnitudes are at the edge of the top G, one or the other may be chosen:
+    // there the first iteration alone is compared.
+    const bool chooses = model->read("l2o/test/top_g", { 1 }).data[0] > 0;
+    for (const int iterations : { 1, 2, 6 }) {
+        if (chooses && iterations > 1)
+            break;
+        const auto whole = l2o_decoder::make(model, 0, "test", iterations),
+                   rounded = l2o_decoder::make(model, 0, "test", iterations, 0, "bf16");
+        for (size_t i = 0; i < m.size(); i++) {
+            const std::vector<float> s = array("s", i, 1).data,
+                                     expected = decode(whole, s), h = decode(rounded, s);
+            double error = 0, energy = 0;
+            for (size_t e = 0; e < h.size(); e++) {
+                error += std::pow(double(h[e]) - expected[e], 2);
+                energy += std::pow(double(expected[e]), 2);
+            }
+            EXPECT_LE(std::sqrt(error), 0.01 * std::sqrt(energy)) << "m " << m[i];
+            if (bf16_kernels()) {
+                EXPECT_GT(error, 0) << "m " << m[i];
+            } else {
+                EXPECT_EQ(h, expected);
+            }
         }
     }
 }
