@@ -153,6 +153,7 @@ TEST_P(l2o, in_bfloat16_is_nearly_the_same)
     // Where two magnitudes are at the edge of the top G, one or the other may be chosen:
     // there the first iteration alone is compared.
     const bool chooses = model->read("l2o/test/top_g", { 1 }).data[0] > 0;
+    double largest_error = 0;
     for (const int iterations : { 1, 2, 6 }) {
         if (chooses && iterations > 1)
             break;
@@ -167,12 +168,15 @@ TEST_P(l2o, in_bfloat16_is_nearly_the_same)
                 energy += std::pow(double(expected[e]), 2);
             }
             EXPECT_LE(std::sqrt(error), 0.01 * std::sqrt(energy)) << "m " << m[i];
-            if (bf16_kernels()) {
-                EXPECT_GT(error, 0) << "m " << m[i];
-            } else {
+            if (!bf16_kernels()) {
                 EXPECT_EQ(h, expected);
             }
+            largest_error = std::max(largest_error, error);
         }
+    }
+    // An exact first estimate and transforms of floats leave nothing to round at first.
+    if (bf16_kernels() && !chooses) {
+        EXPECT_GT(largest_error, 0);
     }
 }
 
