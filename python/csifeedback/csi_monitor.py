@@ -17,6 +17,7 @@ import pmt
 from gnuradio import gr
 from PyQt5 import QtCore, QtGui, QtWidgets
 
+from . import csifeedback_python as core
 from . import ofdm
 from .pdus import guarded, read_pdu
 
@@ -31,6 +32,8 @@ TRUTHS_KEPT = 256
 #: Frames of the moving average of the error, and of the figures.
 AVERAGED = 25
 ERROR_TOP_DB, ERROR_FLOOR_DB = 10, -40
+#: radius of the strongest path in pixels
+PATH_RADIUS = 9
 
 
 def to_image(magnitude: np.ndarray, peak: float, span_db: float) -> np.ndarray:
@@ -56,10 +59,14 @@ class csi_monitor(gr.sync_block):
     update_time: seconds between two pictures, > 0. domain: "Ha", or "H" for whole matrices, with
     subcarriers as rows and antennas as columns; the labels follow it. align: with "H", the common
     phase and delay that a receiver cannot know are taken out before the comparison (ofdm.align()).
+    path_model: of the codec `path`, a name or file: message port `reports` takes PDUs of bytes with
+    the keys `report_bits` and `frame`, and the paths in each report are drawn over what it
+    reconstructs, circles whose radius falls with the gain in dB. Empty: none.
     """
 
     def __init__(self, na: int, nt: int, span_db: float = 40, history: int = 500,
-                 update_time: float = 0.1, domain: str = "Ha", align: bool = False) -> None:
+                 update_time: float = 0.1, domain: str = "Ha", align: bool = False,
+                 path_model: str = "") -> None:
         if align and domain != "H":
             raise ValueError(f"csi_monitor: align is {align} with domain {domain}, allowed is "
                              "with H")
@@ -72,20 +79,24 @@ class csi_monitor(gr.sync_block):
         for name, number in (("span_db", span_db), ("update_time", update_time)):
             if not number > 0:
                 raise ValueError(f"csi_monitor: {name} is {number}, allowed is above 0")
+        self._path_decoder = self._decoder_of(path_model, domain, na, nt) if path_model else None
         super().__init__(name="csi_monitor", in_sig=[(np.complex64, na * nt)], out_sig=None)
         self._shape = na, nt
         self._align = align
         self._next = 0
-        self._lock = threading.Lock()  # of the four below
+        self._lock = threading.Lock()  # of the five below
         self._truths: Any = collections.OrderedDict()  # frame number -> Ha
         self._waiting: Any = collections.OrderedDict()  # frame number -> (Ha^, age, bits)
         self._shown = None  # frame number, Ha, Ha^, age of the last pair
+        self._paths: Any = collections.OrderedDict()  # frame number -> delays, angles, gains
         self._errors: Any = collections.deque(maxlen=history)  # in dB
         self._scores: Any = collections.deque(maxlen=AVERAGED)  # ratio, rho, age, bits or None, frame
         self._domain = domain
         self._frame_key = pmt.intern("frame")
         self.message_port_register_in(pmt.intern("pdus"))
         self.set_msg_handler(pmt.intern("pdus"), self._handle)
+        self.message_port_register_in(pmt.intern("reports"))
+        self.set_msg_handler(pmt.intern("reports"), self._handle_report)
         self._widget = _Widget(self, span_db, history, update_time, domain)
 
     def qwidget(self) -> Any:
@@ -115,6 +126,23 @@ class csi_monitor(gr.sync_block):
         return {"nmse_db": float(10 * np.log10(max(ratio, 1e-30))), "rho": rho, "age": age,
                 "bits": float(np.mean(bits)) if bits else None,
                 "lost": max(0.0, 1 - fresh / (1 + max(frames) - min(frames)))}
+
+    def paths(self) -> Optional[tuple]:
+        """(delays in rows, angles in columns, gains) of the report that the last pair was made of;
+        None if there is none."""
+        with self._lock:
+            if self._shown is None:
+                return None
+            frame, _, _, age = self._shown
+            return self._paths.get(frame - age)
+
+    @staticmethod
+    def _decoder_of(path_model, domain, na, nt):
+        model = core.model_file(path_model)
+        if domain != "Ha" or (model.na, model.nt) != (na, nt):
+            raise ValueError(f"csi_monitor: path_model is {path_model}, for {model.na} x {model.nt} "
+                             f"matrices {model.domain}, shown are {na} x {nt} matrices {domain}")
+        return core.path_report_decoder(model)
 
     def work(self, input_items: Any, output_items: Any) -> int:
         items = input_items[0]
@@ -148,6 +176,19 @@ class csi_monitor(gr.sync_block):
                 self._waiting[frame] = values, age, bits
                 if len(self._waiting) > TRUTHS_KEPT:
                     self._waiting.popitem(last=False)
+
+    @guarded
+    def _handle_report(self, message):
+        metadata, values = read_pdu(message, np.uint8) or ({}, None)
+        frame, bits = metadata.get("frame"), metadata.get("report_bits")
+        if self._path_decoder is None or not isinstance(frame, int) \
+                or not isinstance(bits, int) or not 0 <= bits <= 8 * values.size:
+            return
+        paths = self._path_decoder.paths(values, bits)
+        with self._lock:
+            self._paths[frame] = paths
+            if len(self._paths) > TRUTHS_KEPT:
+                self._paths.popitem(last=False)
 
     def _rho(self, h_hat, h):
         """In the frequency domain; of Ha at four points a row. The DFT over the angles is unitary."""
@@ -197,6 +238,10 @@ class _Widget(QtWidgets.QWidget):
             peak = np.abs(h).max()
             self._draw_matrix(painter, left, np.abs(h), peak)
             self._draw_matrix(painter, right, np.abs(h_hat), peak)
+            paths = self._block.paths()
+            if paths is not None:
+                self._draw_paths(painter, right, h.shape, *paths)
+                titles[1] += f", {len(paths[0])} paths"
             titles[0] += f", frame {frame}"
             titles[1] += f", error {errors[-1]:.1f} dB" + (f", {age} frames old" if age else "")
         for rect, title in zip((left, right), titles):
@@ -238,6 +283,22 @@ class _Widget(QtWidgets.QWidget):
         rows, columns, _ = rgb.shape
         painter.drawImage(rect, QtGui.QImage(rgb.data, columns, rows, 3 * columns,
                                              QtGui.QImage.Format_RGB888))
+
+    def _draw_paths(self, painter, rect, shape, delays, angles, gains):
+        """Circles with the middles of the cells as whole numbers; angles are a ring."""
+        painter.save()
+        painter.setClipRect(rect)
+        painter.setRenderHint(QtGui.QPainter.Antialiasing)
+        painter.setPen(QtGui.QPen(QtGui.QColor(255, 255, 255), 1.5))
+        powers = np.abs(gains) ** 2
+        with np.errstate(divide="ignore"):
+            levels = 1 + 10 * np.log10(powers / max(powers.max(initial=0), 1e-30)) / self._span_db
+        for delay, angle, level in zip(delays, angles, levels):
+            y = rect.top() + (delay + 0.5) / shape[0] * rect.height()
+            x = rect.left() + (angle + 0.5) % shape[1] / shape[1] * rect.width()
+            radius = 2 + (PATH_RADIUS - 2) * max(0.0, level)
+            painter.drawEllipse(QtCore.QPointF(x, y), radius, radius)
+        painter.restore()
 
     def _draw_scale(self, painter, rect):
         ramp = np.ascontiguousarray(COLOURS[::-1])

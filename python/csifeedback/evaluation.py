@@ -253,6 +253,7 @@ class Evaluator:
         payload = float(np.mean(counts))
         how = choice_names(choice)
         size = how["code_size"]
+        operations = report_operations(codec, encoder, size, len(seen))
         return {
             **self._names(codec),
             "ratio": str(Fraction(size, 2 * codec.model.na * codec.model.nt)) if size else None,
@@ -263,6 +264,7 @@ class Evaluator:
             "frame_bits": frame_bits(int(np.max(counts))),
             **self._compact_bits(int(np.max(counts))),
             **self._errors(codec, truth, lost, estimate, se),
+            "encoder_operations": sum(operations.values()) if operations else None,
             "encode_us": 1e6 * encode_time / len(seen),
             "decode_us": 1e6 * decode_time / len(seen),
         }
@@ -445,6 +447,21 @@ def choose_report(codec: Any, validation: "Evaluator", budget: int,
     errors = {c: error(c, truth) for c in best}
     choice = min(errors, key=errors.__getitem__)
     return choice, to_db(errors[choice])
+
+
+def report_operations(codec: Any, encoder: Any, code_size: Optional[int],
+                      count: int) -> Dict[str, float]:
+    """Multiply-adds of a report encoder for one matrix by part; empty if nobody has counted them.
+
+    Where they depend on the matrix, the mean of the `count` matrices that the encoder has encoded;
+    else what the registry says of codewords of code_size values (None: the longest).
+    """
+    parts = encoder.operations()
+    if parts:
+        return {name: operations / count for name, operations in parts.items()}
+    if not codec.has_codewords:
+        return {}
+    return dict(codec.operations(code_size or codec.encoder(0).code_size())[0])
 
 
 def complexity(codec: Any, code_size: int, iterations: Optional[int] = None) -> Dict[str, Any]:

@@ -102,6 +102,7 @@ void cases(benchmark::internal::Benchmark* b)
 }
 
 BENCHMARK_CAPTURE(encode, path, "path", "")->Apply(cases);
+BENCHMARK_CAPTURE(encode, path_fast, "path", "fast=1")->Apply(cases);
 BENCHMARK_CAPTURE(decode, path, "path", "")->Apply(cases);
 BENCHMARK_CAPTURE(encode, local_klt, "local-klt", "quantizer=entropy")->Apply(cases);
 BENCHMARK_CAPTURE(decode, local_klt, "local-klt", "quantizer=entropy")->Apply(cases);

@@ -23,6 +23,7 @@
 #include <gnuradio/csifeedback/angular_delay_inverse.h>
 #include <gnuradio/csifeedback/cdl_channel.h>
 #include <gnuradio/csifeedback/channel_estimator.h>
+#include <gnuradio/csifeedback/channel_generator.h>
 #include <gnuradio/csifeedback/channel_source.h>
 #include <gnuradio/csifeedback/checked_file_sink.h>
 #include <gnuradio/csifeedback/cost2100_channel.h>
@@ -52,6 +53,7 @@
 #include <gnuradio/csifeedback/mimo_channel.h>
 #include <gnuradio/csifeedback/mlcf_decoder.h>
 #include <gnuradio/csifeedback/mlcf_encoder.h>
+#include <gnuradio/csifeedback/normalize.h>
 #include <gnuradio/csifeedback/report_deframer.h>
 #include <gnuradio/csifeedback/report_framer.h>
 #include <gnuradio/csifeedback/scalar_quantizer.h>
@@ -344,6 +346,77 @@ TEST(stream, csi_report_encoder)
                              linear_encoder::make(klt(), m), six_bits())),
                          { normal_item(2 * n) },
                          2);
+}
+
+// Matrices of drops, which take paths of different numbers.
+std::vector<float> drops_of(const char* scenario, const report_encoder::sptr& ue, int count)
+{
+    cost2100_parameters p;
+    p.scenario = scenario;
+    const size_t size = size_t(ue->rows()) * ue->nt();
+    std::vector<std::complex<float>> h(count * size);
+    std::vector<channel_sample_info> info(count);
+    const int rows = ue->domain() == "H" ? 0 : ue->rows(), before = rows ? 4 : 0;
+    generate_channels(
+        cost2100_channel::make(p), 1000000, count, rows, before, 1, h.data(), info.data());
+    std::vector<float> h_vec(2 * h.size());
+    for (int i = 0; i < count; i++)
+        normalize_csi(&h[i * size], size, &h_vec[2 * i * size]);
+    return h_vec;
+}
+
+// Objects of reports: none from the second matrix on, whatever the matrix and the budget.
+TEST(object, reports)
+{
+    const struct {
+        const char *model, *options, *scenario;
+    } all[] = { { "cost2100-indoor-path.h5", "", "indoor" },
+                { "cost2100-outdoor-path.h5", "snr_db=20", "outdoor" },
+                { "cost2100-outdoor-path.h5", "fast=1", "outdoor" },
+                { "cost2100-outdoor-path-whole.h5", "", "outdoor" },
+                { "cost2100-indoor-local-klt.h5", "quantizer=entropy", "indoor" },
+                { "cost2100-indoor-klt.h5", "quantizer=entropy", "indoor" } };
+    constexpr int count_of_drops = 12;
+    for (const auto& one : all) {
+        const auto ue = report_encoder::from_model(model(one.model), one.options);
+        const auto bs = report_decoder::from_model(model(one.model), one.options);
+        const std::vector<float> h = drops_of(one.scenario, ue, count_of_drops);
+        const size_t size = ue->h_size();
+        std::vector<uint8_t> bits(256);
+        std::vector<float> found(size);
+        for (const int budget : { 64, 256, 2000 })
+            for (int i = 0; i < count_of_drops; i++) {
+                report_encoder::result r;
+                const auto encode = count([&] {
+                    r = ue->encode(&h[i * size], bits.data(), budget);
+                });
+                const auto decode =
+                    count([&] { bs->decode(bits.data(), r.bits, found.data()); });
+                if (i || budget > 64) {
+                    ASSERT_EQ(encode, 0u) << one.model << " " << one.options << " " << i;
+                    ASSERT_EQ(decode, 0u) << one.model << " " << one.options << " " << i;
+                }
+            }
+    }
+}
+
+TEST(stream, csi_report_encoder_of_paths)
+{
+    const auto ue =
+        report_encoder::from_model(model("cost2100-indoor-path.h5"), "fast=1");
+    const std::vector<float> h = drops_of("indoor", ue, 1);
+    std::vector<float> interleaved;
+    for (int i = 0; i < n; i++) {
+        interleaved.push_back(h[i]);
+        interleaved.push_back(h[n + i]);
+    }
+    expect_no_allocation(csi_report_encoder::make(ue, 256), { item(interleaved) }, 2);
+    const auto bs = report_decoder::from_model(model("cost2100-indoor-path.h5"));
+    std::vector<uint8_t> bits(256 / 8);
+    ue->encode(h.data(), bits.data(), 256);
+    expect_no_allocation(csi_report_decoder::make(bs, 256),
+                         { item(bits), item(std::vector<float>{ 3 }) },
+                         1);
 }
 
 TEST(stream, csi_report_decoder)

@@ -11,6 +11,7 @@
 #include "random.h"
 #include "report/paths/dirichlet_axis.h"
 #include "report/paths/lattice.h"
+#include <gnuradio/csifeedback/angular_delay_transform.h>
 #include <gnuradio/csifeedback/cdl_channel.h>
 #include <gnuradio/csifeedback/channel_generator.h>
 #include <gnuradio/csifeedback/cost2100_channel.h>
@@ -40,14 +41,16 @@ model_file::sptr shipped(const std::string& name)
     return model_file::open(std::string(CSIFEEDBACK_MODELS) + "/" + name + ".h5");
 }
 
-// Tables of equal frequencies; change() may make them bad.
+// Tables of equal frequencies; change() may make them bad. before: of path-whole, how many
+// of the na rows are before delay zero; -1: of path.
 using arrays = named_arrays;
 model_file::sptr flat_model(const scratch_directory& directory,
                             int nc,
                             int na,
                             int nt,
                             int margin,
-                            const std::function<void(arrays&)>& change = {})
+                            const std::function<void(arrays&)>& change = {},
+                            int before = -1)
 {
     std::map<std::string, hsize_t> t;
     for (const auto& size : path_report_decoder::table_sizes())
@@ -75,12 +78,17 @@ model_file::sptr flat_model(const scratch_directory& directory,
                 3);
         add(name + "_near", { most + 1, (hsize_t(3) << most >> 1) + 1 }, 1);
     }
+    const bool is_whole = before >= 0;
+    if (is_whole)
+        all["window"] = { { 2 }, { float(na), float(before) } };
     if (change)
         change(all);
     const std::string path = directory.file("model.h5");
     {
         model_writer file(path);
-        file.header("path", nc, na, nt);
+        file.header(is_whole ? "path-whole" : "path", nc, is_whole ? nc : na, nt);
+        if (is_whole)
+            file.text("domain", "H");
         for (const auto& one : all)
             file.array(
                 ("encoder/" + one.first).c_str(), one.second.first, one.second.second);
@@ -204,6 +212,171 @@ TEST(path_report, figures_cdl)
                    { -3.2, -5.2, -7.9, -11.8 });
 }
 
+// H of plane waves with delays in rows after delay zero, [Re; Im], scaled to norm.
+struct plane_wave {
+    double delay, angle;
+    std::complex<double> gain;
+};
+floats whole_matrix(int nc, int nt, const std::vector<plane_wave>& waves)
+{
+    floats h(2 * size_t(nc) * nt);
+    for (int f = 0; f < nc; f++)
+        for (int c = 0; c < nt; c++) {
+            std::complex<double> sum = 0;
+            for (const auto& w : waves)
+                sum += w.gain * std::polar(1.0,
+                                           2 * M_PI *
+                                               (c * w.angle / nt - f * w.delay / nc));
+            h[size_t(f) * nt + c] = sum.real();
+            h[size_t(nc) * nt + size_t(f) * nt + c] = sum.imag();
+        }
+    scale_to_norm(h);
+    return h;
+}
+
+double in_db(double ratio) { return 10 * std::log10(ratio); }
+
+TEST(path_report, whole_matrices)
+{
+    // Delays anywhere in the window are found, and all subcarriers are rebuilt.
+    scratch_directory directory;
+    constexpr int nc = 512, nt = 16;
+    const auto model = flat_model(directory, nc, 48, nt, 0, {}, 8);
+    const auto ue = path_report_encoder::make(model);
+    const auto bs = path_report_decoder::make(model);
+    EXPECT_EQ(ue->domain(), "H");
+    EXPECT_EQ(ue->rows(), nc);
+    for (const double delay : { 0.0, 0.5, 3.3, 20.7, 38.9 }) {
+        const floats h = whole_matrix(
+            nc,
+            nt,
+            { { delay, 3.2, { 1, 0.3 } }, { 0.5 * delay + 1.3, 9.9, { 0.2, -0.4 } } });
+        std::vector<uint8_t> bits(128);
+        const auto r = ue->encode(h.data(), bits.data(), 600);
+        floats found(h.size());
+        bs->decode(bits.data(), r.bits, found.data());
+        EXPECT_LT(in_db(error_ratio(h, found)), -45) << delay;
+        // What paths() says is what is decoded.
+        const auto paths = bs->paths(bits.data(), r.bits);
+        ASSERT_GE(paths.size(), 2u);
+        floats sum(h.size());
+        for (int f = 0; f < nc; f++)
+            for (int c = 0; c < nt; c++) {
+                std::complex<double> x = 0;
+                for (const auto& p : paths)
+                    x += std::complex<double>(p.gain) / std::sqrt(double(nc) * nt) *
+                         std::polar(1.0,
+                                    2 * M_PI *
+                                        (c * double(p.angle_columns) / nt -
+                                         f * double(p.delay_rows) / nc));
+                sum[f * nt + c] = x.real();
+                sum[nc * nt + f * nt + c] = x.imag();
+            }
+        EXPECT_LT(in_db(error_ratio(found, sum)), -70) << delay;
+        EXPECT_NEAR(std::min_element(paths.begin(),
+                                     paths.end(),
+                                     [](const auto& x, const auto& y) {
+                                         return std::abs(x.gain) > std::abs(y.gain);
+                                     })
+                        ->delay_rows,
+                    delay,
+                    0.01);
+    }
+}
+
+TEST(path_report, responses_of_antennas)
+{
+    // A channel through an array with errors takes as few bits as one without, if the
+    // model has them; in both domains.
+    scratch_directory directory;
+    constexpr int nc = 256, nt = 8;
+    random_engine engine = make_engine(9, 0);
+    boost::random::normal_distribution<float> normal;
+    std::vector<std::complex<double>> response;
+    floats array;
+    for (int c = 0; c < nt; c++) {
+        response.push_back(
+            std::polar(std::exp(0.2 * normal(engine)), 0.4 * normal(engine)));
+        array.push_back(response.back().real());
+        array.push_back(response.back().imag());
+    }
+    const std::function<void(arrays&)> with_array = [&](arrays& a) {
+        a["array"] = { { nt, 2 }, array };
+    };
+    floats h = whole_matrix(
+        nc, nt, { { 2.3, 3.2, { 1, 0.3 } }, { 9.6, 6.1, { 0.2, -0.4 } } });
+    for (int f = 0; f < nc; f++)
+        for (int c = 0; c < nt; c++) {
+            float &re = h[f * nt + c], &im = h[nc * nt + f * nt + c];
+            const auto x = std::complex<double>(re, im) * response[c];
+            re = x.real();
+            im = x.imag();
+        }
+    scale_to_norm(h);
+    std::vector<uint8_t> bits(64);
+    for (const bool is_whole : { true, false }) {
+        floats given = h;
+        if (!is_whole) {
+            std::vector<std::complex<float>> whole, ha(24 * nt);
+            for (int i = 0; i < nc * nt; i++)
+                whole.emplace_back(h[i], h[nc * nt + i]);
+            angular_delay_transform::make(nc, nt, 24, 4)->forward(whole.data(), ha.data());
+            given.resize(2 * ha.size());
+            normalize_csi(ha.data(), ha.size(), given.data());
+        }
+        double error[2];
+        for (const bool calibrated : { false, true }) {
+            const auto change = calibrated ? with_array : nullptr;
+            const auto model = flat_model(
+                directory, nc, 24, nt, is_whole ? 0 : 2, change, is_whole ? 4 : -1);
+            const auto ue = path_report_encoder::make(model);
+            const auto bs = path_report_decoder::make(model);
+            const auto r = ue->encode(given.data(), bits.data(), 200);
+            floats found(given.size());
+            bs->decode(bits.data(), r.bits, found.data());
+            error[calibrated] = in_db(error_ratio(given, found));
+        }
+        EXPECT_GT(error[0], -20) << is_whole;
+        EXPECT_LT(error[1], -32) << is_whole;
+    }
+}
+
+TEST(path_report, fast)
+{
+    // At most 2 dB behind, with a third of the operations; the same decoder.
+    scratch_directory directory;
+    const auto model = shipped("cost2100-outdoor-path");
+    const auto slow = path_report_encoder::make(model),
+               fast = path_report_encoder::make(model, 100, true);
+    const auto bs = path_report_decoder::make(model);
+    constexpr int drops = 40, n = 1024;
+    cost2100_parameters parameters;
+    parameters.scenario = "outdoor";
+    std::vector<std::complex<float>> ha(drops * n);
+    std::vector<channel_sample_info> info(drops);
+    generate_channels(
+        cost2100_channel::make(parameters), 1000000, drops, 32, 4, 1, ha.data(), info.data());
+    double error[2] = {};
+    std::vector<uint8_t> bits(32);
+    floats h(2 * n), found(2 * n);
+    for (int i = 0; i < drops; i++) {
+        normalize_csi(&ha[i * n], n, h.data());
+        for (const auto& ue : { slow, fast }) {
+            const auto r = ue->encode(h.data(), bits.data(), 256);
+            EXPECT_LE(r.bits, 256);
+            bs->decode(bits.data(), r.bits, found.data());
+            error[ue == fast] += error_ratio(h, found) / drops;
+        }
+    }
+    EXPECT_LT(in_db(error[1]), in_db(error[0]) + 2);
+    const auto all = slow->operations_so_far(), few = fast->operations_so_far();
+    EXPECT_GT(few.search, 0u);
+    EXPECT_GT(few.quantization, 0u);
+    EXPECT_GT(few.coding, 0u);
+    EXPECT_LT(few.search + few.quantization,
+              (all.search + all.quantization) / 3);
+}
+
 TEST(path_report, any_matrix_within_any_budget)
 {
     // A whole DFT (a ring of delays) and a part of one, odd sizes, one antenna.
@@ -312,7 +485,8 @@ TEST(path_report, any_bits_decode)
     scratch_directory directory;
     const model_file::sptr models[] = { shipped("cost2100-indoor-path"),
                                         shipped("cdl-a-random-path"),
-                                        flat_model(directory, 12, 12, 5, 0) };
+                                        flat_model(directory, 12, 12, 5, 0),
+                                        flat_model(directory, 40, 12, 5, 0, {}, 3) };
     for (const auto& model : models) {
         const auto bs = path_report_decoder::make(model);
         floats found(2 * size_t(model->na()) * model->nt());
@@ -427,6 +601,22 @@ TEST(path_report, bad_models_are_refused)
             expect_bad([&](arrays& a) { a[name].second.back() = bad; });
     }
     expect_bad([](arrays& a) { a["cells"].second[3] = 0; });
+    expect_bad([](arrays& a) { a["array"] = { { 8, 2 }, floats(16, 0.0f) }; });
+    expect_bad([](arrays& a) { a["array"] = { { 7, 2 }, floats(14, 1.0f) }; });
+    for (const floats& window : { floats{ 15.5f, 2 },
+                                  floats{ 16, 16 },
+                                  floats{ 65, 2 },
+                                  floats{ 0, 0 },
+                                  floats{ 16, -1 } })
+        EXPECT_THROW(path_report_decoder::make(flat_model(
+                         directory,
+                         64,
+                         16,
+                         8,
+                         2,
+                         [&](arrays& a) { a["window"].second = window; },
+                         2)),
+                     std::invalid_argument);
     // The sum of all weights must not overflow.
     expect_bad([](arrays& a) {
         std::fill(a["near"].second.begin(), a["near"].second.end(), 65535.0f);

@@ -13,7 +13,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import numpy as np  # noqa: E402
 import pmt  # noqa: E402
-from gnuradio import blocks, gr  # noqa: E402
+from gnuradio import blocks, csifeedback, gr  # noqa: E402
 from gnuradio.csifeedback.csi_monitor import COLOURS, csi_monitor, to_image  # noqa: E402
 from PyQt5 import QtWidgets  # noqa: E402
 
@@ -132,6 +132,47 @@ class TestMonitor(unittest.TestCase):
         # The second picture is the first one again, and the plot of the error stays clear.
         second = np.argwhere(is_bright[:, right + 2:right + 2 + width + 40])
         self.assertEqual(len(second), len(found))
+
+    def test_paths(self):
+        """The paths of a report are drawn where they are; reports that fit nothing are left out."""
+        row, column = 11, 20
+        h = np.zeros((32, 32), np.complex64)
+        h[row, column] = 1
+        encoder = csifeedback.report_encoder_from_model("cost2100-indoor-path")
+        bits, count, _ = encoder.encode(h, 64)
+
+        def report(frame, octets, used):
+            metadata = pmt.dict_add(pmt.make_dict(), pmt.intern("frame"), pmt.from_uint64(frame))
+            metadata = pmt.dict_add(metadata, pmt.intern("report_bits"), pmt.from_long(used))
+            return pmt.cons(metadata, pmt.init_u8vector(len(octets), octets.tolist()))
+
+        monitor = csi_monitor(32, 32, path_model="cost2100-indoor-path")
+        tag = gr.tag_t()
+        tag.offset, tag.key, tag.value = 0, pmt.intern("frame"), pmt.from_uint64(100)
+        source = blocks.vector_source_c(h.ravel().tolist(), False, 1024, [tag])
+        for port, message in (("reports", report(100, bits, 8 * len(bits) + 1)),
+                              ("reports", report(7, bits, int(count))),
+                              ("reports", pmt.intern("no PDU")),
+                              ("reports", report(100, bits, int(count))), ("pdus", pdu(100, h))):
+            monitor.to_basic_block()._post(pmt.intern(port), message)
+        flowgraph = gr.top_block()
+        flowgraph.connect(source, monitor)
+        flowgraph.start()
+        self.wait(lambda: monitor.state()[0] is not None and monitor.paths() is not None)
+        flowgraph.wait()
+        delays, angles, gains = monitor.paths()
+        strongest = np.argmax(np.abs(gains))
+        self.assertAlmostEqual(delays[strongest], row, delta=0.2)
+        self.assertAlmostEqual(angles[strongest], column, delta=0.2)
+        widget = monitor.qwidget()
+        widget.resize(800, 600)
+        image = widget.grab().toImage()
+        white = np.argwhere([[min(image.pixelColor(x, y).getRgb()[:3]) > 240
+                              and max(image.pixelColor(x - 12, y).getRgb()[:3]) < 240
+                              for x in range(12, image.width())] for y in range(image.height())])
+        self.assertGreater(len(white), 0)
+        with self.assertRaisesRegex(ValueError, "path_model is cost2100-indoor-path, for 32 x 32"):
+            csi_monitor(8, 4, path_model="cost2100-indoor-path")
 
     def test_errors(self):
         for name, value in (("na", 0), ("nt", 0), ("history", 1), ("span_db", 0),

@@ -104,6 +104,59 @@ GUI_SCRIPT = WAITS + textwrap.dedent("""
     print(json.dumps({"phases": phases, "shown": pair[0], "errors": errors}))
 """)
 
+#: Drives path_loopback: moves the slider of the bits and looks at the paths that are shown.
+PATH_GUI_SCRIPT = textwrap.dedent("""
+    import json, threading, time
+    import numpy as np
+    from PyQt5 import Qt
+    from path_loopback import path_loopback
+
+    def wait_for(what, condition):
+        end = time.monotonic() + 240
+        while not condition():
+            if time.monotonic() > end:
+                raise RuntimeError(f"{what}: did not come")
+            time.sleep(0.01)
+
+    application = Qt.QApplication([])
+    tb = path_loopback()
+    phases, failed = [], []
+
+    def use():
+        for budget in (512, 64):
+            tb.set_budget(budget)
+            # What was under way with other bits has gone through.
+            sent = tb.framer.frames() + 20
+            wait_for("frames", lambda: tb.framer.frames() >= sent and tb.hold.received() >= sent - 5)
+            tb.metrics.reset()
+            wait_for("figures", lambda: tb.metrics.report()["matched"] > 30)
+            wait_for("paths", lambda: tb.monitor.paths() is not None)
+            report = tb.metrics.report()
+            delays, angles, gains = tb.monitor.paths()
+            phases.append({"nmse_db": report["nmse_db"], "paths": len(delays),
+                           "delays": [float(min(delays)), float(max(delays))],
+                           "angles": [float(min(angles)), float(max(angles))]})
+
+    def use_and_quit():
+        try:
+            use()
+        except Exception as error:
+            failed.append(error)
+        finally:
+            application.quit()
+
+    tb.start()
+    tb.show()
+    threading.Thread(target=use_and_quit).start()
+    application.exec_()
+    tb.monitor.qwidget().grab()
+    tb.stop()
+    tb.wait()
+    if failed:
+        raise failed[0]
+    print(json.dumps(phases))
+""")
+
 #: Drives csi_ofdm_loopback, which shows the error of the CSI after the best phase and delay.
 OFDM_GUI_SCRIPT = WAITS + textwrap.dedent("""
     import json, threading
@@ -298,7 +351,8 @@ class TestFlowgraphs(unittest.TestCase):
         self.assertEqual(self.compiled[0], 0, self.compiled[1])
         self.assertEqual({path.stem for path in FLOWGRAPHS} | set(NEEDS),
                          {"csi_loopback", "csi_loopback_headless", "csi_ue", "csi_bs",
-                          "mlcf_loopback", "mlcf_loopback_headless", "csi_radio",
+                          "mlcf_loopback", "mlcf_loopback_headless", "path_loopback",
+                          "path_loopback_headless", "csi_radio",
                           "csi_ofdm_loopback", "csi_ofdm_loopback_headless", "radio_ue",
                           "radio_bs", "over_the_air_uhd", "over_the_air_soapy"})
         for path in FLOWGRAPHS:
@@ -327,6 +381,17 @@ class TestFlowgraphs(unittest.TestCase):
                 self.assertEqual(float(found["bits_per_csi"]), 136 + 4 * 128)
                 if link:
                     self.assertGreater(float(found["age"]), 0.1)
+
+    def test_paths(self):
+        """Reports of paths: the same as the objects without a flowgraph."""
+        codec = evaluation.Codec("cost2100-outdoor-path")
+        ha = csifeedback.generate_channels(csifeedback.cost2100_channel("outdoor"), 1000, 100, 32,
+                                           4)[0]
+        expected = evaluation.Evaluator(ha, 0, 1024, 4).run_budget(codec, 200)
+        found = self.run_to_end("path_loopback_headless", "--count", 100, "--first", 1000,
+                                "--budget", 200)
+        self.assertEqual(int(found["matched"]), 100)
+        self.assertAlmostEqual(float(found["nmse_db"]), expected["nmse_db"], delta=0.01)
 
     def test_mlcf(self):
         """MLCF on whole matrices: the same as the evaluation without a flowgraph."""
@@ -553,6 +618,17 @@ class TestFlowgraphs(unittest.TestCase):
             self.assertGreater(after["spectrum"], before["spectrum"])
             self.assertGreater(after["figures"][0], before["figures"][0])
         self.assertGreater(start["figures"][1], 0)
+
+    def test_path_gui(self):
+        fine, coarse = self.run_gui(PATH_GUI_SCRIPT)
+        self.assertLess(fine["nmse_db"], coarse["nmse_db"] - 3)
+        self.assertGreater(fine["paths"], coarse["paths"])
+        for phase in (fine, coarse):
+            self.assertGreater(phase["paths"], 0)
+            self.assertGreater(phase["delays"][0], -3)
+            self.assertLess(phase["delays"][1], 35)
+            self.assertGreaterEqual(phase["angles"][0], 0)
+            self.assertLessEqual(phase["angles"][1], 32)
 
     def test_gui(self):
         report = self.run_gui(GUI_SCRIPT)

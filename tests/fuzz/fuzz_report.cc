@@ -25,6 +25,7 @@ struct codec {
 };
 constexpr codec codecs[] = { { "cost2100-indoor-path", "" },
                              { "cdl-a-random-path", "" },
+                             { "cost2100-outdoor-path-whole", "" },
                              { "cost2100-outdoor-local-klt", "quantizer=entropy" },
                              { "cost2100-indoor-klt", "quantizer=entropy" } };
 constexpr int count = sizeof(codecs) / sizeof(codecs[0]);

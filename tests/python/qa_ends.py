@@ -911,6 +911,30 @@ class NamespaceLink:
                 pass
 
 
+class PathTest(EndsTest):
+
+    def test_reports_of_paths(self):
+        """32 ports in 20 MHz, and reports of 256 bits in the frames."""
+        air, back = free_port(), free_port()
+        common = ("--codec", "cost2100-outdoor-path", "--budget", 256, "--bandwidth", 20, "--air",
+                  f"zmq://127.0.0.1:{air}", "--feedback", f"zmq://127.0.0.1:{back}")
+        station = self.start("bs", *common, "--channel", "cost2100-outdoor", "--rate", 0.02,
+                             "--max-age", 30000)
+        ue = self.start("ue", *common)
+
+        def measured(line):
+            return line["ues"]["1"]["received"] >= 3 and line["ues"]["1"]["nmse_db"] is not None
+
+        wait_for(station, measured)
+        figures = next(filter(measured, station.lines))["ues"]["1"]
+        self.assertTrue(figures["fresh"])
+        self.assertLess(figures["nmse_db"], -4)
+        self.assertGreater(figures["rho"], 0.8)
+        self.assertEqual(station.lines[-1]["refused"], {})
+        wait_for(ue, lambda line: line["sent"] >= 3)
+        self.assertEqual(ue.lines[-1]["frame_bits"], 136 + 256)
+
+
 class TwoUesTest(EndsTest):
 
     def test_two(self):

@@ -20,6 +20,7 @@ from gnuradio.csifeedback.model import Model, read_model
 from gnuradio.csifeedback.training import path as trainer
 
 MODEL = "cost2100-indoor-path"
+WHOLE = "cost2100-outdoor-path-whole"
 
 
 def drops(name, count, first=5 * 10**6):
@@ -46,10 +47,13 @@ class Training(unittest.TestCase):
                             "--first", first, "-o", name)
             out = json.loads(run_program(
                 "train", "--codec", "path", "--dataset", train, "--test", test, "--rounds", 2,
-                "--json", "-o", model).stdout)
+                "--calibrate", "--json", "-o", model).stdout)
             self.assertEqual([f["budget"] for f in out["figures"]], [64, 128, 256, 512, 1024])
             file = csifeedback.model_file(model)
             self.assertEqual((file.codec, file.model_id), ("path", out["model_id"]))
+            # Of an array without errors calibration finds none.
+            np.testing.assert_allclose(file.read("encoder/array"), np.tile([1, 0], (32, 1)),
+                                       atol=0.02)
             ha = drops(MODEL, 100)
             flat = Model({"codec": "path", "nc": 1024, "na": 32, "nt": 32, "precursor": 4},
                          trainer.flat_tables(trainer.Shape(1024, 32, 32, 2))).opened({})
@@ -58,6 +62,58 @@ class Training(unittest.TestCase):
                                           csifeedback.path_report_decoder(m), budget)
                                   for m in (file, flat))
                 self.assertLess(trained, equal - better)
+
+    def test_calibration_recovers_what_array_errors_cost(self):
+        """At least 80 % of the loss, in dB, of 0.5 dB and 5 degrees rms: here nearly all."""
+        rng = np.random.default_rng(3)
+        response = 10 ** (0.5 / 20 * rng.standard_normal(32)) \
+            * np.exp(1j * np.deg2rad(5) * rng.standard_normal(32))
+
+        def through_array(ha):
+            return np.fft.fft(np.fft.ifft(ha, axis=2, norm="ortho") * response, axis=2,
+                              norm="ortho").astype(np.complex64)
+
+        tables = read_model(csifeedback.model_file(MODEL).path)
+
+        def model_with(found):
+            return Model(tables.attributes,
+                         {**tables.arrays, **trainer.response_array(found)}).opened({})
+
+        found = trainer.calibrate(through_array(drops(MODEL, 200, 0)), model_with)
+        self.assertAlmostEqual(np.mean(np.abs(found) ** 2), 1, places=5)
+        ha = drops(MODEL, 120)
+        seen = through_array(ha)
+        ideal, calibrated = csifeedback.model_file(MODEL), model_with(found)
+        for budget in (128, 256, 512):
+            clean, lossy, again = (nmse_db(h, csifeedback.path_report_encoder(m),
+                                           csifeedback.path_report_decoder(m), budget)
+                                   for h, m in ((ha, ideal), (seen, ideal), (seen, calibrated)))
+            self.assertGreater(lossy - clean, 1)
+            self.assertLess(again, clean + 0.2 * (lossy - clean), budget)
+
+    def test_whole_matrices(self):
+        """A model of H, of a data set of H; and what it is told that does not fit."""
+        with tempfile.TemporaryDirectory() as directory:
+            data, model, cut = (os.path.join(directory, n) for n in
+                                ("train.h5", "model.h5", "cut.h5"))
+            sizes = ("--channel", "cdl-a", "--nc", 128, "--nt", 8, "--na", 16, "--precursor", 2)
+            run_program("dataset", "generate", *sizes, "--samples", 60, "--whole", "-o", data)
+            run_program("dataset", "generate", *sizes, "--samples", 20, "-o", cut)
+            common = ("train", "--codec", "path-whole", "--dataset", data, "-o", model)
+            out = json.loads(run_program(*common, "--test", data, "--rounds", 1, "--json").stdout)
+            self.assertEqual(len(out["figures"]), 5)
+            file = csifeedback.model_file(model)
+            self.assertEqual((file.codec, file.domain, file.na, file.precursor),
+                             ("path-whole", "H", 128, 0))
+            # The cyclic prefix, 9 rows, and 8 rows before delay zero.
+            self.assertEqual(file.read("encoder/window").tolist(), [24, 8])
+            for name, value in (("--window", 8), ("--window", 129), ("--window-precursor", 128)):
+                failed = run_program(*common, "--overwrite", name, value)
+                self.assertEqual(failed.returncode, 2)
+                self.assertIn(f"{name} is {value}", failed.stderr)
+            failed = run_program("train", "--codec", "path-whole", "--dataset", cut, "-o", model,
+                                 "--overwrite")
+            self.assertIn("whole matrices", failed.stderr)
 
     def test_bad_arguments_are_refused(self):
         with tempfile.TemporaryDirectory() as directory:
@@ -103,6 +159,57 @@ class Codec(unittest.TestCase):
             self.assertLessEqual(mine["payload_bits"], budget)
             self.assertLess(mine["nmse_db"],
                             figures["cost2100-indoor-local-klt", budget]["nmse_db"] - gain)
+
+    def test_whole_channel(self):
+        """Outdoor the cut to 32 rows is a floor for all codecs of Ha, but none for paths of H."""
+        out = json.loads(run_program(
+            "eval", "--codec", WHOLE, "--codec", "cost2100-outdoor-path", "--budget", 512, 2048,
+            "--samples", 60, "--rho-samples", 10, "--json").stdout)
+        figures = {(r["model"], r["budget"]): r for r in out}
+        for budget, gain in ((512, 1), (2048, 6)):
+            whole, cut = (figures[name, budget] for name in (WHOLE, "cost2100-outdoor-path"))
+            self.assertEqual((whole["domain"], cut["domain"]), ("H", "Ha"))
+            self.assertEqual(whole["nmse_whole_db"], whole["nmse_db"])
+            self.assertLess(whole["nmse_whole_db"], cut["nmse_whole_db"] - gain)
+            self.assertGreater(whole["rho"], cut["rho"])
+
+    def test_operations_are_counted(self):
+        """In millions: more bits take more, fast takes less, a KLT what the registry says."""
+        klt = "cost2100-indoor-klt"
+        out = json.loads(run_program(
+            "eval", "--codec", MODEL, "--codec", f"{MODEL},fast=1", "--codec", klt, "--budget", 64,
+            256, "--samples", 40, "--validation-samples", 12, "--rho-samples", 2, "--quantizer",
+            "entropy", "--json").stdout)
+        slow, fast, linear = (out[i:i + 2] for i in (0, 2, 4))
+        for rows in (slow, fast):
+            self.assertGreater(rows[1]["encoder_operations"], 1.5 * rows[0]["encoder_operations"])
+        self.assertLess(fast[1]["encoder_operations"], slow[1]["encoder_operations"] / 2)
+        for row in linear:
+            self.assertEqual(row["encoder_operations"],
+                             2048 * (row["code_size"] or csifeedback.model_file(klt).read(
+                                 "encoder/W").shape[0]))
+        encoder, decoder = evaluation.Codec(MODEL).own_reports()
+        self.assertEqual(set(encoder.operations().values()), {0})
+        encoder.encode(drops(MODEL, 2), 128)
+        self.assertGreater(min(encoder.operations().values()), 0)
+        rows = json.loads(run_program("bench", "--codec", MODEL, "--budget", 64, "--batch", 4,
+                                      "--repeats", 1, "--json").stdout)["results"]
+        self.assertGreater(rows[0]["multiply_adds"], 1e5)
+        self.assertIsNone(rows[1]["multiply_adds"])
+
+    def test_borders(self):
+        """White Rayleigh fading is the local KLT's, and array errors cost paths most."""
+        from gnuradio.csifeedback.experiments import path_borders
+        cases = {c.title: c for c in path_borders.CASES}
+        rows = path_borders.measure(30, lambda done, of: None, [
+            cases[name] for name in ("COST 2100 outdoor", "Rayleigh, white in delay and angle",
+                                     "array errors 2 dB, 20 degrees", "spherical waves, 5 m")],
+            (256,))
+        plain, white, errors, near = rows
+        self.assertGreater(plain["gain_db"], 1)
+        self.assertLess(white["gain_db"], 0.5)
+        self.assertLess(errors["gain_db"], plain["gain_db"])
+        self.assertGreater(near["path_nmse_db"], -40)
 
     def test_noise_costs_no_more_than_it_must(self):
         """CSI with noise: the reports are nearer to the truth than what was encoded."""

@@ -389,6 +389,11 @@ class Programs(unittest.TestCase):
         klt = [r["nmse_db"] for r in table["rows"] if r["codec"] == "KLT"]
         self.assertLess(klt[0], -20)
         self.assertGreater(table["lossy_link"]["frames_erased"], 0)
+        # Paths and the codewords of Csi-L2O in as many bits.
+        for path, l2o in zip(table["equal_bits"][::2], table["equal_bits"][1::2]):
+            self.assertEqual(path["budget"], l2o["budget"])
+            self.assertLessEqual(max(path["payload_bits"], l2o["payload_bits"]), path["budget"])
+            self.assertLess(path["nmse_db"], l2o["nmse_db"] - 3)
 
     def test_reproduce(self):
         """Codecs along a track of which they know the first quarter; what is there is kept."""

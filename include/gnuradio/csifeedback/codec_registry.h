@@ -93,6 +93,9 @@ struct CSIFEEDBACK_API codec_descriptor {
         make_report_encoder;
     std::function<report_decoder::sptr(model_file::sptr, const option_values&)>
         make_report_decoder;
+    //! Multiply-adds by part that an encoder of its own reports has done so far, of all its
+    //! matrices, for codecs whose operations depend on the matrix; may be empty.
+    std::function<operation_counts(report_encoder&)> report_operations;
 };
 
 /*!

@@ -22,11 +22,12 @@ namespace gr {
 namespace csifeedback {
 
 /*!
- * \brief Reports of the codec `path`: CSI as a sum of plane waves.
+ * \brief Reports of the codecs `path` and `path-whole`: CSI as a sum of plane waves.
  *
  * The UE finds the paths by orthogonal matching pursuit with continuous delays and
  * angles, quantizes them in a closed loop, and entropy-codes as many as the budget
- * allows. The manual describes the method.
+ * allows. The manual describes the method. `path` takes Ha, `path-whole` H with delays in
+ * a window that its model states.
  *
  * 16 to 4096 bits. A report has all bits of its budget, unless the CSI needs fewer.
  */
@@ -37,13 +38,22 @@ public:
 
     /*!
      * \brief Makes an encoder.
-     * \param model   of the codec `path`, not null
+     * \param model   of the codec `path` or `path-whole`, not null
      * \param snr_db  SNR of the CSI in dB, -20 to 100: paths that noise alone would show
      *                are not sent; 100: without noise
+     * \param fast    a shorter search: paths are refined once, three quantizer steps are
+     *                tried at most
      * \throws std::invalid_argument if the model is of another codec or damaged, or
      *         snr_db is out of range
      */
-    static sptr make(model_file::sptr model, double snr_db = 100);
+    static sptr make(model_file::sptr model, double snr_db = 100, bool fast = false);
+
+    //! Multiply-adds by part; of the entropy coder the additions to its tables.
+    struct operations {
+        uint64_t search = 0, quantization = 0, coding = 0;
+    };
+    //! Those of all matrices that were encoded.
+    virtual operations operations_so_far() = 0;
 
 protected:
     using report_encoder::report_encoder;
@@ -61,10 +71,14 @@ public:
      * Its matrix on all nc subcarriers has the norm |gain|, and the phase of its first
      * subcarrier and antenna is that of the gain. With P = nc and x = i - delay_rows,
      * row i of Ha has exp(j pi (P - 1) x / P) sin(pi x) / (P sin(pi x / P)); columns
-     * likewise with P = nt, the angle and -j in place of j.
+     * likewise with P = nt, the angle and -j in place of j. On subcarrier f and antenna c
+     * H has gain exp(j 2 pi (c angle_columns / nt - f t / nc)) / sqrt(nc nt) with the
+     * delay t, delay_rows less the rows of Ha before delay zero. Where the model has the
+     * responses of the antennas, the matrix is multiplied by them.
      */
     struct path {
-        float delay_rows;         //!< delay in rows of Ha, row 0 is the first one kept
+        float delay_rows; //!< delay in rows; 0 is the first row of Ha, or, of the codec
+                          //!< `path-whole`, delay zero
         float angle_columns;      //!< angle in columns of Ha, 0 to nt
         std::complex<float> gain; //!< in the scale of h_vec
     };

@@ -498,6 +498,38 @@ struct kernel_table {
      * \param out  output, rows values
      */
     void (*largest_powers)(const float* m, size_t half, size_t rows, float* out);
+
+    /*!
+     * \brief y_ri = sum over k of taps_k x_r(i + k step): filters along rows or columns.
+     * \param x        n + (count - 1) step values a row, rows x_stride apart
+     * \param taps     count values
+     * \param count    at least 1
+     * \param step     1 along the rows; of a matrix without gaps its stride: along the
+     *                 columns
+     * \param n        a multiple of 16
+     * \param y        output, n values a row, rows y_stride apart
+     */
+    void (*fir)(const float* x,
+                size_t x_stride,
+                const float* taps,
+                size_t count,
+                size_t step,
+                size_t rows,
+                size_t n,
+                float* y,
+                size_t y_stride);
+
+    /*!
+     * \brief y_ri += x_ri modulo 2^32.
+     * \param n a multiple of 16
+     * \param x, y rows of n values, x_stride and y_stride apart
+     */
+    void (*add_integers)(const uint32_t* x,
+                         size_t x_stride,
+                         size_t rows,
+                         size_t n,
+                         uint32_t* y,
+                         size_t y_stride);
 };
 
 /*!

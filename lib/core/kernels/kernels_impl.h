@@ -47,7 +47,9 @@ constexpr gr::csifeedback::kernel_table table(const char* name)
              bilinear_jet,
              add_outer,
              cubics,
-             largest_powers };
+             largest_powers,
+             fir,
+             add_integers };
 }
 
 } // namespace

@@ -144,4 +144,37 @@ void largest_powers(const float* m, size_t half, size_t rows, float* out)
     }
 }
 
+void add_integers(const uint32_t* x,
+                  size_t x_stride,
+                  size_t rows,
+                  size_t n,
+                  uint32_t* RESTRICT y,
+                  size_t y_stride)
+{
+    typedef uint32_t words
+        __attribute__((vector_size(4 * CSIFEEDBACK_LANES), aligned(4), may_alias));
+    for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride)
+        for (size_t i = 0; i < n; i += lanes)
+            *reinterpret_cast<words*>(y + i) += *reinterpret_cast<const words*>(x + i);
+}
+
+void fir(const float* x,
+         size_t x_stride,
+         const float* taps,
+         size_t count,
+         size_t step,
+         size_t rows,
+         size_t n,
+         float* RESTRICT y,
+         size_t y_stride)
+{
+    for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride)
+        for (size_t i = 0; i < n; i += lanes) {
+            vec sum = load(x + i) * taps[0];
+            for (size_t k = 1; k < count; k++)
+                sum += load(x + i + k * step) * taps[k];
+            store(y + i, sum);
+        }
+}
+
 } // namespace

@@ -566,7 +566,18 @@ void bind_reports(py::module& m)
              "(bytes,) or (n, bytes), most significant first, their number(s), and the "
              "gain(s) in dB. Raises ValueError for another shape, a budget below "
              "min_bits() "
-             "or a matrix that is all zero or not finite.");
+             "or a matrix that is all zero or not finite.")
+        .def(
+            "operations",
+            [](report_encoder& self) {
+                const codec_descriptor* codec =
+                    codec_registry::instance().find(self.name());
+                return codec && codec->report_operations
+                           ? counts(codec->report_operations(self))
+                           : py::dict();
+            },
+            "Multiply-adds by part that it has done so far, of all matrices; empty where "
+            "they do not depend on the matrix and the registry has them.");
     py::implicitly_convertible<python_codec_part, report_encoder>();
     codec_class<report_decoder>(m, "report_decoder", "A string of bits to CSI (BS).")
         .def(py::init(&make_python_report_decoder), py::arg("codec"))
@@ -592,7 +603,8 @@ void bind_reports(py::module& m)
         m, "path_report_encoder", "Reports of the codec path (UE).")
         .def(py::init(&path_report_encoder::make),
              py::arg("model"),
-             py::arg("snr_db") = 100.0);
+             py::arg("snr_db") = 100.0,
+             py::arg("fast") = false);
     py::class_<path_report_decoder, report_decoder, path_report_decoder::sptr>(
         m, "path_report_decoder", "The decoder of path_report_encoder (BS).")
         .def(py::init(&path_report_decoder::make), py::arg("model"))

@@ -10,7 +10,8 @@ Each operation runs with one matrix per call and with a batch of them. This modu
 decodes the matrices of a batch one by one, and its times have the normalization and the gain
 in them; those of the others are the product with W or its adjoint alone, or the FISTA
 iterations. All get the same channels, of the COST 2100 indoor model, and what they return is
-compared. Reports are encoded to bits and decoded from them, quantizer and packing included. Runs
+compared. Reports are encoded to bits and decoded from them, quantizer and packing included; MMAC
+are millions of multiply-adds of the encoder, where they depend on the matrix the mean. Runs
 alternate; times are medians, and a speed-up is the median of the quotients of
 neighbouring runs, with its quartiles. Time is the processor time of the thread.
 """
@@ -88,10 +89,11 @@ def main(argv: Sequence[str]) -> int:
     else:
         print(", ".join(f"{k}: {v}" for k, v in description.items()))
         print(format_table(
-            ["codec", "M", "report bits", "operation", "matrices per call", "by",
+            ["codec", "M", "report bits", "operation", "MMAC", "matrices per call", "by",
              "us per matrix", "matrices/s", "our speed-up", "quartiles", "difference"],
             [[r["codec"], r["code_size"] or "-",
               "-" if r["report_bits"] is None else f"{r['report_bits']:.0f}", r["operation"],
+              "-" if r["multiply_adds"] is None else f"{r['multiply_adds'] / 1e6:.3f}",
               r["matrices_a_call"], r["by"], round(r["us"], 2),
               round(r["matrices_per_second"]), round(r["our_speedup"], 2),
               f"{r['our_speedup_low']:.2f} to {r['our_speedup_high']:.2f}",

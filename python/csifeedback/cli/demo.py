@@ -27,8 +27,8 @@ def main(argv: Sequence[str]) -> int:
         raise ValueError(f"--samples is {args.samples}, allowed is 2 to 1000000")
     os.makedirs(args.output, exist_ok=True)
 
-    shown = Progress("flowgraph runs", 3 * len(demo.RATIOS) + 1)
-    rows, lossy = demo.run(args.samples, lambda done, _: shown.update(done))
+    shown = Progress("flowgraph runs", demo.RUNS)
+    rows, lossy, equal = demo.run(args.samples, lambda done, _: shown.update(done))
     codec, linear, _ = demo.codecs()
     pictures = [os.path.join(args.output, name) for name in ("matrices.png", "nmse.png")]
 
@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
         demo.draw_figures(pictures[1], rows)
 
     if args.json:
-        print_json({"rows": rows, "lossy_link": lossy, "pictures": pictures})
+        print_json({"rows": rows, "lossy_link": lossy, "equal_bits": equal, "pictures": pictures})
         draw()
         return 0
     by_ratio = {r["ratio"]: r for r in rows if r["codec"] == linear.label}
@@ -58,6 +58,14 @@ def main(argv: Sequence[str]) -> int:
     print("\nKLT: the best linear codec, trained on the same channels, with the same number of "
           "bits, allocated\nFISTA: random orthonormal projection, 20 iterations; needs no training\n"
           "us/CSI: time of one decoding in the flowgraph")
+    by_budget = {(r["budget"], r["codec"]): r for r in equal}
+    names = list(dict.fromkeys(r["codec"] for r in equal))
+    print("\nat equal bits, entropy-coded: each path's delay, angle and gain, or the codeword\n")
+    print(format_table(
+        ["bits", *(f"{name}: {what}" for name in names for what in ("NMSE dB", "rho"))],
+        [[budget, *(text for name in names for row in [by_budget[budget, name]]
+                    for text in (f"{row['nmse_db']:.2f}", f"{row['rho']:.4f}"))]
+         for budget in demo.BUDGETS]) + "\n")
     frames = lossy["frames"]
     print(f"lossy link (bit errors 1e-4, 10 % of frames lost in bursts), ratio 1/16: "
           f"{lossy['frames_sent']} frames sent, {lossy['frames_erased']} lost, "

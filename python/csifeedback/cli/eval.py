@@ -136,8 +136,10 @@ def table(rows: Sequence[Dict[str, Any]]) -> str:
     header += ["SNR dB"] * noisy
     counted = any(r.get("iterations") is not None for r in rows)
     header += ["iterations"] * counted
-    header += ["NMSE dB", "95 % interval", "whole dB", "rho", "SGCS", "5 %", "encode us",
-               "decode us"]
+    operations = any(r.get("encoder_operations") for r in rows)
+    header += ["NMSE dB", "95 % interval", "whole dB", "rho", "SGCS", "5 %"]
+    header += ["encoder MMAC"] * operations
+    header += ["encode us", "decode us"]
     lines = []
     for r in rows:
         if "missing" in r:
@@ -153,8 +155,10 @@ def table(rows: Sequence[Dict[str, Any]]) -> str:
         line += ["-"] * 3 if r["nmse_db"] is None else [
             f"{r['nmse_db']:.2f}", f"{r['nmse_db_low']:.2f} to {r['nmse_db_high']:.2f}",
             f"{r['nmse_whole_db']:.2f}"]
-        line += [f"{r['rho']:.4f}", f"{r['sgcs']:.4f}", f"{r['sgcs_5']:.4f}",
-                 f"{r['encode_us']:.0f}", f"{r['decode_us']:.0f}"]
+        line += [f"{r['rho']:.4f}", f"{r['sgcs']:.4f}", f"{r['sgcs_5']:.4f}"]
+        line += [f"{r['encoder_operations'] / 1e6:.3f}" if r.get("encoder_operations") else "-"] \
+            * operations
+        line += [f"{r['encode_us']:.0f}", f"{r['decode_us']:.0f}"]
         lines.append(line)
     return format_table(header, lines)
 

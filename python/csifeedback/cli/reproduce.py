@@ -15,8 +15,8 @@ import os
 import sys
 from typing import Any, Dict, List, Sequence
 
-from ..experiments import (bits, csi_l2o, csi_l2o_bench, mlcf, mlcf_verdicts, papers, real_signals,
-                           sweep)
+from ..experiments import (bits, csi_l2o, csi_l2o_bench, mlcf, mlcf_verdicts, papers, path_borders,
+                           real_signals, sweep)
 from ..experiments.comparison import PICTURES
 from ..files import check_place, write_csv
 from ..progress import Progress
@@ -25,7 +25,7 @@ from .common import (Parser, add_sweep_arguments, check_seed, format_table, prin
 
 #: experiments that make no data sets or models: modules with (function, title, default of --samples)
 #: by name, and draw()
-DIRECT: Dict[str, Any] = {name: (module, *what) for module in (real_signals, bits)
+DIRECT: Dict[str, Any] = {name: (module, *what) for module in (real_signals, bits, path_borders)
                           for name, what in module.EXPERIMENTS.items()}
 #: test drops or frames of each experiment, unless asked for others
 SAMPLES: Dict[str, int] = {

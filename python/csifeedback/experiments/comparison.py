@@ -23,7 +23,7 @@ from .sources import Source, test_matrices, validation_matrices, warn_source
 COLUMNS = ("codec", "model", "budget", "ratio", "code_size", "quantizer", "bits", "payload_bits",
            "frame_bits", "noise_snr_db", "iterations", "nmse_db", "nmse_db_low", "nmse_db_high",
            "nmse_whole_db", "rho", "sgcs", "sgcs_low", "sgcs_high", "sgcs_5", "samples",
-           "encode_us", "decode_us")
+           "encoder_operations", "encode_us", "decode_us")
 
 #: in place of a list of values: the codec's own
 NONE: "list[Any]" = [None]

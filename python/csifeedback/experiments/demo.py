@@ -19,9 +19,16 @@ RATIOS = ("1/4", "1/8", "1/16", "1/32", "1/64")
 MODEL = "cost2100-indoor-csi-l2o"
 LINEAR = "cost2100-indoor-klt"
 BASELINE = "cost2100-indoor-orthonormal:fista,iterations=20"
+PATH = "cost2100-indoor-path"
 BITS = 6
+#: bits of a report in the comparison of paths with the learned codec
+BUDGETS = (128, 256, 512)
 # Beyond all samples that the shipped models were trained and measured on.
 FIRST = 1_000_000
+# Matrices on which the length of codewords for a budget is chosen, and the first of them.
+VALIDATION, VALIDATION_FIRST = 60, 500_000
+#: runs of the flowgraph
+RUNS = 3 * len(RATIOS) + 1 + 2 * len(BUDGETS)
 
 
 def codecs() -> List[OpenCodec]:
@@ -42,6 +49,26 @@ def simulate(codec: OpenCodec, ratio: str, quantizer_kind: str, count: int,
     figures.update(codec=codec.label, ratio=ratio, code_size=size, bits=BITS,
                    quantizer=quantizer_kind, payload_bits=quantizer.total_bits())
     return figures
+
+
+def simulate_budget(codec: OpenCodec, budget: int, count: int) -> Dict[str, Any]:
+    """The same with reports of at most so many bits: a codec's own, or of codewords with the entropy
+    coder."""
+    model, choice = codec.model, None
+    channel = model_channel(model)
+    if not codec.has_reports:
+        some, _, lost = evaluation.core.generate_channels(channel, VALIDATION_FIRST, VALIDATION,
+                                                          model.na, model.precursor)
+        choice, _ = evaluation.choose_report(
+            codec, evaluation.Evaluator(some, lost, model.nc, model.precursor, 0), budget,
+            ("entropy",))
+    encoder, decoder = choice.report_pair(codec) if choice else codec.own_reports()
+    flowgraph = Loopback(channel, encoder, decoder, None, count, model.na, model.precursor, FIRST,
+                         budget=budget)
+    flowgraph.run_to_end()
+    return {**flowgraph.figures(), "codec": codec.label, "budget": budget,
+            **evaluation.choice_names(choice),
+            "payload_bits": flowgraph.encoder.bits() / max(1, flowgraph.encoder.reports())}
 
 
 def draw_matrices(path: str, codec: OpenCodec, quantizer_kind: str,
@@ -114,19 +141,24 @@ def draw_figures(path: str, rows: Sequence[Dict[str, Any]]) -> None:
     plt.close(figure)
 
 
-def run(samples: int,
-        progress: Callable[[int, int], None]) -> Tuple[List[Dict[str, Any]], Dict[str, Any]]:
-    """(rows of the table, figures of a run over a lossy link); progress(done, of) is called after
-    each run of the flowgraph."""
+def run(samples: int, progress: Callable[[int, int], None]) \
+        -> Tuple[List[Dict[str, Any]], Dict[str, Any], List[Dict[str, Any]]]:
+    """(rows of the table, figures of a run over a lossy link, rows of paths and the learned codec at
+    equal bits); progress(done, of) is called after each run of the flowgraph."""
     codec, linear, baseline = codecs()
     runs = [(codec, "lloyd-max", r) for r in RATIOS] + [(linear, "allocated", r) for r in RATIOS]
     runs += [(baseline, "lloyd-max", r) for r in RATIOS]
     rows = []
     for one, kind, ratio in runs:
         rows.append(simulate(one, ratio, kind, samples))
-        progress(len(rows), len(runs) + 1)
+        progress(len(rows), RUNS)
     lossy = simulate(codec, "1/16", "allocated", samples,
                      {"bit_error_rate": 1e-4, "erasure_rate": 0.1, "mean_burst_length": 2,
                       "seed": 1})
-    progress(len(rows) + 1, len(runs) + 1)
-    return rows, lossy
+    progress(len(rows) + 1, RUNS)
+    equal: List[Dict[str, Any]] = []
+    for budget in BUDGETS:
+        for one in (evaluation.Codec(PATH), codec):
+            equal.append(simulate_budget(one, budget, samples))
+            progress(len(rows) + 1 + len(equal), RUNS)
+    return rows, lossy, equal

@@ -356,21 +356,24 @@ def report_kinds(codec: OpenCodec, ratio: str, quantizer: str, bits: int,
 
 
 def report_operations(codec: OpenCodec, kind: ReportKind,
-                      batch: int) -> Tuple[List[Any], float]:
-    """What operations() gives, of a ReportKind, and the mean bits of a report."""
+                      batch: int) -> Tuple[List[Any], float, Optional[float]]:
+    """What operations() gives, of a ReportKind, the mean bits of a report and the encoder's mean
+    multiply-adds, None if they are not counted."""
     encoder, decoder, budget = kind.encoder, kind.decoder, kind.budget
     if budget and budget < encoder.min_bits():
         raise ValueError(f"budget has {budget}, allowed is {encoder.min_bits()} to 65535 with codec "
                          f"{codec.spec}")
     h = channels(codec.model, batch)
     bits, count, gain = encoder.encode(h, budget)
+    parts = evaluation.report_operations(codec, encoder, kind.code_size, batch)
     alone = bits[0], int(count[0]), float(gain[0])
     table: List[Any] = [
         ("encode a report", 1, lambda: encoder.encode(h[0], budget), []),
         ("decode a report", 1, lambda: decoder.decode(*alone), []),
         ("encode a report", batch, lambda: encoder.encode(h, budget), []),
         ("decode a report", batch, lambda: decoder.decode(bits, count, gain), [])]
-    return table if batch > 1 else table[:2], float(np.mean(count))
+    return (table if batch > 1 else table[:2], float(np.mean(count)),
+            sum(parts.values()) if parts else None)
 
 
 def operations(codec: OpenCodec, size: int, batch: int) -> List[Any]:
@@ -494,7 +497,7 @@ def compare(codec: OpenCodec, kind: ReportKind, batch: int,
             repeats: int) -> List[Dict[str, Any]]:
     """Rows of the table: each operation of a codec by this module and by the alternatives, and
     those of a ReportKind."""
-    reports, report_bits = report_operations(codec, kind, batch)
+    reports, report_bits, multiply_adds = report_operations(codec, kind, batch)
     table: List[Any] = [(row, None) for row in operations(codec, kind.code_size, batch)] \
         if kind.code_size is not None else []
     table += [(row, report_bits) for row in reports]
@@ -509,6 +512,7 @@ def compare(codec: OpenCodec, kind: ReportKind, batch: int,
                 "codec": codec.label, "ratio": kind.ratio, "code_size": kind.code_size,
                 "quantizer": kind.quantizer if bits else None, "report_bits": bits,
                 "operation": operation, "matrices_a_call": per, "by": name,
+                "multiply_adds": multiply_adds if operation == "encode a report" else None,
                 "us": 1e6 * times[i] / per, "matrices_per_second": per / times[i],
                 "our_speedup": quotients[i][0], "our_speedup_low": quotients[i][1],
                 "our_speedup_high": quotients[i][2], "difference": error})

@@ -3,17 +3,21 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-"""Path codec: counts the symbols of reports, for the tables of the entropy coder.
+"""Path codecs: counts the symbols of reports, for the tables of the entropy coder.
 
 The search for paths needs no training. Reports of the training set are made with the tables so
 far, their symbols are counted, and the tables become what makes these symbols likely; two or
 three rounds are enough. The frequency of a cell is the sum of a prior and of weights around the
 paths before it. Both are found by maximum likelihood: a sum of weights over a sum of weights,
 which a minorization (as in EM) increases step by step.
+
+With --calibrate the gain and phase of each antenna are found too: alternately the paths of reports of
+few bits, which cannot take in what is not of paths, and for each antenna the complex factor of least
+squares between them and the CSI.
 """
 
 import argparse
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 
@@ -23,13 +27,17 @@ from ..model import Model
 from ..progress import Progress
 
 #: the codecs that it trains
-CODECS = ("path",)
+CODECS = ("path", "path-whole")
 
 #: Sizes of tables.
 TABLES = core.path_report_decoder.table_sizes()
 #: bits of the reports that are counted, and the share of the training set for each
 BUDGETS = ((24, 1), (32, 1), (48, 1), (64, 1), (96, 1), (128, 1), (192, 1), (256, 1), (384, 0.5),
            (512, 0.5), (768, 0.3), (1024, 0.2), (1536, 0.1), (2048, 0.1), (4096, 0.05))
+#: bits of the reports that calibrate, and most passes with each
+CALIBRATION = ((64, 12), (128, 12), (256, 12))
+#: share of a symbol that the cyclic prefix of OFDM takes: 9/128 of LTE and NR, normal prefix
+CYCLIC_PREFIX = 9 / 128
 #: largest weight in a table, and the largest sum of the weights around a path
 MAX_WEIGHT, MAX_NEAR = 65535, TABLES["max_near"]
 GROUP, A, B, RESOLUTION, DELAY, ANGLE, ROW, COLUMN, LEVEL = range(9)
@@ -43,9 +51,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="matrices to count on, at most; fewer of them for large reports (default: 1000)")
     add("--rounds", type=int, metavar="N", default=3,
         help="passes of encoding and counting, 1 to 20 (default: 3)")
-    add("--margin", type=int, metavar="R", default=2,
+    add("--margin", type=int, metavar="R",
         help="rows beyond those of Ha at each end where paths may be, whose leakage is in Ha; 0 to "
-             "16 (default: 2)")
+             "16 (default: 2, of path-whole 0)")
+    add("--window", type=int, metavar="R",
+        help="of path-whole: delay rows in which paths may be (default: the cyclic prefix, 9/128 of "
+             "the subcarriers, and the rows before delay zero, to a multiple of 8)")
+    add("--window-precursor", type=int, metavar="R", default=8,
+        help="of path-whole: how many of them are before delay zero (default: 8)")
+    add("--calibrate", action="store_true",
+        help="find gain and phase of each antenna, relative to the mean of all; phases that a shift of "
+             "all angles explains are left out")
 
 
 class Shape:
@@ -327,26 +343,89 @@ def fit(reports: Reports, rng: np.random.Generator) -> Dict[str, np.ndarray]:
     return arrays
 
 
+def calibrate(matrices: np.ndarray, model_with: Callable[[np.ndarray], Any]) -> np.ndarray:
+    """Complex responses of the antennas, (nt,), of mean power 1, mean phase 0 and no phase ramp.
+
+    matrices: Ha, complex64 (n, na, nt). model_with: the core.model_file of the codec `path` whose
+    antennas have these responses.
+    """
+    nt = matrices.shape[2]
+    h = np.fft.ifft(matrices, axis=2, norm="ortho")
+    # Drops count alike, whatever their gain.
+    h /= np.linalg.norm(h, axis=(1, 2), keepdims=True)
+    response = np.ones(nt, complex)
+    for budget, passes in CALIBRATION:
+        for _ in range(passes):
+            model = model_with(response)
+            bits, counts, _ = core.path_report_encoder(model).encode(matrices, budget)
+            found = core.path_report_decoder(model).decode(bits, counts, 0.0)
+            found = np.fft.ifft(found, axis=2, norm="ortho")
+            # The gain of least error for each drop: quantization shrinks it.
+            energy = np.sum(np.abs(found) ** 2, axis=(1, 2), keepdims=True)
+            found *= np.sum(found.conj() * h, axis=(1, 2), keepdims=True) / np.maximum(energy, 1e-30)
+            new = response * np.sum(found.conj() * h, axis=(0, 1)) \
+                / np.maximum(np.sum(np.abs(found) ** 2, axis=(0, 1)), 1e-30)
+            new *= np.exp(-1j * np.angle(np.sum(new[1:] * new[:-1].conj())) * np.arange(nt))
+            new *= np.exp(-1j * np.angle(new.sum())) / np.sqrt(np.mean(np.abs(new) ** 2))
+            change = np.max(np.abs(new - response))
+            response = new
+            if change < 1e-3:
+                break
+    return response
+
+
+def response_array(response: np.ndarray) -> Dict[str, np.ndarray]:
+    """What the model file has of the antennas."""
+    return {"encoder/array": np.stack([response.real, response.imag], axis=1).astype(np.float32)}
+
+
+def window_of(args: argparse.Namespace, data: Dataset) -> Tuple[int, int]:
+    """(delay rows, rows before delay zero) in which a model of whole matrices has paths."""
+    before = args.window_precursor
+    if not 0 <= before < data.nc:
+        raise ValueError(f"--window-precursor is {before}, allowed is 0 to {data.nc - 1}")
+    rows = args.window
+    if rows is None:
+        rows = min(data.nc, -(-int(np.ceil(CYCLIC_PREFIX * data.nc) + before) // 8) * 8)
+    if not before < rows <= data.nc:
+        raise ValueError(f"--window is {rows}, allowed is {before + 1} to {data.nc}")
+    return rows, before
+
+
 def train(args: argparse.Namespace, data: Dataset) -> Model:
     """Trains the codec on a Dataset; returns a Model without its measured NMSE."""
-    for name, least, most in (("train_samples", 10, 10**9), ("rounds", 1, 20), ("margin", 0, 16)):
-        value = getattr(args, name)
+    whole = args.codec == "path-whole"
+    margin = args.margin if args.margin is not None else 0 if whole else 2
+    for name, value, least, most in (("train_samples", args.train_samples, 10, 10**9),
+                                     ("rounds", args.rounds, 1, 20), ("margin", margin, 0, 16)):
         if not least <= value <= most:
             raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed is {least} to {most}")
-    shape = Shape(data.nc, data.na, data.nt, args.margin)
     count = min(args.train_samples, len(data))
-    matrices = data.read_truncated(0, count)
-    header = {"codec": "path", "nc": data.nc, "na": data.na, "nt": data.nt,
-              "precursor": data.precursor}
+    # The rows of a window are as those of Ha; the tables are those of Ha.
+    rows, precursor = window_of(args, data) if whole else (data.na, data.precursor)
+    if whole:
+        transform = core.angular_delay_transform(data.nc, data.nt, rows, precursor)
+        matrices = np.concatenate([transform.forward(data.read(first, min(50, count - first)))[0]
+                                   for first in range(0, count, 50)])
+    else:
+        matrices = data.read_truncated(0, count)
+    shape = Shape(data.nc, rows, data.nt, margin)
+    header = {"codec": "path", "nc": data.nc, "na": rows, "nt": data.nt, "precursor": precursor}
     arrays = flat_tables(shape)
+    responses: Dict[str, np.ndarray] = {}
     rng = np.random.default_rng(args.seed)
     progress, done = Progress("counting", args.rounds * len(BUDGETS)), 0
     for number in range(args.rounds):
-        model = Model(header, arrays).opened({})
+        last = number == args.rounds - 1
+        if args.calibrate and last:
+            tables = arrays
+            responses = response_array(calibrate(matrices, lambda response: Model(
+                header, {**tables, **response_array(response)}).opened({})))
+        model = Model(header, {**arrays, **responses}).opened({})
         encoder, decoder = core.path_report_encoder(model), core.path_report_decoder(model)
         reports = Reports(shape)
         # All of the training set in the last round alone.
-        part = count if number == args.rounds - 1 else max(10, min(count, 300))
+        part = count if last else max(10, min(count, 300))
         for budget, share in BUDGETS:
             some = matrices[:max(10, int(share * part))]
             bits, counts, _ = encoder.encode(some, budget)
@@ -356,4 +435,8 @@ def train(args: argparse.Namespace, data: Dataset) -> Model:
             progress.update(done)
         reports.close()
         arrays = fit(reports, rng)
-    return Model({"codec": "path"}, arrays)
+    arrays = {**arrays, **responses}
+    if not whole:
+        return Model({"codec": args.codec}, arrays)
+    arrays["encoder/window"] = np.array([rows, precursor], np.float32)
+    return Model({"codec": args.codec, "domain": "H", "na": data.nc, "precursor": 0}, arrays)

@@ -47,6 +47,7 @@ float path_basis::prepare(float delay, float angle)
     d_norm = dot(s, s, na) * dot(a, a, nt);
     for (size_t k = 0; k < n; k++)
         d_norm -= v[k] * v[k];
+    d_operations += (n + 4) * (na + nt) + n * (n + 2);
     return d_norm;
 }
 
@@ -56,6 +57,7 @@ void path_basis::project(float* correlation, const float* re, const float* im) c
         correlation[0] -= d_products[k] * re[k];
         correlation[1] -= d_products[k] * im[k];
     }
+    d_operations += 2 * d_size + 2;
     const float unit = 1 / std::sqrt(d_norm);
     correlation[0] *= unit;
     correlation[1] *= unit;
@@ -72,6 +74,7 @@ void path_basis::accept()
             d_gram[k] = -unit * d_products[k];
         kernels().add_rows(d_inverse.data(), d_max, d_gram.data(), n, last, n);
         last[n] = unit;
+        d_operations += n * (n + 1);
     }
     d_size++;
 }

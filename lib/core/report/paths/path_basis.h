@@ -10,6 +10,7 @@
 
 #include "report/paths/dirichlet_axis.h"
 #include <volk/volk_alloc.hh>
+#include <cstdint>
 #include <memory>
 
 namespace gr {
@@ -33,6 +34,8 @@ public:
     static constexpr float min_norm = 1e-3f;
 
     int size() const { return d_size; }
+    //! Multiply-adds of prepare(), project() and accept() so far.
+    uint64_t operations() const { return d_operations; }
     //! Takes the last ones away.
     void resize(int size) { d_size = size; }
 
@@ -71,6 +74,7 @@ private:
     const size_t d_max;
     int d_size = 0;
     float d_norm = 0;
+    mutable uint64_t d_operations = 0;
     // Vectors of the paths, a row each, and the matrices as sums of the paths.
     volk::vector<float> d_s, d_a, d_inverse;
     // Products of the path that was prepared with the paths and with the matrices.

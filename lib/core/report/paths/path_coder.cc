@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
+#include "kernels/kernels.h"
 #include "report/paths/lattice.h"
 #include "report/paths/path_coder.h"
 #include <algorithm>
@@ -157,6 +158,7 @@ void path_coder::begin_group(int group, int count)
         d_now.cells[i] += next[i] - last[i];
     for (size_t r = 0; r < d_now.rows.size(); r++)
         d_now.rows[r] += next_sum[r] - last_sum[r];
+    d_operations += 2 * (d_now.cells.size() + d_now.rows.size());
     d_now.level = level;
 }
 
@@ -177,6 +179,7 @@ void path_coder::encode_cell(range_encoder& coder, int row, int column, int left
     whole -= skipped;
     const uint32_t here = after + d_now.rows[row] - (row == d_now.row ? skipped : 0);
     const uint32_t high = power(here, whole, left), low = power(after, whole, left);
+    d_operations += d_now.column + (rows - d_now.row) + column;
     coder.encode(
         one - high + (row - d_now.row), high - low + 1, one + (rows - d_now.row));
 
@@ -240,6 +243,7 @@ uint32_t path_coder::fine_weights(int axis, int row, const path_symbol& path, in
     const uint32_t *prior = d_model->fine(axis, row, bits),
                    *near = d_model->fine_near(axis, bits);
     std::copy_n(prior, symbols, d_weights);
+    d_operations += symbols + d_paths.size();
     const int ring = axis                 ? d_model->nt() << scale
                      : d_model->is_ring() ? d_model->na() << scale
                                           : 0;
@@ -256,6 +260,7 @@ uint32_t path_coder::fine_weights(int axis, int row, const path_symbol& path, in
         for (int i = std::max(0, -reach - distance); i < symbols && distance + i <= reach;
              i++)
             d_weights[i] += near[std::abs(distance + i)];
+        d_operations += symbols;
     }
     uint32_t sum = 0;
     for (int i = 0; i < symbols; i++)
@@ -374,13 +379,15 @@ void path_coder::add(const path_symbol& path)
 {
     const size_t stride = d_model->stride(), nt = d_model->nt();
     const int row = cell_row(path), column = cell_column(path), rows = d_now.rows.size();
-    for (int r = 0; r < rows; r++) {
-        const uint32_t* near = d_model->near(r - row, column);
-        uint32_t* cell = &d_now.cells[r * stride];
-        for (size_t c = 0; c < nt; c++)
-            cell[c] += near[c];
+    kernels().add_integers(d_model->near(-row, column),
+                           d_model->near_stride(),
+                           rows,
+                           stride,
+                           d_now.cells.data(),
+                           stride);
+    for (int r = 0; r < rows; r++)
         d_now.rows[r] += d_model->near_sum(r - row);
-    }
+    d_operations += rows * (nt + 1);
     d_paths.emplace_back(path);
     skip_to(path);
 }

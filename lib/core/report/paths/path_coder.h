@@ -104,6 +104,8 @@ public:
     //! Goes on to a path without coding it.
     void skip_to(const path_symbol& path);
 
+    //! Additions to tables, and of their frequencies, so far.
+    uint64_t operations() const { return d_operations; }
     //! Paths so far.
     int size() const { return d_paths.size(); }
     //! Whether any bit more fits into a budget.
@@ -138,6 +140,7 @@ private:
     std::vector<position> d_paths;
     int d_size_class = 0, d_step = 0, d_top = 0;
     uint32_t d_weights[32];
+    uint64_t d_operations = 0;
 
     void encode_cell(range_encoder& coder, int row, int column, int left);
     void decode_cell(range_decoder& coder, int& row, int& column, int left);

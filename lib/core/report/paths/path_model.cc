@@ -68,9 +68,12 @@ int path_model::level(int order)
 path_model::path_model(const model_file& model)
     : d_na(model.na()),
       d_nt(model.nt()),
-      d_is_ring(model.na() == model.nc()),
+      d_precursor(model.precursor()),
       d_stride(whole_registers(model.nt()))
 {
+    if (model.domain() == "H")
+        load_window(model);
+    d_is_ring = d_na == model.nc();
     load_cells(model);
     load_near(model);
     load_fine(model);
@@ -78,6 +81,24 @@ path_model::path_model(const model_file& model)
     d_top = tables(model, "tops", { sizes, tops });
     d_count = tables(model, "counts", { octaves, orders, classes, befores, counts });
     d_excess = tables(model, "excess", { classes, excesses });
+}
+
+void path_model::load_window(const model_file& model)
+{
+    const float_array window = model.read("encoder/window", { 2 });
+    const float rows = window.data[0], precursor = window.data[1];
+    if (!(rows >= 1 && rows <= model.nc() && std::floor(rows) == rows))
+        throw_bad("path",
+                  "encoder/window: rows",
+                  rows,
+                  "a whole number from 1 to " + std::to_string(model.nc()));
+    if (!(precursor >= 0 && precursor < rows && std::floor(precursor) == precursor))
+        throw_bad("path",
+                  "encoder/window: rows before delay zero",
+                  precursor,
+                  "a whole number from 0 to " + std::to_string(int(rows) - 1));
+    d_na = int(rows);
+    d_precursor = int(precursor);
 }
 
 void path_model::load_cells(const model_file& model)

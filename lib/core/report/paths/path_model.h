@@ -52,14 +52,17 @@ public:
     //! \throws std::invalid_argument if an array of the model is missing or bad
     explicit path_model(const model_file& model);
 
+    //! Delay rows: those of Ha, or the window in which paths of H are sought.
     int na() const { return d_na; }
+    //! Rows before delay zero.
+    int precursor() const { return d_precursor; }
     int nt() const { return d_nt; }
     //! Whether the rows are all there are, so that the last one is before the first.
     bool is_ring() const { return d_is_ring; }
     //! Rows of cells beyond those of the matrix at each end.
     int margin() const { return d_margin; }
     int cell_rows() const { return d_na + 2 * d_margin; }
-    //! Length of a row of cells, columns that are not there are zero.
+    //! Length of a row of cells; what is behind its nt values has no meaning.
     size_t stride() const { return d_stride; }
 
     static int size_class(int bits);
@@ -83,11 +86,14 @@ public:
     {
         return &d_row_sums[level * cell_rows()];
     }
-    //! Weights around a path in column `column`, `rows` rows below it; nt values.
+    //! Weights around a path in column `column`, `rows` rows below it; nt values, and
+    //! others up to stride().
     const uint32_t* near(int rows, int column) const
     {
         return &d_near[(rows + cell_rows() - 1) * (d_nt + d_stride) + d_nt - column];
     }
+    //! From a row of near() to the next one.
+    size_t near_stride() const { return d_nt + d_stride; }
     uint32_t near_sum(int rows) const { return d_near_sums[rows + cell_rows() - 1]; }
 
     //! Which table goes with fractions of so many bits, 1 or more.
@@ -111,13 +117,14 @@ public:
     const uint32_t* fine_near(int axis, int bits) const;
 
 private:
-    int d_na, d_nt, d_margin;
+    int d_na, d_nt, d_precursor, d_margin;
     bool d_is_ring;
     size_t d_stride;
     std::vector<frequency_table> d_step, d_top, d_count, d_excess;
     std::vector<uint32_t> d_cells, d_row_sums, d_near, d_near_sums;
     std::vector<uint32_t> d_fine[2][5], d_fine_near[2];
 
+    void load_window(const model_file& model);
     void load_cells(const model_file& model);
     void load_near(const model_file& model);
     void load_fine(const model_file& model);

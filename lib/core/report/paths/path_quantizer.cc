@@ -95,12 +95,16 @@ path_quantizer::path_quantizer(std::shared_ptr<const dirichlet_axis> rows,
 void path_quantizer::correlate(const float* s, const float* a, float* y) const
 {
     kernels().bilinear(d_h, d_columns->stride(), d_rows->size(), s, a, y);
+    d_operations += 2 * d_columns->stride() * (d_rows->size() + 1);
 }
 
 void path_quantizer::start(const float* h, const path_atom* atoms, int count)
 {
     const size_t na = d_rows->stride(), nt = d_columns->stride(), n = count;
     d_h = h;
+    d_operations = 0;
+    d_before = d_basis.operations();
+    d_coder_before = d_coder.operations();
     float *re = d_work.data(), *im = re + d_stride, *norm = im + d_stride,
           *gram = norm + d_stride, *other = gram + d_stride, *column = other + d_stride;
     for (size_t i = 0; i < n; i++) {
@@ -112,6 +116,7 @@ void path_quantizer::start(const float* h, const path_atom* atoms, int count)
         im[i] = y[1];
         norm[i] = dot(s, s, na) * dot(a, a, nt);
     }
+    d_operations += 4 * n * (na + nt);
     // Cholesky decomposition of the products of atoms, next the one that adds most.
     d_candidates.clear();
     for (size_t k = 0; k < n; k++) {
@@ -149,6 +154,7 @@ void path_quantizer::start(const float* h, const path_atom* atoms, int count)
             norm[i] -= row[i] * row[i];
         }
         norm[next] = 0;
+        d_operations += n * (na + nt + k + 7);
     }
 }
 

@@ -53,6 +53,11 @@ public:
      */
     result run(float step, int index, int budget, uint8_t* bits);
 
+    //! Multiply-adds since start().
+    uint64_t operations() const { return d_operations + d_basis.operations() - d_before; }
+    //! Additions to the tables of the entropy coder since start().
+    uint64_t coder_operations() const { return d_coder.operations() - d_coder_before; }
+
 private:
     struct candidate {
         path_atom atom;
@@ -73,6 +78,8 @@ private:
     std::vector<path_symbol> d_sent;
     std::vector<candidate*> d_group, d_order;
     double d_energy = 0;
+    mutable uint64_t d_operations = 0;
+    uint64_t d_before = 0, d_coder_before = 0;
 
     void correlate(const float* s, const float* a, float* y) const;
     void place(const path_atom& atom, path_symbol& p) const;

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "codec/builtin_codecs.h"
 #include "report/paths/path_basis.h"
+#include "report/paths/path_geometry.h"
 #include "report/paths/path_quantizer.h"
 #include "report/paths/path_search.h"
 #include <gnuradio/csifeedback/path_report.h>
@@ -24,83 +25,16 @@ constexpr int min_report = 16, max_report = 4096;
 // Most atoms of a matrix: those of noise take some 13 bits each.
 constexpr int max_atoms = 400;
 
-// What both ends know of the matrices.
-struct geometry {
-    std::shared_ptr<const path_model> model;
-    std::shared_ptr<const dirichlet_axis> rows, columns;
-    codec_info info;
-    // Phases that make paths real: those of rows, and conjugates of those of columns.
-    volk::vector<float> re, im;
-    float norm; // of the normalized matrix
-
-    geometry(const char* where, const model_file::sptr& file)
-    {
-        not_null(where, "model", file);
-        check_codec(where, *file, "path");
-        model = std::make_shared<path_model>(*file);
-        rows = std::make_shared<dirichlet_axis>(file->na(), file->nc(), model->margin());
-        columns = std::make_shared<dirichlet_axis>(file->nt(), file->nt(), 0);
-        info = { file->codec(),
-                 codec_number(where, file->codec()),
-                 file->model_id(),
-                 file->domain(),
-                 file->na(),
-                 file->nt(),
-                 0,
-                 file->nc(),
-                 file->precursor() };
-        for (int r = 0; r < info.rows; r++)
-            for (int c = 0; c < info.nt; c++) {
-                const std::complex<float> turn =
-                    rows->phase(r) * std::conj(columns->phase(c));
-                re.push_back(turn.real());
-                im.push_back(turn.imag());
-            }
-        norm = std::sqrt(float(info.rows) * info.nt);
-    }
-
-    int size() const { return info.rows * info.nt; }
-    // Values of a row of real and imaginary parts.
-    size_t width() const { return 2 * columns->stride(); }
-
-    // h_vec to rows of real and imaginary parts, with real paths, and back.
-    void load(const float* h_vec, float* h) const
-    {
-        const int nt = info.nt, n = size();
-        const size_t half = columns->stride();
-        for (int r = 0; r < info.rows; r++, h += 2 * half) {
-            const float *x = h_vec + r * nt, *y = x + n, *u = &re[r * nt],
-                        *v = &im[r * nt];
-            for (int c = 0; c < nt; c++) {
-                h[c] = x[c] * u[c] - y[c] * v[c];
-                h[half + c] = x[c] * v[c] + y[c] * u[c];
-            }
-        }
-    }
-    void store(const float* h, float* h_vec) const
-    {
-        const int nt = info.nt, n = size();
-        const size_t half = columns->stride();
-        for (int r = 0; r < info.rows; r++, h += 2 * half) {
-            float *x = h_vec + r * nt, *y = x + n;
-            const float *u = &re[r * nt], *v = &im[r * nt];
-            for (int c = 0; c < nt; c++) {
-                x[c] = h[c] * u[c] + h[half + c] * v[c];
-                y[c] = h[half + c] * u[c] - h[c] * v[c];
-            }
-        }
-    }
-};
-
 class path_report_encoder_impl : public path_report_encoder
 {
 public:
-    path_report_encoder_impl(geometry g, double snr_db)
+    path_report_encoder_impl(path_geometry g, double snr_db, bool fast)
         : path_report_encoder(g.info, min_report, max_report),
+          d_fast(fast),
           d_g(std::move(g)),
           d_search(d_g.rows, d_g.columns, std::min(max_atoms, d_g.size())),
           d_quantizer(d_g.rows, d_g.columns, d_g.model, std::min(max_atoms, d_g.size())),
-          d_h(d_g.info.rows * d_g.width(), 0.0f),
+          d_h(d_g.rows->size() * d_g.width(), 0.0f),
           d_cell_bits(0.8f * std::log2(float(d_g.model->cell_rows() * d_g.info.nt)))
     {
         // The largest power of noise at any position, which is that of some four samples
@@ -110,6 +44,12 @@ public:
                           (std::log(4.0f * d_g.size()) + 3);
         for (auto& bits : d_bits)
             bits.resize(max_report / 8);
+    }
+
+    operations operations_so_far() override
+    {
+        const auto locked = lock();
+        return d_operations;
     }
 
 protected:
@@ -124,34 +64,31 @@ protected:
         d_quantizer.start(d_h.data(), d_search.atoms(), atoms);
         d_best = {};
         d_best_step = -1;
-        // The best step is near the guess. Small reports differ by chance.
-        const int patience = budget < 200 ? 3 : 1;
-        climb(guess, 1, patience, budget);
-        climb(guess - 1, -1, patience, budget);
-        result r;
-        // Without a path that is worth its bits, zeros: they decode to nothing.
-        r.bits = min_report;
-        if (d_best_step < 0)
-            return r;
-        r.bits = budget;
-        // CSI that needs fewer bits: the number of bits is part of the code.
-        const int needed = std::max(d_best.bits + 2, min_report);
-        if (needed + 8 < budget) {
-            const auto shorter = d_quantizer.run(path_coder::step(d_best_step) * d_g.norm,
-                                                 d_best_step,
-                                                 needed,
-                                                 d_bits[1].data());
-            if (shorter.energy >= d_best.energy && shorter.bits <= needed) {
-                d_bits[0].swap(d_bits[1]);
-                r.bits = needed;
-            }
+        if (d_fast) {
+            run(guess, budget);
+            if (!run(guess + fast_step, budget))
+                run(guess - fast_step, budget);
+        } else {
+            // The best step is near the guess. Small reports differ by chance.
+            const int patience = budget < 200 ? 3 : 1;
+            climb(guess, 1, patience, budget);
+            climb(guess - 1, -1, patience, budget);
         }
-        std::memcpy(bits, d_bits[0].data(), (size_t(r.bits) + 7) / 8);
+        result r;
+        r.bits = finish(bits, budget);
+        d_operations.search += d_search.operations();
+        d_operations.quantization += d_quantizer.operations();
+        d_operations.coding += d_quantizer.coder_operations();
         return r;
     }
 
 private:
-    const geometry d_g;
+    // From one trial of the fast encoder to the next, and atoms from the same
+    // correlations.
+    static constexpr int fast_step = 2, fast_peaks = 4;
+
+    const bool d_fast;
+    path_geometry d_g;
     path_search d_search;
     path_quantizer d_quantizer;
     volk::vector<float> d_h;
@@ -160,6 +97,7 @@ private:
     std::vector<uint8_t> d_bits[2]; // the best one so far, and one more
     path_quantizer::result d_best;
     int d_best_step = -1;
+    operations d_operations;
 
     // Finds as many atoms as the budget may allow; returns the step that fits about.
     int search(int budget)
@@ -167,12 +105,14 @@ private:
         const float total = d_g.norm * d_g.norm;
         d_search.start(d_h.data());
         int step = 0;
-        while (d_search.add()) {
+        while (d_search.add(d_fast ? 1 : 3, d_fast ? fast_peaks : 1)) {
             const int n = d_search.size();
-            if (n <= 16 || n % 4 == 0)
-                d_search.refine(n);
-            else
-                d_search.refine(3);
+            if (!d_fast) {
+                if (n <= 16 || n % 4 == 0)
+                    d_search.refine(n);
+                else
+                    d_search.refine(3);
+            }
             float least = total;
             for (int k = 0; k < n; k++)
                 least = std::min(least, d_search.atoms()[k].power());
@@ -191,61 +131,87 @@ private:
             if (bits > 1.15 * budget || least < 1e-9f * total || least < d_min_power)
                 break;
         }
+        if (d_fast)
+            d_search.refine(d_search.size());
         return std::min(std::max(step, 0), path_model::steps - 1);
+    }
+
+    // Makes a report, and keeps it if it is the best one so far.
+    bool run(int step, int budget)
+    {
+        if (step < 0 || step >= path_model::steps)
+            return false;
+        std::fill(d_bits[1].begin(), d_bits[1].begin() + (budget + 7) / 8, 0);
+        const auto r = d_quantizer.run(
+            path_coder::step(step) * d_g.norm, step, budget, d_bits[1].data());
+        if (!(r.energy > d_best.energy && r.bits <= budget))
+            return false;
+        d_best = r;
+        d_best_step = step;
+        d_bits[0].swap(d_bits[1]);
+        return true;
     }
 
     void climb(int step, int direction, int patience, int budget)
     {
         for (int worse = 0; worse < patience && step >= 0 && step < path_model::steps;
-             step += direction) {
-            std::fill(d_bits[1].begin(), d_bits[1].begin() + (budget + 7) / 8, 0);
-            const auto r = d_quantizer.run(
-                path_coder::step(step) * d_g.norm, step, budget, d_bits[1].data());
-            if (r.energy > d_best.energy && r.bits <= budget) {
-                d_best = r;
-                d_best_step = step;
+             step += direction)
+            worse = run(step, budget) ? 0 : worse + 1;
+    }
+
+    // Writes the best report; returns its bits.
+    int finish(uint8_t* bits, int budget)
+    {
+        // Without a path that is worth its bits, zeros: they decode to nothing.
+        if (d_best_step < 0)
+            return min_report;
+        int used = budget;
+        // CSI that needs fewer bits: the number of bits is part of the code.
+        const int needed = std::max(d_best.bits + 2, min_report);
+        if (needed + 8 < budget) {
+            std::fill(d_bits[1].begin(), d_bits[1].begin() + (needed + 7) / 8, 0);
+            const auto shorter = d_quantizer.run(path_coder::step(d_best_step) * d_g.norm,
+                                                 d_best_step,
+                                                 needed,
+                                                 d_bits[1].data());
+            if (shorter.energy >= d_best.energy && shorter.bits <= needed) {
                 d_bits[0].swap(d_bits[1]);
-                worse = 0;
-            } else {
-                worse++;
+                used = needed;
             }
         }
+        std::memcpy(bits, d_bits[0].data(), (size_t(used) + 7) / 8);
+        return used;
     }
 };
 
 class path_report_decoder_impl : public path_report_decoder
 {
 public:
-    explicit path_report_decoder_impl(geometry g)
+    explicit path_report_decoder_impl(path_geometry g)
         : path_report_decoder(g.info, max_report),
           d_g(std::move(g)),
           d_coder(d_g.model),
           d_basis(d_g.rows, d_g.columns, path_coder::max_paths),
-          d_h(d_g.info.rows * d_g.width()),
           d_re(path_coder::max_paths),
           d_im(path_coder::max_paths)
     {
         d_symbols.reserve(path_coder::max_paths);
+        d_x.resize(2 * path_coder::max_paths);
+        d_waves.reserve(path_coder::max_paths);
+        if (d_g.is_whole())
+            d_g.reserve_waves(path_coder::max_paths);
+        else
+            d_h.resize(d_g.rows->size() * d_g.width());
     }
 
     std::vector<path> paths(const uint8_t* bits, int count) override
     {
         const auto locked = lock();
         take(bits, std::min(count, max_bits()), nullptr);
-        prepare();
-        const size_t n = d_symbols.size();
-        std::vector<float> x(2 * n);
-        d_basis.gains(d_re.data(), d_im.data(), x.data(), x.data() + n);
+        find_waves();
         std::vector<path> result;
-        for (size_t k = 0; k < n; k++) {
-            const float delay = d_symbols[k].delay_rows(),
-                        angle = d_symbols[k].angle_columns();
-            // The matrices of the search are real: their phases are those of the gains.
-            const std::complex<float> turn =
-                std::conj(d_g.rows->phase(delay)) * d_g.columns->phase(angle);
-            result.push_back(
-                { delay, angle, std::complex<float>(x[k], x[n + k]) * turn });
-        }
+        for (const auto& wave : d_waves)
+            result.push_back({ wave.delay, wave.angle, wave.gain });
         return result;
     }
 
@@ -261,16 +227,22 @@ protected:
     void do_decode(const uint8_t* bits, int count, float* h_vec) override
     {
         take(bits, count, nullptr);
+        if (d_g.is_whole()) {
+            find_waves();
+            d_g.rebuild(d_waves.data(), d_waves.size(), h_vec);
+            return;
+        }
         prepare();
         d_basis.sum(d_re.data(), d_im.data(), d_h.data());
         d_g.store(d_h.data(), h_vec);
     }
 
 private:
-    const geometry d_g;
+    path_geometry d_g;
     path_coder d_coder;
     path_basis d_basis;
-    volk::vector<float> d_h, d_re, d_im;
+    volk::vector<float> d_h, d_re, d_im, d_x;
+    std::vector<path_geometry::wave> d_waves;
     std::vector<path_symbol> d_symbols;
     int d_step = 0;
 
@@ -343,39 +315,90 @@ private:
             d_im[k] *= step;
         }
     }
+
+    // The paths with their gains.
+    void find_waves()
+    {
+        prepare();
+        const size_t n = d_symbols.size();
+        float *x = d_x.data(), *y = x + n;
+        d_basis.gains(d_re.data(), d_im.data(), x, y);
+        d_waves.clear();
+        for (size_t k = 0; k < n; k++) {
+            const float row = d_symbols[k].delay_rows(),
+                        angle = d_symbols[k].angle_columns();
+            d_waves.push_back(
+                { d_g.delay(row), angle, d_g.gain(row, angle, x[k], y[k]) });
+        }
+    }
 };
 
-std::vector<codec_descriptor> codecs()
+codec_descriptor path_codec(const std::string& name,
+                            int number,
+                            const std::string& title,
+                            const std::string& domain,
+                            const std::string& help)
 {
     codec_descriptor codec;
-    codec.name = "path";
-    codec.number = 10;
-    codec.title = "paths";
-    codec.help = "Plane waves with continuous delays and angles, entropy-coded.";
-    codec.report_options = { codec_option::real(
-        "snr_db",
-        100,
-        -20,
-        100,
-        "SNR of the CSI in dB: paths that noise alone would show are not sent.") };
+    codec.name = name;
+    codec.number = number;
+    codec.title = title;
+    codec.domain = domain;
+    codec.help = help;
+    codec.report_options = {
+        codec_option::real(
+            "snr_db",
+            100,
+            -20,
+            100,
+            "SNR of the CSI in dB: paths that noise alone would show are not sent."),
+        codec_option::flag("fast", false, "A shorter search for paths and steps.")
+    };
     codec.make_report_encoder = [](model_file::sptr model, const option_values& o) {
-        return path_report_encoder::make(model, o.real("snr_db"));
+        return path_report_encoder::make(model, o.real("snr_db"), o.flag("fast"));
     };
     codec.make_report_decoder = [](model_file::sptr model, const option_values&) {
         return path_report_decoder::make(model);
     };
-    return { codec };
+    codec.report_operations = [](report_encoder& encoder) {
+        operation_counts parts;
+        if (auto* paths = dynamic_cast<path_report_encoder*>(&encoder)) {
+            const auto sum = paths->operations_so_far();
+            parts = { { "search", sum.search },
+                      { "quantization", sum.quantization },
+                      { "coding", sum.coding } };
+        }
+        return parts;
+    };
+    return codec;
+}
+
+std::vector<codec_descriptor> codecs()
+{
+    return { path_codec("path",
+                        10,
+                        "paths",
+                        "Ha",
+                        "Plane waves with continuous delays and angles, entropy-coded."),
+             path_codec("path-whole",
+                        11,
+                        "paths of H",
+                        "H",
+                        "Plane waves of whole matrices, with delays in a window as long as "
+                        "the cyclic prefix.") };
 }
 
 const builtin_codecs registration(codecs);
 
 } // namespace
 
-path_report_encoder::sptr path_report_encoder::make(model_file::sptr model, double snr_db)
+path_report_encoder::sptr
+path_report_encoder::make(model_file::sptr model, double snr_db, bool fast)
 {
     const char* where = "path_report_encoder";
     check_range(where, "snr_db", snr_db, -20.0, 100.0);
-    return std::make_shared<path_report_encoder_impl>(geometry(where, model), snr_db);
+    return std::make_shared<path_report_encoder_impl>(
+        path_geometry(where, model), snr_db, fast);
 }
 
 std::vector<std::pair<std::string, int>> path_report_decoder::table_sizes()
@@ -400,7 +423,7 @@ std::vector<std::pair<std::string, int>> path_report_decoder::table_sizes()
 path_report_decoder::sptr path_report_decoder::make(model_file::sptr model)
 {
     return std::make_shared<path_report_decoder_impl>(
-        geometry("path_report_decoder", model));
+        path_geometry("path_report_decoder", model));
 }
 
 } // namespace csifeedback

@@ -14,6 +14,23 @@
 namespace gr {
 namespace csifeedback {
 
+namespace {
+
+// Weights of the values nearest to a position half a cell behind value 0.
+volk::vector<float> taps_of(const dirichlet_axis& axis, int most)
+{
+    const int count = std::min(most, axis.size()), before = (count - 1) / 2;
+    volk::vector<float> d(axis.stride()), taps;
+    // Away from the ends, so that nothing is beyond them.
+    const int middle = (axis.size() - 1) / 2;
+    axis.value(middle + 0.5f, d.data());
+    for (int k = 0; k < count; k++)
+        taps.push_back(d[middle + k - before]);
+    return taps;
+}
+
+} // namespace
+
 path_search::path_search(std::shared_ptr<const dirichlet_axis> rows,
                          std::shared_ptr<const dirichlet_axis> columns,
                          int max_atoms)
@@ -21,26 +38,41 @@ path_search::path_search(std::shared_ptr<const dirichlet_axis> rows,
       d_columns(std::move(columns)),
       d_half(d_columns->stride()),
       d_residual(d_rows->size() * width(), 0.0f),
-      d_between_columns(d_half * d_half, 0.0f),
+      d_row_taps(taps_of(*d_rows, taps)),
+      d_column_taps(taps_of(*d_columns, taps)),
       d_atoms(max_atoms)
 {
     volk::vector<float> d(std::max(d_rows->stride(), d_half));
-    for (int i = 0; i < d_rows->size() + 2 * d_rows->margin(); i++) {
-        const float position = d_rows->inside(i - d_rows->margin() - 0.5f);
+    const size_t na = d_rows->size(), count = na + 2 * d_rows->margin();
+    // Of positions -margin - 0.5 and on; the first ones have not all taps within.
+    d_last = count;
+    if (!d_rows->is_ring()) {
+        const size_t ends = d_rows->margin() + taps / 2;
+        d_first = std::min(ends, count);
+        d_last = std::max(count - std::min(ends, count), d_first);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const float position = d_rows->inside(int(i) - d_rows->margin() - 0.5f);
         d_rows->value(position, d.data());
         d_position.push_back(position);
         d_weight.push_back(1 / dot(d.data(), d.data(), d_rows->stride()));
-        d_between_rows.insert(d_between_rows.end(), d.data(), d.data() + d_rows->size());
+        if (i < d_first || i >= d_last)
+            d_between_rows.insert(d_between_rows.end(), d.data(), d.data() + na);
     }
-    for (int j = 0; j < d_columns->size(); j++) {
-        d_columns->value(j + 0.5f, d.data());
-        for (int i = 0; i < d_columns->size(); i++)
-            d_between_columns[i * d_half + j] = d[i];
-    }
-    const size_t most = std::max<size_t>(d_position.size(), d_rows->size());
-    d_map.resize(most * width());
-    d_half_map.resize(d_position.size() * width());
-    d_power.resize(most);
+    if (d_rows->is_ring())
+        d_rows_around.resize((na + d_row_taps.size()) * width());
+    const size_t most = std::max(count, na);
+    d_columns_around.resize(2 * most * around());
+    d_map[0].resize(na * width());
+    d_map[1].resize(count * width());
+    d_map[2].resize(count * width());
+    const float *position = d_position.data(), *weight = d_weight.data();
+    d_grid[0] = { d_residual.data(), nullptr, nullptr, na, 0, {} };
+    d_grid[1] = { d_map[0].data(), nullptr, nullptr, na, 0.5f, {} };
+    d_grid[2] = { d_map[1].data(), position, weight, count, 0, {} };
+    d_grid[3] = { d_map[2].data(), position, weight, count, 0.5f, {} };
+    for (correlations& g : d_grid)
+        g.power.resize(g.rows);
     for (int i = 0; i < 3; i++) {
         d_s[i].resize(d_rows->stride());
         d_a[i].resize(d_half);
@@ -63,86 +95,152 @@ void path_search::start(const float* h)
 {
     std::copy_n(h, d_residual.size(), d_residual.begin());
     d_count = 0;
+    d_peak_count = d_next_peak = 0;
+    d_operations = 0;
 }
 
-void path_search::take_peak(const float* map,
-                            const float* position,
-                            const float* weight,
-                            size_t rows,
-                            float column,
-                            path_atom& atom,
-                            float& best)
+// map: what rows have half a cell behind each column.
+void path_search::between_columns(const float* m, size_t rows, float* map)
 {
-    kernels().largest_powers(map, d_half, rows, d_power.data());
-    size_t at = rows;
-    for (size_t r = 0; r < rows; r++) {
-        const float power = weight ? d_power[r] * weight[r] : d_power[r];
-        if (power > best) {
-            best = power;
-            at = r;
-        }
+    // With some columns before the first and behind the last, which the ring has on the
+    // other side.
+    const int nt = d_columns->size(), count = d_column_taps.size(),
+              before = (count - 1) / 2;
+    const float turn = nt % 2 ? 1 : -1;
+    for (size_t r = 0; r < 2 * rows; r++) {
+        const float* from = m + r * d_half;
+        float* to = &d_columns_around[r * around()];
+        for (int i = 0; i < before; i++)
+            to[i] = turn * from[nt - before + i];
+        std::copy_n(from, nt, to + before);
+        for (int i = 0; i < count - before; i++)
+            to[before + nt + i] = turn * from[i];
     }
-    if (at == rows)
+    kernels().fir(d_columns_around.data(),
+                  around(),
+                  d_column_taps.data(),
+                  count,
+                  1,
+                  2 * rows,
+                  d_half,
+                  map,
+                  d_half);
+    for (size_t r = 0; r < 2 * rows && size_t(nt) < d_half; r++)
+        std::fill(map + r * d_half + nt, map + (r + 1) * d_half, 0.0f);
+    d_operations += count * rows * width();
+}
+
+// d_map[1]: the residual at d_position.
+void path_search::between_rows()
+{
+    const size_t na = d_rows->size(), all = d_position.size(), w = width(),
+                 count = d_row_taps.size();
+    const float* from = d_residual.data();
+    if (d_rows->is_ring()) {
+        // From position -0.5 on.
+        const size_t before = (count - 1) / 2 + 1;
+        const float turn = na % 2 ? 1 : -1;
+        for (size_t i = 0; i < na + count; i++) {
+            const size_t r = (i + na - before) % na;
+            const bool is_around = i < before || i >= before + na;
+            const float sign = is_around ? turn : 1;
+            for (size_t c = 0; c < w; c++)
+                d_rows_around[i * w + c] = sign * from[r * w + c];
+        }
+        from = d_rows_around.data();
+    } else {
+        const auto from_all = [&](const float* weights, size_t begin, size_t rows) {
+            kernels().gemm(weights,
+                           na,
+                           from,
+                           w,
+                           nullptr,
+                           0,
+                           &d_map[1][begin * w],
+                           w,
+                           rows,
+                           na,
+                           w,
+                           false);
+            d_operations += rows * na * w;
+        };
+        from_all(d_between_rows.data(), 0, d_first);
+        if (d_last < all)
+            from_all(&d_between_rows[d_first * na], d_last, all - d_last);
+    }
+    const size_t rows = d_last - d_first;
+    if (!rows)
         return;
-    const float *re = map + at * width(), *im = re + d_half;
-    size_t most = 0;
-    float largest = -1;
-    for (size_t c = 0; c < size_t(d_columns->size()); c++) {
-        const float power = re[c] * re[c] + im[c] * im[c];
-        if (power > largest) {
-            largest = power;
-            most = c;
-        }
-    }
-    atom.delay = position ? position[at] : at;
-    atom.angle = most + column;
+    kernels().fir(from,
+                  w,
+                  d_row_taps.data(),
+                  count,
+                  w,
+                  rows,
+                  w,
+                  &d_map[1][d_first * w],
+                  w);
+    d_operations += count * rows * w;
 }
 
-// The largest correlation on a grid of half cells. On whole ones it is the residual.
-void path_search::find_peak(path_atom& atom)
+void path_search::find_peaks(int most)
 {
-    const size_t na = d_rows->size(), between = d_position.size();
-    const auto gemm = kernels().gemm;
-    const auto between_columns = [&](const float* m, size_t rows) {
-        gemm(m,
-             d_half,
-             d_between_columns.data(),
-             d_half,
-             nullptr,
-             0,
-             d_map.data(),
-             d_half,
-             2 * rows,
-             d_half,
-             d_half,
-             false);
-    };
-    float best = 0;
-    take_peak(d_residual.data(), nullptr, nullptr, na, 0, atom, best);
-    between_columns(d_residual.data(), na);
-    take_peak(d_map.data(), nullptr, nullptr, na, 0.5f, atom, best);
-    gemm(d_between_rows.data(),
-         na,
-         d_residual.data(),
-         width(),
-         nullptr,
-         0,
-         d_half_map.data(),
-         width(),
-         between,
-         na,
-         width(),
-         false);
-    const float *position = d_position.data(), *weight = d_weight.data();
-    take_peak(d_half_map.data(), position, weight, between, 0, atom, best);
-    between_columns(d_half_map.data(), between);
-    take_peak(d_map.data(), position, weight, between, 0.5f, atom, best);
+    between_columns(d_residual.data(), d_rows->size(), d_map[0].data());
+    between_rows();
+    between_columns(d_map[1].data(), d_position.size(), d_map[2].data());
+    for (correlations& g : d_grid) {
+        kernels().largest_powers(g.map, d_half, g.rows, g.power.data());
+        d_operations += g.rows * width();
+        for (size_t r = 0; g.weight && r < g.rows; r++)
+            g.power[r] *= g.weight[r];
+    }
+    // Others so near to a peak belong to it, and others so weak may be side lobes.
+    constexpr float nearest = 3, weakest = 0.25f;
+    d_peak_count = d_next_peak = 0;
+    float first = 0;
+    while (d_peak_count < most) {
+        const correlations* found = nullptr;
+        size_t row = 0;
+        float best = d_peak_count ? weakest * first : 0;
+        for (const correlations& g : d_grid)
+            for (size_t r = 0; r < g.rows; r++) {
+                if (!(g.power[r] > best))
+                    continue;
+                const float delay = g.position ? g.position[r] : r;
+                const bool is_alone =
+                    std::all_of(d_peaks, d_peaks + d_peak_count, [=](const peak& p) {
+                        return std::abs(p.delay - delay) >= nearest;
+                    });
+                if (is_alone) {
+                    best = g.power[r];
+                    found = &g;
+                    row = r;
+                }
+            }
+        if (!found)
+            break;
+        const float *re = found->map + row * width(), *im = re + d_half;
+        size_t column = 0;
+        float largest = -1;
+        for (size_t c = 0; c < size_t(d_columns->size()); c++) {
+            const float power = re[c] * re[c] + im[c] * im[c];
+            if (power > largest) {
+                largest = power;
+                column = c;
+            }
+        }
+        if (!d_peak_count)
+            first = best;
+        d_peaks[d_peak_count++] = { found->position ? found->position[row] : row,
+                                    column + found->column };
+    }
 }
 
 void path_search::set(float delay, float angle)
 {
     d_rows->derivatives(delay, d_s[0].data(), d_s[1].data(), d_s[2].data());
     d_columns->derivatives(angle, d_a[0].data(), d_a[1].data(), d_a[2].data());
+    d_operations += 6 * (d_rows->stride() + d_half);
 }
 
 path_search::probe path_search::next(float delay, float angle)
@@ -151,6 +249,7 @@ path_search::probe path_search::next(float delay, float angle)
     d_rows->value(delay, s);
     d_columns->value(angle, a);
     kernels().bilinear(d_residual.data(), d_half, d_rows->size(), s, a, y);
+    d_operations += 4 * d_rows->stride() + 3 * d_half + (d_rows->size() + 1) * width();
     return { y[0], y[1], dot(s, s, d_rows->stride()) };
 }
 
@@ -162,6 +261,7 @@ bool path_search::step(float& delay, float& angle, probe& here)
     const float* const a[] = { d_a[0].data(), d_a[1].data(), d_a[2].data() };
     float y[12];
     kernels().bilinear_jet(d_residual.data(), d_half, d_rows->size(), s, a, y);
+    d_operations += d_rows->stride() + (3 * d_rows->size() + 6) * width();
     const size_t na = d_rows->stride();
     const float n = dot(s[0], s[0], na);
     here = { y[0], y[1], n };
@@ -214,21 +314,26 @@ void path_search::add_outer(const float* s, const float* a, float re, float im)
         z[d_half + i] = im * a[i];
     }
     kernels().add_outer(s, z, d_rows->size(), width(), d_residual.data());
+    d_operations += (d_rows->size() + 1) * width();
 }
 
-bool path_search::add()
+bool path_search::add(int steps, int peaks)
 {
     if (d_count == int(d_atoms.size()))
         return false;
+    if (d_next_peak == d_peak_count)
+        find_peaks(peaks);
+    if (d_next_peak == d_peak_count)
+        return false;
     path_atom& atom = d_atoms[d_count];
-    atom = {};
-    find_peak(atom);
+    atom = { d_peaks[d_next_peak].delay, d_peaks[d_next_peak].angle, 0, 0 };
+    d_next_peak++;
     // From half a cell away, Newton's method needs three steps.
     probe best;
     set(atom.delay, atom.angle);
     float delay = atom.delay, angle = atom.angle;
     bool is_better = step(delay, angle, best);
-    for (int i = 0; i < 3 && is_better; i++) {
+    for (int i = 0; i < steps && is_better; i++) {
         float after_delay = delay, after_angle = angle;
         probe here;
         set(delay, angle);

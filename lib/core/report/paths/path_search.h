@@ -10,6 +10,7 @@
 
 #include "report/paths/dirichlet_axis.h"
 #include <volk/volk_alloc.hh>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -50,11 +51,19 @@ public:
 
     //! Takes a matrix, and begins without atoms.
     void start(const float* h);
-    //! Adds the atom that explains most of what is left; false if there are max_atoms, or
-    //! nothing is left.
-    bool add();
+    /*!
+     * \brief Adds the atom that explains most of what is left.
+     * \param steps of Newton's method after the first one
+     * \param peaks how many atoms are taken, one at a call, from the same correlations, 1 to
+     *              max_peaks: those in other rows that are not much weaker than the first
+     * \return false if there are max_atoms, or nothing is left
+     */
+    bool add(int steps = 3, int peaks = 1);
+    static constexpr int max_peaks = 8;
     //! One step of Newton's method for each of the last atoms in turn.
     void refine(int last);
+    //! Multiply-adds since start().
+    uint64_t operations() const { return d_operations; }
 
 private:
     // What the residual says of an atom.
@@ -67,24 +76,42 @@ private:
     const std::shared_ptr<const dirichlet_axis> d_rows, d_columns;
     const size_t d_half;
     volk::vector<float> d_residual;
-    // The vectors of positions between rows and between columns, as matrices.
-    volk::vector<float> d_between_rows, d_between_columns;
+    // What the residual has between its rows and between its columns comes from the
+    // nearest ones, which begin there before a position; near the ends of the rows from
+    // all of them.
+    static constexpr int taps = 6;
+    volk::vector<float> d_row_taps, d_column_taps, d_between_rows;
+    size_t d_first = 0, d_last;              // positions away from the ends
     std::vector<float> d_position, d_weight; // of those between rows
-    volk::vector<float> d_map, d_half_map;
-    std::vector<float> d_power;
+    volk::vector<float> d_rows_around, d_columns_around;
+    // Correlations on a grid of half cells: of what is between columns, between rows, and
+    // both; on whole cells they are the residual. The largest power in each row of the
+    // four.
+    struct correlations {
+        const float* map;
+        const float *position, *weight; // of its rows, null: whole ones
+        size_t rows;
+        float column;             // of its first column
+        std::vector<float> power; // the largest of each row
+    };
+    volk::vector<float> d_map[3];
+    correlations d_grid[4];
+    struct peak {
+        float delay, angle;
+    };
+    peak d_peaks[max_peaks];
+    int d_peak_count = 0, d_next_peak = 0;
     std::vector<path_atom> d_atoms;
     int d_count = 0;
+    uint64_t d_operations = 0;
     // Vectors of one atom and their derivatives, at its position and the next one.
     volk::vector<float> d_s[3], d_a[3], d_next_s, d_next_a, d_z;
 
-    void find_peak(path_atom& atom);
-    void take_peak(const float* map,
-                   const float* position,
-                   const float* weight,
-                   size_t rows,
-                   float column,
-                   path_atom& atom,
-                   float& best);
+    // Length of a row of d_columns_around.
+    size_t around() const { return d_half + 16; }
+    void find_peaks(int most);
+    void between_columns(const float* m, size_t rows, float* map);
+    void between_rows();
     void set(float delay, float angle);
     probe next(float delay, float angle);
     bool step(float& delay, float& angle, probe& here);
