@@ -349,7 +349,8 @@ TEST(stream, csi_report_encoder)
 }
 
 // Matrices of drops, which take paths of different numbers.
-std::vector<float> drops_of(const char* scenario, const report_encoder::sptr& ue, int count)
+std::vector<float>
+drops_of(const char* scenario, const report_encoder::sptr& ue, int count)
 {
     cost2100_parameters p;
     p.scenario = scenario;
@@ -357,8 +358,14 @@ std::vector<float> drops_of(const char* scenario, const report_encoder::sptr& ue
     std::vector<std::complex<float>> h(count * size);
     std::vector<channel_sample_info> info(count);
     const int rows = ue->domain() == "H" ? 0 : ue->rows(), before = rows ? 4 : 0;
-    generate_channels(
-        cost2100_channel::make(p), 1000000, count, rows, before, 1, h.data(), info.data());
+    generate_channels(cost2100_channel::make(p),
+                      1000000,
+                      count,
+                      rows,
+                      before,
+                      1,
+                      h.data(),
+                      info.data());
     std::vector<float> h_vec(2 * h.size());
     for (int i = 0; i < count; i++)
         normalize_csi(&h[i * size], size, &h_vec[2 * i * size]);
@@ -387,9 +394,8 @@ TEST(object, reports)
         for (const int budget : { 64, 256, 2000 })
             for (int i = 0; i < count_of_drops; i++) {
                 report_encoder::result r;
-                const auto encode = count([&] {
-                    r = ue->encode(&h[i * size], bits.data(), budget);
-                });
+                const auto encode =
+                    count([&] { r = ue->encode(&h[i * size], bits.data(), budget); });
                 const auto decode =
                     count([&] { bs->decode(bits.data(), r.bits, found.data()); });
                 if (i || budget > 64) {

@@ -34,17 +34,20 @@ path_geometry::path_geometry(const char* where, const model_file::sptr& file)
     model = std::make_shared<path_model>(*file);
     rows = std::make_shared<dirichlet_axis>(model->na(), file->nc(), model->margin());
     columns = std::make_shared<dirichlet_axis>(file->nt(), file->nt(), 0);
-    info = {
-        file->codec(), codec_number(where, file->codec()),
-        file->model_id(),  file->domain(),
-        file->na(),        file->nt(),
-        0,                 file->nc(),
-        file->precursor()
-    };
+    info = { file->codec(),
+             codec_number(where, file->codec()),
+             file->model_id(),
+             file->domain(),
+             file->na(),
+             file->nt(),
+             0,
+             file->nc(),
+             file->precursor() };
     const int nt = info.nt, size = this->size();
     for (int r = 0; r < rows->size(); r++)
         for (int c = 0; c < nt; c++) {
-            const std::complex<float> turn = rows->phase(r) * std::conj(columns->phase(c));
+            const std::complex<float> turn =
+                rows->phase(r) * std::conj(columns->phase(c));
             d_re.push_back(turn.real());
             d_im.push_back(turn.imag());
         }
@@ -78,10 +81,8 @@ void path_geometry::load_response(const model_file& file)
     for (int c = 0; c < info.nt; c++) {
         const std::complex<float> x(array.data[2 * c], array.data[2 * c + 1]);
         if (!(std::abs(x) >= least && std::abs(x) <= most))
-            throw_bad("path",
-                      "encoder/array: magnitude",
-                      std::abs(x),
-                      "from 0.01 to 100");
+            throw_bad(
+                "path", "encoder/array: magnitude", std::abs(x), "from 0.01 to 100");
         d_response.push_back(x);
     }
 }
@@ -200,7 +201,8 @@ void path_geometry::rebuild(const wave* waves, size_t count, float* h_vec)
     }
     std::fill_n(d_steering.begin(), 2 * count * w, 0.0f);
     for (size_t k = 0; k < count; k++) {
-        const std::complex<double> gain = std::complex<double>(waves[k].gain) / double(norm);
+        const std::complex<double> gain =
+            std::complex<double>(waves[k].gain) / double(norm);
         float *re = &d_steering[k * w], *im = &d_steering[(count + k) * w];
         for (size_t c = 0; c < nt; c++) {
             std::complex<double> x = gain * phasor(double(c) * waves[k].angle / nt);

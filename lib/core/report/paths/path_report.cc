@@ -380,12 +380,13 @@ std::vector<codec_descriptor> codecs()
                         "paths",
                         "Ha",
                         "Plane waves with continuous delays and angles, entropy-coded."),
-             path_codec("path-whole",
-                        11,
-                        "paths of H",
-                        "H",
-                        "Plane waves of whole matrices, with delays in a window as long as "
-                        "the cyclic prefix.") };
+             path_codec(
+                 "path-whole",
+                 11,
+                 "paths of H",
+                 "H",
+                 "Plane waves of whole matrices, with delays in a window as long as "
+                 "the cyclic prefix.") };
 }
 
 const builtin_codecs registration(codecs);

@@ -171,15 +171,8 @@ void path_search::between_rows()
     const size_t rows = d_last - d_first;
     if (!rows)
         return;
-    kernels().fir(from,
-                  w,
-                  d_row_taps.data(),
-                  count,
-                  w,
-                  rows,
-                  w,
-                  &d_map[1][d_first * w],
-                  w);
+    kernels().fir(
+        from, w, d_row_taps.data(), count, w, rows, w, &d_map[1][d_first * w], w);
     d_operations += count * rows * w;
 }
 

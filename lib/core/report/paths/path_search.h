@@ -42,6 +42,9 @@ public:
                 std::shared_ptr<const dirichlet_axis> columns,
                 int max_atoms);
 
+    path_search(const path_search&) = delete;
+    path_search& operator=(const path_search&) = delete;
+
     //! Values in a row of a matrix.
     size_t width() const { return 2 * d_half; }
     int size() const { return d_count; }
