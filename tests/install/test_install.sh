@@ -35,6 +35,18 @@ for program in "$work"/prefix/bin/csifeedback_*; do
     [ "$(cd / && "$program" --version)" = "$(basename "$program") $version" ]
 done
 (cd / && "$work/prefix/bin/csifeedback_dataset" models --json) | grep -q "$work/prefix/share/gr-csifeedback/models/"
+echo "== man pages and completion of every program"
+for program in "$work"/prefix/bin/csifeedback_*; do
+    name=$(basename "$program")
+    grep -q "^\.SH OPTIONS" "$work/prefix/share/man/man1/$name.1"
+    bash -n "$work/prefix/share/bash-completion/completions/$name"
+    grep -q "^#compdef.* $name\b" "$work/prefix/share/zsh/site-functions/_csifeedback"
+done
+[ "$(cd / && PATH=$work/prefix/bin:$PATH bash --norc -c '
+source "$0/share/bash-completion/completions/csifeedback_eval"
+COMP_WORDS=(csifeedback_eval --codec cost2100-indoor-kl) COMP_CWORD=2
+_csifeedback_eval
+echo "${COMPREPLY[@]}"' "$work/prefix")" = cost2100-indoor-klt ]
 echo "== an interpreter without GNU Radio is said in one line"
 ! "$python" -I -S "$work/prefix/bin/csifeedback_sim" --version >"$work/log" 2>&1 || exit 1
 [ "$(wc -l <"$work/log")" = 1 ]

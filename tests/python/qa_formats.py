@@ -403,7 +403,7 @@ class Esp32(TestCase):
         """HT packets have both training fields; where their subcarriers are depends on the channel."""
         legacy, ht = self.x[:, :64], self.x[:, ::-1]
         rows = [self.line([*np.fft.ifftshift(a), *np.fft.ifftshift(b[:64])], 1) for a, b in zip(legacy, ht)]
-        self.refuse("has no array 'HT', only lltf, ht_ltf", self.write(*rows))
+        self.refuse("has several arrays: lltf, ht_ltf; --key says which", self.write(*rows))
         self.check(legacy[:, :, None].astype(np.complex64), self.path("e.csv"), "--key", "lltf")
         self.check(ht[:, :64, None].astype(np.complex64), self.path("e.csv"), "--key", "ht_ltf")
         # 40 MHz, secondary channel below: LLTF is 0 to 63, HT-LTF 0 to 63 and -64 to -1.
@@ -501,7 +501,7 @@ class Nexmon(TestCase):
         self.refuse("pcapng", self.write_bytes(b"\x0a\x0d\x0d\x0a" + b"\0" * 40))
         self.refuse("link type is 105", self.write([self.packet(data)], link=105))
         both = [self.packet(data), self.packet(data + data, 1)]
-        self.refuse("only csi_64, csi_128", self.write(both))
+        self.refuse("has several arrays: csi_64, csi_128; --key", self.write(both))
         self.assertEqual(self.read(self.path("c.pcap"), "--key", "csi_128")[0].shape, (1, 128, 1))
 
     def write_bytes(self, data):
@@ -568,7 +568,7 @@ class Intel(TestCase):
         """Records of several sizes are several arrays, a cut one is left out."""
         one, two = self.csi(1, 1, 1)[0], self.csi(1, 3, 2)[0]
         path = self.write(self.record(one, 0), self.record(two, 0b0100), self.record(one, 0)[:50])
-        self.refuse("only csi_1x1, scaled_1x1, csi_3x2, scaled_3x2", path)
+        self.refuse("has several arrays: csi_1x1, scaled_1x1, csi_3x2, scaled_3x2; --key", path)
         found, err = self.read(path, "--key", "csi_3x2")
         np.testing.assert_array_equal(found, two.transpose(1, 2, 0))
         self.assertIn("left out 1 records", err)

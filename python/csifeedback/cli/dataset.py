@@ -279,6 +279,8 @@ def import_matrices(args: argparse.Namespace, command: str) -> None:
         key = args.key
         if key is None:
             key = CSINET_KEYS[0] if file.default is None else file.default
+            if key not in file.names and len(file.names) > 1:
+                raise ValueError(f"{args.file}: has several arrays: {', '.join(file.names)}; --key says which")
         for option in ("degrees", "radians"):
             if getattr(args, option) and args.phase is None and not file.has_phases:
                 raise ValueError(f"--{option} is given without --phase")
