@@ -65,8 +65,8 @@ public:
      *                   decoded one by one.
      * \param precision  of the products: "float32", or "bf16" for bfloat16 on processors
      *                   with AVX-512 BF16, and floats on others. That is faster, and
-     *                   results differ by 50 dB below the matrix: the NMSE rises by less
-     *                   than 0.02 dB. For codewords of more than an eighth of the matrix's
+     *                   the NMSE rises by less than 0.02 dB (measured on COST 2100
+     *                   indoor). For codewords of more than an eighth of the matrix's
      *                   values the transforms stay in floats.
      * \throws std::invalid_argument if a parameter is out of range, the file lacks the
      *         profile, or arrays do not fit each other; the text names the array and what

@@ -32,6 +32,7 @@ PROGRAMS = {
     "csifeedback_sim": "simulate CSI feedback in a GNU Radio flowgraph",
     "csifeedback_train": "train codecs of CSI feedback",
     "csifeedback_ue": "user equipment: measure the channel, send CSI feedback",
+    "csifeedback_view": "show the figures of both ends of a CSI feedback link",
 }
 #: further commands of csifeedback_train, which are no argparse subparsers
 TRAIN_COMMANDS = {"sweep": "train several codecs at several ratios",

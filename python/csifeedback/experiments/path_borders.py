@@ -111,7 +111,7 @@ def measure(samples: int, progress: Callable[[int, int], None],
     rows: List[Dict[str, Any]] = []
     for number, case in enumerate(cases):
         ha = case.matrices(samples, np.random.default_rng(number))
-        evaluator = evaluation.Evaluator(ha, 0, NC, PRECURSOR, rho_samples=2)
+        evaluator = evaluation.Evaluator(ha, np.zeros(len(ha)), NC, PRECURSOR, rho_samples=2)
         path, klt = (evaluation.Codec(f"{case.models}-{name}") for name in ("path", "local-klt"))
         for budget in budgets:
             both = {"path": evaluator.run_budget(path, budget),

@@ -367,7 +367,7 @@ def calibrate(matrices: np.ndarray, model_with: Callable[[np.ndarray], Any]) -> 
                 / np.maximum(np.sum(np.abs(found) ** 2, axis=(0, 1)), 1e-30)
             new *= np.exp(-1j * np.angle(np.sum(new[1:] * new[:-1].conj())) * np.arange(nt))
             new *= np.exp(-1j * np.angle(new.sum())) / np.sqrt(np.mean(np.abs(new) ** 2))
-            change = np.max(np.abs(new - response))
+            change = float(np.max(np.abs(new - response)))
             response = new
             if change < 1e-3:
                 break
