@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 
 import numpy as np
 
+from .. import evaluation
 from ..codecs import open_codec
 from . import comparison, costs, printed, sweep
 from .csi_l2o_bench import (BESIDE, COMMITTED, COMPARABLE_DB, CONVERGED_DB, ISTA, SCENARIOS, STARVED,
@@ -380,7 +381,8 @@ def figure_6(bench: Bench) -> Result:
         learned: Any = open_codec(tilista)
         layers = learned.codec.network.layers
         data = {"source": dataclasses.asdict(bench.source("indoor")), "codecs": [tilista],
-                "whole": False, "rho_samples": 0, "validation_samples": 0}
+                "whole": False, "rho_samples": 0, "subbands": evaluation.SUBBANDS,
+                "validation_samples": 0}
         found = bench.run([sweep.point_of("experiments.csi_l2o:tilista_point", {
             "data": data, "efficiency": None, "codec": tilista, "layers": t}, [tilista])
             for t in range(1, layers + 1)])
@@ -497,7 +499,8 @@ def figure_3(bench: Bench) -> Result:
     model = bench.model("csi-l2o", "indoor")
     points = [sweep.point_of("experiments.csi_l2o:sparsity_point", {
         "data": {"source": dataclasses.asdict(bench.source(scenario)), "codecs": [model],
-                 "whole": False, "rho_samples": 0, "validation_samples": 0},
+                 "whole": False, "rho_samples": 0, "subbands": evaluation.SUBBANDS,
+                "validation_samples": 0},
         "efficiency": None, "share": SHARE}, [str(model)]) for scenario in SCENARIOS]
     rows: List[Row] = [{"scenario": s, **row} for s, row in zip(SCENARIOS, bench.run(points))]
 
