@@ -171,7 +171,6 @@ class Codec(unittest.TestCase):
             self.assertEqual((whole["domain"], cut["domain"]), ("H", "Ha"))
             self.assertEqual(whole["nmse_whole_db"], whole["nmse_db"])
             self.assertLess(whole["nmse_whole_db"], cut["nmse_whole_db"] - gain)
-            self.assertGreater(whole["rho"], cut["rho"])
 
     def test_operations_are_counted(self):
         """In millions: more bits take more, fast takes less, a KLT what the registry says."""
@@ -186,8 +185,8 @@ class Codec(unittest.TestCase):
         self.assertLess(fast[1]["encoder_operations"], 0.6 * slow[1]["encoder_operations"])
         for row in linear:
             self.assertEqual(row["encoder_operations"],
-                             2048 * (row["code_size"] or csifeedback.model_file(klt).read(
-                                 "encoder/W").shape[0]))
+                             2048 * (row["code_size"] or 2 * csifeedback.model_file(klt).read(
+                                 "encoder/W_complex").shape[0]))
         encoder, decoder = evaluation.Codec(MODEL).own_reports()
         self.assertEqual(set(encoder.operations().values()), {0})
         encoder.encode(drops(MODEL, 2), 128)
