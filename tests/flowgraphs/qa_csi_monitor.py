@@ -139,7 +139,7 @@ class TestMonitor(unittest.TestCase):
         h = np.zeros((32, 32), np.complex64)
         h[row, column] = 1
         encoder = csifeedback.report_encoder_from_model("cost2100-indoor-path")
-        bits, count, _ = encoder.encode(h, 64)
+        bits, count, _ = encoder.encode(h, 128)
 
         def report(frame, octets, used):
             metadata = pmt.dict_add(pmt.make_dict(), pmt.intern("frame"), pmt.from_uint64(frame))
