@@ -484,7 +484,8 @@ class HostileTest(EndsTest):
             self.assertTrue(wait_until(lambda: air.accepted and back.accepted and ue.lines), name)
             self.assertLess(self.grows(ue, lambda: time.sleep(1)), BOUND_MB, name)
             code, error = ue.interrupt()
-            self.assertEqual(code, 0, error)
+            # 1: not a single sample came. Some of them send what may be samples.
+            self.assertEqual(code, 0 if ue.lines[-1]["signal_s"] else 1, error)
             self.assertNotIn("Traceback", error)
             air.close()
             back.close()

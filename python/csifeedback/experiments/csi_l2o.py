@@ -500,7 +500,7 @@ def figure_3(bench: Bench) -> Result:
     points = [sweep.point_of("experiments.csi_l2o:sparsity_point", {
         "data": {"source": dataclasses.asdict(bench.source(scenario)), "codecs": [model],
                  "whole": False, "rho_samples": 0, "subbands": evaluation.SUBBANDS,
-                "validation_samples": 0},
+                 "validation_samples": 0},
         "efficiency": None, "share": SHARE}, [str(model)]) for scenario in SCENARIOS]
     rows: List[Row] = [{"scenario": s, **row} for s, row in zip(SCENARIOS, bench.run(points))]
 
