@@ -11,12 +11,14 @@ import os
 import shutil
 import tempfile
 import unittest
+from unittest import mock
 
 import numpy as np
 from common import run_program
 from gnuradio import csifeedback
 from gnuradio.csifeedback.data.dataset import Dataset
 from gnuradio.csifeedback.eigenvectors import Pair, aligned, similarity
+from gnuradio.csifeedback.experiments import eigenvectors as experiment
 
 #: (2, 2) elements of two polarizations, 6 subbands
 PANEL = ("--n1", 2, "--n2", 2, "--nc", 24, "--subbands", 6)
@@ -194,6 +196,55 @@ class Files(unittest.TestCase):
         self.assertTrue(np.isfinite(found).all())
         norm = np.linalg.norm(found, axis=2)
         self.assertTrue(((np.abs(norm - np.sqrt(8)) < 1e-3) | (norm == 0)).all())
+
+
+class Experiment(unittest.TestCase):
+
+    def test_efficiency(self):
+        """Against the definition, drop by drop; the eigenvectors are the best precoders."""
+        rng = np.random.default_rng(4)
+        h, w = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+                for shape in ((3, 8, 2, 8), (3, 4, 8, 2)))
+        found = experiment.efficiency(h, w)
+        for one, v, value in zip(h, w / np.linalg.norm(w, axis=2, keepdims=True), found):
+            one = one / np.sqrt(np.mean(np.abs(one) ** 2))
+            expected = [np.log2(np.linalg.det(np.eye(2) + 5 * a @ v[k // 2] @ (a @ v[k // 2]).conj().T
+                                              ).real) for k, a in enumerate(one)]
+            self.assertAlmostEqual(value, np.mean(expected), places=5)
+        best = experiment.efficiency(h[:, ::2], csifeedback.subband_eigenvectors(
+            np.ascontiguousarray(h[:, ::2], np.complex64), 4, 2))
+        self.assertTrue((best > experiment.efficiency(h[:, ::2], w)).all())
+
+    def test_rows(self):
+        """A small set-up: all codebooks, and a codec of W at the bits of each eType II."""
+        setup = experiment.Setup(4, 4, 4, nr=2, parameters={})
+        with tempfile.TemporaryDirectory() as directory, \
+                mock.patch.multiple(experiment, TRAINING=150, PROFILES="AC",
+                                    CODECS=experiment.CODECS[:1]):
+            rows = experiment.measure(6, lambda done, of: None, directory, [setup])
+            picture = os.path.join(directory, "p.png")
+            experiment.draw(picture, rows)
+            self.assertGreater(os.path.getsize(picture), 1000)
+        for profile in ("CDL-A", "CDL-C"):
+            for rank in (1, 2):
+                some = [r for r in rows if (r["profile"], r["rank"]) == (profile, rank)]
+                perfect = some[0]
+                self.assertEqual((perfect["codec"], perfect["bits"]), ("perfect eigenvectors", None))
+                self.assertAlmostEqual(perfect[f"sgcs_{rank}"], 1, places=4)
+                books = {r["codec"]: r for r in some if r["codec"].startswith("eType")}
+                self.assertEqual(len(books), 8 if rank == 1 else 6)
+                klt = [r for r in some if r["codec"] == "KLT" and r["beside"] in books]
+                self.assertGreater(len(klt), 3)
+                for r in klt:
+                    book = books[r["beside"]]
+                    self.assertLessEqual(r["bits"], book["bits"])
+                    for layer in range(1, rank + 1):
+                        self.assertAlmostEqual(r[f"gain_{layer}"], r[f"sgcs_{layer}"]
+                                               - book[f"sgcs_{layer}"], places=6)
+                    self.assertLess(r["se"], perfect["se"] + 1e-6)
+                self.assertEqual(["sgcs_1" in r for r in some if r["codec"].startswith("Type I ")],
+                                 [rank == 1] * 2)
+        self.assertEqual(len([r for r in rows if r.get("beside") == "98 bits"]), 4)
 
 
 if __name__ == "__main__":

@@ -15,17 +15,18 @@ import os
 import sys
 from typing import Any, Dict, List, Sequence
 
-from ..experiments import (bits, csi_l2o, csi_l2o_bench, mlcf, mlcf_verdicts, papers, path_borders,
-                           real_signals, sweep)
+from ..experiments import (bits, csi_l2o, csi_l2o_bench, eigenvectors, mlcf, mlcf_verdicts, papers,
+                           path_borders, real_signals, sweep)
 from ..experiments.comparison import PICTURES
 from ..files import check_place, write_csv
 from ..progress import Progress
 from .common import (Parser, add_sweep_arguments, check_seed, format_table, print_json,
                      warn_renamed)
 
-#: experiments that make no data sets or models: modules with (function, title, default of --samples)
-#: by name, and draw()
-DIRECT: Dict[str, Any] = {name: (module, *what) for module in (real_signals, bits, path_borders)
+#: experiments of modules with (function, title, default of --samples) by name, and draw(); with KEEPS
+#: the function takes the directory for data sets and models, the others make none
+DIRECT: Dict[str, Any] = {name: (module, *what)
+                          for module in (real_signals, bits, path_borders, eigenvectors)
                           for name, what in module.EXPERIMENTS.items()}
 #: test drops or frames of each experiment, unless asked for others
 SAMPLES: Dict[str, int] = {
@@ -202,7 +203,8 @@ def main(argv: Sequence[str]) -> int:
         module, function, title = direct[:3]
         os.makedirs(args.output, exist_ok=True)
         base = os.path.join(args.output, args.experiment)
-        rows = function(args.samples, progress)
+        rows = function(args.samples, progress,
+                        *[args.output] * getattr(module, "KEEPS", False))
         paint = module.draw
     else:
         function, title, _, _, _, claim = mlcf.EXPERIMENTS[args.experiment]

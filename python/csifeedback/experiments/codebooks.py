@@ -56,11 +56,13 @@ def show(name: str, line: Sequence[Any]) -> None:
     print(f"| {name} | {label} | {bits:.0f} | {mean:.3f} | {low:.3f} |", flush=True)
 
 
-def codebooks(n1: int, n2: int, subbands: int, rank: int) -> Iterator[Tuple[str, Any]]:
-    """(label, pmi_codebook) of an array."""
-    if rank == 1:  # of more layers Type I has no order like that of eigenvectors
+def codebooks(n1: int, n2: int, subbands: int, rank: int,
+              unordered: bool = False) -> Iterator[Tuple[str, Any]]:
+    """(label, pmi_codebook) of an array. unordered: also those whose layers have no order like that of
+    eigenvectors: Type I of more than one."""
+    if rank == 1 or unordered:
         for mode in (1, 2):
-            yield f"Type I mode {mode}", core.type1_codebook(n1, n2, subbands, mode)
+            yield f"Type I mode {mode}", core.type1_codebook(n1, n2, subbands, mode, ranks=[rank])
     for beams in (2, 4):
         yield (f"Type II L={beams} 8PSK",
                core.type2_codebook(n1, n2, subbands, beams, ranks=[rank]))
