@@ -8,10 +8,12 @@
 #include "common.h"
 #include "dsp/fft_plan.h"
 #include <gnuradio/csifeedback/csi_metrics.h>
+#include <gnuradio/csifeedback/subband_eigenvectors.h>
 #include <gnuradio/io_signature.h>
 #include <volk/volk_alloc.hh>
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -20,10 +22,101 @@ namespace csifeedback {
 
 namespace {
 
+// Values of [0, 1], of which a quantile is asked for: no memory for each.
+class unit_histogram
+{
+public:
+    void add(double x)
+    {
+        d_counts[std::min(size_t(std::max(0.0, x) * bins), bins - 1)]++;
+        d_count++;
+    }
+    void reset()
+    {
+        std::fill(d_counts.begin(), d_counts.end(), 0);
+        d_count = 0;
+    }
+    double quantile(double part) const
+    {
+        if (!d_count)
+            return std::numeric_limits<double>::quiet_NaN();
+        const double wanted = part * double(d_count);
+        double below = 0;
+        for (size_t i = 0; i < bins; i++) {
+            if (d_counts[i] && below + double(d_counts[i]) >= wanted)
+                return (double(i) + (wanted - below) / double(d_counts[i])) / bins;
+            below += double(d_counts[i]);
+        }
+        return 1;
+    }
+
+private:
+    static constexpr size_t bins = 4096;
+    std::vector<uint64_t> d_counts = std::vector<uint64_t>(bins);
+    uint64_t d_count = 0;
+};
+
+// SGCS of the dominant eigenvectors of subbands of matrices nc x nt.
+class subband_similarity
+{
+public:
+    subband_similarity(size_t nc, int nt, int subbands)
+        : d_subbands(std::min<size_t>(subbands, nc)),
+          d_nt(nt),
+          d_eigenvectors(subband_eigenvectors::make(d_subbands, nt, 1)),
+          d_v(d_subbands * nt),
+          d_w(d_subbands * nt)
+    {
+        if (nc < rows_of_subband * d_subbands)
+            for (size_t k = 0; k < nc; k++)
+                d_rows.push_back(k);
+        else
+            for (size_t s = 0; s < d_subbands; s++) {
+                const size_t low = (s * nc + d_subbands - 1) / d_subbands;
+                const size_t high = ((s + 1) * nc + d_subbands - 1) / d_subbands;
+                for (size_t i = 0; i < rows_of_subband; i++)
+                    d_rows.push_back(low +
+                                     (2 * i + 1) * (high - low) / (2 * rows_of_subband));
+            }
+        d_picked.resize(d_rows.size() * nt);
+    }
+
+    double compute(const gr_complex* h, const gr_complex* h_hat)
+    {
+        vectors(h, d_v.data());
+        vectors(h_hat, d_w.data());
+        double similarity;
+        sgcs(d_v.data(), d_w.data(), d_subbands, d_nt, 1, &similarity);
+        return similarity;
+    }
+
+private:
+    static constexpr size_t rows_of_subband = 8;
+
+    void vectors(const gr_complex* h, gr_complex* v)
+    {
+        for (size_t i = 0; i < d_rows.size(); i++)
+            std::copy_n(h + d_rows[i] * d_nt, d_nt, d_picked.data() + i * d_nt);
+        d_eigenvectors->compute(d_picked.data(), int(d_rows.size()), 1, v);
+    }
+
+    const size_t d_subbands;
+    const size_t d_nt;
+    const subband_eigenvectors::sptr d_eigenvectors;
+    std::vector<size_t> d_rows; // that count
+    volk::vector<gr_complex> d_picked, d_v, d_w;
+};
+
 class csi_metrics_impl : public csi_metrics
 {
 public:
-    csi_metrics_impl(int rows, int nt, bool delay_rows, int nc, int history, int interval)
+    csi_metrics_impl(int rows,
+                     int nt,
+                     bool delay_rows,
+                     int nc,
+                     int history,
+                     int interval,
+                     int subbands = 0)
         : gr::block("csi_metrics",
                     gr::io_signature::make(0, 1, sizeof(gr_complex) * rows * nt),
                     gr::io_signature::make(0, 2, sizeof(float))),
@@ -45,6 +138,9 @@ public:
             d_spectrum.resize(size_t(nc) * nt);
             d_spectrum_hat.resize(size_t(nc) * nt);
         }
+        if (subbands)
+            d_similarity = std::make_unique<subband_similarity>(
+                delay_rows ? nc : rows, nt, subbands);
         set_tag_propagation_policy(TPP_DONT);
         message_port_register_out(d_reports);
         message_port_register_out(d_ack);
@@ -112,6 +208,8 @@ public:
         r.nmse_db_low = to_db(std::max(0.0, r.nmse.mean - r.nmse.half_width));
         r.nmse_db_high = to_db(r.nmse.mean + r.nmse.half_width);
         r.rho = d_rho.estimate();
+        r.sgcs = d_sgcs.estimate();
+        r.sgcs_5 = d_sgcs_values.quantile(0.05);
         r.age = d_age.estimate();
         r.bits_per_csi = d_bits.estimate().mean;
         return r;
@@ -123,6 +221,8 @@ public:
         d_report = csi_metrics_report();
         d_nmse.reset();
         d_rho.reset();
+        d_sgcs.reset();
+        d_sgcs_values.reset();
         d_age.reset();
         d_bits.reset();
     }
@@ -269,14 +369,16 @@ private:
             return count_unmatched();
         const gr_complex* h = d_ring.data() + slot * d_size;
         const double ratio = squared_error_ratio(h, h_hat, d_size);
-        const double rho = d_to_frequency
-                               ? cosine_similarity(spectrum(h, d_spectrum.data()),
-                                                   spectrum(h_hat, d_spectrum_hat.data()),
-                                                   d_subcarriers,
-                                                   d_nt)
-                               : cosine_similarity(h, h_hat, d_rows, d_nt);
         if (!std::isfinite(ratio))
             return count_unmatched();
+        const gr_complex* const full =
+            d_to_frequency ? spectrum(h, d_spectrum.data()) : h;
+        const gr_complex* const full_hat =
+            d_to_frequency ? spectrum(h_hat, d_spectrum_hat.data()) : h_hat;
+        const double rho = cosine_similarity(
+            full, full_hat, d_to_frequency ? d_subcarriers : d_rows, d_nt);
+        const double similarity =
+            d_similarity ? d_similarity->compute(full, full_hat) : 0;
         if (d_streaming && d_results.size() < max_results)
             d_results.emplace_back(to_db(ratio), rho);
 
@@ -286,6 +388,10 @@ private:
             matched = ++d_report.matched;
             d_nmse.add(ratio);
             d_rho.add(rho);
+            if (d_similarity) {
+                d_sgcs.add(similarity);
+                d_sgcs_values.add(similarity);
+            }
             d_age.add(e.age);
             if (e.age > 0)
                 d_report.held++;
@@ -297,7 +403,7 @@ private:
     }
 
     // Delay rows to subcarriers. Which delay the first row has, and whether the columns
-    // are angles or antennas, are unitary factors that rho does not see.
+    // are angles or antennas, are unitary factors that rho and SGCS do not see.
     const gr_complex* spectrum(const gr_complex* ha, gr_complex* out)
     {
         std::copy_n(ha, d_size, d_padded.begin());
@@ -316,6 +422,10 @@ private:
         add("nmse_db_low", pmt::from_double(r.nmse_db_low));
         add("nmse_db_high", pmt::from_double(r.nmse_db_high));
         add("rho", pmt::from_double(r.rho.mean));
+        if (d_similarity) {
+            add("sgcs", pmt::from_double(r.sgcs.mean));
+            add("sgcs_5", pmt::from_double(r.sgcs_5));
+        }
         add("age", pmt::from_double(r.age.mean));
         add("bits_per_csi", pmt::from_double(r.bits_per_csi));
         add("matched", pmt::from_uint64(r.matched));
@@ -351,12 +461,15 @@ private:
     burst_counter d_malformed;
     mutable gr::thread::mutex d_mutex; // of the figures below
     csi_metrics_report d_report;
-    running_mean d_nmse, d_rho, d_age, d_bits;
+    running_mean d_nmse, d_rho, d_sgcs, d_age, d_bits;
+    unit_histogram d_sgcs_values;
+    std::unique_ptr<subband_similarity> d_similarity; // null without subbands
 };
 
 } // namespace
 
-csi_metrics::sptr csi_metrics::make(const csi_shape& shape, int history, int interval)
+csi_metrics::sptr
+csi_metrics::make(const csi_shape& shape, int history, int interval, int subbands)
 {
     const char* where = "csi_metrics";
     if (!shape.nc)
@@ -364,8 +477,14 @@ csi_metrics::sptr csi_metrics::make(const csi_shape& shape, int history, int int
             where, "nc of the shape", shape.nc, std::to_string(shape.rows) + " to 65536");
     check_range(where, "history", history, 1, 65536);
     check_range(where, "interval", interval, 0, 1 << 30);
-    return gnuradio::make_block_sptr<csi_metrics_impl>(
-        shape.rows, shape.nt, shape.domain == "Ha", shape.nc, history, interval);
+    check_range(where, "subbands", subbands, 0, 65536);
+    return gnuradio::make_block_sptr<csi_metrics_impl>(shape.rows,
+                                                       shape.nt,
+                                                       shape.domain == "Ha",
+                                                       shape.nc,
+                                                       history,
+                                                       interval,
+                                                       subbands);
 }
 
 csi_metrics::sptr

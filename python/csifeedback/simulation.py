@@ -37,6 +37,9 @@ class Loopback(gr.top_block):
     compact: core.compact_configuration of ue_id, for compact frames; None: frames that name codec
     and model. Raises ValueError if it has too few bits of the frame number for window and delay.
 
+    subbands: of SGCS against whole matrices, or against the delay rows where H is not compared; 0:
+    no SGCS.
+
     Where H is not compared, errors against the whole channel are computed from the mean error
     against the delay rows and the mean energy outside of them.
     """
@@ -48,7 +51,8 @@ class Loopback(gr.top_block):
                  first: int = 0, link: Optional[Dict[str, Any]] = None, whole: bool = True,
                  window: int = 64, ue_id: int = 1, nc: Optional[int] = None, domain: str = "Ha",
                  budget: int = 0, align: bool = False,
-                 compact: Optional[core.compact_configuration] = None) -> None:
+                 compact: Optional[core.compact_configuration] = None,
+                 subbands: int = 0) -> None:
         super().__init__("CSI feedback loopback")
         nt = encoder.nt()
         nc = nc or channel.nc()
@@ -74,14 +78,15 @@ class Loopback(gr.top_block):
         history = 4 * max(window, 64) + (link or {}).get("delay", 0)
         full_band = core.csi_shape("H", nc, nt)
         shape = core.csi_shape("Ha", na, nt, nc, precursor) if domain == "Ha" else full_band
-        self.metrics = core.csi_metrics(shape, history)
+        behind = whole and domain == "Ha" and not align  # H is compared too
+        self.metrics = core.csi_metrics(shape, history, subbands=0 if behind else subbands)
         self.transform = self.inverse = self.whole_metrics = None
         if whole and domain == "Ha":
             self.transform = core.angular_delay(shape, align)
             self.connect(self.source, self.transform, self.encoder)
             truth = self.transform
-            if not align:
-                self._compare_whole(shape, full_band, history)
+            if behind:
+                self._compare_whole(shape, full_band, history, subbands)
         else:
             self.connect(self.source, self.encoder)
             truth = self.source
@@ -105,9 +110,9 @@ class Loopback(gr.top_block):
         slowest = self.whole_metrics or self.metrics
         self.msg_connect(slowest, "ack", self.source, "ack")
 
-    def _compare_whole(self, shape, full_band, history):
+    def _compare_whole(self, shape, full_band, history, subbands):
         self.inverse = core.angular_delay_inverse(shape)
-        self.whole_metrics = core.csi_metrics(full_band, history)
+        self.whole_metrics = core.csi_metrics(full_band, history, subbands=subbands)
         self.connect(self.source, self.whole_metrics)
         # Behind the first one: what is acknowledged here has been compared there.
         self._chain(self.metrics, self.inverse, self.whole_metrics)
@@ -127,6 +132,7 @@ class Loopback(gr.top_block):
             whole = (self.whole_metrics or self.metrics).report()
             report["nmse_whole_db"] = whole["nmse_db"]
             report["rho_whole"] = whole["rho"]
+            report.update({name: whole[name] for name in whole if name.startswith("sgcs")})
         else:
             lost = self.energy_lost()
             error = report["nmse"] * (1 - lost) + lost

@@ -12,6 +12,7 @@ import numpy as np
 import pmt
 from gnuradio import blocks, csifeedback, gr
 from gnuradio.csifeedback import codecs
+from gnuradio.csifeedback.evaluation import subband_rows
 
 from common import (Messages, make_deframer, make_framer, metadata, numbered, pdu, random_complex,
                     stream, tag, values)
@@ -719,6 +720,40 @@ class Metrics(unittest.TestCase):
         expected = np.mean(csifeedback.cosine_similarity(transform.inverse(self.h[:5]),
                                                          transform.inverse(self.h_hat[:5])))
         self.assertAlmostEqual(block.report()["rho"], expected, places=5)
+
+    def test_similarity_of_subbands(self):
+        """SGCS as the functions compute it: of all rows, of eight of each subband, and of the
+        subcarriers of delay rows; its 5 % point."""
+        rng = np.random.default_rng(12)
+        transform = csifeedback.angular_delay_transform(64, 4, 24, 3)
+        for shape, rows, subbands, picked in (
+                (csifeedback.csi_shape("H", 24, 4), 24, 6, np.arange(24)),
+                (csifeedback.csi_shape("H", 24, 4), 24, 30, np.arange(24)),
+                (csifeedback.csi_shape("H", 90, 4), 90, 4, subband_rows(90, 4)),
+                (transform, 24, 5, subband_rows(64, 5))):
+            h = rng.standard_normal((60, rows, 4)) + 1j * rng.standard_normal((60, rows, 4))
+            h_hat = h + rng.uniform(0.2, 2, (60, 1, 1)) * rng.standard_normal(h.shape)
+            h, h_hat = (x.astype(np.complex64) for x in (h, h_hat))
+            block = csifeedback.csi_metrics(shape, subbands=subbands, interval=60)
+            Messages(block, "truth", "ack").run([pdu(x, frame=i) for i, x in enumerate(h)], 0)
+            out = Messages(block, "pdus", "reports").run(
+                [pdu(x, frame=i) for i, x in enumerate(h_hat)], 1)
+            v, w = (csifeedback.subband_eigenvectors(np.ascontiguousarray(
+                (transform.inverse(x) if shape is transform else x)[:, picked, None]),
+                min(subbands, len(picked))) for x in (h, h_hat))
+            similarity = csifeedback.sgcs(v, w)[:, 0]
+            report = block.report()
+            self.assertAlmostEqual(report["sgcs"], similarity.mean(), places=4)
+            self.assertAlmostEqual(report["sgcs_half_width"],
+                                   1.96 * similarity.std(ddof=1) / 60**0.5, places=4)
+            # Between the values next to the point, as the histogram has it.
+            low, high = np.sort(similarity)[[1, 4]]
+            self.assertTrue(low - 1e-3 < report["sgcs_5"] < high + 1e-3)
+            self.assertEqual(pmt.to_python(out[0])["sgcs_5"], report["sgcs_5"])
+            block.reset()
+            self.assertNotIn("sgcs", block.report())
+        with self.assertRaisesRegex(ValueError, "subbands is -1"):
+            csifeedback.csi_metrics(transform, subbands=-1)
 
     def test_bad_matrices_do_not_spoil_the_mean(self):
         block = csifeedback.csi_metrics(csifeedback.csi_shape("H", 24, 4))

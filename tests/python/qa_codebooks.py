@@ -326,8 +326,24 @@ class Codecs(unittest.TestCase):
             if ber == 0:
                 self.assertEqual(out["frames"]["ok"], 60)
             self.assertGreater(out["rho"], 0.85)
+            self.assertGreater(out["sgcs"], 0.8)
+            self.assertLess(out["sgcs_5"], out["sgcs"])
             self.assertIsNone(out["nmse_db"])
             self.assertIsNone(out["nmse_whole_db"])
+
+    def test_similarity_in_the_chain(self):
+        """csifeedback_sim has the SGCS of csifeedback_eval, of codecs of H and of delay rows."""
+        for spec, channel, how in (
+                ("etype2:rows=64,param_combination=2", ("--channel", "cdl-b"), ()),
+                ("cdl-a-random-path", (), ("--truncated",))):
+            arguments = ("--codec", spec, "--budget", 100, *channel, "--samples", 40, "--first",
+                         10**6, "--subbands", 8, "--json")
+            out = json.loads(run_program("sim", *how, *arguments).stdout)
+            (row,) = json.loads(run_program("eval", *arguments).stdout)
+            for name, places in (("sgcs", 4), ("sgcs_5", 1)):
+                self.assertAlmostEqual(out[name], row[name], places=places)
+        self.assertNotIn("sgcs", json.loads(run_program(
+            "sim", "--truncated", *arguments[:-2], 0, "--json").stdout))
 
 
 if __name__ == "__main__":

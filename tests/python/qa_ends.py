@@ -935,6 +935,45 @@ class PathTest(EndsTest):
         self.assertEqual(ue.lines[-1]["frame_bits"], 136 + 256)
 
 
+class CodebooksTest(EndsTest):
+
+    def test_closed_loop(self):
+        """The BS precodes with the PMI that the UE reports, and the UE measures the gain over one of
+        the eight ports: what the BS computes from the true channel, more with eType II than with
+        Type I."""
+        gains = {}
+        for spec, budget in (("type1:rows=300,n1=4,n2=1", 50),
+                             ("etype2:rows=300,n1=4,n2=1,param_combination=4", 250)):
+            common = ("--codec", spec, "--budget", budget, "--precoded", "--air",
+                      f"zmq://127.0.0.1:{free_port()}", "--feedback",
+                      f"zmq://127.0.0.1:{free_port()}")
+            station = self.start("bs", *common, "--channel", "cdl-c", "--speed", 0.1, "--rate", 0.1,
+                                 "--max-age", 1000)
+            ue = self.start("ue", *common)
+
+            def measured(line):
+                figures = line["ues"]["1"]
+                return figures["per_s"] > 1 and figures["precoded_db"] is not None \
+                    and figures["gain_db"] is not None
+
+            wait_for(station, measured)
+            seen = len(station.lines)
+            wait_for(station, lambda line: measured(line) and len(station.lines) > seen)
+            figures = [line["ues"]["1"] for line in station.lines if measured(line)][-1]
+            self.assertEqual(station.lines[-1]["refused"], {})
+            self.assertAlmostEqual(figures["precoded_db"], figures["gain_db"], delta=1)
+            self.assertIsNone(figures["nmse_db"])
+            gains[spec.split(":")[0]] = figures["precoded_db"]
+            for end in (ue, station):
+                code, error = end.interrupt()
+                self.assertEqual(code, 0, error)
+        # The eigenvector of each subband has at most 9 dB.
+        self.assertGreater(gains["etype2"], 7)
+        self.assertLess(gains["etype2"], 9.5)
+        self.assertGreater(gains["type1"], 3)
+        self.assertLess(gains["type1"], gains["etype2"] - 0.7)
+
+
 class TwoUesTest(EndsTest):
 
     def test_two(self):

@@ -27,6 +27,8 @@ struct CSIFEEDBACK_API csi_metrics_report {
     double nmse_db_low = 0;  //!< lower end of its 95 % interval
     double nmse_db_high = 0; //!< upper end of its 95 % interval
     mean_estimate rho;       //!< cosine similarity, mean over subcarriers
+    mean_estimate sgcs;      //!< SGCS; no values if the block has no subbands
+    double sgcs_5 = 0;       //!< its 5 % point, exact to 1/4096; NaN without values
     mean_estimate age;       //!< age of the CSI in frames (key `age` of the PDUs)
     double bits_per_csi = 0; //!< mean length of a feedback frame (key `frame_bits`)
 };
@@ -47,14 +49,16 @@ struct CSIFEEDBACK_API csi_metrics_report {
  * rho of each. They come out as further true matrices come in. Message port `reports`
  * (out): every `interval` comparisons a dictionary of the means (`nmse_db`,
  * `nmse_db_low`, `nmse_db_high`, `rho`, `age`, `matched`, `held`, `unmatched`,
- * `bits_per_csi`). Message port `pdus` (out): the reconstructions, each after it was
+ * `bits_per_csi`; with `subbands` also `sgcs`, `sgcs_5`). Message port `pdus` (out): the reconstructions, each after it was
  * compared. Message port `ack` (out): the whole frame number of each reconstruction, for
  * channel_source. Where several blocks compare, put them one behind the other and
  * acknowledge with the last one: the flowgraph ends when all is acknowledged, and what
  * another branch has not handled by then is lost.
  *
  * In domain H rho is computed over the rows; in domain Ha over the nc subcarriers to
- * which the delay rows transform.
+ * which the delay rows transform. SGCS is the mean over the subbands of |v^H w|^2, v and
+ * w being the dominant eigenvectors of a subband of the true and of the reconstructed
+ * matrix; of more than 8 rows of each subband, 8 evenly spaced ones count.
  */
 class CSIFEEDBACK_API csi_metrics : virtual public gr::block
 {
@@ -67,10 +71,13 @@ public:
      *                   of domain Ha with nc
      * \param history    true matrices kept, 1 to 65536
      * \param interval   comparisons between two reports, 0: no reports
+     * \param subbands   subbands of SGCS, 0 (no SGCS) to 65536; with fewer subcarriers each
+     *                   is one
      * \throws std::invalid_argument if a parameter is out of range, or the shape is of
      *         domain Ha and does not say nc
      */
-    static sptr make(const csi_shape& shape, int history = 256, int interval = 0);
+    static sptr
+    make(const csi_shape& shape, int history = 256, int interval = 0, int subbands = 0);
 
     /*!
      * \brief Makes the block of numbers: rows of a matrix, antenna ports, whether rows are

@@ -320,10 +320,12 @@ void bind_blocks(py::module& m)
         .def("mean_age", &csi_hold::mean_age);
     block_class<csi_metrics>(
         m, "csi_metrics", "Compares reconstructed CSI with the truth.")
-        .def(py::init(py::overload_cast<const csi_shape&, int, int>(&csi_metrics::make)),
+        .def(py::init(
+                 py::overload_cast<const csi_shape&, int, int, int>(&csi_metrics::make)),
              py::arg("shape"),
              py::arg("history") = 256,
-             py::arg("interval") = 0)
+             py::arg("interval") = 0,
+             py::arg("subbands") = 0)
         .def(
             py::init(
                 [](int rows, int nt, bool delay_rows, int nc, int history, int interval) {
@@ -356,6 +358,11 @@ void bind_blocks(py::module& m)
                 d["nmse_db_high"] = r.nmse_db_high;
                 d["rho"] = r.rho.mean;
                 d["rho_half_width"] = r.rho.half_width;
+                if (r.sgcs.count) {
+                    d["sgcs"] = r.sgcs.mean;
+                    d["sgcs_half_width"] = r.sgcs.half_width;
+                    d["sgcs_5"] = r.sgcs_5;
+                }
                 d["age"] = r.age.mean;
                 d["bits_per_csi"] = r.bits_per_csi;
                 return d;

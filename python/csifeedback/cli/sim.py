@@ -47,6 +47,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--truncated", action="store_true",
                         help="let the source give the delay rows at once instead of whole "
                              "matrices: faster, but angular_delay is left out")
+    parser.add_argument("--subbands", type=int, default=evaluation.SUBBANDS, metavar="N3",
+                        help="over which SGCS is the mean, 0: no SGCS (default: "
+                             f"{evaluation.SUBBANDS})")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON alone")
     return parser.parse_args(argv)
 
@@ -68,6 +71,8 @@ def main(argv: Sequence[str]) -> int:
                             f"codec {codec.spec} takes whole matrices"))
     warn_conditions(source, [codec.model], channel)
     check_gains(source)
+    if not 0 <= args.subbands <= 65536:
+        raise ValueError(f"--subbands is {args.subbands}, allowed is 0 to 65536")
     truncated = args.truncated or has_rows_alone(source)
     if args.budget is not None and not 1 <= args.budget <= 65535:
         raise ValueError(f"--budget is {args.budget}, allowed is 1 to 65535")
@@ -95,7 +100,7 @@ def main(argv: Sequence[str]) -> int:
         {"bit_error_rate": args.ber, "erasure_rate": args.erasures,
          "mean_burst_length": args.burst, "delay": args.delay, "seed": args.link_seed},
         whole=not truncated, domain=domain, budget=budget, align=args.align,
-        compact=compact and compact.configurations([1])[0])
+        compact=compact and compact.configurations([1])[0], subbands=args.subbands)
     progress = Progress("frames", count)
     seconds = flowgraph.run_to_end(progress.update)
     figures = flowgraph.figures()
@@ -118,6 +123,9 @@ def main(argv: Sequence[str]) -> int:
         print(f"          {figures['nmse_whole_db']:.2f} dB against the whole channel; the cut to "
               f"{codec.model.na} delay rows alone loses {100 * figures['energy_lost']:.2f} %")
     print(f"rho       {figures['rho']:.4f}")
+    if "sgcs" in figures:
+        print(f"SGCS      {figures['sgcs']:.4f} (95 %: +-{figures['sgcs_half_width']:.4f}), 5 % point "
+              f"{figures['sgcs_5']:.4f}, {args.subbands} subbands")
     print(f"feedback  {figures['bits_per_csi']:.0f} bits for each CSI as sent, "
           f"{payload:g} of them {'codeword' if quantizer else 'report'}")
     print(f"link      {figures['frames_sent']} frames sent, {figures['frames_erased']} lost, "
