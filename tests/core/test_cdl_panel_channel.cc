@@ -165,6 +165,53 @@ TEST(CdlPanelChannel, DropsAreReproducibleAndDifferent)
     EXPECT_NE(a, b);
 }
 
+// A UE that moves half a wavelength along y has its first antennas where the next pair was;
+// along x the correlation is that of the arrival angles of the table.
+TEST(CdlPanelChannel, MovesByWavelengths)
+{
+    for (const auto& table : cdl_tables) {
+        auto p = small(table.profile);
+        const auto channel = cdl_panel_channel::make(p);
+        const int ports = channel->ports(), drops = 600;
+        const size_t n = size_t(p.nc) * p.nr * ports;
+        std::vector<cf> here(n), moved(n);
+        const double dx = 0.4;
+        cd product = 0, expected_product = 0;
+        double scale = 0;
+        for (int k = 0; k < drops; k++) {
+            channel->generate(k, here.data());
+            channel->generate(k, moved.data(), 0, 0.5);
+            for (int row = 0; row < p.nc; row++)
+                for (int at = 0; at < 2 * ports; at++)
+                    ASSERT_NEAR(std::abs(moved[size_t(row) * p.nr * ports + at] -
+                                         here[(size_t(row) * p.nr + 2) * ports + at]),
+                                0,
+                                1e-5);
+            channel->generate(k, moved.data(), dx, 0);
+            for (int s = 0; s < ports; s++)
+                product += cd(moved[s]) * std::conj(cd(here[s])) / double(drops * ports);
+        }
+        for (size_t i = 0; i < table.count; i++)
+            scale += std::pow(10, 0.1 * table.clusters[i].power_db);
+        for (size_t i = 0; i < table.count; i++) {
+            const cdl_cluster& c = table.clusters[i];
+            const bool los = table.los && i == 0;
+            const double weaker = los ? 0 : std::pow(10, -0.1 * table.xpr_db);
+            expected_product +=
+                std::pow(10, 0.1 * c.power_db) / scale * 0.5 * (1 + weaker) *
+                mean_of_rays(c.aoa_deg,
+                             c.zoa_deg,
+                             los ? 0 : table.c_asa_deg,
+                             los ? 0 : table.c_zsa_deg,
+                             [dx](double azimuth, double zenith) {
+                                 return turn(dx * std::sin(zenith) * std::cos(azimuth));
+                             });
+        }
+        EXPECT_NEAR(std::abs(product - expected_product), 0, 0.08)
+            << "CDL-" << table.profile;
+    }
+}
+
 // Turned arrays see other angles; the element pattern takes power away.
 TEST(CdlPanelChannel, AnglesAndElements)
 {

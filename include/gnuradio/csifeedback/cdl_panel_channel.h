@@ -43,8 +43,9 @@ struct CSIFEEDBACK_API cdl_panel_parameters {
  * polarization ratio; the line of sight of CDL-D and E is eq. (7.5-29) with a random
  * phase. Elements are slanted dipoles of model-2 (7.3.2). The array stands in the y-z
  * plane, columns along y (n1), rows along z (n2); antenna 2 k of the UE is vertical,
- * 2 k + 1 horizontal, pairs half a wavelength apart along y. Drops do not move and do not
- * depend on each other. Not scaled: a vertical UE antenna receives (1 + 1 / XPR) / 2 of
+ * 2 k + 1 horizontal, pairs half a wavelength apart along y. Drops do not depend on each
+ * other; the UE of a drop may be displaced by some wavelengths, over which angles, delays
+ * and powers stay. Not scaled: a vertical UE antenna receives (1 + 1 / XPR) / 2 of
  * the power of a cluster from each port.
  *
  * An object is immutable: one serves many threads.
@@ -69,8 +70,13 @@ public:
      * \param index number of the drop: the same one has the same channel
      * \param h     output, nc x nr x ports(), row-major; ports by polarization, then n1,
      *              then n2
+     * \param dx    displacement of the UE along x in wavelengths, finite
+     * \param dy    displacement along y
      */
-    virtual void generate(uint64_t index, std::complex<float>* h) const = 0;
+    virtual void generate(uint64_t index,
+                          std::complex<float>* h,
+                          double dx = 0,
+                          double dy = 0) const = 0;
 };
 
 } // namespace csifeedback

@@ -37,10 +37,11 @@ public:
 
     const cdl_panel_parameters& parameters() const override { return d_p; }
 
-    void generate(uint64_t index, cf* h) const override
+    void generate(uint64_t index, cf* h, double dx, double dy) const override
     {
         random_engine engine = make_engine(d_p.seed, index);
         const size_t size = size_t(d_p.nr) * ports();
+        const displacement moved = { dx, dy };
         const double turn_departure = d_p.angle_span_deg * (draw_uniform(engine) - 0.5),
                      turn_arrival = d_p.angle_span_deg * (draw_uniform(engine) - 0.5);
         std::fill_n(h, size * d_p.nc, cf());
@@ -56,6 +57,7 @@ public:
                 // with opposite sign.
                 const cd phase = phasor(draw_uniform(engine));
                 add({ aod, aoa, c.zod_deg, c.zoa_deg, power, { phase, 0, 0, -phase } },
+                    moved,
                     array,
                     cluster);
             } else {
@@ -73,7 +75,7 @@ public:
                     for (int k = 0; k < 4; k++)
                         r.polarization[k] = (k == 1 || k == 2 ? d_cross : 1) *
                                             phasor(draw_uniform(engine));
-                    add(r, array, cluster);
+                    add(r, moved, array, cluster);
                 }
             }
             const double step = -d_p.spacing_hz * d_p.delay_spread_s * c.delay;
@@ -95,18 +97,27 @@ private:
         cd polarization[4]; // theta theta, theta phi, phi theta, phi phi: arrival first
     };
 
+    struct displacement {
+        double x, y; // in wavelengths
+    };
+
     const cdl_panel_parameters d_p;
     const cdl_table& d_table;
     const double d_power_scale, d_cross, d_vertical, d_horizontal;
 
     // Adds a ray to the matrix nr x ports of its cluster.
-    void add(const ray& r, std::vector<cd>& array, std::vector<cd>& cluster) const
+    void add(const ray& r,
+             const displacement& moved,
+             std::vector<cd>& array,
+             std::vector<cd>& cluster) const
     {
         const double zenith = r.zod_deg * degree;
         const double u1 = d_p.spacing1 * std::sin(zenith) * std::sin(r.aod_deg * degree),
                      u2 = d_p.spacing2 * std::cos(zenith),
                      arrival =
-                         std::sin(r.zoa_deg * degree) * std::sin(r.aoa_deg * degree);
+                         std::sin(r.zoa_deg * degree) * std::sin(r.aoa_deg * degree),
+                     forward =
+                         std::sin(r.zoa_deg * degree) * std::cos(r.aoa_deg * degree);
         const double power =
             r.power *
             (d_p.sector_element ? cdl_element_power(r.aod_deg, r.zod_deg) : 1.0);
@@ -118,7 +129,9 @@ private:
         for (int antenna = 0; antenna < d_p.nr; antenna++) {
             // A pair at each place: fields theta and phi.
             const cd* of = r.polarization + (antenna % 2 ? 2 : 0);
-            const cd place = amplitude * phasor(-0.5 * (antenna / 2) * arrival);
+            const cd place =
+                amplitude *
+                phasor(-(0.5 * (antenna / 2) + moved.y) * arrival - moved.x * forward);
             for (int polarization = 0; polarization < 2; polarization++) {
                 const cd gain =
                     place * (d_vertical * of[0] +

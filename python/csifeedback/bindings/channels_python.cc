@@ -14,6 +14,7 @@
 #include <pybind11/stl.h>
 #include <cctype>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 
 using namespace gr::csifeedback;
@@ -205,7 +206,36 @@ void bind_channels(py::module& m)
             py::arg("first"),
             py::arg("count"),
             "Drops first, first + 1 ..: H, complex64 (count, nc, nr, ports), ports by "
-            "polarization, n1, n2.");
+            "polarization, n1, n2.")
+        .def(
+            "track",
+            [](const cdl_panel_channel& self,
+               uint64_t index,
+               const py::array_t<double, py::array::c_style | py::array::forcecast>&
+                   displacement) {
+                const auto& p = self.parameters();
+                if (displacement.ndim() != 2 || displacement.shape(1) != 2)
+                    throw std::invalid_argument(
+                        "displacement is not of two columns, x and y in wavelengths");
+                const py::ssize_t count = displacement.shape(0);
+                const double* const d = displacement.data();
+                for (py::ssize_t i = 0; i < 2 * count; i++)
+                    if (!std::isfinite(d[i]))
+                        throw std::invalid_argument("displacement is not finite");
+                py::array_t<cf> h(
+                    std::vector<py::ssize_t>{ count, p.nc, p.nr, self.ports() });
+                cf* out = h.mutable_data();
+                const size_t size = size_t(p.nc) * p.nr * self.ports();
+                py::gil_scoped_release release;
+                for (py::ssize_t i = 0; i < count; i++)
+                    self.generate(index, out + i * size, d[2 * i], d[2 * i + 1]);
+                return h;
+            },
+            py::arg("index"),
+            py::arg("displacement"),
+            "A drop whose UE moves: displacement (n, 2), x and y in wavelengths; H, "
+            "complex64 "
+            "(n, nc, nr, ports).");
     m.def(
         "cdl_channel",
         [](const std::string& profile,
