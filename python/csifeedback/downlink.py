@@ -216,7 +216,8 @@ class _Run:
         self._reported = -1
         self._turn = 0
         self._bits = np.zeros(cell.users)
-        self._busy = self._sent = 0
+        self._steps = self._sent = 0
+        self._idle = 0.0  # of these steps, what was not needed any more
 
     def _update_reports(self, step):
         """Takes the reports up to the one that is as old as the delay."""
@@ -249,7 +250,7 @@ class _Run:
             got = np.zeros(cell.users)
             got[chosen] = rates
             self._served[waiting] += cell._memory * (got[waiting] - self._served[waiting])
-        self._busy += 1
+        self._steps += 1
         self._sent += len(chosen)
         return chosen, rates
 
@@ -263,7 +264,7 @@ class _Run:
                 chosen, rates = self._serve(step, list(range(self._cell.users)))
                 self._bits[chosen] += rates * step_s
             upt = self._bits / (steps * step_s)
-            return Result(upt, float(upt.sum()), 1.0, self._sent / self._busy)
+            return Result(upt, float(upt.sum()), 1.0, self._sent / self._steps)
         return self._files(self._traffic, step_s)
 
     def _files(self, traffic: Ftp, step_s: float) -> Result:
@@ -292,6 +293,7 @@ class _Run:
                 queues[user].append(following)
                 following += 1
             chosen, rates = self._serve(step, waiting)
+            unused = step_s
             for user, rate in zip(chosen, rates):
                 room = rate * step_s
                 while queues[user] and room > 0:
@@ -304,13 +306,15 @@ class _Run:
                     ends[file] = (step + 1) * step_s - room / rate
                     queues[user].pop(0)
                     done += 1
+                unused = min(unused, room / rate if rate > 0 else 0)
+            self._idle += unused
             step += 1
         begin = first * step_s
         seconds = ends.max() - begin[0]
         return Result(traffic.file_bits / (ends - begin),
                       traffic.files * traffic.file_bits / seconds,
-                      min(1.0, self._busy * step_s / seconds),
-                      self._sent / self._busy)
+                      min(1.0, (self._steps * step_s - self._idle) / seconds),
+                      self._sent / self._steps)
 
 
 def effective_channel(w: np.ndarray, ratio: Any) -> np.ndarray:

@@ -6,12 +6,16 @@
 #
 """Multi-user precoding, scheduling and traffic against closed forms."""
 
+import os
+import tempfile
 import unittest
+from unittest import mock
 
 import numpy as np
 from gnuradio import csifeedback
 from gnuradio.csifeedback import downlink
 from gnuradio.csifeedback.downlink import Cell, Ftp, FullBuffer
+from gnuradio.csifeedback.experiments import eigenvectors, throughput
 
 rng = np.random.default_rng(1)
 
@@ -187,10 +191,11 @@ class Traffic(unittest.TestCase):
     def test_processor_sharing(self):
         """UEs served in turn share the cell: files of a queue M/D/1 with processor sharing take
         (bits / rate) / (1 - load) in the mean, and the cell is busy for that part of the time."""
-        for load in (0.3, 0.6):
+        for load, seeds in ((0.3, 3), (0.6, 4)):
             times, busy = [], []
-            for seed in range(3):
-                result = static([1e6] * 40, streams=1).run(Ftp(load * 1e6 / 2e5, 2e5, 250, seed))
+            for seed in range(seeds):
+                result = static([1e6] * 40, streams=1, step_s=0.01).run(
+                    Ftp(load * 1e6 / 2e5, 2e5, 250, seed))
                 times.append(np.mean(2e5 / result.upt))
                 busy.append(result.utilization)
             self.assertAlmostEqual(np.mean(times) / (0.2 / (1 - load)), 1, delta=0.15)
@@ -215,6 +220,63 @@ class Traffic(unittest.TestCase):
                 self.assertLess(row["upt_5_mbps"], row["upt_mbps"])
         for good, bad in zip(*means):
             self.assertGreater(good["upt_mbps"], bad["upt_mbps"])
+
+
+class Experiment(unittest.TestCase):
+
+    def test_rows(self):
+        """A small cell: files and full buffers, older and noisy CSI; picture."""
+        setup = eigenvectors.Setup(4, 4, 4, nr=2, parameters={"nc": 8})
+        conditions = (throughput.Condition(), throughput.Condition(4, 5.0))
+        with tempfile.TemporaryDirectory() as directory, \
+                mock.patch.multiple(eigenvectors, TRAINING=150, PROFILES="AC"), \
+                mock.patch.object(throughput, "LOCAL_KLT", (("klt", ("--entry-bits", "0")),)):
+            rows = throughput.measure(20, lambda done, of: self.assertLessEqual(done, of), directory,
+                                      setup, 6, 8, 0.2, ("pc1", "pc2"), conditions)
+            picture = os.path.join(directory, "p.png")
+            throughput.draw(picture, rows)
+            self.assertGreater(os.path.getsize(picture), 1000)
+        self.assertEqual(len(rows), 6 * 4 + 3 * 2)
+        self.assertEqual(list(dict.fromkeys(r["reports"] for r in rows)),
+                         ["5 ms, exact CSI", "20 ms, CSI at 5 dB"])
+        for first, traffic in zip(rows[:4], ("full buffer", *(
+                f"FTP, load {load:g}" for load in throughput.LOADS))):
+            self.assertEqual((first["traffic"], first["codec"], first["bits"]),
+                             (traffic, "perfect eigenvectors", None))
+            some = [r for r in rows[:24] if r["traffic"] == traffic]
+            self.assertEqual([r["beside"] for r in some],
+                             [None, None, None, "eType II pc1", None, "eType II pc2"])
+            for book, ours in zip(some[2::2], some[3::2]):
+                self.assertLessEqual(ours["bits"], book["bits"])
+                self.assertAlmostEqual(ours["gain"],
+                                       100 * (ours["upt_mbps"] / book["upt_mbps"] - 1))
+                self.assertTrue(ours["gain_low"] <= ours["gain"] + 1e-9
+                                and ours["gain"] <= ours["gain_high"] + 1e-9)
+                self.assertGreater(book["all_bits"], book["bits"])
+        utilization = [r["utilization"] for r in rows[1:4]]
+        self.assertEqual(utilization, sorted(utilization))
+        # What the UEs know with more noise and later serves less.
+        self.assertLess(rows[24]["cell_mbps"], rows[0]["cell_mbps"])
+
+    def test_tracks(self):
+        """UEs of drops that move: at the first place the channel of the drop, behind half a
+        wavelength along y the second pair of antennas sees what the first one saw."""
+        panels = eigenvectors.Setup(2, 2, 8, parameters={"nc": 16}).panels()
+        track = panels.track(7, np.array([[0, 0], [0, -0.5]]))
+        np.testing.assert_array_equal(track[0], panels.channels(7, 1)[0])
+        np.testing.assert_allclose(track[1, :, 2:], track[0, :, :2], atol=1e-5)
+        channel = csifeedback.cdl_panel_channel("A", 2, 2)
+        for bad, text in ((np.zeros(2), "two columns"), (np.full((1, 2), np.nan), "not finite")):
+            with self.assertRaisesRegex(ValueError, text):
+                channel.track(1, bad)
+
+    def test_errors_of_estimates(self):
+        """Errors have the power that they are asked for, relative to each UE's mean power."""
+        pool = throughput.Pool(eigenvectors.Setup(2, 2, 8, parameters={"nc": 16}), 3, 4)
+        for h, seen in zip(pool.h, pool.estimates(7.0)):
+            self.assertAlmostEqual(10 * np.log10(np.mean(np.abs(h) ** 2)
+                                                 / np.mean(np.abs(seen - h) ** 2)), 7, delta=0.4)
+        self.assertEqual(pool.subband_h.shape, (3, 4, 8, 4, 8))
 
 
 if __name__ == "__main__":

@@ -72,6 +72,11 @@ class PanelDrops:
         return np.concatenate([self._channels[i % n].generate(i, 1)
                                for i in range(first, first + count)])
 
+    def track(self, index: int, displacement: np.ndarray) -> np.ndarray:
+        """Drop `index` while its UE moves: displacement (n, 2) along x and y in wavelengths; complex64
+        (n, nc, nr, ports)."""
+        return self._channels[index % len(self._channels)].track(index, displacement)
+
 
 def of_panels(path: str, profiles: Sequence[str], samples: int, subbands: int = 13,
               layers: int = 1, first: int = 0, command: str = "", overwrite: bool = False,

@@ -132,13 +132,15 @@ def report(pair: Pair, v: np.ndarray, budget: int) -> Tuple[float, np.ndarray]:
     return bits, found
 
 
-def models(setup: Setup, directory: str) -> Dict[str, Tuple[str, Pair]]:
-    """{codec: (label, Pair)} trained on drops of the setup; data set and models are kept."""
+def models(setup: Setup, directory: str, codecs: Sequence[Any] = ()
+           ) -> Dict[str, Tuple[str, Pair]]:
+    """{codec: (label, Pair)} trained on drops of the setup; data set and models are kept. codecs: as
+    CODECS, none: these."""
     path = os.path.join(directory, f"w-{setup.name}.h5")
     drops.of_panels(path, PROFILES, TRAINING, setup.subbands, 2, nr=setup.nr, n1=setup.n1,
                     n2=setup.n2, **setup.parameters)
     found = {}
-    for codec, options in CODECS:
+    for codec, options in codecs or CODECS:
         model = os.path.join(directory, f"{codec}-{setup.name}.h5")
         arguments = ["--codec", codec, "--dataset", path, "-o", model, *options]
         if not os.path.exists(model) or not run.made_by(model, arguments):
