@@ -283,6 +283,94 @@ TEST(path_report, whole_matrices)
     }
 }
 
+TEST(path_report, unmeasured_subcarriers_and_antennas)
+{
+    // The sum of the waves is as near on subcarriers between and beyond those measured, and
+    // on antennas between and beyond, as it is on those measured, but for what the steps of
+    // positions cost far out; both domains.
+    scratch_directory directory;
+    constexpr int nc = 256, nt = 16;
+    const std::vector<plane_wave> waves = { { 2.3, 3.2, { 1, 0.3 } },
+                                            { 9.6, 11.1, { 0.4, -0.6 } } };
+    const floats h = whole_matrix(nc, nt, waves);
+    const auto exact = [&](double f, double c) {
+        std::complex<double> sum = 0;
+        for (const auto& w : waves) {
+            const double angle = w.angle < nt / 2 ? w.angle : w.angle - nt;
+            sum +=
+                w.gain * std::polar(1.0, 2 * M_PI * (c * angle / nt - f * w.delay / nc));
+        }
+        return sum;
+    };
+    const double scale = h[0] / exact(0, 0).real();
+    const auto range = [](double begin, double step, int count) {
+        std::vector<double> x(count);
+        for (int i = 0; i < count; i++)
+            x[i] = begin + i * step;
+        return x;
+    };
+    const struct {
+        std::vector<double> subcarriers, antennas;
+        double most_db;
+    } grids[] = { { range(0, 1, nc), range(0, 1, nt), -55 },
+                  { range(0, 0.25, 4 * nc), range(0, 1, nt), -55 },
+                  { range(0.3, 1.7, 100), range(0, 0.5, 2 * nt - 1), -55 },
+                  { range(-nc / 4, 1, nc + nc / 2), range(0, 1, nt), -40 },
+                  { range(0, 1, nc), range(0, 1, 2 * nt), -45 },
+                  { { 17.25 }, { -3, 40.5 }, -40 } };
+    for (const bool is_whole : { true, false }) {
+        SCOPED_TRACE(is_whole);
+        const auto model =
+            flat_model(directory, nc, 24, nt, is_whole ? 0 : 2, {}, is_whole ? 4 : -1);
+        const auto ue = path_report_encoder::make(model);
+        const auto bs = path_report_decoder::make(model);
+        floats given = h;
+        double gain = scale;
+        if (!is_whole) {
+            std::vector<std::complex<float>> whole, ha(24 * nt);
+            for (int i = 0; i < nc * nt; i++)
+                whole.emplace_back(h[i], h[nc * nt + i]);
+            angular_delay_transform::make(nc, nt, 24, model->precursor())
+                ->forward(whole.data(), ha.data());
+            given.resize(2 * ha.size());
+            gain *= std::pow(10, -normalize_csi(ha.data(), ha.size(), given.data()) / 20);
+        }
+        std::vector<uint8_t> bits(128);
+        const auto r = ue->encode(given.data(), bits.data(), 800);
+        for (const auto& grid : grids) {
+            const auto found =
+                bs->response(bits.data(), r.bits, grid.subcarriers, grid.antennas);
+            const size_t n = grid.antennas.size();
+            ASSERT_EQ(found.size(), grid.subcarriers.size() * n);
+            double error = 0, power = 0;
+            for (size_t i = 0; i < found.size(); i++) {
+                const auto x =
+                    gain * exact(grid.subcarriers[i / n], grid.antennas[i % n]);
+                error += std::norm(x - std::complex<double>(found[i]));
+                power += std::norm(x);
+            }
+            EXPECT_LT(in_db(error / power), grid.most_db) << &grid - grids;
+        }
+        // On what was measured it is what is decoded.
+        if (is_whole) {
+            floats decoded(h.size());
+            bs->decode(bits.data(), r.bits, decoded.data());
+            const auto found = bs->response(
+                bits.data(), r.bits, grids[0].subcarriers, grids[0].antennas);
+            for (size_t i = 0; i < found.size(); i++)
+                ASSERT_NEAR(found[i].real(), decoded[i], 1e-3) << i;
+        }
+        EXPECT_TRUE(bs->response(bits.data(), r.bits, {}, { 1 }).empty());
+        // Zeros have no paths.
+        for (const auto& x : bs->response(bits.data(), 0, { 0, 1 }, { 0 }))
+            EXPECT_EQ(x, std::complex<float>(0));
+        EXPECT_THROW(bs->response(bits.data(), r.bits, { 2e6 }, { 0 }),
+                     std::invalid_argument);
+        EXPECT_THROW(bs->response(bits.data(), r.bits, { 0 }, { NAN }),
+                     std::invalid_argument);
+    }
+}
+
 TEST(path_report, responses_of_antennas)
 {
     // A channel through an array with errors takes as few bits as one without, if the

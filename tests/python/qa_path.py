@@ -115,6 +115,50 @@ class Training(unittest.TestCase):
                                  "--overwrite")
             self.assertIn("whole matrices", failed.stderr)
 
+    def test_several_training_sets(self):
+        """Of two channels: as the model says, and better for the second one than without it."""
+        with tempfile.TemporaryDirectory() as directory:
+            one, two, small, model = (os.path.join(directory, n) for n in
+                                      ("one.h5", "two.h5", "small.h5", "model.h5"))
+            for name, channel in ((one, "cost2100-indoor"), (two, "cost2100-outdoor")):
+                run_program("dataset", "generate", "--channel", channel, "--samples", 80, "-o", name)
+            run_program("dataset", "generate", "--channel", "cdl-a", "--nt", 8, "--samples", 10, "-o",
+                        small)
+            common = ("train", "--codec", "path", "--rounds", 2, "--dataset", one, "-o", model,
+                      "--overwrite", "--json")
+            ha = drops("cost2100-outdoor-path", 100)
+            found = []
+            for further in ((), ("--also", two)):
+                self.assertEqual(run_program(*common, *further).returncode, 0)
+                file = csifeedback.model_file(model)
+                found.append(nmse_db(ha, csifeedback.path_report_encoder(file),
+                                     csifeedback.path_report_decoder(file), 128))
+            self.assertLess(found[1], found[0] - 0.5)
+            attributes = read_model(model).attributes
+            self.assertEqual((attributes["channel"], attributes["parameters"]),
+                             ("", ""))
+            self.assertEqual(int(attributes["samples"]), 160)
+            self.assertIn("outdoor", attributes["dataset_command"])
+            failed = run_program(*common, "--also", two, small)
+            self.assertEqual(failed.returncode, 2)
+            self.assertIn("--also " + small + " has nc 1024, nt 8", failed.stderr)
+
+    def test_sets_are_mixed(self):
+        """Large reports are counted on the first matrices alone, which are of all sets."""
+        sets = [np.full((n, 1, 1), k) for k, n in enumerate((30, 60, 10))]
+        found = trainer.mixed(sets)[:, 0, 0]
+        for first in (10, 20, 100):
+            np.testing.assert_allclose(np.bincount(found[:first], minlength=3) / first,
+                                       (0.3, 0.6, 0.1), atol=0.06)
+
+    def test_tables_in_half_precision(self):
+        """Whole numbers within 0.05 %, none of them zero or infinite."""
+        table = np.array([1, 2, 2047, 2049, 59999, 65535.0])
+        found = trainer.stored({"encoder/cells": table})["encoder/cells"]
+        self.assertEqual(found.dtype, np.float16)
+        np.testing.assert_array_equal(found, np.rint(found))
+        np.testing.assert_allclose(found.astype(float), table, rtol=2 ** -11)
+
     def test_bad_arguments_are_refused(self):
         with tempfile.TemporaryDirectory() as directory:
             data = os.path.join(directory, "train.h5")
@@ -227,13 +271,49 @@ class Codec(unittest.TestCase):
         self.assertTrue(np.all(arrays["encoder/counts"] >= 0))
 
     def test_shipped_models_keep_what_they_say(self):
-        for name in ("cost2100-indoor", "cost2100-outdoor", "cdl-a-random"):
+        for name in ("cost2100-indoor", "cost2100-outdoor", "cdl-a-random", "cost2100-indoor-air",
+                     "cost2100-outdoor-air", "cdl-a-random-air"):
             codec = evaluation.Codec(name + "-path")
             ha = drops(name + "-path", 300)
             said = {row["budget"]: row for row in json.loads(codec.model.text("nmse"))}
             for budget in (64, 256):
                 self.assertAlmostEqual(nmse_db(ha, *codec.own_reports(), budget),
                                        said[budget]["nmse_db"], delta=0.7)
+
+    def test_universal_model(self):
+        """One model for all three channels, a little behind the model of each."""
+        universal = evaluation.Codec("universal-path")
+        for name, most in (("cost2100-indoor", 1.2), ("cost2100-outdoor", 0.4), ("cdl-a-random", 0.35)):
+            ha = drops(name + "-path", 150)
+            for budget in (64, 256):
+                own = nmse_db(ha, *evaluation.Codec(name + "-path").own_reports(), budget)
+                self.assertLess(nmse_db(ha, *universal.own_reports(), budget), own + most)
+
+    def test_aligned_by_the_receiver(self):
+        """Matrices as receivers align them: their model is ahead of that of the exact delay."""
+        channel = csifeedback.model_file("cdl-a-random-air-path")
+        ha = csifeedback.generate_channels(channels.model_channel(channel), 5 * 10**6, 150, 32, 4)[0]
+        for budget in (64, 256):
+            air, exact = (nmse_db(ha, *evaluation.Codec(name).own_reports(), budget)
+                          for name in ("cdl-a-random-air-path", "cdl-a-random-path"))
+            self.assertLess(air, exact)
+
+    def test_unmeasured_subcarriers_and_antennas(self):
+        """response() of where the paths are: what is decoded, and more of it, in the CSI's scale."""
+        channel = channels.model_channel(csifeedback.model_file(WHOLE))
+        encoder = csifeedback.path_report_encoder(csifeedback.model_file(WHOLE))
+        decoder = csifeedback.path_report_decoder(csifeedback.model_file(WHOLE))
+        h = csifeedback.generate_channels(channel, 5 * 10**6, 2)[0] * 1e-5
+        bits, counts, gain_db = encoder.encode(h, 512)
+        found = decoder.decode(bits, counts, gain_db)
+        for row, n, gain, one in zip(bits, counts, gain_db, found):
+            more = decoder.response(row, n, np.arange(0, 1024, 0.5), np.arange(64), gain)
+            self.assertEqual(more.shape, (2048, 64))
+            np.testing.assert_allclose(more[::2, :32], one, atol=1e-3 * np.max(np.abs(one)))
+        with self.assertRaisesRegex(ValueError, "antennas is inf, allowed is -1e"):
+            decoder.response(bits[0], counts[0], [0], [np.inf])
+        with self.assertRaisesRegex(ValueError, "count is 600, allowed is 0 to 512"):
+            decoder.response(bits[0], 600, [0], [0])
 
 
 class Chain(unittest.TestCase):

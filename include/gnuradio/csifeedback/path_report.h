@@ -103,6 +103,24 @@ public:
 
     //! The paths in a report, strongest groups first. As decode() of any bits.
     virtual std::vector<path> paths(const uint8_t* bits, int count) = 0;
+    /*!
+     * \brief H of the paths in a report on any subcarriers and antennas, measured or not.
+     * \param bits, count  as for decode()
+     * \param subcarriers  positions, 0 is the first one that was measured and nc - 1 the
+     *                     last one; fractions are between them. Within +-1e6
+     * \param antennas     positions in the line, likewise: 32 is the first one beyond 32.
+     *                     Fractions are right for antennas half a wavelength apart. The
+     *                     responses of a calibrated array count for those that were
+     *                     measured, others are ideal. Within +-1e6
+     * \return             complex values in the scale of h_vec, for each subcarrier a row
+     *                     of all antennas. Of `path` delay zero is row `precursor` of Ha
+     * \throws std::invalid_argument if a position is out of range or not finite
+     */
+    virtual std::vector<std::complex<float>>
+    response(const uint8_t* bits,
+             int count,
+             const std::vector<double>& subcarriers,
+             const std::vector<double>& antennas) = 0;
     //! The integers in a report, which training counts. As decode() of any bits.
     virtual content read(const uint8_t* bits, int count) = 0;
     //! Sizes of the tables in a model file, by name: what training has to write.

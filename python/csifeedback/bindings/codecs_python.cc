@@ -236,6 +236,27 @@ py::tuple path_list(path_report_decoder& self,
     return py::make_tuple(delay, angle, gain);
 }
 
+py::array_t<cf> path_response(path_report_decoder& self,
+                              const array_in<uint8_t>& bits,
+                              int count,
+                              const std::vector<double>& subcarriers,
+                              const std::vector<double>& antennas,
+                              float gain_db)
+{
+    check_report(bits, count);
+    py::array_t<cf> h({ py::ssize_t(subcarriers.size()), py::ssize_t(antennas.size()) });
+    const float scale = std::pow(10.0f, gain_db / 20);
+    std::vector<cf> found;
+    {
+        py::gil_scoped_release release;
+        found = self.response(bits.data(), count, subcarriers, antennas);
+    }
+    std::transform(found.begin(), found.end(), h.mutable_data(), [scale](cf x) {
+        return scale * x;
+    });
+    return h;
+}
+
 py::tuple
 path_content(path_report_decoder& self, const array_in<uint8_t>& bits, int count)
 {
@@ -617,6 +638,17 @@ void bind_reports(py::module& m)
              "rows and angles in columns of Ha, float32 (paths,) each, and gains, "
              "complex64 "
              "(paths,), in the scale of the CSI.")
+        .def("response",
+             &path_response,
+             py::arg("bits"),
+             py::arg("count"),
+             py::arg("subcarriers"),
+             py::arg("antennas"),
+             py::arg("gain_db") = 0.0f,
+             "H of the paths in one report, uint8 (bytes,) with `count` bits, on any "
+             "subcarriers and antennas, measured or not: their positions, 0 is the first "
+             "one that was measured, fractions are between them, within +-1e6. Returns "
+             "complex64 (subcarriers, antennas), in the scale of the CSI.")
         .def("read",
              &path_content,
              py::arg("bits"),

@@ -17,7 +17,7 @@ squares between them and the CSI.
 """
 
 import argparse
-from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -40,6 +40,8 @@ CALIBRATION = ((64, 12), (128, 12), (256, 12))
 CYCLIC_PREFIX = 9 / 128
 #: largest weight in a table, and the largest sum of the weights around a path
 MAX_WEIGHT, MAX_NEAR = 65535, TABLES["max_near"]
+#: largest number of float16
+MAX_HALF = 65504
 GROUP, A, B, RESOLUTION, DELAY, ANGLE, ROW, COLUMN, LEVEL = range(9)
 FINE_BITS = TABLES["delay_bits"], TABLES["angle_bits"]
 
@@ -49,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--train-samples", type=int, metavar="N", default=1000,
         help="matrices to count on, at most; fewer of them for large reports (default: 1000)")
+    add("--also", nargs="+", metavar="FILE", default=[],
+        help="further training sets of the same sizes; --train-samples counts for each")
     add("--rounds", type=int, metavar="N", default=3,
         help="passes of encoding and counting, 1 to 20 (default: 3)")
     add("--margin", type=int, metavar="R",
@@ -333,7 +337,8 @@ def fit(reports: Reports, rng: np.random.Generator) -> Dict[str, np.ndarray]:
     """All tables."""
     arrays = count_headers(reports)
     prior, near = fit_cells(reports, rng)
-    unit = min(MAX_WEIGHT / prior.max(), MAX_WEIGHT / near.max(), MAX_NEAR / near.sum())
+    # Less than the largest sum: float16 rounds up as well.
+    unit = min(MAX_WEIGHT / prior.max(), MAX_WEIGHT / near.max(), 0.99 * MAX_NEAR / near.sum())
     arrays["encoder/cells"] = np.maximum(np.rint(unit * prior), 1)
     arrays["encoder/near"] = np.rint(unit * near)
     for axis, name in enumerate(("delay", "angle")):
@@ -392,6 +397,53 @@ def window_of(args: argparse.Namespace, data: Dataset) -> Tuple[int, int]:
     return rows, before
 
 
+def stored(arrays: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
+    """Tables as the model file has them: float16, whose 11 bits are more than counts are worth."""
+    return {name: np.minimum(array, MAX_HALF).astype(np.float16) for name, array in arrays.items()}
+
+
+def matrices_of(data: Dataset, count: int, window: Optional[Tuple[int, int]]) -> np.ndarray:
+    """The first matrices of a data set, in a window of (rows, rows before delay zero) or, None, Ha."""
+    count = min(count, len(data))
+    if window is None:
+        return data.read_truncated(0, count)
+    transform = core.angular_delay_transform(data.nc, data.nt, *window)
+    return np.concatenate([transform.forward(data.read(first, min(50, count - first)))[0]
+                           for first in range(0, count, 50)])
+
+
+def other_sets(args: argparse.Namespace, data: Dataset,
+               window: Optional[Tuple[int, int]]) -> Tuple[List[np.ndarray], Dict[str, Any]]:
+    """The matrices of the further training sets, and what the model says of all sets."""
+    if not args.also:
+        return [], {}
+    names = ["nc", "nt", *(["na", "precursor"] if window is None else [])]
+    size = [getattr(data, name) for name in names]
+    found, commands, samples = [], [data.command], len(data)
+    for path in args.also:
+        with Dataset(path, args.align, args.drop_bad) as other:
+            other.check_zeros()
+            other.note_zeros()
+            if window is not None:
+                other.check_whole()
+            if [getattr(other, name) for name in names] != size:
+                raise ValueError(f"--also {path} has " + ", ".join(
+                    f"{name} {getattr(other, name)}" for name in names) + ", allowed is "
+                    + ", ".join(f"{name} {value}" for name, value in zip(names, size)))
+            found.append(matrices_of(other, args.train_samples, window))
+            commands.append(other.command)
+            samples += len(other)
+    # No channel model alone has made them.
+    return found, {"channel": "", "parameters": "", "samples": samples,
+                   "dataset_command": "; ".join(filter(None, commands))}
+
+
+def mixed(sets: Sequence[np.ndarray]) -> np.ndarray:
+    """The matrices of all sets, such that the first ones of the result are of all sets alike."""
+    place = np.concatenate([(np.arange(len(s)) + 0.5) / len(s) for s in sets])
+    return np.concatenate(sets)[np.argsort(place, kind="stable")]
+
+
 def train(args: argparse.Namespace, data: Dataset) -> Model:
     """Trains the codec on a Dataset; returns a Model without its measured NMSE."""
     whole = args.codec == "path-whole"
@@ -400,15 +452,12 @@ def train(args: argparse.Namespace, data: Dataset) -> Model:
                                      ("rounds", args.rounds, 1, 20), ("margin", margin, 0, 16)):
         if not least <= value <= most:
             raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed is {least} to {most}")
-    count = min(args.train_samples, len(data))
     # The rows of a window are as those of Ha; the tables are those of Ha.
-    rows, precursor = window_of(args, data) if whole else (data.na, data.precursor)
-    if whole:
-        transform = core.angular_delay_transform(data.nc, data.nt, rows, precursor)
-        matrices = np.concatenate([transform.forward(data.read(first, min(50, count - first)))[0]
-                                   for first in range(0, count, 50)])
-    else:
-        matrices = data.read_truncated(0, count)
+    window = window_of(args, data) if whole else None
+    rows, precursor = window or (data.na, data.precursor)
+    others, attributes = other_sets(args, data, window)
+    matrices = mixed([matrices_of(data, args.train_samples, window), *others])
+    count = len(matrices)
     shape = Shape(data.nc, rows, data.nt, margin)
     header = {"codec": "path", "nc": data.nc, "na": rows, "nt": data.nt, "precursor": precursor}
     arrays = flat_tables(shape)
@@ -425,7 +474,7 @@ def train(args: argparse.Namespace, data: Dataset) -> Model:
         encoder, decoder = core.path_report_encoder(model), core.path_report_decoder(model)
         reports = Reports(shape)
         # All of the training set in the last round alone.
-        part = count if last else max(10, min(count, 300))
+        part = count if last else max(10, min(count, 300 * (1 + len(others))))
         for budget, share in BUDGETS:
             some = matrices[:max(10, int(share * part))]
             bits, counts, _ = encoder.encode(some, budget)
@@ -435,8 +484,9 @@ def train(args: argparse.Namespace, data: Dataset) -> Model:
             progress.update(done)
         reports.close()
         arrays = fit(reports, rng)
-    arrays = {**arrays, **responses}
+    arrays = {**stored(arrays), **responses}
+    attributes["codec"] = args.codec
     if not whole:
-        return Model({"codec": args.codec}, arrays)
+        return Model(attributes, arrays)
     arrays["encoder/window"] = np.array([rows, precursor], np.float32)
-    return Model({"codec": args.codec, "domain": "H", "na": data.nc, "precursor": 0}, arrays)
+    return Model({**attributes, "domain": "H", "na": data.nc, "precursor": 0}, arrays)

@@ -12,6 +12,7 @@
 #include "report/paths/path_geometry.h"
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace gr {
 namespace csifeedback {
@@ -186,8 +187,33 @@ void path_geometry::reserve_waves(size_t most)
 {
     d_ramps.resize(block_rows * 2 * most);
     d_turn.resize(2 * most);
+    d_antennas.resize(info.nt);
+    std::iota(d_antennas.begin(), d_antennas.end(), 0.0);
     d_steering.resize(2 * most * width());
     d_block.resize(block_rows * width());
+}
+
+void path_geometry::steer(const wave& one,
+                          const double* antennas,
+                          size_t count,
+                          size_t half,
+                          float* re,
+                          float* im) const
+{
+    const std::complex<double> gain =
+        std::complex<double>(one.gain) / std::sqrt(double(info.nc) * info.nt);
+    // Between antennas the angle counts as one of a line with half a wavelength.
+    const double nt = info.nt, angle = one.angle < nt / 2 ? one.angle : one.angle - nt;
+    for (size_t c = 0; c < count; c++) {
+        std::complex<double> x = gain * phasor(antennas[c] * angle / nt);
+        if (!d_response.empty() && antennas[c] >= 0 && antennas[c] < nt &&
+            antennas[c] == std::floor(antennas[c]))
+            x *= std::complex<double>(d_response[size_t(antennas[c])]);
+        re[c] = x.real();
+        re[half + c] = x.imag();
+        im[c] = -x.imag();
+        im[half + c] = x.real();
+    }
 }
 
 // H is a product: phases over the subcarriers, and gains with phases over the antennas.
@@ -201,18 +227,12 @@ void path_geometry::rebuild(const wave* waves, size_t count, float* h_vec)
     }
     std::fill_n(d_steering.begin(), 2 * count * w, 0.0f);
     for (size_t k = 0; k < count; k++) {
-        const std::complex<double> gain =
-            std::complex<double>(waves[k].gain) / double(norm);
-        float *re = &d_steering[k * w], *im = &d_steering[(count + k) * w];
-        for (size_t c = 0; c < nt; c++) {
-            std::complex<double> x = gain * phasor(double(c) * waves[k].angle / nt);
-            if (!d_response.empty())
-                x *= std::complex<double>(d_response[c]);
-            re[c] = x.real();
-            re[half + c] = x.imag();
-            im[c] = -x.imag();
-            im[half + c] = x.real();
-        }
+        steer(waves[k],
+              d_antennas.data(),
+              nt,
+              half,
+              &d_steering[k * w],
+              &d_steering[(count + k) * w]);
         const auto turn = phasor(-double(waves[k].delay) / nc);
         d_turn[k] = turn.real();
         d_turn[count + k] = turn.imag();
@@ -250,6 +270,56 @@ void path_geometry::rebuild(const wave* waves, size_t count, float* h_vec)
             std::copy_n(&d_block[f * w + half], nt, h_vec + n + (begin + f) * nt);
         }
     }
+}
+
+std::vector<std::complex<float>>
+path_geometry::response(const std::vector<wave>& waves,
+                        const std::vector<double>& subcarriers,
+                        const std::vector<double>& antennas) const
+{
+    const size_t count = waves.size(), na = antennas.size(), nf = subcarriers.size();
+    std::vector<std::complex<float>> result(nf * na);
+    if (result.empty() || !count)
+        return result;
+    const size_t half = whole_registers(na), w = 2 * half;
+    volk::vector<float> steering(2 * count * w, 0.0f), ramps(block_rows * 2 * count),
+        block(block_rows * w);
+    for (size_t k = 0; k < count; k++)
+        steer(waves[k],
+              antennas.data(),
+              na,
+              half,
+              &steering[k * w],
+              &steering[(count + k) * w]);
+    // Delays of Ha are from its first row on, here from delay zero on.
+    const double first = is_whole() ? 0 : info.precursor;
+    for (size_t begin = 0; begin < nf; begin += block_rows) {
+        const size_t some = std::min(block_rows, nf - begin);
+        for (size_t f = 0; f < some; f++)
+            for (size_t k = 0; k < count; k++) {
+                const auto x =
+                    phasor((first - waves[k].delay) * subcarriers[begin + f] / info.nc);
+                ramps[f * 2 * count + k] = x.real();
+                ramps[f * 2 * count + count + k] = x.imag();
+            }
+        kernels().gemm(ramps.data(),
+                       2 * count,
+                       steering.data(),
+                       w,
+                       nullptr,
+                       0,
+                       block.data(),
+                       w,
+                       some,
+                       2 * count,
+                       w,
+                       false);
+        for (size_t f = 0; f < some; f++)
+            for (size_t c = 0; c < na; c++)
+                result[(begin + f) * na + c] = { block[f * w + c],
+                                                 block[f * w + half + c] };
+    }
+    return result;
 }
 
 } // namespace csifeedback

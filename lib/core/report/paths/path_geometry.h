@@ -72,6 +72,10 @@ public:
     void reserve_waves(size_t most);
     //! The sum of paths as h_vec of H.
     void rebuild(const wave* waves, size_t count, float* h_vec);
+    //! The sum of paths as path_report_decoder::response() has it.
+    std::vector<std::complex<float>> response(const std::vector<wave>& waves,
+                                              const std::vector<double>& subcarriers,
+                                              const std::vector<double>& antennas) const;
 
 private:
     // Phases that make paths real: those of rows, and conjugates of those of columns.
@@ -83,10 +87,18 @@ private:
     // Of whole matrices.
     angular_delay_transform::sptr d_transform;
     std::vector<std::complex<float>> d_whole, d_window;
-    std::vector<float> d_inverse; // of d_response, real and imaginary parts
+    std::vector<float> d_inverse;   // of d_response, real and imaginary parts
+    std::vector<double> d_antennas; // 0, 1, ..
     volk::vector<float> d_ramps, d_turn, d_steering, d_block;
 
     void load_response(const model_file& file);
+    // One path over the antennas: the products with real and with imaginary parts.
+    void steer(const wave& one,
+               const double* antennas,
+               size_t count,
+               size_t half,
+               float* re,
+               float* im) const;
     volk::vector<float> circulant(bool divide) const;
     const float* product(const float* from, const volk::vector<float>& matrix, float* to);
 };

@@ -215,6 +215,23 @@ public:
         return result;
     }
 
+    std::vector<std::complex<float>>
+    response(const uint8_t* bits,
+             int count,
+             const std::vector<double>& subcarriers,
+             const std::vector<double>& antennas) override
+    {
+        constexpr const char* where = "path_report_decoder";
+        for (const double x : subcarriers)
+            check_range(where, "subcarriers", x, -1e6, 1e6);
+        for (const double x : antennas)
+            check_range(where, "antennas", x, -1e6, 1e6);
+        const auto locked = lock();
+        take(bits, std::min(count, max_bits()), nullptr);
+        find_waves();
+        return d_g.response(d_waves, subcarriers, antennas);
+    }
+
     content read(const uint8_t* bits, int count) override
     {
         const auto locked = lock();
