@@ -12,7 +12,8 @@ from . import csifeedback_python as core
 from .renamed import CHANNEL_PARAMETERS, renamed_parameters
 
 NAMES = ("cost2100-indoor", "cost2100-outdoor", "cost2100-outdoor-nlos",
-         "cdl-a", "cdl-b", "cdl-c", "cdl-d", "cdl-e")
+         "cdl-a", "cdl-b", "cdl-c", "cdl-d", "cdl-e",
+         "uma", "umi", "rma", "inh-open", "inh-mixed")
 
 
 def make_channel(name: str, **parameters: Any) -> Any:
@@ -20,7 +21,8 @@ def make_channel(name: str, **parameters: Any) -> Any:
     if name not in NAMES:
         raise ValueError(f"channel is {name}, allowed is " + ", ".join(NAMES))
     make, kind = (core.cdl_channel, name[-1].upper()) if name.startswith("cdl-") else \
-        (core.cost2100_channel, name[len("cost2100-"):])
+        (core.cost2100_channel, name[len("cost2100-"):]) if name.startswith("cost2100-") else \
+        (core.scenario_channel, name)
     try:
         return renamed_parameters(make, CHANNEL_PARAMETERS)(kind, **parameters)
     except TypeError:

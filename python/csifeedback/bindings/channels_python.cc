@@ -11,6 +11,7 @@
 #include <gnuradio/csifeedback/cost2100_channel.h>
 #include <gnuradio/csifeedback/dataset_channel.h>
 #include <gnuradio/csifeedback/dataset_file.h>
+#include <gnuradio/csifeedback/scenario_channel.h>
 #include <pybind11/stl.h>
 #include <cctype>
 #include <chrono>
@@ -40,6 +41,218 @@ static char cdl_profile(const std::string& channel, const std::string& text)
         throw std::invalid_argument(channel + ": profile is " + text +
                                     ", allowed is A to E, or cdl-a to cdl-e");
     return name[0];
+}
+
+static scenario_parameters scenario_arguments(const std::string& scenario,
+                                              double carrier_hz,
+                                              double isd_m,
+                                              double bs_height_m,
+                                              double indoor_share,
+                                              double high_loss_share,
+                                              double downtilt_deg,
+                                              bool sector_element,
+                                              bool path_loss,
+                                              double speed_mps,
+                                              int slots_per_drop,
+                                              double sample_interval_s,
+                                              uint64_t seed)
+{
+    scenario_parameters p;
+    p.scenario = scenario;
+    p.carrier_hz = carrier_hz;
+    p.isd_m = isd_m;
+    p.bs_height_m = bs_height_m;
+    p.indoor_share = indoor_share;
+    p.high_loss_share = high_loss_share;
+    p.downtilt_deg = downtilt_deg;
+    p.sector_element = sector_element;
+    p.path_loss = path_loss;
+    p.speed_mps = speed_mps;
+    p.slots_per_drop = slots_per_drop;
+    p.sample_interval_s = sample_interval_s;
+    p.seed = seed;
+    return p;
+}
+
+// count x nc x nr x ports values, or an error.
+static py::array_t<cf> panel_matrices(py::ssize_t count, int nc, int nr, int ports)
+{
+    const size_t size = size_t(nc) * nr * ports;
+    if (count < 0 || size_t(count) > max_values / size)
+        throw std::invalid_argument("count is " + std::to_string(count) +
+                                    ", allowed is 0 to " +
+                                    std::to_string(max_values / size) + " at once");
+    return py::array_t<cf>(std::vector<py::ssize_t>{ count, nc, nr, ports });
+}
+
+static void bind_scenarios(py::module& m)
+{
+    m.def(
+        "scenario_channel",
+        [](const std::string& scenario,
+           int nc,
+           int nt,
+           double spacing_hz,
+           double antenna_spacing,
+           double carrier_hz,
+           double isd_m,
+           double bs_height_m,
+           double indoor_share,
+           double high_loss_share,
+           double downtilt_deg,
+           bool sector_element,
+           bool path_loss,
+           double speed_mps,
+           int slots_per_drop,
+           double sample_interval_s,
+           bool align,
+           bool normalize,
+           uint64_t seed,
+           bool receiver_aligned) {
+            return scenario_channel::make(scenario_arguments(scenario,
+                                                             carrier_hz,
+                                                             isd_m,
+                                                             bs_height_m,
+                                                             indoor_share,
+                                                             high_loss_share,
+                                                             downtilt_deg,
+                                                             sector_element,
+                                                             path_loss,
+                                                             speed_mps,
+                                                             slots_per_drop,
+                                                             sample_interval_s,
+                                                             seed),
+                                          { nc, nt, spacing_hz, antenna_spacing },
+                                          align,
+                                          normalize,
+                                          receiver_aligned);
+        },
+        py::arg("scenario") = "uma",
+        py::arg("nc") = 1024,
+        py::arg("nt") = 32,
+        py::arg("spacing_hz") = 20e6 / 1024,
+        py::arg("antenna_spacing") = 0.5,
+        py::arg("carrier_hz") = 3.5e9,
+        py::arg("isd_m") = 0.0,
+        py::arg("bs_height_m") = 0.0,
+        py::arg("indoor_share") = -1.0,
+        py::arg("high_loss_share") = 0.5,
+        py::arg("downtilt_deg") = -1.0,
+        py::arg("sector_element") = true,
+        py::arg("path_loss") = false,
+        py::arg("speed_mps") = 0.0,
+        py::arg("slots_per_drop") = 1,
+        py::arg("sample_interval_s") = 1e-3,
+        py::arg("align") = true,
+        py::arg("normalize") = false,
+        py::arg("seed") = 1,
+        py::arg("receiver_aligned") = false,
+        "UEs of 3GPP TR 38.901, 7.5: scenario uma, umi, rma, inh-open or inh-mixed.");
+    py::class_<scenario_panel_channel, scenario_panel_channel::sptr>(
+        m,
+        "scenario_panel_channel",
+        "The scenarios of scenario_channel between a dual-polarized planar array of n1 x "
+        "n2 "
+        "elements and UEs with nr antennas, in turn vertical and horizontal.")
+        .def(py::init([](const std::string& scenario,
+                         int n1,
+                         int n2,
+                         int nr,
+                         int nc,
+                         double spacing_hz,
+                         double carrier_hz,
+                         double isd_m,
+                         double bs_height_m,
+                         double indoor_share,
+                         double high_loss_share,
+                         double downtilt_deg,
+                         bool sector_element,
+                         bool path_loss,
+                         double speed_mps,
+                         int slots_per_drop,
+                         double sample_interval_s,
+                         double spacing1,
+                         double spacing2,
+                         double slant_deg,
+                         uint64_t seed) {
+                 return scenario_panel_channel::make(
+                     scenario_arguments(scenario,
+                                        carrier_hz,
+                                        isd_m,
+                                        bs_height_m,
+                                        indoor_share,
+                                        high_loss_share,
+                                        downtilt_deg,
+                                        sector_element,
+                                        path_loss,
+                                        speed_mps,
+                                        slots_per_drop,
+                                        sample_interval_s,
+                                        seed),
+                     { n1, n2, spacing1, spacing2, slant_deg, nr, nc, spacing_hz });
+             }),
+             py::arg("scenario"),
+             py::arg("n1") = 4,
+             py::arg("n2") = 4,
+             py::arg("nr") = 2,
+             py::arg("nc") = 52,
+             py::arg("spacing_hz") = 180e3,
+             py::arg("carrier_hz") = 3.5e9,
+             py::arg("isd_m") = 0.0,
+             py::arg("bs_height_m") = 0.0,
+             py::arg("indoor_share") = -1.0,
+             py::arg("high_loss_share") = 0.5,
+             py::arg("downtilt_deg") = -1.0,
+             py::arg("sector_element") = true,
+             py::arg("path_loss") = false,
+             py::arg("speed_mps") = 0.0,
+             py::arg("slots_per_drop") = 1,
+             py::arg("sample_interval_s") = 1e-3,
+             py::arg("spacing1") = 0.5,
+             py::arg("spacing2") = 0.5,
+             py::arg("slant_deg") = 45.0,
+             py::arg("seed") = 1)
+        .def("ports", &scenario_panel_channel::ports)
+        .def(
+            "link",
+            [](const scenario_panel_channel& self, uint64_t index) {
+                const scenario_link l = self.link(index);
+                py::dict d;
+                d["x_m"] = l.x_m;
+                d["y_m"] = l.y_m;
+                d["height_m"] = l.height_m;
+                d["los"] = l.los;
+                d["indoor"] = l.indoor;
+                d["car"] = l.car;
+                d["path_loss_db"] = l.path_loss_db;
+                d["shadowing_db"] = l.shadowing_db;
+                d["k_db"] = l.k_db;
+                d["delay_spread_s"] = l.delay_spread_s;
+                d["asd_deg"] = l.asd_deg;
+                d["asa_deg"] = l.asa_deg;
+                d["zsd_deg"] = l.zsd_deg;
+                d["zsa_deg"] = l.zsa_deg;
+                d["clusters"] = l.clusters;
+                return d;
+            },
+            py::arg("index"),
+            "Large-scale parameters of the UE of a sample, as a dictionary.")
+        .def(
+            "generate",
+            [](const scenario_panel_channel& self, uint64_t first, py::ssize_t count) {
+                const scenario_panel& p = self.panel();
+                py::array_t<cf> h = panel_matrices(count, p.nc, p.nr, self.ports());
+                cf* out = h.mutable_data();
+                const size_t size = size_t(p.nc) * p.nr * self.ports();
+                py::gil_scoped_release release;
+                for (py::ssize_t i = 0; i < count; i++)
+                    self.generate(first + i, out + i * size);
+                return h;
+            },
+            py::arg("first"),
+            py::arg("count"),
+            "Samples first, first + 1 ..: H, complex64 (count, nc, nr, ports), ports by "
+            "polarization, n1, n2.");
 }
 
 void bind_channels(py::module& m)
@@ -139,6 +352,7 @@ void bind_channels(py::module& m)
         py::arg("seed") = 1,
         py::arg("receiver_aligned") = false,
         "The COST 2100 model, scenario indoor, outdoor or outdoor-nlos.");
+    bind_scenarios(m);
     py::class_<cdl_panel_channel, cdl_panel_channel::sptr>(
         m,
         "cdl_panel_channel",

@@ -16,7 +16,7 @@ from ..data import eigenvectors, generate as generation
 from ..data import listing
 from ..data.composed import null_carriers, parse_carriers
 from ..data.dataset import Dataset, align_matrices, left_out
-from ..data.generate import CDL, COST2100, GRID, MODEL, PRECURSOR, check_range
+from ..data.generate import GRID, GROUPS, MODEL, PRECURSOR, check_range
 from ..data.interchange import (AXES, CSINET_KEYS, CSINET_OFFSET, UNPACKED_BYTES,
                                 UNPACKED_RATIO, FileSet, Matrices, Options, Selection, check_offset,
                                 csinet_layout, export_csinet, export_matrices, likely_axes)
@@ -68,8 +68,8 @@ def add_generate_arguments(parser: argparse.ArgumentParser) -> None:
                         help="1 to 256 (default: as many as the machine has processors); the "
                              "file is the same whatever their number")
     add_output_arguments(parser)
-    for title, options in (("grid", GRID), ("channel", MODEL), ("COST 2100 only", COST2100),
-                           ("CDL only", CDL)):
+    for title, options in (("grid", GRID), ("channel", MODEL),
+                           *((title, options) for title, _, options in GROUPS)):
         group = parser.add_argument_group(title)
         for name, kind, text in options:
             flag = "--" + name.replace("_", "-")
@@ -116,7 +116,9 @@ def generate(args: argparse.Namespace, _: str) -> None:
     report(args, generation.generate(
         args.output, args.channel, args.samples, args.first, args.whole, args.na, args.precursor,
         args.threads, args.overwrite,
-        **{name: getattr(args, name) for name, _, _ in (*GRID, *MODEL, *COST2100, *CDL)}))
+        **{name: getattr(args, name)
+           for options in (GRID, MODEL, *(group for _, _, group in GROUPS))
+           for name, _, _ in options}))
 
 
 def add_eigenvectors_arguments(parser: argparse.ArgumentParser) -> None:

@@ -29,20 +29,24 @@ MODEL = (
     ("seed", int, "of all random numbers (default: 1)"),
     ("slots_per_drop", int, "samples of one drop: 1, or a track of a moving UE (default: 1)"),
     ("sample_interval_s", float, "time between two samples of a track (default: 0.001)"),
-    ("speed_mps", float, "speed of the UE (default: 1 for COST 2100, 0 for CDL)"),
+    ("speed_mps", float, "speed of the UE (default: 1 for COST 2100, 0 for others)"),
     ("align", None, "move the earliest path within 20 dB of the strongest to delay zero "
                     "(default: yes)"),
     ("receiver_aligned", None, "the earliest path is the one that angular_delay finds in the "
                                "matrix, as a receiver does; for codecs that work on measured "
                                "channels (default: no, the exact ray)"),
     ("normalize", None, "scale the path powers of every sample to a sum of 1 (default: yes for "
-                        "COST 2100, no for CDL)"),
+                        "COST 2100, no for others)"),
 )
 COST2100 = (
     ("area_m", float, "side of the square in which the UE is (default: 20 indoor, 400 outdoor)"),
 )
+STANDARD = (
+    ("carrier_hz", float, "of the Doppler shift, and of the tables of scenarios (default: 3.5e9)"),
+    ("sector_element", None, "BS elements with the sector pattern of TR 38.901, Table 7.3-1 "
+                             "(default: isotropic for CDL, yes for scenarios)"),
+)
 CDL = (
-    ("carrier_hz", float, "for the Doppler shift (default: 3.5e9)"),
     ("delay_spread_s", float, "RMS delay spread (default: 1e-7)"),
     ("max_delay_spread_s", float, "draw the delay spread of every drop, log-uniform up to this "
                                   "(default: 0, the same for all)"),
@@ -50,8 +54,23 @@ CDL = (
     ("travel_zenith_deg", float, "direction of travel, 0 to 180 (default: 90)"),
     ("angle_span_deg", float, "turn the mean azimuths of every drop by up to half of this "
                               "either way, 0 to 360 (default: 0)"),
-    ("sector_element", None, "BS elements with the sector pattern of TR 38.901, Table 7.3-1 "
-                             "(default: isotropic)"),
+)
+SCENARIO = (
+    ("isd_m", float, "distance of two sites (default: the scenario's)"),
+    ("bs_height_m", float, "height of the BS (default: the scenario's)"),
+    ("indoor_share", float, "part of the UEs in buildings, 0 to 1 (default: the scenario's)"),
+    ("high_loss_share", float, "part of the buildings with high penetration loss, 0 to 1 "
+                               "(default: 0.5)"),
+    ("downtilt_deg", float, "of the BS array, 0 to 90 (default: the scenario's)"),
+    ("path_loss", None, "matrices with path loss and shadowing (default: no)"),
+)
+#: Those of some channel models alone: title, start of the models' names, parameters.
+GROUPS = (
+    ("COST 2100 only", ("cost2100-",), COST2100),
+    ("CDL and scenarios (uma, umi, rma, inh-open, inh-mixed) only",
+     ("cdl-", "uma", "umi", "rma", "inh-"), STANDARD),
+    ("CDL only", ("cdl-",), CDL),
+    ("scenarios only", ("uma", "umi", "rma", "inh-"), SCENARIO),
 )
 #: Rows before delay zero that generate() keeps by default.
 PRECURSOR = 4
@@ -71,7 +90,7 @@ def generate_command(channel: str, samples: int, first: int = 0, whole: bool = F
     words += ["--first", first] * (first != 0) + ["--whole"] * whole
     words += ["--na", na] * (na is not None)
     words += ["--precursor", precursor] * (precursor != PRECURSOR)
-    for name, kind, _ in (*GRID, *MODEL, *COST2100, *CDL):
+    for name, kind, _ in (*GRID, *MODEL, *(o for _, _, group in GROUPS for o in group)):
         value = parameters.get(name)
         if value is None:
             continue
@@ -85,11 +104,11 @@ def generate_command(channel: str, samples: int, first: int = 0, whole: bool = F
 
 def check_parameters(channel: str, parameters: Dict[str, Any]) -> None:
     """ValueError for a parameter that this channel model does not have."""
-    cdl = channel.startswith("cdl-")
-    for name, _, _ in COST2100 if cdl else CDL:
-        if parameters.get(name) is not None:
-            raise ValueError(f"--{name.replace('_', '-')} is no parameter of the channel "
-                             f"{channel}")
+    for _, models, options in GROUPS:
+        for name, _, _ in () if channel.startswith(models) else options:
+            if parameters.get(name) is not None:
+                raise ValueError(f"--{name.replace('_', '-')} is no parameter of the channel "
+                                 f"{channel}")
 
 
 def generate(path: str, channel: str, samples: int, first: int = 0, whole: bool = False,
@@ -102,7 +121,7 @@ def generate(path: str, channel: str, samples: int, first: int = 0, whole: bool 
     all subcarriers, and not Ha. na: delay rows of Ha (default: 32, or nc if that is less).
     precursor: rows of these before delay zero. threads: 0 to 256; the file is the same whatever
     their number. overwrite: replaces a data set that is there. parameters: of the channel model,
-    see GRID, MODEL, COST2100 and CDL; None leaves the default.
+    see GRID, MODEL and GROUPS; None leaves the default.
 
     Returns a summary, see write(). Raises ValueError if a parameter is out of range, or path is
     another data set.
