@@ -10,6 +10,7 @@ import unittest
 
 import numpy as np
 from gnuradio import csifeedback
+from gnuradio.csifeedback import channels
 
 COMPONENTS = 16, 32, 64, 128, 256  # complex: compression by 64, 32, 16, 8 and 4
 
@@ -67,6 +68,7 @@ class qa_channels(unittest.TestCase):
         for model in (
             csifeedback.cost2100_channel(scenario="outdoor", **size),
             csifeedback.cdl_channel(profile="C", **size),
+            csifeedback.scenario_channel("umi", **size),
         ):
             h, energy, lost = csifeedback.generate_channels(model, 5, 3)
             self.assertEqual((h.shape, h.dtype), ((3, 64, 8), np.complex64))
@@ -84,12 +86,35 @@ class qa_channels(unittest.TestCase):
                 np.testing.assert_array_equal(model.generate(5 + i), h[i])
             self.assertEqual(json.loads(model.parameters())["nc"], 64)
 
+    def test_scenarios(self):
+        for name in ("uma", "umi", "rma", "inh-open", "inh-mixed"):
+            model = channels.make_channel(name, nc=16, nt=4, seed=3, speed_mps=2.0)
+            self.assertEqual(model.name(), name)
+            again = channels.from_json(name, model.parameters())
+            self.assertEqual(again.parameters(), model.parameters())
+            np.testing.assert_array_equal(again.generate(4), model.generate(4))
+            panel = csifeedback.scenario_panel_channel(name, 2, 3, nr=4, nc=5)
+            h = panel.generate(2, 3)
+            self.assertEqual((h.shape, h.dtype), ((3, 5, 4, 12), np.complex64))
+            self.assertEqual(panel.ports(), 12)
+            np.testing.assert_array_equal(panel.generate(3, 1)[0], h[1])
+            lossy = csifeedback.scenario_panel_channel(
+                name, 2, 3, nr=4, nc=5, path_loss=True
+            )
+            link = lossy.link(3)
+            loss = link["path_loss_db"] - link["shadowing_db"] - 8
+            np.testing.assert_allclose(
+                lossy.generate(3, 1)[0] * 10 ** (loss / 20), h[1], rtol=1e-4, atol=1e-6
+            )
+
     def test_bad_parameters(self):
         make = csifeedback.cost2100_channel
         for text, call in (
             ("scenario is moon", lambda: make(scenario="moon")),
             ("nc is 0", lambda: make(nc=0)),
             ("profile is Z", lambda: csifeedback.cdl_channel(profile="Z")),
+            ("scenario is moon", lambda: csifeedback.scenario_channel("moon")),
+            ("count is -1", lambda: csifeedback.scenario_panel_channel("uma").generate(0, -1)),
             ("model is null", lambda: csifeedback.generate_channels(None)),
             ("na is 2000", lambda: csifeedback.generate_channels(make(), 0, 1, 2000)),
             ("na is 0", lambda: make().generate_truncated(0, 0)),

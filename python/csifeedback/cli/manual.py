@@ -135,27 +135,32 @@ def roff(text: str) -> str:
     return re.sub(r"^\.", "\\\\&.", text, flags=re.MULTILINE)
 
 
+def _roff_value(action):
+    """The value of an option; a list of choices, maybe longer than a line, can break after a comma."""
+    return roff(_value(action)).replace(",", ",\\:")
+
+
 def _entry(parser, action):
     """An option with its help."""
-    value = _value(action)
+    value = _roff_value(action)
     if action.option_strings:
-        names = ", ".join(f"\\fB{roff(name)}\\fR" + (f" \\fI{roff(value)}\\fR" if value else "")
+        names = ", ".join(f"\\fB{roff(name)}\\fR" + (f" \\fI{value}\\fR" if value else "")
                           for name in action.option_strings)
     else:
-        names = f"\\fI{roff(value)}\\fR"
+        names = f"\\fI{value}\\fR"
     return [".TP", names, roff(_help(parser, action)) or "\\&"]
 
 
 def _synopsis(parser):
     lines = [f"\\fB{roff(parser.prog)}\\fR"]
     for action in options(parser):
-        value = _value(action)
+        value = _roff_value(action)
         if action.option_strings:
-            text = f"\\fB{roff(action.option_strings[-1])}\\fR" + (f" \\fI{roff(value)}\\fR" if value else "")
+            text = f"\\fB{roff(action.option_strings[-1])}\\fR" + (f" \\fI{value}\\fR" if value else "")
             if not action.required:
                 text = f"[{text}]"
         else:
-            text = f"\\fI{roff(value)}\\fR"
+            text = f"\\fI{value}\\fR"
         lines.append(text)
     return lines
 
