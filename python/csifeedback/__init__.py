@@ -14,6 +14,7 @@ from .codecs import (  # noqa: F401
     Codec, Decoder, Encoder, ReportDecoder, ReportEncoder, decoder_from_model,
     encoder_from_model, open_codec, report_decoder_from_model, report_encoder_from_model)
 from .block_help import BLOCKS as _BLOCKS
+from .grc import for_grc  # noqa: F401
 from .ofdm import load_taps  # noqa: F401
 from .renamed import install as _install
 

@@ -349,6 +349,8 @@ class TestFlowgraphs(unittest.TestCase):
 
     def test_compiled(self):
         self.assertEqual(self.compiled[0], 0, self.compiled[1])
+        # Of variables that it evaluates too early, too.
+        self.assertNotIn("Traceback", self.compiled[1])
         self.assertEqual({path.stem for path in FLOWGRAPHS} | set(NEEDS),
                          {"csi_loopback", "csi_loopback_headless", "csi_ue", "csi_bs",
                           "mlcf_loopback", "mlcf_loopback_headless", "path_loopback",
