@@ -42,6 +42,8 @@ CASES = {
     "ms4l2o": dict(codec="ms4l2o", start=0, hidden=20, lstm_layers=2, layers=0, iterations=8),
     "ms4l2o_plain": dict(codec="ms4l2o", start=1, real=True, layers=0, iterations=8,
                          consistency=1.0),
+    "rows": dict(start=2, layers=3, top_g=5, units=6, iterations=8, rows=True),
+    "ms4l2o_rows": dict(codec="ms4l2o", start=1, real=True, layers=0, iterations=8, rows=True),
 }
 
 
@@ -55,7 +57,7 @@ class Model:
 
     def __init__(self, rng, codec="csi-l2o", na=5, nt=3, real=False, start=0, layers=1, top_g=0,
                  units=1, hidden=0, lstm_layers=1, iterations=6, trained=6, consistency=0.0,
-                 paired=False):
+                 paired=False, rows=False):
         self.codec, self.na, self.nt, self.n = codec, na, nt, na * nt
         self.start, self.top_g, self.hidden = start, top_g, hidden
         self.iterations, self.trained = iterations, trained
@@ -83,7 +85,10 @@ class Model:
         group["rates"] = float32(self.rates)
         for name, low, high in (("p", -0.5, 1), ("a", -0.3, 0.5), ("b", -1, 1), ("theta", -5, -2),
                                 ("gamma", 0.2, 1)):
-            group[name] = float32(rng.uniform(low, high, (3, trained)))
+            group[name] = float32(rng.uniform(low, high, (3, trained * (na if rows else 1))))
+        self.rows = na if rows else 1
+        if rows:
+            group["rows"] = float32([na])
         group["consistency"] = float32(consistency * np.array([1, 0.8, 0.9]))
         group["activation"] = float32([2, 0, 1] if not hidden else [2, 3, 1])
         group["start"], group["top_g"] = float32([start]), float32([top_g])
@@ -123,10 +128,23 @@ class Model:
         return torch.from_numpy(rows)
 
     def at(self, name, m, t):
-        """A table's value, linear in log2(m) between the two nearest rates."""
+        """A table's value, linear in log2(m) between the two nearest rates; of tables with delay rows
+        one for each row."""
         table = self.profile[name]
-        column = table if table.ndim == 1 else table[:, min(t, self.trained - 1)]
-        return float(np.interp(math.log2(m), np.log2(self.rates), column.numpy()))
+
+        def value(column):
+            return float(np.interp(math.log2(m), np.log2(self.rates), column.numpy()))
+
+        if table.ndim == 1:
+            return value(table)
+        first = min(t, self.trained - 1) * self.rows
+        if self.rows == 1:
+            return value(table[:, first])
+        return torch.tensor([value(table[:, first + row]) for row in range(self.rows)])
+
+    def wide(self, value):
+        """One value for each element, from one for each row."""
+        return value if self.rows == 1 else value.repeat_interleave(self.nt).repeat(2)
 
     def layer(self, name, t):
         weight, bias = self.profile[name + "_weight"], self.profile[name + "_bias"]
@@ -147,9 +165,11 @@ class Model:
         return torch.sign(u) * torch.clamp(torch.abs(u) - threshold, min=0)
 
     def prox(self, u, p, norm, m, t):
-        theta = math.log1p(math.exp(self.at("theta", m, t)))
+        theta = torch.log1p(torch.exp(torch.as_tensor(self.at("theta", m, t))))
         if "transform_forward_0_weight" not in self.profile:
-            return self.soft(u, theta * p / norm)
+            return self.soft(u, self.wide(theta) * p / norm)
+        if self.rows > 1:
+            theta = theta[:, None]
         rows = torch.cat([u[:self.n].view(self.na, self.nt), u[self.n:].view(self.na, self.nt)], 1)
         z = self.soft(self.network("forward", rows, t), theta)
         if self.top_g:
@@ -182,7 +202,7 @@ class Model:
         state, results = None, []
         for t in range(self.iterations):
             gx, gy = w.T @ (w @ x - s) / norm, w.T @ (w @ y - s) / norm
-            raw = [torch.tensor(self.at(name, m, t)) for name in "pab"]
+            raw = [self.wide(torch.as_tensor(self.at(name, m, t))) for name in "pab"]
             if self.hidden:
                 output, state = self.lstm(torch.stack([x, gx], -1)[None], state)
                 c = torch.relu(output[0] @ self.profile["mlp_weight"].T + self.profile["mlp_bias"])
@@ -194,7 +214,7 @@ class Model:
                 p, a, b2 = activation[0](raw[0]), activation[1](raw[1]), 0
                 u = y - p * gy
             v = self.prox(u, p, norm, m, t)
-            new = u + self.at("gamma", m, t) * (v - u)
+            new = u + self.wide(self.at("gamma", m, t)) * (v - u)
             y = new + a * (new - x) + b2
             x = new
             results.append(x - self.at("consistency", m, 0) * (w.T @ (w @ x - s)) / norm)

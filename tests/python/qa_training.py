@@ -167,6 +167,14 @@ class Networks(unittest.TestCase):
         for a, b in zip(torch.autograd.grad((weight * out).sum(), (z, t)),
                         torch.autograd.grad((weight * plain).sum(), (z, t))):
             torch.testing.assert_close(a, b)
+        z = torch.randn(6, 5, 8, dtype=torch.double, requires_grad=True)
+        t = torch.rand(5, 1, dtype=torch.double, requires_grad=True)
+        self.assertTrue(torch.autograd.gradcheck(network.soft_threshold, (z, t)))
+        rows = network.Transform(4, (16,))
+        thresholds, u = torch.rand(5), torch.randn(10, 8)
+        for row, threshold in enumerate(thresholds):
+            torch.testing.assert_close(rows(u, thresholds, 0)[row::5],
+                                       rows(u[row::5], threshold, 0))
 
     def test_transform_begins_as_a_tight_frame(self):
         """f_i(f_t(u)) = u, with and without hidden layers, and sparser than u for one path."""
@@ -251,9 +259,36 @@ class Networks(unittest.TestCase):
         tied.begin_with(lambda name: arrays.get(f"l2o/x/{name}"))
         torch.testing.assert_close(tied.gamma.data, torch.full((2, 1), 0.7))
 
+    def test_row_steps(self):
+        """Step parameters by delay row begin as those of all rows, and go into a file and back."""
+        plain = network.Decoder(3, 8, (4, 8), 4)
+        for name in network.STEPS:
+            torch.nn.init.normal_(getattr(plain, name))
+        arrays = plain.arrays("x")
+        rows = network.Decoder(3, 8, (4, 8), 4, row_steps=True)
+        rows.begin_with(lambda name: arrays.get(f"l2o/x/{name}"))
+        self.assertEqual(rows.p.shape, (2, 4, 3))
+        w, s, x0 = torch.randn(8, 48) / 7, torch.randn(5, 8), torch.randn(5, 48)
+        torch.testing.assert_close(rows(w, s, x0, 1)[0], plain(w, s, x0, 1)[0])
+        for name in network.STEPS:
+            torch.nn.init.normal_(getattr(rows, name))
+        arrays = rows.arrays("y")
+        self.assertEqual(arrays["l2o/y/theta"].shape, (2, 12))
+        again = network.Decoder.of_model(arrays, "y", 3, 8)
+        self.assertTrue(again.row_steps)
+        torch.testing.assert_close(again(w, s, x0, 1)[0], rows(w, s, x0, 1)[0], rtol=0, atol=0)
+        # Of other numbers of rows the last one is repeated.
+        more = network.Decoder(5, 8, (4, 8), 4, row_steps=True)
+        more.begin_with(lambda name: arrays.get(f"l2o/y/{name}"))
+        torch.testing.assert_close(more.gamma[:, :, :3], rows.gamma)
+        torch.testing.assert_close(more.gamma[:, :, 4], rows.gamma[:, :, 2])
+        with self.assertRaisesRegex(ValueError, "--row-steps with --hidden 2"):
+            network.Decoder(3, 8, (4, 8), 4, hidden=2, row_steps=True)
+
     def test_model_arrays_and_back(self):
         for options in ({"hidden": 3, "layers": 2, "sizes": (32, 32, 32), "top_g": 7},
                         {"sizes": (32,), "untied": True, "start": "adjoint"},
+                        {"sizes": (32,), "row_steps": True},
                         {"hidden": 2, "layers": 1, "sizes": (), "start": "zeros", "gate": False,
                          "activations": ("sigmoid", "identity", "2sigmoid")}):
             decoder = network.Decoder(3, 8, (4, 8), 3, **options)

@@ -138,6 +138,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
              "all)")
     add("--tied-steps", action="store_true",
         help="the same step parameters in all iterations")
+    add("--row-steps", action="store_true",
+        help="step parameters of its own for every delay row, without an LSTM; always so where "
+             "--start-from has them")
     add("--transform", nargs="*", type=int, metavar="N",
         help="outputs of the layers of f_t; none: no transform")
     add("--untied", action="store_true", help="a transform of its own for every iteration")
@@ -461,13 +464,14 @@ class Run:
         self.encoder.w.requires_grad_(not self.fixed)
         self.orthonormal = self.encoder.is_complex and not self.fixed
         self.mmse = MmseStart(basis, variance, floor[0], self.na, self.nt).to(self.device)
+        group = next((f"l2o/{p}/" for p in (*self.names, args.profile, *sorted(PROFILES))
+                      if args.start_from and f"l2o/{p}/p" in start), None)
         self.decoder = Decoder(
             self.na, self.nt, self.sizes * len(self.bits), args.iterations, args.hidden, args.lstm_layers,
             tuple(args.transform), args.top_g, args.untied, args.activations, args.start,
-            args.gate, args.consistency, args.tied_steps)
+            args.gate, args.consistency, args.tied_steps,
+            args.row_steps or bool(not args.hidden and group and group + "rows" in start))
         if args.start_from:
-            group = next((f"l2o/{p}/" for p in (*self.names, args.profile, *sorted(PROFILES))
-                          if f"l2o/{p}/p" in start), None)
             if not group and (rows_differ or args.freeze_decoder):
                 raise ValueError(f"--start-from {args.start_from} has no decoder of Csi-L2O or MS4L2O")
             if group:

@@ -147,19 +147,26 @@ def tanh(x: torch.Tensor) -> torch.Tensor:
 
 
 def soft_threshold(z: torch.Tensor, threshold: Union[float, torch.Tensor]) -> torch.Tensor:
-    """sign(z) max(|z| - threshold, 0) for a scalar threshold. Graphs have it as a constant."""
+    """sign(z) max(|z| - threshold, 0) for a threshold that is a scalar, or one of a shape that z's is
+    broadcast with. Graphs have it as a constant."""
     if torch.jit.is_tracing():
-        return torch.sign(z) * torch.relu(z.abs() - float(threshold))
+        value = threshold.detach() if torch.is_tensor(threshold) and threshold.numel() > 1 \
+            else float(threshold)
+        return torch.sign(z) * torch.relu(z.abs() - value)
     return SoftThreshold.apply(z, threshold)
 
 
 class SoftThreshold(torch.autograd.Function):
-    """sign(z) max(|z| - threshold, 0) for a scalar threshold, with little memory traffic."""
+    """soft_threshold() with little memory traffic."""
 
     @staticmethod
     def forward(ctx: Any, z: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:
-        out = functional.softshrink(z, float(threshold))
+        if torch.is_tensor(threshold) and threshold.numel() > 1:
+            out = torch.sign(z) * torch.relu(z.abs() - threshold)
+        else:
+            out = functional.softshrink(z, float(threshold))
         ctx.save_for_backward(out)
+        ctx.shape = threshold.shape if torch.is_tensor(threshold) else ()
         return out
 
     @staticmethod
@@ -167,7 +174,7 @@ class SoftThreshold(torch.autograd.Function):
         out, = ctx.saved_tensors
         sign = torch.sign(out)
         return (gradient * sign.abs(),
-                -(gradient * sign).sum() if ctx.needs_input_grad[1] else None)
+                -(gradient * sign).sum_to_size(ctx.shape) if ctx.needs_input_grad[1] else None)
 
 
 def largest(z: torch.Tensor, count: int) -> torch.Tensor:
@@ -243,10 +250,16 @@ class Transform(nn.Module):
 
     def forward(self, u: torch.Tensor, threshold: Union[float, torch.Tensor],
                 top_g: int) -> torch.Tensor:
-        """f_i(soft(topG(f_t(u)))) of rows (rows, 2 nt)."""
+        """f_i(soft(topG(f_t(u)))) of rows (rows, 2 nt). threshold: a number, or (na,), one for each
+        of the na rows of every matrix."""
         for layer in self.forward_layers[:-1]:
             u = torch.relu_(layer(u))
-        z = soft_threshold(self.forward_layers[-1](u), threshold)
+        z = self.forward_layers[-1](u)
+        if torch.is_tensor(threshold) and threshold.dim():
+            z = soft_threshold(z.reshape(-1, len(threshold), z.shape[1]),
+                               threshold[:, None]).reshape(z.shape)
+        else:
+            z = soft_threshold(z, threshold)
         if 0 < top_g < z.shape[1]:
             z = z * largest(z, top_g)
         for layer in self.inverse_layers[:-1]:
@@ -358,15 +371,20 @@ class Decoder(nn.Module):
 
     rates: code sizes, ascending, each with step parameters of its own for every iteration.
     sizes: layers of the transform, or None. untied: a transform for every iteration. tied_steps:
-    the same step parameters in all iterations. activations: names for p, a and b.
+    the same step parameters in all iterations. activations: names for p, a and b. row_steps: step
+    parameters of its own for each of the na delay rows, without an LSTM.
     """
 
     def __init__(self, na: int, nt: int, rates: Sequence[int], iterations: int, hidden: int = 0,
                  layers: int = 2, sizes: Sequence[int] = (256,), top_g: int = 0,
                  untied: bool = False, activations: Sequence[str] = ("2sigmoid", "tanh", "sigmoid"),
                  start: str = "mmse", gate: bool = True, consistency: bool = True,
-                 tied_steps: bool = False) -> None:
+                 tied_steps: bool = False, row_steps: bool = False) -> None:
         super().__init__()
+        if row_steps and hidden:
+            raise ValueError(f"--row-steps with --hidden {hidden}, allowed is --hidden 0: an LSTM has step "
+                             "parameters for every element")
+        self.row_steps = row_steps
         self.na, self.nt, self.rates, self.iterations = na, nt, tuple(rates), iterations
         self.top_g, self.activations, self.start = top_g, tuple(activations), start
         self.tied_steps = tied_steps
@@ -376,7 +394,8 @@ class Decoder(nn.Module):
         self.lstm = ElementLstm(hidden, layers) if hidden else None
 
         def table(value):
-            return nn.Parameter(torch.full((len(rates), 1 if tied_steps else iterations), value))
+            return nn.Parameter(torch.full((len(rates), 1 if tied_steps else iterations,
+                                            *[na] * row_steps), value))
 
         def raw(name, value):
             # The raw parameter that an activation turns into about this value.
@@ -430,6 +449,11 @@ class Decoder(nn.Module):
         list of all x."""
         act = [ACTIVATIONS[name][1] for name in self.activations]
         x, y, state = begin
+
+        def wide(parameter):
+            # One value for each element, where there is one for each row.
+            return parameter.repeat_interleave(2 * self.nt) if self.row_steps else parameter
+
         iterates = []
         for t in numbers:
             column = min(t, self.p.shape[1] - 1)
@@ -447,16 +471,17 @@ class Decoder(nn.Module):
                 u = u + b * ((y - p * gradient_y) - u) - heads[3]
                 offset = heads[4]
             else:
-                p, a = act[0](self.p[rate, column]), act[1](self.a[rate, column])
+                p = wide(act[0](self.p[rate, column]))
+                a = wide(act[1](self.a[rate, column]))
                 u = y - p * gradient_y
                 offset = 0
             if self.transforms:
                 transform = self.transforms[min(t, len(self.transforms) - 1)]
                 v = transform(u.reshape(-1, 2 * self.nt), theta, self.top_g).reshape(u.shape)
             else:
-                threshold = theta * p / lipschitz
+                threshold = wide(theta) * p / lipschitz
                 v = torch.sign(u) * torch.relu(u.abs() - threshold)
-            new = u + self.gamma[rate, column] * (v - u)
+            new = u + wide(self.gamma[rate, column]) * (v - u)
             y = new + a * (new - x) + offset
             x = new
             iterates.append(x)
@@ -472,9 +497,13 @@ class Decoder(nn.Module):
         rates: indices of those whose step parameters it has, None: all."""
         chosen = list(range(len(self.rates)) if rates is None else rates)
         values = {name: getattr(self, name)[chosen] for name in (*STEPS, "consistency")}
-        # One column for every iteration, also where all are the same.
+        # One column for every iteration, also where all are the same, or one for every delay row of
+        # every iteration.
         for name in STEPS:
-            values[name] = values[name].expand(-1, self.iterations)
+            values[name] = values[name].expand(
+                -1, self.iterations, *values[name].shape[2:]).flatten(1)
+        if self.row_steps:
+            values["rows"] = torch.tensor([self.na])
         values["rates"] = torch.tensor([self.rates[r] for r in chosen])
         values["activation"] = torch.tensor([ACTIVATIONS[name][0] for name in self.activations])
         values["start"] = torch.tensor([STARTS[self.start]])
@@ -513,12 +542,13 @@ class Decoder(nn.Module):
                       and k.endswith("weight")]
         lstm = [k for k in arrays if k.startswith(group + "lstm") and k.endswith("weight")]
         shapes = [arrays[k].shape for k in sorted(transforms)]
-        self = cls(na, nt, numbers("rates"), arrays[group + "p"].shape[1],
+        rows = numbers("rows")[0] if group + "rows" in arrays else 1
+        self = cls(na, nt, numbers("rates"), arrays[group + "p"].shape[1] // rows,
                    hidden=len(arrays[lstm[0]]) // 4 if lstm else 0, layers=len(lstm),
                    sizes=[shape[1] for shape in shapes], top_g=numbers("top_g")[0],
                    untied=bool(shapes) and shapes[0][0] > 1,
                    activations=[name_of(ACTIVATIONS, k) for k in numbers("activation")],
-                   start=name_of(STARTS, numbers("start")[0]))
+                   start=name_of(STARTS, numbers("start")[0]), row_steps=group + "rows" in arrays)
         self.begin_with(lambda name: arrays.get(group + name))
         return self
 
@@ -527,18 +557,21 @@ class Decoder(nn.Module):
         """Takes over what it can of a trained decoder. read(name) gives an array or None.
 
         Step parameters beyond the iterations of the other are its last ones, and so are those of
-        tied steps; a dictionary becomes a transform with hidden layers that hand values through.
+        tied steps, and of rows beyond its rows; a dictionary becomes a transform with hidden layers that hand values through.
         """
         for name in STEPS:
             old = torch.from_numpy(read(name))
+            rows = read("rows")
+            old = old.reshape(len(old), -1, 1 if rows is None else int(rows[0]))
             repeats, rest = divmod(len(self.rates), len(old))
             if rest or self.rates != self.rates[:len(old)] * repeats:
                 raise ValueError(f"--start-from has step parameters for {len(old)} rates, "
                                  f"--rates are {len(set(self.rates))}")
-            old = old.repeat(repeats, 1)
+            old = old.repeat(repeats, 1, 1)
             last = old.shape[1] - 1
             columns = [last] if self.tied_steps else [min(t, last) for t in range(self.iterations)]
-            getattr(self, name).copy_(old[:, columns])
+            old = old[:, columns][..., [min(r, old.shape[2] - 1) for r in range(self.na)]]
+            getattr(self, name).copy_(old if self.row_steps else old[..., 0])
         self.consistency.copy_(torch.from_numpy(read("consistency")).repeat(repeats))
         if self.lstm and read("mlp_weight") is not None:
             for name, value in self.lstm.named_arrays():

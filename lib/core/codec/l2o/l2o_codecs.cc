@@ -34,7 +34,11 @@ operations(const model_file& model, int m, const std::string& profile, int itera
     const uint64_t n = 2 * uint64_t(model.na()) * model.nt();
     const std::string group = "l2o/" + profile + "/";
     const uint64_t count =
-        iterations ? iterations : model.read(group + "p", { 0, 0 }).shape[1];
+        iterations ? iterations
+                   : model.read(group + "p", { 0, 0 }).shape[1] /
+                         (model.has(group + "rows")
+                              ? size_t(model.read(group + "rows", { 1 }).data[0])
+                              : 1);
     const bool estimated = model.read(group + "start", { 1 }).data[0] != 0;
     uint64_t transforms = 0, lstm = 0;
     const std::vector<size_t> mlp = shape(model, profile, "mlp_weight", 2);

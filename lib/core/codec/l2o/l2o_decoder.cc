@@ -311,7 +311,8 @@ private:
     // One iteration; leaves the projections of the next x and y.
     void iterate(const length& l, size_t t, size_t n)
     {
-        const l2o_parameters& p = l.parameters[std::min(t, l.parameters.size() - 1)];
+        const l2o_parameters* p =
+            &l.parameters[std::min(t, d_model.iterations() - 1) * d_model.rows()];
         const bool last = t + 1 == size_t(d_iterations), both = d_model.hidden > 0;
         // Of an exact first estimate the gradient is zero.
         const bool still = t == 0 && l.exact;
@@ -343,9 +344,22 @@ private:
         std::swap(d_next_y, d_projected_y);
     }
 
+    // f(parameters, row, rows) for delay rows [first, first + rows): for all of them, or one
+    // by one where each has parameters of its own.
+    template <typename function>
+    void by_rows(const l2o_parameters* p, size_t first, size_t rows, function f) const
+    {
+        if (d_model.rows() == 1) {
+            f(*p, first, rows);
+            return;
+        }
+        for (size_t r = first; r < first + rows; r++)
+            f(p[r], r, 1);
+    }
+
     // Columns [begin, end) of the next x and y of codeword i.
     void update(const length& l,
-                const l2o_parameters& p,
+                const l2o_parameters* p,
                 size_t t,
                 size_t i,
                 size_t begin,
@@ -366,36 +380,43 @@ private:
                 combine(nullptr, gx, step, first, rows, gx);
             for (size_t at = begin; at < end; at += l2o_block)
                 update_block(
-                    p, t == 0, i, at, x, t > 0 ? gx : gy, y, gy, heads + at * 5, u);
+                    *p, t == 0, i, at, x, t > 0 ? gx : gy, y, gy, heads + at * 5, u);
             d_layout.clear_padding(u);
         } else {
-            const float scale = activation(0, p.p) * step;
-            combine(y, gy, -scale, first, rows, u);
+            by_rows(p, first, rows, [&](const l2o_parameters& q, size_t r, size_t n) {
+                combine(y, gy, -q.step * step, r, n, u);
+            });
         }
         if (!d_model.forward.empty())
             transform(l, p, t, u, first, rows, v);
         else if (d_model.hidden)
             for (size_t at = begin; at < end; at += l2o_block)
                 kernels().soft_threshold_each(
-                    u + at, heads + at * 5, p.threshold * step, v + at, l2o_block);
+                    u + at, heads + at * 5, p->threshold * step, v + at, l2o_block);
         else {
             std::copy(u + begin, u + end, v + begin);
-            const float threshold = p.threshold * activation(0, p.p) * step;
-            kernels().soft_threshold_top(
-                v + begin, end - begin, 1, end - begin, std::max(threshold, 0.0f), 0);
+            by_rows(p, first, rows, [&](const l2o_parameters& q, size_t r, size_t n) {
+                const size_t size = n * d_layout.stride;
+                const float threshold = q.threshold * q.step * step;
+                kernels().soft_threshold_top(
+                    v + r * d_layout.stride, size, 1, size, std::max(threshold, 0.0f), 0);
+            });
         }
         if (d_model.hidden)
             for (size_t at = begin; at < end; at += l2o_block)
                 kernels().l2o_momentum_by_element(
-                    u + at, v + at, p.gamma, heads + at * 5, x + at, y + at);
+                    u + at, v + at, p->gamma, heads + at * 5, x + at, y + at);
         else
-            kernels().l2o_momentum(u + begin,
-                                   v + begin,
-                                   p.gamma,
-                                   activation(1, p.a),
-                                   x + begin,
-                                   y + begin,
-                                   end - begin);
+            by_rows(p, first, rows, [&](const l2o_parameters& q, size_t r, size_t n) {
+                const size_t at = r * d_layout.stride;
+                kernels().l2o_momentum(u + at,
+                                       v + at,
+                                       q.gamma,
+                                       q.momentum,
+                                       x + at,
+                                       y + at,
+                                       n * d_layout.stride);
+            });
         if (last)
             return;
         prepare_projection(y, i, first, rows, d_pairs_y);
@@ -534,7 +555,7 @@ private:
 
     // The learned sparse transform, threshold and inverse of some delay rows.
     void transform(const length& l,
-                   const l2o_parameters& p,
+                   const l2o_parameters* p,
                    size_t t,
                    const float* u,
                    size_t first,
@@ -562,12 +583,15 @@ private:
                 into = 1 - into;
             }
             const l2o_layer& middle = d_model.forward.back();
-            kernels().soft_threshold_top(d_rows[1 - into].data(),
-                                         middle.stride,
-                                         n,
-                                         middle.outputs,
-                                         p.threshold,
-                                         d_model.keep);
+            by_rows(p, r, n, [&](const l2o_parameters& q, size_t row, size_t count) {
+                kernels().soft_threshold_top(d_rows[1 - into].data() +
+                                                 (row - r) * middle.stride,
+                                             middle.stride,
+                                             count,
+                                             middle.outputs,
+                                             q.threshold,
+                                             d_model.keep);
+            });
             for (const l2o_layer& layer : d_model.inverse) {
                 const bool last = &layer == &d_model.inverse.back();
                 float* to = last ? v + r * d_layout.stride : d_rows[into].data();
@@ -727,20 +751,6 @@ private:
         }
         for (size_t i = at; i < at + rows * d_layout.stride; i++)
             out[i] = (y ? y[i] : 0.0f) + scale * g[i];
-    }
-
-    float activation(size_t which, double x) const
-    {
-        switch (d_model.activation[which]) {
-        case 1:
-            return 1 / (1 + std::exp(-x));
-        case 2:
-            return 2 / (1 + std::exp(-x));
-        case 3:
-            return std::tanh(x);
-        default:
-            return x;
-        }
     }
 
     static float squared_norm(const float* x, size_t n)

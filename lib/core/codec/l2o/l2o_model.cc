@@ -230,12 +230,19 @@ l2o_model::l2o_model(const model_file& model, const std::string& profile)
             (i && d_rates[i] == d_rates[i - 1]))
             file.bad("rates", d_rates[i], "code sizes from 1 on, ascending");
     const float_array p = file.read("p", { rates, 0 });
-    d_iterations = p.shape[1];
+    const size_t na = model.na(), columns = p.shape[1];
+    if (file.has("rows"))
+        d_rows = file.number("rows", file.read("rows", { 1 }).data[0], na, na);
+    d_iterations = columns / d_rows;
+    if (columns % d_rows)
+        file.bad("p",
+                 std::to_string(columns) + " columns",
+                 "a multiple of the " + std::to_string(d_rows) + " of rows");
     d_p = p.data;
-    d_a = file.read("a", { rates, d_iterations }).data;
-    d_b = file.read("b", { rates, d_iterations }).data;
-    d_theta = file.read("theta", { rates, d_iterations }).data;
-    d_gamma = file.read("gamma", { rates, d_iterations }).data;
+    d_a = file.read("a", { rates, columns }).data;
+    d_b = file.read("b", { rates, columns }).data;
+    d_theta = file.read("theta", { rates, columns }).data;
+    d_gamma = file.read("gamma", { rates, columns }).data;
     d_consistency = file.read("consistency", { rates }).data;
     const float_array kinds = file.read("activation", { 3 });
     for (size_t i = 0; i < 3; i++)
@@ -294,6 +301,8 @@ l2o_model::l2o_model(const model_file& model, const std::string& profile)
         }
         lstm.push_back(std::move(packed));
     }
+    if (hidden && d_rows > 1)
+        file.bad("rows", d_rows, "1 with an LSTM");
     if (hidden) {
         mlp = file.with_bias("mlp", hidden, hidden);
         heads = file.with_bias("heads", 5, hidden);
@@ -370,14 +379,32 @@ float l2o_model::interpolate(const std::vector<float>& table,
 
 std::vector<l2o_parameters> l2o_model::parameters(size_t m) const
 {
-    std::vector<l2o_parameters> result(d_iterations);
-    for (size_t t = 0; t < d_iterations; t++)
-        result[t] = { interpolate(d_p, t, m),
-                      interpolate(d_a, t, m),
-                      interpolate(d_b, t, m),
-                      softplus(interpolate(d_theta, t, m)),
-                      interpolate(d_gamma, t, m) };
+    std::vector<l2o_parameters> result(d_iterations * d_rows);
+    for (size_t k = 0; k < result.size(); k++) {
+        const float p = interpolate(d_p, k, m), a = interpolate(d_a, k, m);
+        result[k] = { p,
+                      a,
+                      interpolate(d_b, k, m),
+                      softplus(interpolate(d_theta, k, m)),
+                      interpolate(d_gamma, k, m),
+                      activated(0, p),
+                      activated(1, a) };
+    }
     return result;
+}
+
+float l2o_model::activated(size_t which, double x) const
+{
+    switch (activation[which]) {
+    case 1:
+        return 1 / (1 + std::exp(-x));
+    case 2:
+        return 2 / (1 + std::exp(-x));
+    case 3:
+        return std::tanh(x);
+    default:
+        return x;
+    }
 }
 
 float l2o_model::consistency(size_t m) const { return interpolate(d_consistency, 0, m); }

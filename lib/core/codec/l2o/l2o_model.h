@@ -48,11 +48,12 @@ struct l2o_layer {
     void add_bf16();
 };
 
-//! The parameters of an iteration for one codeword length.
+//! The parameters of an iteration for one codeword length, of all delay rows or of one.
 struct l2o_parameters {
     float p, a, b; // before the activation
     float threshold;
     float gamma;
+    float step, momentum; // p and a behind the activation
 };
 
 //! The arrays of a profile of a model file, `l2o/<profile>/`; docs/files.md lists them.
@@ -66,7 +67,10 @@ public:
     void add_bf16();
 
     size_t iterations() const { return d_iterations; }
-    //! Parameters for codewords of m values, interpolated over log2(m).
+    //! Delay rows with step parameters of their own, or 1: the same for all.
+    size_t rows() const { return d_rows; }
+    //! Parameters for codewords of m values, interpolated over log2(m): of every
+    //! iteration those of all rows().
     std::vector<l2o_parameters> parameters(size_t m) const;
     float consistency(size_t m) const;
 
@@ -87,12 +91,13 @@ public:
     volk::vector<float> mlp_bias, heads_bias;
 
 private:
+    float activated(size_t which, double x) const;
     //! A table's value at (rate, column) that a length m falls on.
     float interpolate(const std::vector<float>& table, size_t column, size_t m) const;
 
     std::vector<float> d_rates;
-    size_t d_iterations = 0;
-    // Rates by iterations.
+    size_t d_iterations = 0, d_rows = 1;
+    // Rates by iterations by rows.
     std::vector<float> d_p, d_a, d_b, d_theta, d_gamma;
     std::vector<float> d_consistency;
 };
