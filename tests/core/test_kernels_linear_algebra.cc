@@ -270,6 +270,68 @@ TEST_P(kernels_test, matrix_products_pass_on_nan_and_infinities)
             }
 }
 
+TEST_P(kernels_test, sparse_matrix_products)
+{
+    const size_t sizes[][3] = { { 1, 1, 16 },    { 2, 37, 32 },  { 3, 16, 48 },
+                                { 32, 256, 64 }, { 5, 300, 80 }, { 4, 64, 128 } };
+    for (const auto& [rows, depth, cols] : sizes)
+        for (const bool relu : { false, true })
+            for (const size_t every : { 4, 17, 1000 }) {
+                const size_t a_stride = depth + 3, b_stride = cols + 2,
+                             c_stride = cols + 5;
+                auto a = normal_vector(rows * a_stride, 1);
+                const auto b = normal_vector(depth * b_stride, 2),
+                           start = normal_vector(cols, 3);
+                for (size_t i = 0; i < a.size(); i++)
+                    if (i % every != 3)
+                        a[i] = i % 2 ? -0.0f : 0.0f;
+                std::vector<float> c(rows * c_stride, nan), dense(rows * cols);
+                ASSERT_EQ(k.sparse_gemm(a.data(),
+                                        a_stride,
+                                        b.data(),
+                                        b_stride,
+                                        start.data(),
+                                        c.data(),
+                                        c_stride,
+                                        rows,
+                                        depth,
+                                        cols,
+                                        relu),
+                          true);
+                k.gemm(a.data(),
+                       a_stride,
+                       b.data(),
+                       b_stride,
+                       start.data(),
+                       0,
+                       dense.data(),
+                       cols,
+                       rows,
+                       depth,
+                       cols,
+                       relu);
+                for (size_t r = 0; r < rows; r++) {
+                    for (size_t j = 0; j < cols; j++)
+                        ASSERT_NEAR(c[r * c_stride + j], dense[r * cols + j], 1e-4)
+                            << rows << " " << depth << " " << cols;
+                    for (size_t j = cols; j < c_stride; j++)
+                        ASSERT_TRUE(std::isnan(c[r * c_stride + j]));
+                }
+            }
+    // A matrix that is not sparse is left to gemm(), a NaN is not lost.
+    std::vector<float> a(2 * 40, 1.0f), b(40 * 16, 1.0f), start(16), c(2 * 16, 7.0f);
+    EXPECT_FALSE(k.sparse_gemm(
+        a.data(), 40, b.data(), 16, start.data(), c.data(), 16, 2, 40, 16, false));
+    for (const float x : c)
+        EXPECT_EQ(x, 7.0f);
+    std::fill(a.begin(), a.end(), 0.0f);
+    a[40 + 39] = nan;
+    EXPECT_TRUE(k.sparse_gemm(
+        a.data(), 40, b.data(), 16, start.data(), c.data(), 16, 2, 40, 16, true));
+    for (size_t i = 0; i < c.size(); i++)
+        EXPECT_EQ(std::isnan(c[i]), i >= 16);
+}
+
 TEST_P(kernels_test, dot_products)
 {
     const size_t sizes[][3] = { { 1, 1, 16 },  { 2, 4, 32 },   { 3, 5, 48 },

@@ -86,6 +86,9 @@ constexpr size_t local_systems_scratch(size_t k)
     return ((k + 3) * (k + 4) / 2 + 2 * (k + 3)) * weights_block;
 }
 
+//! Part of the values beyond which a matrix is not sparse.
+constexpr double sparse_part = 0.3;
+
 //! The kernels for one instruction set.
 struct kernel_table {
     const char* name; //!< for example "avx2"
@@ -252,6 +255,26 @@ struct kernel_table {
                  size_t depth,
                  size_t cols,
                  bool relu);
+
+    /*!
+     * \brief gemm() for an a with few values other than zero, which alone are multiplied;
+     * a NaN is none of the zeros.
+     *
+     * \param start cols values, the same for every row
+     * \returns false, with c as it was, if more than sparse_part of the values of a are
+     * not zero: then gemm() is faster
+     */
+    bool (*sparse_gemm)(const float* a,
+                        size_t a_stride,
+                        const float* b,
+                        size_t b_stride,
+                        const float* start,
+                        float* c,
+                        size_t c_stride,
+                        size_t rows,
+                        size_t depth,
+                        size_t cols,
+                        bool relu);
 
     /*!
      * \brief c += a b^T: c[i][j] += sum over k of a[i][k] b[j][k].

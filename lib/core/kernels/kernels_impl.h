@@ -30,6 +30,7 @@ constexpr gr::csifeedback::kernel_table table(const char* name)
              sum_of_products,
              soft_threshold_step,
              gemm,
+             sparse_gemm,
              add_dot_products,
              soft_threshold_top,
              lstm,

@@ -205,6 +205,97 @@ void gemm(const float* a,
              relu);
 }
 
+// A bit for each of `lanes` values that is not zero; a NaN is not.
+inline unsigned not_zero(const float* p)
+{
+#if defined(__AVX512F__)
+    return _mm512_cmp_ps_mask((__m512)load(p), _mm512_setzero_ps(), _CMP_NEQ_UQ);
+#elif defined(__AVX2__)
+    return _mm256_movemask_ps(
+        _mm256_cmp_ps((__m256)load(p), _mm256_setzero_ps(), _CMP_NEQ_UQ));
+#else
+    unsigned mask = 0;
+    for (size_t i = 0; i < lanes; i++)
+        mask |= unsigned(p[i] != 0) << i;
+    return mask;
+#endif
+}
+// Of the n values at the end of a row, fewer than `lanes`.
+inline unsigned not_zero(const float* p, size_t n)
+{
+    unsigned mask = 0;
+    for (size_t i = 0; i < n; i++)
+        mask |= unsigned(p[i] != 0) << i;
+    return mask;
+}
+
+// A row of sparse_gemm(), `registers` of its columns.
+template <size_t registers>
+inline void sparse_row(const float* a,
+                       const float* b,
+                       size_t b_stride,
+                       const float* start,
+                       float* c,
+                       size_t depth,
+                       bool relu)
+{
+    vec sum[registers];
+    for (size_t k = 0; k < registers; k++)
+        sum[k] = load(start + k * lanes);
+    const auto add = [&](unsigned mask, size_t first) {
+        for (; mask; mask &= mask - 1) {
+            const size_t d = first + __builtin_ctz(mask);
+            const float* row = b + d * b_stride;
+            for (size_t k = 0; k < registers; k++)
+                sum[k] += a[d] * load(row + k * lanes);
+        }
+    };
+    const size_t whole = depth - depth % lanes;
+    for (size_t d = 0; d < whole; d += lanes)
+        add(not_zero(a + d), d);
+    add(not_zero(a + whole, depth - whole), whole);
+    for (size_t k = 0; k < registers; k++) {
+        if (relu)
+            sum[k] = sum[k] < 0.0f ? vec{} : sum[k];
+        store(c + k * lanes, sum[k]);
+    }
+}
+
+bool sparse_gemm(const float* a,
+                 size_t a_stride,
+                 const float* b,
+                 size_t b_stride,
+                 const float* start,
+                 float* c,
+                 size_t c_stride,
+                 size_t rows,
+                 size_t depth,
+                 size_t cols,
+                 bool relu)
+{
+    const size_t whole = depth - depth % lanes;
+    size_t count = 0;
+    for (size_t r = 0; r < rows; r++) {
+        const float* row = a + r * a_stride;
+        for (size_t d = 0; d < whole; d += lanes)
+            count += __builtin_popcount(not_zero(row + d));
+        count += __builtin_popcount(not_zero(row + whole, depth - whole));
+    }
+    if (count > gr::csifeedback::sparse_part * (rows * depth))
+        return false;
+    constexpr size_t most = 4, width = most * lanes;
+    for (size_t r = 0; r < rows; r++) {
+        const float* row = a + r * a_stride;
+        float* to = c + r * c_stride;
+        size_t at = 0;
+        for (; at + width <= cols; at += width)
+            sparse_row<most>(row, b + at, b_stride, start + at, to + at, depth, relu);
+        for (; at < cols; at += lanes)
+            sparse_row<1>(row, b + at, b_stride, start + at, to + at, depth, relu);
+    }
+    return true;
+}
+
 void add_dot_products(const float* a,
                       size_t a_stride,
                       const float* b,

@@ -595,7 +595,10 @@ private:
             for (const l2o_layer& layer : d_model.inverse) {
                 const bool last = &layer == &d_model.inverse.back();
                 float* to = last ? v + r * d_layout.stride : d_rows[into].data();
-                apply(l, layer, from, from_stride, to, layer.stride, n, t, !last);
+                // Few values are left by the threshold.
+                if (&layer != &d_model.inverse.front() ||
+                    !layer.apply_sparse(from, from_stride, to, layer.stride, n, t, !last))
+                    apply(l, layer, from, from_stride, to, layer.stride, n, t, !last);
                 from = to;
                 from_stride = layer.stride;
                 into = 1 - into;

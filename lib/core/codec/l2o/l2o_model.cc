@@ -175,6 +175,35 @@ void l2o_layer::apply(const float* x,
     }
 }
 
+bool l2o_layer::apply_sparse(const float* x,
+                             size_t x_stride,
+                             float* y,
+                             size_t y_stride,
+                             size_t rows,
+                             size_t iteration,
+                             bool relu) const
+{
+    const size_t unit = std::min(iteration, units - 1);
+    const float* from = weights.data() + unit * inputs * stride;
+    const float* start = bias.data() + unit * stride;
+    for (size_t at = 0; at < stride; at += panel) {
+        const size_t width = std::min(panel, stride - at);
+        if (!kernels().sparse_gemm(x,
+                                   x_stride,
+                                   from + at * inputs,
+                                   width,
+                                   start + at,
+                                   y + at,
+                                   y_stride,
+                                   rows,
+                                   inputs,
+                                   width,
+                                   relu))
+            return false;
+    }
+    return true;
+}
+
 void l2o_layer::apply(const bf16_pair* x,
                       size_t x_stride,
                       float* y,

@@ -37,7 +37,16 @@ struct l2o_layer {
                size_t rows,
                size_t iteration,
                bool relu) const;
-    //! The same in bfloat16, for rows of pairs of neighbours.
+    //! The same where most values of x are zeros; false, with nothing done, if they are
+    //! not.
+    bool apply_sparse(const float* x,
+                      size_t x_stride,
+                      float* y,
+                      size_t y_stride,
+                      size_t rows,
+                      size_t iteration,
+                      bool relu) const;
+    //! The same as apply() in bfloat16, for rows of pairs of neighbours.
     void apply(const bf16_pair* x,
                size_t x_stride,
                float* y,
