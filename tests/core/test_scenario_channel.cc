@@ -323,7 +323,7 @@ TEST(scenario_channel, rays_have_the_power_k_factor_and_delays_of_their_ue)
         grid.nt = 4;
         const auto model = scenario_channel::make(p, grid, false);
         const auto panel = scenario_panel_channel::make(p, {});
-        double spread_error = 0, nlos = 0, los = 0;
+        double spread_error = 0, los_spread_error = 0, nlos = 0, los = 0;
         for (int i = 0; i < 600; i++) {
             const scenario_link l = panel->link(i);
             const auto paths = model->paths(i);
@@ -348,18 +348,19 @@ TEST(scenario_channel, rays_have_the_power_k_factor_and_delays_of_their_ue)
                             l.y_m /
                                 std::hypot(l.x_m, l.y_m, layout.bs_height_m - l.height_m),
                             1e-9);
-                los++;
-            } else {
-                mean /= power;
-                spread_error += std::log10(std::sqrt(square / power - mean * mean) /
-                                           l.delay_spread_s);
-                nlos++;
             }
+            mean /= power;
+            const double error =
+                std::log10(std::sqrt(square / power - mean * mean) / l.delay_spread_s);
+            (direct ? los_spread_error : spread_error) += error;
+            (direct ? los : nlos)++;
         }
         EXPECT_GT(los, 5);
         EXPECT_GT(nlos, 5);
         // Few clusters have less spread than the exponential profile that they are of.
         EXPECT_NEAR(spread_error / nlos, -0.1, 0.1) << layout.name;
+        // Of LOS links the divisor of (7.5-3) makes up for it.
+        EXPECT_NEAR(los_spread_error / los, 0, 0.06) << layout.name;
     }
 }
 

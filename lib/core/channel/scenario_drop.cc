@@ -279,15 +279,18 @@ scenario_link scenario_drop::draw(uint64_t ue,
         sum += power[i];
     }
     const double k = direct ? std::pow(10, 0.1 * link.k_db) : 0;
-    double strongest = 0;
+    double strongest = 0, most = 0;
     for (int i = 0; i < n; i++) {
         power[i] /= sum;
         seen[i] = power[i] / (k + 1) + (i == 0 ? k / (k + 1) : 0);
         strongest = std::max(strongest, seen[i]);
+        most = std::max(most, power[i]);
     }
-    const double weakest = strongest * std::pow(10, -2.5);
+    // Powers (7.5-8) are for the angles alone: clusters are left out by those of (7.5-6), or
+    // the delay spread of a LOS link would be a fifth too small.
+    const double weakest = most * std::pow(10, -2.5);
     for (int i = 0; i < n; i++)
-        link.clusters += seen[i] >= weakest;
+        link.clusters += power[i] >= weakest;
     if (!rays)
         return link;
     rays->clear();
@@ -356,7 +359,7 @@ scenario_link scenario_drop::draw(uint64_t ue,
     const double c_ds = 1e-9 * std::max(c.c_ds_floor, c.c_ds(std::log10(ghz)));
     const double c_zsd = 3.0 / 8 * std::pow(10, zsd.mu);
     for (int i = 0; i < n; i++) {
-        if (seen[i] < weakest)
+        if (power[i] < weakest)
             continue;
         const bool split = i == order[0] || i == order[1];
         for (int part = 0; part < (split ? 3 : 1); part++) {
