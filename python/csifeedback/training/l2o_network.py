@@ -150,7 +150,7 @@ def soft_threshold(z: torch.Tensor, threshold: Union[float, torch.Tensor]) -> to
     """sign(z) max(|z| - threshold, 0) for a threshold that is a scalar, or one of a shape that z's is
     broadcast with. Graphs have it as a constant."""
     if torch.jit.is_tracing():
-        value = threshold.detach() if torch.is_tensor(threshold) and threshold.numel() > 1 \
+        value = threshold.detach() if isinstance(threshold, torch.Tensor) and threshold.numel() > 1 \
             else float(threshold)
         return torch.sign(z) * torch.relu(z.abs() - value)
     return SoftThreshold.apply(z, threshold)
@@ -161,12 +161,12 @@ class SoftThreshold(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, z: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:
-        if torch.is_tensor(threshold) and threshold.numel() > 1:
+        if isinstance(threshold, torch.Tensor) and threshold.numel() > 1:
             out = torch.sign(z) * torch.relu(z.abs() - threshold)
         else:
             out = functional.softshrink(z, float(threshold))
         ctx.save_for_backward(out)
-        ctx.shape = threshold.shape if torch.is_tensor(threshold) else ()
+        ctx.shape = threshold.shape if isinstance(threshold, torch.Tensor) else ()
         return out
 
     @staticmethod
@@ -255,7 +255,7 @@ class Transform(nn.Module):
         for layer in self.forward_layers[:-1]:
             u = torch.relu_(layer(u))
         z = self.forward_layers[-1](u)
-        if torch.is_tensor(threshold) and threshold.dim():
+        if isinstance(threshold, torch.Tensor) and threshold.dim():
             z = soft_threshold(z.reshape(-1, len(threshold), z.shape[1]),
                                threshold[:, None]).reshape(z.shape)
         else:
@@ -557,7 +557,8 @@ class Decoder(nn.Module):
         """Takes over what it can of a trained decoder. read(name) gives an array or None.
 
         Step parameters beyond the iterations of the other are its last ones, and so are those of
-        tied steps, and of rows beyond its rows; a dictionary becomes a transform with hidden layers that hand values through.
+        tied steps, and of rows beyond its rows; a dictionary becomes a transform with hidden layers
+        that hand values through.
         """
         for name in STEPS:
             old = torch.from_numpy(read(name))
