@@ -82,6 +82,9 @@ class Export(unittest.TestCase):
         self.check("cost2100-indoor-csi-l2o")
         self.check("cost2100-indoor-csi-l2o", 200, "1/32")
 
+    def test_csi_l2o_with_steps_by_row(self):
+        self.check("cost2100-indoor-csi-l2o:l2o,profile=fast", 100, "1/16")
+
     def test_csi_l2o_with_lstm(self):
         self.check("cost2100-indoor-csi-l2o:l2o,profile=paper", 12, "1/16")
 
