@@ -145,7 +145,7 @@ class Programs(unittest.TestCase):
         self.assertTrue(os.path.exists(self.path("i.png")))
         self.refuse("--iterations has 0", "eval", "--codec", L2O, "--samples", 2,
                     "--iterations", 0)
-        self.refuse("realtime", "eval", "--codec", L2O + ":l2o,profile=fast", "--samples", 2)
+        self.refuse("realtime", "eval", "--codec", L2O + ":l2o,profile=slow", "--samples", 2)
 
     def test_eval_complexity(self):
         """Counted by hand: 32 rows x 16 iterations x 2 x 64 x 256, and so on."""
