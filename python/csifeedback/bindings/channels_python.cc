@@ -436,8 +436,7 @@ void bind_channels(py::module& m)
                 for (py::ssize_t i = 0; i < 2 * count; i++)
                     if (!std::isfinite(d[i]))
                         throw std::invalid_argument("displacement is not finite");
-                py::array_t<cf> h(
-                    std::vector<py::ssize_t>{ count, p.nc, p.nr, self.ports() });
+                py::array_t<cf> h = panel_matrices(count, p.nc, p.nr, self.ports());
                 cf* out = h.mutable_data();
                 const size_t size = size_t(p.nc) * p.nr * self.ports();
                 py::gil_scoped_release release;

@@ -56,6 +56,11 @@ class Condition:
 CONDITIONS = Condition(), Condition(delay=4), Condition(csi_snr_db=10.0)
 
 
+def of_subbands(h: np.ndarray, subbands: int) -> np.ndarray:
+    """The middle row of each subband of h (users, steps, rows, nr, ports)."""
+    return h[:, :, (2 * np.arange(subbands) + 1) * h.shape[2] // (2 * subbands)]
+
+
 class Pool:
     """UEs on their tracks. h: (users, steps, rows, nr, ports), scaled for a noise of 1; a row of each
     subband: subband_h."""
@@ -70,9 +75,7 @@ class Pool:
                              moved * [np.cos(angle), np.sin(angle)])
             tracks.append(h * np.float32(np.sqrt(10 ** (snr_db / 10) / np.mean(np.abs(h) ** 2))))
         self.h = np.array(tracks)
-        rows = self.h.shape[2]
-        self.subband_h = self.h[:, :, (2 * np.arange(setup.subbands) + 1) * rows
-                                // (2 * setup.subbands)]
+        self.subband_h = of_subbands(self.h, setup.subbands)
 
     def estimates(self, snr_db: Optional[float], seed: int = 2) -> np.ndarray:
         """h as the UEs see it, with errors of so many dB below the mean power of each."""
@@ -147,13 +150,12 @@ def measure(samples: int, progress: Callable[[int, int], None], directory: str,
     capacity = 0.0
     for number, condition in enumerate(conditions):
         estimates = pool.estimates(condition.csi_snr_db)
+        seen = of_subbands(estimates, setup.subbands)
         results: Dict[Tuple[str, str], Result] = {}
         for codec, beside, bits, w in precoders(
                 estimates, setup, pair, combinations if number == 0 else combinations[::2],
                 number == 0):
-            # CQI of the estimated channel, of a row of each subband.
-            seen = estimates[:, :, (2 * np.arange(setup.subbands) + 1) * estimates.shape[2]
-                             // (2 * setup.subbands)]
+            # CQI of the estimated channel.
             ratio = reported_sinr(seen, w, CQI_DB)
             g = effective_channel(w, np.broadcast_to(ratio[..., None], w.shape[:3]))
             cell = Cell(pool.subband_h, g, BANDWIDTH_HZ, STEP_S, min(STREAMS, w.shape[3]),
