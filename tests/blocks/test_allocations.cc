@@ -854,7 +854,8 @@ TEST(stream, csi_metrics)
 
 TEST(stream, csi_spectral_efficiency)
 {
-    for (const char* precoding : { "zero-forcing", "maximum-ratio" })
+    for (const char* precoding :
+         { "zero-forcing", "regularized-zero-forcing", "maximum-ratio" })
         for (const int users : { 3, 40 }) {
             const auto block = csi_spectral_efficiency::make(
                 users, csi_shape("H", 8, nt), { 0, 10 }, precoding);

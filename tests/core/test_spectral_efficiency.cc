@@ -165,6 +165,38 @@ TEST(precoder, is_that_of_singular_vectors)
         }
 }
 
+// Against the definition; with very little loading it is zero-forcing, with very much
+// maximum ratio.
+TEST(precoder, regularized)
+{
+    for (const auto& [users, nt] : { std::pair{ 1, 5 }, { 4, 4 }, { 6, 16 }, { 5, 3 } }) {
+        auto h = random_channels(users, 1, nt, 9 * users);
+        if (users > 1)
+            h[1].setZero();
+        for (const double loading : { 0.0, 1e-3, 0.4, 1e12 }) {
+            users_rows w(users, nt);
+            precoder::make(users, nt, "regularized-zero-forcing", loading)
+                ->compute(pointers(h).data(), w.data());
+            if (loading == 0.4 || loading == 1e-3) {
+                matrix rows = stacked(h, 0);
+                for (int k = 0; k < users; k++)
+                    if (rows.row(k).norm() > 0)
+                        rows.row(k).normalize();
+                const matrix expected = normalized_columns(
+                    rows.adjoint() *
+                    (rows * rows.adjoint() + loading * matrix::Identity(users, users))
+                        .inverse());
+                EXPECT_LT((w.transpose().cast<std::complex<double>>() - expected).norm(),
+                          1e-5);
+            } else {
+                EXPECT_LT(
+                    (w - precode(h, loading ? "maximum-ratio" : "zero-forcing")).norm(),
+                    1e-5);
+            }
+        }
+    }
+}
+
 TEST(precoder, maximum_ratio_receives_the_norm)
 {
     const auto h = random_channels(3, 1, 8, 5);
@@ -215,8 +247,16 @@ TEST(precoder, bad_parameters_are_named)
     EXPECT_EQ(error(0, 2, "zero-forcing"), "precoder: users is 0, allowed is 1 to 64");
     EXPECT_EQ(error(65, 2, "zero-forcing"), "precoder: users is 65, allowed is 1 to 64");
     EXPECT_EQ(error(2, 0, "zero-forcing"), "precoder: nt is 0, allowed is 1 to 1024");
-    EXPECT_EQ(error(2, 2, "zf"),
-              "precoder: type is zf, allowed is zero-forcing or maximum-ratio");
+    EXPECT_EQ(
+        error(2, 2, "zf"),
+        "precoder: type is zf, allowed is zero-forcing, regularized-zero-forcing or "
+        "maximum-ratio");
+    try {
+        precoder::make(2, 2, "regularized-zero-forcing", -1);
+        ADD_FAILURE();
+    } catch (const std::invalid_argument& e) {
+        EXPECT_STREQ(e.what(), "precoder: loading is -1, allowed is 0 to 1e+12");
+    }
 }
 
 double efficiency(const std::vector<users_rows>& h,

@@ -65,6 +65,18 @@ class Objects(unittest.TestCase):
             np.testing.assert_allclose(se.compute(self.h, self.h_hat), expected, rtol=1e-5)
             np.testing.assert_allclose(se.compute(self.h[2], self.h_hat[2]), expected[2],
                                        rtol=1e-5)
+        # Regularized: a precoder for each SNR, near maximum ratio at low ones, near zero-forcing at
+        # high ones, and with perfect CSI in between ahead of both.
+        means = {kind: csifeedback.spectral_efficiency(K, NC, NT, [-30, 3, 60], kind).compute(
+            self.h, self.h).mean(axis=0) for kind in (
+                "zero-forcing", "regularized-zero-forcing", "maximum-ratio")}
+        regularized = means["regularized-zero-forcing"]
+        np.testing.assert_allclose(regularized[0], means["maximum-ratio"][0], rtol=1e-2)
+        np.testing.assert_allclose(regularized[2], means["zero-forcing"][2], rtol=1e-3)
+        self.assertGreater(regularized[1], 1.01 * max(means["zero-forcing"][1],
+                                                      means["maximum-ratio"][1]))
+        alone = csifeedback.spectral_efficiency(K, NC, NT, [3], "regularized-zero-forcing")
+        self.assertAlmostEqual(alone.compute(self.h, self.h).mean(), regularized[1], places=6)
         self.h[4, 1] = 0
         with self.assertRaisesRegex(ValueError, "group 4 has a matrix that is all zero"):
             se.compute(self.h, self.h_hat)

@@ -59,7 +59,7 @@ public:
      * \param users     K, 1 to 64
      * \param shape     says nc and nt of H: a model, codec, pilot frame, ..., or a shape
      * \param snr_db    SNRs in dB, 1 to 1000 of them, each -100 to 100
-     * \param precoding "zero-forcing" or "maximum-ratio"
+     * \param precoding "zero-forcing", "regularized-zero-forcing" or "maximum-ratio"
      * \param normalize whether to scale true channels to unit mean power
      * \param by_frame  PDUs: whether a group has one frame number
      * \param history   true matrices kept, users to 65536

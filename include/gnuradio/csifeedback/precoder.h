@@ -27,6 +27,10 @@ namespace csifeedback {
  *   eigen zero-forcing: that takes the dominant right singular vector v_k of the channel
  *   of each user, V (V^H V)^-1 with V = [v_1 ... v_K], and the channel of a user with one
  *   antenna is a single row, of which v_k = h_k^H / ||h_k||.
+ * - "regularized-zero-forcing": the columns of A^H (A A^H + loading I)^-1, likewise. For
+ *   users that each receive the power g from a vector of unit norm in the direction of
+ *   their channel, in noise of the power 1 and with the power P / K for each of them, the
+ *   loading of the least mean squared error is K / (P g).
  * - "maximum-ratio": the columns of A^H.
  *
  * A row of zeros, CSI that is not known, gets a vector of zeros: the user is not served.
@@ -42,16 +46,24 @@ public:
 
     /*!
      * \brief Makes a precoder.
-     * \param users K, 1 to 64
-     * \param nt    antenna ports, 1 to 1024
-     * \param type  "zero-forcing" or "maximum-ratio"
+     * \param users   K, 1 to 64
+     * \param nt      antenna ports, 1 to 1024
+     * \param type    "zero-forcing", "regularized-zero-forcing" or "maximum-ratio"
+     * \param loading of "regularized-zero-forcing" alone, 0 to 1e12
      * \throws std::invalid_argument if a parameter is out of range
      */
-    static sptr make(int users, int nt, const std::string& type = "zero-forcing");
+    static sptr
+    make(int users, int nt, const std::string& type = "zero-forcing", double loading = 1);
     virtual ~precoder() = default;
 
     virtual int users() const = 0;
     virtual int nt() const = 0;
+    /*!
+     * \brief Another loading from now on; other types than "regularized-zero-forcing" do
+     * not mind.
+     * \throws std::invalid_argument if it is out of range
+     */
+    virtual void set_loading(double loading) = 0;
     /*!
      * \brief Computes the vectors, without allocating memory.
      * \param h K pointers to rows of nt finite values

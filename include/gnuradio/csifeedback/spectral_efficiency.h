@@ -47,7 +47,9 @@ public:
      * \param nc        subcarriers, 1 to 65536
      * \param nt        antenna ports, 1 to 1024
      * \param snr_db    SNRs in dB, 1 to 1000 of them, each -100 to 100
-     * \param precoding type of precoder: "zero-forcing" or "maximum-ratio"
+     * \param precoding type of precoder: "zero-forcing", "regularized-zero-forcing" or
+     *                  "maximum-ratio". The loading of the second one is K / (SNR nt): that
+     *                  of channels of unit mean power
      * \param normalize whether to scale true channels to unit mean power
      * \throws std::invalid_argument if a parameter is out of range
      */

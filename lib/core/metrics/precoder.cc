@@ -23,8 +23,9 @@ using cd = std::complex<double>;
 class precoder_impl : public precoder
 {
 public:
-    precoder_impl(int users, int nt, bool zero_forcing)
+    precoder_impl(int users, int nt, bool zero_forcing, bool regularized)
         : d_zero_forcing(zero_forcing),
+          d_regularized(regularized),
           d_rows(nt, users),
           d_vectors(nt, users),
           d_gram(users, users),
@@ -36,6 +37,13 @@ public:
 
     int users() const override { return d_rows.cols(); }
     int nt() const override { return d_rows.rows(); }
+
+    void set_loading(double loading) override
+    {
+        check_range("precoder", "loading", loading, 0.0, 1e12);
+        if (d_regularized)
+            d_loading = loading;
+    }
 
     void compute(const cf* const* h, cf* w) override
     {
@@ -64,7 +72,7 @@ private:
             for (Eigen::Index j = 0; j < k; j++)
                 d_gram(k, j) = d_rows.col(k).dot(d_rows.col(j));
             // Also of a user without CSI, whose row and column are zero.
-            d_gram(k, k) = 1;
+            d_gram(k, k) = 1 + d_loading;
         }
         d_factor.compute(d_gram);
         double smallest = d_factor.info() == Eigen::Success ? 1 : 0;
@@ -115,7 +123,8 @@ private:
     // to others would receive -90 dB.
     static constexpr double tolerance = 1e-9;
 
-    const bool d_zero_forcing;
+    const bool d_zero_forcing, d_regularized;
+    double d_loading = 0;
     Eigen::MatrixXcd d_rows;    // h_k^H of unit norm as columns
     Eigen::MatrixXcd d_vectors; // before they are scaled
     Eigen::MatrixXcd d_gram;    // its lower half
@@ -126,14 +135,21 @@ private:
 
 } // namespace
 
-precoder::sptr precoder::make(int users, int nt, const std::string& type)
+precoder::sptr precoder::make(int users, int nt, const std::string& type, double loading)
 {
     const char* where = "precoder";
     check_range(where, "users", users, 1, 64);
     check_range(where, "nt", nt, 1, 1024);
-    if (type != "zero-forcing" && type != "maximum-ratio")
-        throw_bad(where, "type", type, "zero-forcing or maximum-ratio");
-    return std::make_shared<precoder_impl>(users, nt, type == "zero-forcing");
+    const bool regularized = type == "regularized-zero-forcing";
+    if (type != "zero-forcing" && !regularized && type != "maximum-ratio")
+        throw_bad(where,
+                  "type",
+                  type,
+                  "zero-forcing, regularized-zero-forcing or maximum-ratio");
+    const auto made =
+        std::make_shared<precoder_impl>(users, nt, type != "maximum-ratio", regularized);
+    made->set_loading(loading);
+    return made;
 }
 
 } // namespace csifeedback

@@ -40,6 +40,8 @@ public:
                              bool normalize)
         : d_precoder(precoder::make(users, nt, precoding)),
           d_nc(nc),
+          d_nt(nt),
+          d_regularized(precoding == "regularized-zero-forcing"),
           d_snr_db(snr_db),
           d_normalize(normalize),
           d_rows(users),
@@ -50,14 +52,14 @@ public:
             d_power.push_back(std::pow(10, snr / 10) / users);
     }
 
-    int users() const override { return d_precoder->users(); }
+    int users() const override { return int(d_rows.size()); }
     int nc() const override { return d_nc; }
-    int nt() const override { return d_precoder->nt(); }
+    int nt() const override { return d_nt; }
     const std::vector<double>& snr_db() const override { return d_snr_db; }
 
     bool compute(const cf* const* h, const cf* const* h_hat, double* se) override
     {
-        const size_t nt = d_precoder->nt(), users = d_rows.size(), size = d_nc * nt;
+        const size_t nt = d_nt, users = d_rows.size(), size = d_nc * nt;
         for (size_t k = 0; k < users; k++) {
             const double there = energy(h[k], size);
             // As floats, in which products of rows are computed.
@@ -71,19 +73,12 @@ public:
         for (size_t c = 0; c < d_nc; c++) {
             for (size_t k = 0; k < users; k++)
                 d_rows[k] = h_hat[k] + c * nt;
-            d_precoder->compute(d_rows.data(), d_w.data());
-            for (size_t k = 0; k < users; k++) {
-                double wanted = 0, interference = 0;
-                for (size_t j = 0; j < users; j++) {
-                    cf product;
-                    volk_32fc_x2_dot_prod_32fc(
-                        &product, h[k] + c * nt, d_w.data() + j * nt, nt);
-                    const double power = d_scale[k] * energy(&product, 1);
-                    (j == k ? wanted : interference) += power;
-                }
-                for (size_t i = 0; i < d_power.size(); i++)
-                    se[i] += std::log2(1 + d_power[i] * wanted /
-                                               (d_power[i] * interference + 1));
+            // The same vectors for all SNRs, or others for each.
+            const size_t each = d_regularized ? 1 : d_power.size();
+            for (size_t i = 0; i < d_power.size(); i += each) {
+                d_precoder->set_loading(1 / (d_power[i] * nt));
+                d_precoder->compute(d_rows.data(), d_w.data());
+                add(h, c, i, i + each, se);
             }
         }
         for (size_t i = 0; i < d_power.size(); i++)
@@ -94,8 +89,28 @@ public:
 private:
     static constexpr float infinity = std::numeric_limits<float>::infinity();
 
+    // Adds what subcarrier c brings with the vectors at hand to the SNRs [first, end).
+    void add(const cf* const* h, size_t c, size_t first, size_t end, double* se) const
+    {
+        const size_t nt = d_nt, users = d_rows.size();
+        for (size_t k = 0; k < users; k++) {
+            double wanted = 0, interference = 0;
+            for (size_t j = 0; j < users; j++) {
+                cf product;
+                volk_32fc_x2_dot_prod_32fc(
+                    &product, h[k] + c * nt, d_w.data() + j * nt, nt);
+                const double power = d_scale[k] * energy(&product, 1);
+                (j == k ? wanted : interference) += power;
+            }
+            for (size_t i = first; i < end; i++)
+                se[i] +=
+                    std::log2(1 + d_power[i] * wanted / (d_power[i] * interference + 1));
+        }
+    }
+
     const precoder::sptr d_precoder;
-    const size_t d_nc;
+    const size_t d_nc, d_nt;
+    const bool d_regularized;
     const std::vector<double> d_snr_db;
     const bool d_normalize;
     std::vector<double> d_power; // P / K over the noise

@@ -123,9 +123,14 @@ void bind_metrics(py::module& m)
         .def(py::init(&precoder::make),
              py::arg("users"),
              py::arg("nt"),
-             py::arg("type") = "zero-forcing")
+             py::arg("type") = "zero-forcing",
+             py::arg("loading") = 1.0)
         .def("users", &precoder::users)
         .def("nt", &precoder::nt)
+        .def("set_loading",
+             &precoder::set_loading,
+             py::arg("loading"),
+             "Another loading of regularized zero-forcing from now on, 0 to 1e12.")
         .def(
             "compute",
             [](precoder& self, const array_in<cf>& h) {

@@ -71,7 +71,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
                        help="at these SNRs, transmit power over noise with channels of unit mean "
                             "power, in dB (default: 0 30 5)")
     group.add_argument("--precoding", default="zero-forcing",
-                       choices=("zero-forcing", "maximum-ratio"), help="default: zero-forcing")
+                       choices=("zero-forcing", "regularized-zero-forcing", "maximum-ratio"),
+                       help="default: zero-forcing")
     parser.add_argument("--rho-samples", type=int, default=500, metavar="N",
                         help="matrices of which rho and SGCS are computed (default: 500)")
     parser.add_argument("--subbands", type=int, default=evaluation.SUBBANDS, metavar="N",

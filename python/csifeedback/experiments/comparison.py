@@ -57,7 +57,7 @@ class Comparison:
     subbands: int = evaluation.SUBBANDS  #: of SGCS
     users: Optional[int] = None  #: of each group, for the spectral efficiency
     se_snr_db: Sequence[float] = ()
-    precoding: str = "zero-forcing"  #: or "maximum-ratio"
+    precoding: str = "zero-forcing"  #: or another one of core.precoder
     compact: Optional[core.compact_configuration] = None  #: of compact frames; None: full ones
 
 
