@@ -44,6 +44,9 @@ CASES = {
                          consistency=1.0),
     "rows": dict(start=2, layers=3, top_g=5, units=6, iterations=8, rows=True),
     "ms4l2o_rows": dict(codec="ms4l2o", start=1, real=True, layers=0, iterations=8, rows=True),
+    "rows_lstm": dict(start=2, hidden=2, lstm_layers=2, layers=1, top_g=5, iterations=8, rows=True),
+    "rows_lstm_wide": dict(start=1, nt=32, hidden=3, layers=0, iterations=6, rows=True),
+    "ms4l2o_rows_lstm": dict(codec="ms4l2o", start=0, hidden=2, layers=0, iterations=8, rows=True),
 }
 
 

@@ -282,13 +282,12 @@ class Networks(unittest.TestCase):
         more.begin_with(lambda name: arrays.get(f"l2o/y/{name}"))
         torch.testing.assert_close(more.gamma[:, :, :3], rows.gamma)
         torch.testing.assert_close(more.gamma[:, :, 4], rows.gamma[:, :, 2])
-        with self.assertRaisesRegex(ValueError, "--row-steps with --hidden 2"):
-            network.Decoder(3, 8, (4, 8), 4, hidden=2, row_steps=True)
 
     def test_model_arrays_and_back(self):
         for options in ({"hidden": 3, "layers": 2, "sizes": (32, 32, 32), "top_g": 7},
                         {"sizes": (32,), "untied": True, "start": "adjoint"},
                         {"sizes": (32,), "row_steps": True},
+                        {"sizes": (32,), "row_steps": True, "hidden": 2, "tied_steps": True},
                         {"hidden": 2, "layers": 1, "sizes": (), "start": "zeros", "gate": False,
                          "activations": ("sigmoid", "identity", "2sigmoid")}):
             decoder = network.Decoder(3, 8, (4, 8), 3, **options)

@@ -139,8 +139,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tied-steps", action="store_true",
         help="the same step parameters in all iterations")
     add("--row-steps", action="store_true",
-        help="step parameters of its own for every delay row, without an LSTM; always so where "
-             "--start-from has them")
+        help="step parameters of its own for every delay row, to which an LSTM adds; always so "
+             "where --start-from has them")
     add("--transform", nargs="*", type=int, metavar="N",
         help="outputs of the layers of f_t; none: no transform")
     add("--untied", action="store_true", help="a transform of its own for every iteration")
@@ -470,7 +470,7 @@ class Run:
             self.na, self.nt, self.sizes * len(self.bits), args.iterations, args.hidden, args.lstm_layers,
             tuple(args.transform), args.top_g, args.untied, args.activations, args.start,
             args.gate, args.consistency, args.tied_steps,
-            args.row_steps or bool(not args.hidden and group and group + "rows" in start))
+            args.row_steps or bool(group and group + "rows" in start))
         if args.start_from:
             if not group and (rows_differ or args.freeze_decoder):
                 raise ValueError(f"--start-from {args.start_from} has no decoder of Csi-L2O or MS4L2O")

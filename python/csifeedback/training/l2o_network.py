@@ -372,7 +372,7 @@ class Decoder(nn.Module):
     rates: code sizes, ascending, each with step parameters of its own for every iteration.
     sizes: layers of the transform, or None. untied: a transform for every iteration. tied_steps:
     the same step parameters in all iterations. activations: names for p, a and b. row_steps: step
-    parameters of its own for each of the na delay rows, without an LSTM.
+    parameters of its own for each of the na delay rows, to which an LSTM adds.
     """
 
     def __init__(self, na: int, nt: int, rates: Sequence[int], iterations: int, hidden: int = 0,
@@ -381,9 +381,6 @@ class Decoder(nn.Module):
                  start: str = "mmse", gate: bool = True, consistency: bool = True,
                  tied_steps: bool = False, row_steps: bool = False) -> None:
         super().__init__()
-        if row_steps and hidden:
-            raise ValueError(f"--row-steps with --hidden {hidden}, allowed is --hidden 0: an LSTM has step "
-                             "parameters for every element")
         self.row_steps = row_steps
         self.na, self.nt, self.rates, self.iterations = na, nt, tuple(rates), iterations
         self.top_g, self.activations, self.start = top_g, tuple(activations), start
@@ -464,9 +461,9 @@ class Decoder(nn.Module):
                 inputs = torch.stack([x.detach().flatten(), gradient_x.detach().flatten()])
                 heads, state = self.lstm(inputs, state, lstm_share)
                 heads = [head.reshape(x.shape) for head in heads]
-                p = act[0](self.p[rate, column] + heads[0])
-                a = act[1](self.a[rate, column] + heads[1])
-                b = act[2](self.b[rate, column] + heads[2])
+                p = act[0](wide(self.p[rate, column]) + heads[0])
+                a = act[1](wide(self.a[rate, column]) + heads[1])
+                b = act[2](wide(self.b[rate, column]) + heads[2])
                 u = x - p * gradient_x
                 u = u + b * ((y - p * gradient_y) - u) - heads[3]
                 offset = heads[4]

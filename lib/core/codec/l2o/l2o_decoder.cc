@@ -259,16 +259,16 @@ private:
     // x = y = the first estimate, and the projection of y.
     void begin(const length& l, const float* s, size_t n)
     {
-        // All of them, whatever an overflow has left.
-        std::fill(d_x.begin(), d_x.end(), 0.0f);
-        std::fill(d_y.begin(), d_y.end(), 0.0f);
+        // With what an overflow has left.
+        const size_t used = n * d_w.planes() * d_layout.size;
+        std::fill_n(d_x.begin(), used, 0.0f);
+        std::fill_n(d_y.begin(), used, 0.0f);
         std::fill(d_projected_y.begin(), d_projected_y.end(), 0.0f);
         if (d_model.start != 0)
             estimate(l, s, n);
         if (d_bf16) {
             // From here on projections are those of the change since the first estimate,
             // and d_code is what that must become: rounding errors are relative to it.
-            std::fill(d_x0.begin(), d_x0.end(), 0.0f);
             if (l.exact)
                 std::fill(d_code.begin(), d_code.end(), 0.0f);
             else if (d_model.start != 0) {
@@ -325,7 +325,7 @@ private:
         std::fill(d_next_x.begin(), d_next_x.end(), 0.0f);
         std::fill(d_next_y.begin(), d_next_y.end(), 0.0f);
         if (still)
-            std::fill(d_gy.begin(), d_gy.end(), 0.0f);
+            std::fill_n(d_gy.begin(), n * d_w.planes() * d_layout.size, 0.0f);
         for (size_t begin = 0; begin < d_layout.size; begin += l.columns) {
             const size_t end = std::min(begin + l.columns, d_layout.size);
             if (!still)
@@ -357,6 +357,20 @@ private:
             f(p[r], r, 1);
     }
 
+    // f(parameters, at, n) for the elements [at, at + n) of a block that belong to one row.
+    template <typename function>
+    void by_parts(const l2o_parameters* p, size_t at, function f) const
+    {
+        const size_t end = at + l2o_block, rows = d_model.rows();
+        while (at < end) {
+            const size_t r = std::min(at / d_layout.stride, rows - 1),
+                         n = r + 1 < rows ? std::min(end, (r + 1) * d_layout.stride) - at
+                                          : end - at;
+            f(p[r], at, n);
+            at += n;
+        }
+    }
+
     // Columns [begin, end) of the next x and y of codeword i.
     void update(const length& l,
                 const l2o_parameters* p,
@@ -380,7 +394,7 @@ private:
                 combine(nullptr, gx, step, first, rows, gx);
             for (size_t at = begin; at < end; at += l2o_block)
                 update_block(
-                    *p, t == 0, i, at, x, t > 0 ? gx : gy, y, gy, heads + at * 5, u);
+                    p, t == 0, i, at, x, t > 0 ? gx : gy, y, gy, heads + at * 5, u);
             d_layout.clear_padding(u);
         } else {
             by_rows(p, first, rows, [&](const l2o_parameters& q, size_t r, size_t n) {
@@ -390,9 +404,14 @@ private:
         if (!d_model.forward.empty())
             transform(l, p, t, u, first, rows, v);
         else if (d_model.hidden)
-            for (size_t at = begin; at < end; at += l2o_block)
-                kernels().soft_threshold_each(
-                    u + at, heads + at * 5, p->threshold * step, v + at, l2o_block);
+            for (size_t block = begin; block < end; block += l2o_block)
+                by_parts(p, block, [&](const l2o_parameters& q, size_t at, size_t n) {
+                    kernels().soft_threshold_each(u + at,
+                                                  heads + block * 5 + at - block,
+                                                  q.threshold * step,
+                                                  v + at,
+                                                  n);
+                });
         else {
             std::copy(u + begin, u + end, v + begin);
             by_rows(p, first, rows, [&](const l2o_parameters& q, size_t r, size_t n) {
@@ -402,11 +421,16 @@ private:
                     v + r * d_layout.stride, size, 1, size, std::max(threshold, 0.0f), 0);
             });
         }
-        if (d_model.hidden)
+        if (d_model.hidden) {
+            // Rows with gammas of their own have them in v already.
+            const bool own = d_model.rows() > 1;
+            for (size_t r = first; own && r < first + rows; r++)
+                for (size_t k = r * d_layout.stride; k < (r + 1) * d_layout.stride; k++)
+                    v[k] = u[k] + p[r].gamma * (v[k] - u[k]);
             for (size_t at = begin; at < end; at += l2o_block)
                 kernels().l2o_momentum_by_element(
-                    u + at, v + at, p->gamma, heads + at * 5, x + at, y + at);
-        else
+                    u + at, v + at, own ? 1 : p->gamma, heads + at * 5, x + at, y + at);
+        } else
             by_rows(p, first, rows, [&](const l2o_parameters& q, size_t r, size_t n) {
                 const size_t at = r * d_layout.stride;
                 kernels().l2o_momentum(u + at,
@@ -425,7 +449,7 @@ private:
     }
 
     // Eqs. (20) and (19) for a block of elements.
-    void update_block(const l2o_parameters& p,
+    void update_block(const l2o_parameters* p,
                       bool first,
                       size_t i,
                       size_t at,
@@ -442,14 +466,23 @@ private:
             heads_bf16(block, x + at, gx + at, first, state, heads);
         else
             heads_float(x + at, gx + at, first, state, heads);
+        // Rows with parameters of their own have them in the heads already.
+        const bool own = d_model.rows() > 1;
+        if (own)
+            by_parts(p, at, [&](const l2o_parameters& q, size_t part, size_t n) {
+                const float values[] = { q.p, q.a, q.b };
+                for (size_t k = 0; k < 3; k++)
+                    for (size_t e = part - at; e < part - at + n; e++)
+                        heads[k * l2o_block + e] += values[k];
+            });
         kernels().l2o_update({ x + at,
                                gx + at,
                                y + at,
                                gy + at,
                                heads,
-                               p.p,
-                               p.a,
-                               p.b,
+                               own ? 0 : p->p,
+                               own ? 0 : p->a,
+                               own ? 0 : p->b,
                                d_model.activation,
                                u + at });
     }

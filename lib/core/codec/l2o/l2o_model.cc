@@ -330,8 +330,6 @@ l2o_model::l2o_model(const model_file& model, const std::string& profile)
         }
         lstm.push_back(std::move(packed));
     }
-    if (hidden && d_rows > 1)
-        file.bad("rows", d_rows, "1 with an LSTM");
     if (hidden) {
         mlp = file.with_bias("mlp", hidden, hidden);
         heads = file.with_bias("heads", 5, hidden);
