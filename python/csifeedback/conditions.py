@@ -90,15 +90,19 @@ def warn(source: Any, found: Any, models: Any) -> None:
             said.add(named(model))
             print(f"warning: {source} is not what {named(model)} was trained on: "
                   + "; ".join(texts)
-                  + (" (--align aligns whole matrices)" if texts[0].startswith("delays are abs")
-                     else ""), file=sys.stderr)
+                  + ("" if not texts[0].startswith("delays are abs") else
+                     " (--align aligns them)" if found.precursor is None else
+                     " (delay rows cannot be aligned: generate or import the full-band matrices H)"),
+                  file=sys.stderr)
 
 
-def warn_swapped(source: Any, ha: np.ndarray) -> None:
-    """Says on stderr if rows and columns of Ha (n, na, nt) seem to have changed places."""
-    if looks_swapped(ha):
-        print(f"warning: {source}: delay rows and angles seem to have changed places: the energy is "
-              "in the first columns and in all rows", file=sys.stderr)
+def warn_swapped(source: Any, ha: np.ndarray, whole: bool = False) -> None:
+    """Says on stderr if rows and columns of Ha (n, na, nt) look swapped; whole: those of the matrices H that
+    Ha was made of."""
+    if looks_swapped(ha, whole):
+        what, where = ("subcarriers and antennas", "last") if whole else ("delay rows and angles", "first")
+        print(f"warning: {source}: {what} look swapped: the energy is in the {where} columns of Ha "
+              "and spread over all rows; csifeedback_dataset import --axes names them", file=sys.stderr)
 
 
 def differences(data: Any, model: Any) -> List[str]:
@@ -124,9 +128,10 @@ def differences(data: Any, model: Any) -> List[str]:
     return texts
 
 
-def looks_swapped(ha: np.ndarray) -> bool:
-    """Whether rows and columns of Ha (n, na, nt) are likely to have changed places: the energy is
-    in few columns next to zero, as delays have it, and all over the rows, as angles have it."""
+def looks_swapped(ha: np.ndarray, whole: bool = False) -> bool:
+    """Whether rows and columns of Ha (n, na, nt) are likely to be swapped: the energy is in few columns next
+    to zero, as delays have it, and all over the rows, as angles have it. whole: Ha was made of matrices H
+    with swapped axes; the other direction of the DFT then puts delays into the last columns."""
     power = np.mean(np.square(np.abs(ha), dtype=np.float64), axis=0)
     total = power.sum()
     if not total > 0 or min(power.shape) < 8:
@@ -135,4 +140,7 @@ def looks_swapped(ha: np.ndarray) -> bool:
     def beginning(profile):
         return profile[:max(2, len(profile) // 4)].sum() / total
 
-    return beginning(power.sum(axis=0)) > 0.8 and beginning(power.sum(axis=1)) < 0.5
+    columns = power.sum(axis=0)
+    if whole:
+        columns = np.roll(columns[::-1], 1)
+    return beginning(columns) > 0.8 and beginning(power.sum(axis=1)) < 0.5

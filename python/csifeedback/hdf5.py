@@ -85,6 +85,12 @@ class Array:
     def __init__(self, array: Any, most_bytes: int) -> None:
         self._array, self._most = array, most_bytes
         self.shape, self.dtype = array.shape, number_type(array)
+        #: axes of an element whose type is an array itself, as of pairs; NumPy has them as the last axes
+        self._inner: Any = ()
+        self._type = self.dtype
+        if self.dtype.subdtype:
+            self.dtype, self._inner = self.dtype.subdtype
+            self.shape += self._inner
         settings = array.id.get_create_plist()
         filters = [settings.get_filter(i)[0] for i in range(settings.get_nfilters())]
         unknown = set(filters) - FILTERS
@@ -95,7 +101,7 @@ class Array:
             raise ValueError(f"the array '{array.name}' is packed more than once")
         self._chunks = array.chunks
         if self._chunks:
-            self._piece = self.dtype.itemsize
+            self._piece = self._type.itemsize
             for n in self._chunks:
                 self._piece *= n
             if self._piece > most_bytes:
@@ -107,7 +113,10 @@ class Array:
     def __getitem__(self, index):
         if self._deflated:
             self._check_pieces(index)
-        return self._array.astype(self.dtype)[index]
+        if not self._inner:
+            return self._array.astype(self.dtype)[index]
+        outer = len(self.shape) - len(self._inner)
+        return self._array[index[:outer]][(slice(None),) * outer + tuple(index[outer:])]
 
     def _check_pieces(self, index):
         """The library unpacks a piece to its end, whatever its size should be."""

@@ -50,6 +50,11 @@ class Differences(unittest.TestCase):
         self.assertFalse(conditions.looks_swapped(ha))
         self.assertTrue(conditions.looks_swapped(ha.transpose(0, 2, 1)))
         self.assertFalse(conditions.looks_swapped(np.zeros((3, 32, 32))))
+        h = csifeedback.generate_channels(channel, 0, 200)[0][:, ::32]
+        transform = csifeedback.angular_delay_transform(32, 32, 32, 0)
+        for swapped in (False, True):
+            x = np.ascontiguousarray(h.transpose(0, 2, 1)) if swapped else h
+            self.assertEqual(conditions.looks_swapped(transform.forward(x)[0], True), swapped)
 
 
 class Programs(unittest.TestCase):
@@ -96,6 +101,16 @@ class Programs(unittest.TestCase):
         rows, errors = self.evaluate("--dataset", self.path("rows.h5"))
         self.assertNotIn("warning", errors)
         self.assertAlmostEqual(aligned["nmse_db"], rows["nmse_db"], delta=0.02)
+        with Dataset(self.path("rows.h5")) as data, \
+                DatasetWriter(self.path("swapped.h5"), 50, self.attributes("Ha", 4, 0)) as writer:
+            writer.append(np.ascontiguousarray(data.read(0, 50).transpose(0, 2, 1)))
+        for program, *options in (("eval", "--ratios"), ("sim", "--ratio")):
+            code, _, errors = call(program, "--codec", KLT, "--dataset", self.path("swapped.h5"), *options, "1/16",
+                                   "--json")
+            self.assertEqual(code, 0, errors)
+            self.assertRegex(errors, "warning: .*swapped.h5: delay rows and angles look swapped")
+            # Delay rows cannot be aligned, so no option is proposed that fails.
+            self.assertRegex(errors, r"delays are absolute.*\(delay rows cannot be aligned")
         code, _, errors = call("eval", "--codec", KLT, "--dataset", self.path("rows.h5"), "--align")
         self.assertEqual(code, 2)
         self.assertIn("holds 32 delay rows", errors)

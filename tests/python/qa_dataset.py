@@ -537,8 +537,9 @@ class TestImport(TestCase):
         x[7] = 0
         x[[3, 20], 2, 1] = np.nan, np.inf
         path = self.save("a.npy", x=x)
-        self.assertIn("sample 3 has a value that is not finite", self.run_bad(
-            "import", path, "--axes", "n,nc,nt", "-o", self.file("out.h5")))
+        self.assertIn("sample 3 has a value that is not finite or too large; 3 of 30 matrices are zero or not "
+                      "finite: 3, 7, 20; --drop-bad leaves", self.run_bad(
+                          "import", path, "--axes", "n,nc,nt", "-o", self.file("out.h5")))
         self.assertIn("sample 7 is zero", self.run_bad(
             "import", path, "--axes", "n,nc,nt", "--first", 4, "-o", self.file("four.h5")))
         code, _, errors = run_here("import", path, "--axes", "n,nc,nt", "--drop-bad", "-o",

@@ -675,7 +675,7 @@ class RecordingTest(unittest.TestCase):
                   for value in ("0", "-15000", "1e999", '"15000"', "null", "[]", "false")]
         cases += [(field, value) for field in ("core:datatype", "csi:cover")
                   for value in ("[]", '["cf32_le"]', '{"cf32_le": 8}', "8", "null", '"other"')]
-        cases += [("core:metadata_only", "true"), ("core:trailing_bytes", "8"),
+        cases += [("core:metadata_only", "true"), ("core:trailing_bytes", "-8"), ("core:trailing_bytes", "2.5"),
                   ("core:dataset", '"other.bin"'), ("core:extensions", "4")]
         self.copy("typed")
         with open(self.path("typed.sigmf-meta")) as file:

@@ -7,6 +7,7 @@
 of Wi-Fi receivers and of channel sounders. The files are made here, bit by bit where their format has
 bits; what is read is compared with what they were made of."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -103,7 +104,7 @@ class Raw(TestCase):
         # Integers or the other byte order are no floats.
         whole = np.round(100 * np.stack([self.h.real, self.h.imag], -1))
         for numbers in (whole.astype("<i2"), self.h.astype(">c8")):
-            self.refuse("% of the numbers are no usual ones", self.write("w.bin", numbers.tobytes()), *AXES,
+            self.refuse("% of the numbers are implausible", self.write("w.bin", numbers.tobytes()), *AXES,
                         "--raw", "cf32_le", "--shape", f"n,{64},{2 if numbers.itemsize == 2 else 4}")
 
 
@@ -729,6 +730,48 @@ class SigMf(TestCase):
             recording = sigmf.Recording(path, channel)
             np.testing.assert_array_equal(self.replay(recording), self.x[channel::4])
 
+    def headed(self, captures, trailing=0):
+        """A recording with bytes 0xaa as headers. captures: [(first sample, bytes of its header)]."""
+        data, item = self.numbers("ci16_le", self.x), 4
+        parts = [data[:captures[0][0] * item]]
+        for (start, header), (end, _) in zip(captures, [*captures[1:], (len(self.x), 0)]):
+            parts += [b"\xaa" * header, data[start * item:end * item]]
+        path = self.write("h", "ci16_le", b"".join(parts) + b"\xbb" * trailing, **{"core:trailing_bytes": trailing})
+        with open(path) as file:
+            meta = json.load(file)
+        meta["captures"] = [{"core:sample_start": s, **({"core:header_bytes": h} if h else {})}
+                            for s, h in captures]
+        with open(path, "w") as file:
+            json.dump(meta, file)
+        return path
+
+    def test_headers_are_left_out(self):
+        """core:header_bytes before the samples of any capture, core:trailing_bytes behind the last."""
+        h = 32768 * self.x.reshape(5, 64, 4)
+        for captures, trailing in (([(0, 16)], 0), ([(0, 0), (300, 0)], 0),
+                                   ([(0, 6), (400, 8), (410, 0), (900, 22)], 0), ([(100, 12)], 0),
+                                   ([(0, 0)], 22), ([(0, 4), (1279, 4)], 3)):
+            with self.subTest(captures=captures, trailing=trailing):
+                path = self.headed(captures, trailing)
+                found, _ = self.read(path, *AXES, "--shape", "n,64,4")
+                np.testing.assert_allclose(found, h, rtol=1e-6)
+                np.testing.assert_array_equal(self.replay(sigmf.Recording(path)), self.x)
+                with tarfile.open(self.path("h.sigmf"), "w") as tar:
+                    for name in ("h.sigmf-meta", "h.sigmf-data"):
+                        tar.add(self.directory / name, f"h/{name}")
+                        (self.directory / name).unlink()
+                found, _ = self.read(self.path("h.sigmf"), *AXES, "--shape", "n,64,4")
+                np.testing.assert_allclose(found, h, rtol=1e-6)
+        for captures in ([(0, 0), (5000, 0)], [(0, 1 << 49)]):
+            path = self.headed([(0, 0)])
+            with open(path) as file:
+                meta = json.load(file)
+            meta["captures"] = [{"core:sample_start": s, "core:header_bytes": n} for s, n in captures]
+            with open(path, "w") as file:
+                json.dump(meta, file)
+            self.refuse("^[^ ]*h.sigmf-meta: [12] captures, their core:header_bytes .* need more than the 5120 bytes",
+                        path, *AXES, "--shape", "n,64,4")
+
     def test_refused(self):
         data = self.numbers("ci16_le", self.x)
         for datatype in ("rf32_le", "ri16_le", "ci16", "ci8_le", "cf16_le", "ci64_le"):
@@ -744,6 +787,8 @@ class SigMf(TestCase):
         for at in range(0, whole.index(data) + len(data), 700):
             (self.directory / "a.sigmf").write_bytes(whole[:at])
             self.refuse("a.sigmf: is no archive of SigMF", archive, *AXES, "--shape", "n,64,4")
+        (self.directory / "a.sigmf").write_bytes(gzip.compress(whole))
+        self.refuse("^[^ ]*a.sigmf: is no archive of SigMF: it is compressed", archive, *AXES)
         with tarfile.open(archive, "w") as tar:
             link = tarfile.TarInfo("a/a.sigmf-data")
             link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"

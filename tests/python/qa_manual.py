@@ -20,6 +20,14 @@ def text(name):
         return file.read()
 
 
+def headings(name):
+    """The names by which links refer to the headings of a page, as GitHub makes them."""
+    prose = re.sub(r"^```.*?^```$", "", text(name), flags=re.MULTILINE | re.DOTALL)
+    lines = [re.sub(r"<[^>]*>", "", line) for line in re.findall(r"^#+ +(.*)$", prose, flags=re.MULTILINE)]
+    return {re.sub(r"[^\w -]", "", line.replace("`", "").lower()).strip().replace(" ", "-") for line in lines} | set(
+        re.findall(r'<a id="([^"]*)">', prose))
+
+
 def python_of(name):
     """The first block of Python in a file."""
     return re.search(r"```python\n(.*?)```", text(name), re.DOTALL).group(1)
@@ -66,17 +74,20 @@ class Manual(unittest.TestCase):
         self.assertTrue(text(os.path.join(place, "CMakeLists.txt")).startswith(cmake))
 
     def test_links(self):
-        """Every file that a page of the manual refers to is there."""
+        """Every file and heading that a page of the manual refers to is there."""
         pages = ["README.md", "CONTRIBUTING.md", "SECURITY.md"] + [
             os.path.join("docs", n) for n in os.listdir(os.path.join(ROOT, "docs"))
             if n.endswith(".md")]
         for page in pages:
             # In code, ](...) is no link.
             prose = re.sub(r"^```.*?^```$", "", text(page), flags=re.MULTILINE | re.DOTALL)
-            for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", prose):
-                if "://" not in target:
-                    path = os.path.join(ROOT, os.path.dirname(page), target)
-                    self.assertTrue(os.path.exists(path), f"{page}: {target}")
+            for target, heading in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", prose):
+                if "://" in target:
+                    continue
+                path = os.path.join(os.path.dirname(page), target) if target else page
+                self.assertTrue(os.path.exists(os.path.join(ROOT, path)), f"{page}: {target}")
+                if heading and path.endswith(".md"):
+                    self.assertIn(heading, headings(path), f"{page}: {target}#{heading}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import numpy as np
 from common import command_of, run_program
 from gnuradio import csifeedback
 from gnuradio.csifeedback import evaluation
-from gnuradio.csifeedback.cli import sim
+from gnuradio.csifeedback.cli import dataset, sim
 from gnuradio.csifeedback.experiments import sources, speed
 
 APPS = os.environ["CSIFEEDBACK_APPS"]
@@ -185,6 +185,22 @@ class Programs(unittest.TestCase):
         self.refuse("gamma", "eval", "--codec", KLT + ":fista,gamma=3", "--samples", 2)
         self.refuse("no.h5", "sim", "--codec", KLT, "--dataset", self.path("no.h5"))
         self.refuse("invalid choice", "eval", "--codec", KLT, "--channel", "cdl-f")
+        self.refuse("csifeedback_dataset: nothere.npy: No such file or directory", "dataset", "import", "nothere.npy",
+                    "-o", "x.h5")
+
+    def test_usage_errors_are_one_line(self):
+        """They name what was probably meant."""
+        for text, program, *command in (
+                ("'inpect' .*; is it inspect\\?", dataset, "inpect", "x.h5"),
+                ("'cdl-f' .*; is it cdl-[a-e]\\?", dataset, "generate", "--channel", "cdl-f"),
+                ("arguments: --dataste; is it --dataset\\?", sim, "--codec", KLT, "--dataste"),
+                ("arguments: --axs .*; is it --axes\\?", dataset, "import", "x", "-o", "x.h5", "--axs", "n"),
+                ("^csifeedback_sim: .*--help says more", sim, "--samples", "x")):
+            with contextlib.redirect_stderr(io.StringIO()) as err, self.assertRaises(SystemExit) as caught:
+                program.main(list(command))
+            self.assertEqual(caught.exception.code, 2)
+            self.assertRegex(err.getvalue(), text)
+            self.assertEqual(err.getvalue().count("\n"), 1, err.getvalue())
         for program in ("eval", "sim"):
             self.refuse("--seed is -1, allowed is 0 to", program, "--codec", KLT, "--seed", -1)
         self.refuse("--link-seed is -1, allowed is 0 to", "sim", "--codec", KLT, "--link-seed", -1)

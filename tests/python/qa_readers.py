@@ -142,6 +142,58 @@ class TwoArrays(TestCase):
         self.refuse("allowed are real numbers", self.save("h.npy", self.h), *AXES, "--imag", imag)
 
 
+class ArrayTypes(TestCase):
+
+    def test_pairs(self):
+        """Elements of HDF5 that are arrays of two themselves have one more axis, which has a name."""
+        for kind, chunks in (("f4", None), ("f2", (2, 32, 4)), ("i2", None)):
+            h = np.round(100 * self.h) if kind == "i2" else self.h
+            with h5py.File(self.path("pairs.h5"), "w") as file:
+                array = file.create_dataset("H", h.shape, np.dtype((kind, (2,))), chunks=chunks,
+                                            compression="gzip" if chunks else None)
+                array[...] = np.stack([h.real, h.imag], -1)
+            found, _ = self.read(self.path("pairs.h5"), "--axes", "sample,subcarrier,antenna,reim")
+            np.testing.assert_allclose(found, h, rtol=1e-2 if kind == "f2" else 1e-6, atol=2e-3)
+            self.refuse("needs --axes, for example --axes sample,subcarrier,antenna,reim", self.path("pairs.h5"))
+            text, _ = self.run_here("inspect", self.path("pairs.h5"))
+            self.assertRegex(text, r"(?m)^H +5 x 64 x 4 x 2 +(float|int)")
+
+
+class Proposals(TestCase):
+
+    def test_axes(self):
+        for shape, dtype, expected in (
+                ((40, 256), "c8", "--axes sample,subcarrier or --axes subcarrier,antenna or"),
+                ((64, 4), "c8", "--axes subcarrier,antenna or --axes sample,subcarrier or"),
+                ((20, 192), "f4", "--axes sample,subcarrier/iq or --axes sample,subcarrier/reim;")):
+            path = self.save("x.npy", np.ones(shape, dtype))
+            self.refuse("needs --axes, for example " + expected, path)
+        x = random_complex(2, 40, 64)
+        self.check(x[:, :, None], self.save("x.npy", x), "--axes", "sample,subcarrier")
+        pairs = np.stack([x.real, x.imag], -1).reshape(40, 128)
+        self.check(x[:, :, None], self.save("x.npy", pairs), "--axes", "sample,subcarrier/iq")
+
+    def test_offset_is_exact(self):
+        x = np.random.default_rng(3).integers(0, 256, (50, 2048)).astype(np.uint8)
+        x[0, :2] = 0, 255
+        x[:, 1::2] = 255 - x[:, 0::2]
+        savemat(self.path("x.mat"), {"HT": x})
+        self.refuse(r"0 to 255 with mean 127.5 .*for example --offset 127.5$", self.path("x.mat"))
+
+    def test_swapped_axes_are_said(self):
+        """A channel of few delays and many angles, imported with its axes swapped."""
+        rng = np.random.default_rng(4)
+        h = np.zeros((30, 64, 32), np.complex64)
+        for i in range(30):
+            for _ in range(12):
+                delay = np.exp(-2j * np.pi * rng.uniform(0, 4) / 64 * np.arange(64))
+                h[i] += np.outer(delay, np.exp(2j * np.pi * rng.uniform() * np.arange(32)))
+        path = self.save("h.npy", h)
+        for axes, said in (("n,nc,nt", False), ("n,nt,nc", True)):
+            _, err = self.read(path, "--axes", axes)
+            self.assertEqual("subcarriers and antennas look swapped: the energy is in the last" in err, said, err)
+
+
 class ManyFiles(TestCase):
 
     def test_one_sample_each(self):
@@ -396,6 +448,13 @@ class Listing(TestCase):
         self.assertRegex(text, r"(?m)^H +5 x 64 x 4 +complex64 +\d")
         self.assertIn(f"csifeedback_dataset import {path} --key H --axes sample,subcarrier,antenna -o",
                       text)
+
+    def test_inspect_says_what_is_not_finite(self):
+        h = self.h.copy()
+        h[1, 2, 3], h[4, 0, 0] = np.nan, np.inf
+        text, _ = self.run_here("inspect", self.save("h.npy", h))
+        self.assertIn("array: 2 numbers are NaN or infinite; --drop-bad leaves out their matrices", text)
+        self.assertNotIn("NaN", self.run_here("inspect", self.save("h.npy", self.h))[0])
 
     def test_inspect_other_files(self):
         savemat(self.path("s.mat"), {"channel": {"H": self.h, "snr": 3.0}})

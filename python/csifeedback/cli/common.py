@@ -6,8 +6,10 @@
 """What the command-line programs share: errors, options, output."""
 
 import argparse
+import difflib
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -42,12 +44,19 @@ def run(main: Callable[..., Optional[int]]) -> NoReturn:
         _discard_stdout()
         sys.exit(0)
     except (ValueError, OSError, core.CodecError) as error:
-        print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
+        print(f"{os.path.basename(sys.argv[0])}: {_text_of(error)}", file=sys.stderr)
         try:
             sys.stdout.flush()
         except OSError:
             _discard_stdout()
         sys.exit(2)
+
+
+def _text_of(error):
+    """What an exception says: "x.h5: No such file or directory", without the number of the error."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{os.fspath(error.filename)}: {error.strerror}"
+    return error
 
 
 def _discard_stdout():
@@ -81,8 +90,25 @@ def check_seed(option: str, value: int) -> None:
         raise ValueError(f"{option} is {value}, allowed is 0 to {(1 << 64) - 1}")
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser with the option --version."""
+class LineParser(argparse.ArgumentParser):
+    """A parser whose errors are one line, which names what was probably meant."""
+
+    def error(self, message: str) -> NoReturn:
+        found = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)$", message)
+        unknown = re.search(r"unrecognized arguments: (-[^ =]+)", message)
+        near: List[str] = []
+        if found:
+            near = difflib.get_close_matches(found[1], re.findall(r"[^', ]+", found[2]), 1)
+        elif unknown:
+            parsers = [self, *(one for action in self._actions if isinstance(action.choices, dict)
+                               for one in action.choices.values())]
+            near = difflib.get_close_matches(
+                unknown[1], [name for one in parsers for name in one._option_string_actions], 1)
+        self.exit(2, f"{self.prog}: {message}" + (f"; is it {near[0]}?" if near else "; --help says more") + "\n")
+
+
+class Parser(LineParser):
+    """A LineParser with the option --version."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

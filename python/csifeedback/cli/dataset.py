@@ -12,10 +12,11 @@ import sys
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from ..channels import NAMES
+from ..conditions import warn_swapped
 from ..data import eigenvectors, generate as generation
 from ..data import listing
 from ..data.composed import null_carriers, parse_carriers
-from ..data.dataset import Dataset, align_matrices, left_out
+from ..data.dataset import Dataset, align_matrices, counted, left_out
 from ..data.generate import GRID, GROUPS, MODEL, PRECURSOR, check_range
 from ..data.interchange import (AXES, CSINET_KEYS, CSINET_OFFSET, UNPACKED_BYTES,
                                 UNPACKED_RATIO, FileSet, Matrices, Options, Selection, check_offset,
@@ -24,7 +25,7 @@ from ..data.listing import kind_of
 from ..data.summary import draw, statistics
 from ..files import check_output
 from ..renamed import CHANNEL_PARAMETERS
-from .common import (Parser, add_overwrite_argument, format_table, new_options,
+from .common import (LineParser, Parser, add_overwrite_argument, format_table, new_options,
                      print_json)
 
 #: Options that had another name in the last release.
@@ -338,11 +339,15 @@ def import_matrices(args: argparse.Namespace, command: str) -> None:
             try:
                 x = chosen.read(first, count)
             except ValueError as error:
-                raise ValueError(f"{args.file}: {error}; --drop-bad leaves such matrices out"
-                                 ) from None
+                bad = Selection(matrices, args.first, samples, True).left_out
+                raise ValueError(f"{args.file}: {error}; " + (
+                    f"{counted(bad, samples, ' are zero or not finite:')}; " if len(bad) > 1 else "")
+                    + "--drop-bad leaves such matrices out") from None
             return (align_matrices(x) if args.align and is_whole else x,)
 
         report(args, generation.write(args.output, len(chosen), attributes, make, args.overwrite))
+        with Dataset(args.output) as data:
+            warn_swapped(args.output, data.read_truncated(0, min(1000, len(data))), data.whole)
         if not args.json:
             print(f"{'cut' if is_whole else 'rows'}: {na} delay rows, {args.precursor} of them "
                   "before delay zero (--precursor; 4 in data sets of csifeedback_dataset generate "
@@ -575,7 +580,7 @@ def parse(argv: Sequence[str]) -> Tuple[argparse.Namespace, str]:
     """The arguments and the canonical command."""
     parser = Parser(prog="csifeedback_dataset", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND",
-                                     parser_class=argparse.ArgumentParser)
+                                     parser_class=LineParser)
     parsers = {}
     for name, text, add_arguments in COMMANDS:
         parsers[name] = commands.add_parser(name, help=text, description=text)

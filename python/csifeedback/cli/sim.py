@@ -14,7 +14,7 @@ from typing import Sequence
 
 from .. import evaluation
 from ..experiments.sources import (channel_of, check_gains, has_rows_alone, validation_matrices,
-                                   warn_conditions)
+                                   warn_source)
 from ..progress import Progress
 from ..simulation import Loopback
 from . import ends
@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
         raise ValueError("--align is for whole matrices and codecs of delay rows, "
                          + ("--truncated gives delay rows" if args.truncated else
                             f"codec {codec.spec} takes whole matrices"))
-    warn_conditions(source, [codec.model], channel)
+    warn_source(source, [codec.model])
     check_gains(source)
     if not 0 <= args.subbands <= 65536:
         raise ValueError(f"--subbands is {args.subbands}, allowed is 0 to 65536")

@@ -120,7 +120,8 @@ class Shaped:
             raise ValueError(f"--shape is for vectors, the array has shape {have}; --reshape is for rows")
         if list(shape).count(-1) > 1 or any(n < 1 and n != -1 for n in shape) or count % known or \
                 (-1 not in shape and count != known):
-            raise ValueError(f"--shape is {','.join(map(str, shape))}, which does not fit {count} numbers"
+            said = ",".join("n" if n == -1 else str(n) for n in shape)
+            raise ValueError(f"--shape is {said}, which does not fit {count} numbers"
                              + (f" ({count} = {count // known} x {known} + {count % known})"
                                 if count % known else ""))
         self.shape = tuple(count // known if n == -1 else int(n) for n in shape)

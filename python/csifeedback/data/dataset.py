@@ -31,10 +31,10 @@ def block_samples(rows: int, nt: int) -> int:
 
 def left_out(path: str, numbers: Any, total: int, why: str) -> str:
     """The line that says which matrices of a file were left out; why: what is wrong with them."""
-    return f"{path}: left out {_counted(numbers, total, f', {why}:')}"
+    return f"{path}: left out {counted(numbers, total, f', {why}:')}"
 
 
-def _counted(numbers, total, why):
+def counted(numbers: Any, total: int, why: str) -> str:
     """"2 of 9 matrices, zero: 3, 7"."""
     some = ", ".join(str(n) for n in numbers[:10])
     return f"{len(numbers)} of {total} matrices{why} {some}" + (", ..." if len(numbers) > 10 else "")
@@ -166,7 +166,7 @@ class Dataset:
     def check_zeros(self) -> None:
         """ValueError if matrices are zero that have not been left out."""
         if len(self.zeros) and self._numbers is None:
-            raise ValueError(f"{self.path}: has {_counted(self.zeros, self._total, ' that are zero:')}; "
+            raise ValueError(f"{self.path}: has {counted(self.zeros, self._total, ' that are zero:')}; "
                              "--drop-bad leaves them out")
 
     def note_zeros(self) -> None:

@@ -32,7 +32,7 @@ from .matlab import MatFile, MatFile4, full
 from .readers import raw, renew, text, wifi
 from .readers.base import Arrays, limit
 from .readers.tensors import is_torch, read_tensors
-from .sigmf import read_samples
+from .sigmf import base, read_samples
 
 #: What an axis of an array may be called, and what it is.
 AXES = {"sample": "sample", "n": "sample", "user": "sample", "slot": "sample", "symbol": "sample",
@@ -320,6 +320,9 @@ class ArrayFile:
             if isinstance(error, OSError) and error.filename:
                 raise
             text = str(error).splitlines()[0] if str(error) else type(error).__name__
+            # Some readers name the file, or the one of a pair that is wrong.
+            if isinstance(error, ValueError) and text.startswith((f"{self.path}: ", f"{base(self.path)}.")):
+                raise ValueError(text) from None
             raise ValueError(f"{self.path}: cannot be read: {text}") from None
 
     def _unpacks_to(self, name, size):
@@ -590,7 +593,8 @@ def _hdf5_shapes(file, reverse):
             return
         if isinstance(thing, h5py.Dataset) and not hdf5.elsewhere(thing) and thing.shape \
                 and not name.startswith("#"):
-            shapes[name] = thing.shape[::-1 if reverse else 1]
+            kind = hdf5.number_type(thing)
+            shapes[name] = (thing.shape + kind.shape)[::-1 if reverse else 1]
 
     file.visititems(visit)
     return shapes
@@ -831,7 +835,7 @@ def check_offset(array: Any, offset: float, unit: bool = False) -> None:
             (not unit or (least >= -tolerance and most <= 1 + tolerance)):
         return
     expected = f"0 to 1 around {offset:g}" if unit else f"numbers around {offset:g}"
-    likely = 0 if abs(mean) <= _OFFSET_DEVIATIONS * deviation else float(f"{mean:.3g}")
+    likely = 0 if abs(mean) <= _OFFSET_DEVIATIONS * deviation else float(f"{mean:.4g}")
     raise ValueError(f"the numbers are {least:.4g} to {most:.4g} with mean {mean:.4g} and standard "
                      f"deviation {deviation:.4g}, expected were {expected}: --offset says what to "
                      f"subtract, for example --offset {likely:g}")
@@ -844,8 +848,11 @@ def likely_axes(shape: Any, dtype: Any) -> List[str]:
     """
     is_real = dtype.kind in "fiu"
     if len(shape) == 2 and not is_real:
-        return [f"--axes sample,subcarrier,antenna --reshape {shape[1]},1", "--axes subcarrier,antenna",
-                "--axes antenna,subcarrier"]
+        both = ["--axes sample,subcarrier", "--axes subcarrier,antenna"]
+        # A few columns are antennas, more are the subcarriers of one antenna.
+        return [*(both[::-1] if shape[1] <= 8 < shape[0] else both), "--axes antenna,subcarrier"]
+    if len(shape) == 2 and shape[1] % 2 == 0 and shape[1] > 2:
+        return ["--axes sample,subcarrier/iq", "--axes sample,subcarrier/reim"]
     places = range(len(shape))
     pairs: List[Any] = [i for i in places if shape[i] == 2] if is_real else [None]
     options: List[Any] = []

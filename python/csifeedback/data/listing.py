@@ -53,7 +53,10 @@ def array_facts(array: Any) -> Dict[str, Any]:
     index = (slice(0, rows),) + (slice(None),) * (len(shape) - 1)
     x = np.asarray(array[index])
     x = np.abs(x) if x.dtype.kind == "c" else x.astype(np.float64)
+    total = x.size
     x = x[np.isfinite(x)]
+    if x.size < total:
+        facts["not_finite"] = total - x.size
     if x.size:
         facts.update(least=float(x.min()), most=float(x.max()), mean=float(x.mean()))
     return facts
@@ -76,8 +79,12 @@ def describe_arrays(path: str, options: Options = Options()) -> Dict[str, Dict[s
                     "cannot be read: ")
             if name in file.axes:
                 found[name]["axes"] = file.axes[name]
-            if file.notes.get(name):
-                found[name]["notes"] = file.notes[name]
+            notes = list(file.notes.get(name, []))
+            if "not_finite" in found[name]:
+                notes.append(f"{found[name]['not_finite']} numbers are NaN or infinite; --drop-bad leaves out their "
+                             "matrices")
+            if notes:
+                found[name]["notes"] = notes
         for name, array in arrays.items():
             if name in file.axes:
                 text: Optional[str] = "(none)" if name == file.default else f"--key {shlex.quote(name)}"

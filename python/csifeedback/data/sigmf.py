@@ -9,6 +9,7 @@ docs/ends.md describes the namespace `csi`, which says what the pilots look like
 """
 
 import datetime
+import functools
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ import numpy as np
 
 from .. import csifeedback_python as core
 from ..files import Lock, check_output, check_place, whole_file
+from .composed import Joined
 from .readers import raw
 from .readers.base import Arrays
 
@@ -34,6 +36,8 @@ PARAMETERS = {"nt": (1, 64), "fft_size": (64, 8192), "cp_length": (1, 4096), "nc
               "gap": (0, 10000000)}
 #: Longest .sigmf-meta that is read, in bytes.
 MAX_META_BYTES = 1 << 24
+#: Most bytes or samples that a field may say.
+MAX_BYTES = 1 << 50
 
 
 def base(path: str) -> str:
@@ -210,8 +214,9 @@ class Samples:
     """The samples of a recording or an archive (.sigmf), opened for reading; they stay in the file.
 
     path: with or without an extension. meta_path: path of the metadata, or of the archive. data: path of the
-    file that has the samples, from byte `offset` on. datatype: one of DATATYPES. channels: samples of
-    several channels come by turns. samples: their number in each channel.
+    file that has the samples, from byte `offset` on, with headers of captures between them (core:header_bytes)
+    and `left_bytes` behind them that make no sample. is_plain: whether it has nothing else. datatype: one of
+    DATATYPES. channels: samples of several channels come by turns. samples: their number in each channel.
 
     Raises ValueError, which names the file and the field with its value, if the samples cannot be read, and
     OSError.
@@ -237,17 +242,23 @@ class Samples:
             raise ValueError(f"{self.meta_path}: {error}") from None
         self.size = os.path.getsize(self.data) if size is None else size
         self._dtype = raw.datatype(self.datatype)
-        self.samples = self.size // (self._dtype.itemsize * self.channels)
+        try:
+            pieces, self.left_bytes = self._pieces()
+        except ValueError as error:
+            raise ValueError(f"{self.meta_path}: {error}") from None
+        self.samples = sum(count for _, count in pieces)
         if not self.samples:
             raise ValueError(f"{self.data}: is empty")
-        self.array: Any = np.memmap(self.data, self._dtype, "r", self.offset, (self.samples, self.channels))
+        self.is_plain = pieces == [(0, self.samples)] and not self._trailing
+        #: (samples, channels)
+        self.array: Any = _mapped(self.data, self._dtype, pieces, self.channels)
         part = self._dtype[0] if self._dtype.names else self._dtype
         self._zero = raw.zero_of(self._dtype)
         self._scale = 1.0 if part.kind in "fc" else 2.0 ** (8 * part.itemsize - 1)
 
     def read(self, first: int, count: int, channel: int = 0) -> np.ndarray:
         """Samples [first, first + count) of a channel, complex64; integers from -1 to 1."""
-        x = self.array[first:first + count, channel]
+        x = self.array[first:first + count, channel:channel + 1][:, 0]
         if not self._dtype.names:
             return x.astype(np.complex64)
         out = np.empty(len(x), np.complex64)
@@ -262,16 +273,39 @@ class Samples:
         # What would change where the samples are.
         if "core:dataset" in fields:
             fields.one_of("core:dataset", (os.path.basename(self.data),))
-        fields.whole("core:trailing_bytes", 0, 0, 0)
+        self._trailing = fields.whole("core:trailing_bytes", 0, MAX_BYTES, 0)
         if fields.flag("core:metadata_only", False):
             raise ValueError("core:metadata_only is true, allowed is false")
         self.hash_text = fields.text("core:sha512") if "core:sha512" in fields else None
-        for capture in meta.objects("captures"):
-            capture.whole("core:header_bytes", 0, 0, 0)
+        self._captures = [(capture.whole("core:sample_start", 0, MAX_BYTES, 0),
+                           capture.whole("core:header_bytes", 0, MAX_BYTES, 0))
+                          for capture in meta.objects("captures")]
         meta.objects("annotations")
         for extension in fields.objects("core:extensions"):
             if not extension.flag("optional", False):
                 extension.one_of("name", ("csi",))
+
+    def _pieces(self):
+        """([(first byte, samples)] between the headers of the captures, bytes that are left). Raises
+        ValueError."""
+        item = self._dtype.itemsize * self.channels
+        pieces, at, end = [], self.offset, self.offset + self.size - self._trailing
+        captures = sorted([(0, 0), *self._captures])
+        for i, (start, header) in enumerate(captures):
+            at += header
+            last = i + 1 == len(captures)
+            count = max(0, end - at) // item if last else captures[i + 1][0] - start
+            if at + count * item > end:
+                raise ValueError(f"{len(self._captures)} captures, their core:header_bytes and "
+                                 f"core:trailing_bytes need more than the {self.size} bytes of the samples")
+            if count:
+                # Captures without headers divide nothing.
+                if pieces and not header:
+                    pieces[-1] = pieces[-1][0], pieces[-1][1] + count
+                else:
+                    pieces.append((at, count))
+            at += count * item
+        return pieces, end - at
 
     def check_hash(self) -> None:
         """ValueError if the samples are not those that the metadata were made for."""
@@ -287,8 +321,33 @@ class Samples:
             raise ValueError(f"{self.meta_path}: core:sha512 is another one than that of the samples")
 
 
+def _mapped(path, dtype, pieces, channels):
+    """The samples of a file (n, channels); pieces: [(first byte, samples)]."""
+    arrays: Any = [np.memmap(path, dtype, "r", at, (count, channels)) for at, count in pieces]
+    return arrays[0] if len(arrays) == 1 else Joined(
+        [functools.partial(_same, one) for one in arrays], [one.shape for one in arrays], dtype, 0)
+
+
+def _same(array):
+    return array
+
+
+class _Single:
+    """The only channel of an array (n, 1) as a vector."""
+
+    def __init__(self, array):
+        self._array, self.shape, self.dtype = array, array.shape[:1], array.dtype
+
+    def __getitem__(self, index):
+        rows = index[0] if isinstance(index, tuple) else index
+        return self._array[rows, 0:1][:, 0]
+
+
 def _in_archive(path):
     """(metadata, offset of the samples, their bytes) in an archive, of which nothing is unpacked."""
+    with open(path, "rb") as file:
+        if file.read(6).startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")):
+            raise ValueError("it is compressed; SigMF has plain tar files, so unpack it first")
     with tarfile.open(path, "r:") as archive:
         found = {}
         for member in archive:
@@ -305,21 +364,23 @@ def _in_archive(path):
         meta, data = found[".sigmf-meta"], found[".sigmf-data"]
         if data.offset_data + data.size > os.path.getsize(path):
             raise ValueError("is truncated")
-        file: Any = archive.extractfile(meta)
-        return file.read(MAX_META_BYTES + 1), data.offset_data, data.size
+        text: Any = archive.extractfile(meta)
+        return text.read(MAX_META_BYTES + 1), data.offset_data, data.size
 
 
 def read_samples(path: str) -> Arrays:
     """The samples of a recording as array "": (n,), of several channels (n, channels). Integers stay as
     they are, from unsigned ones half of their range is subtracted. Raises ValueError."""
     samples = Samples(path)
-    if samples.size % samples.array[0].nbytes:
-        raise ValueError(f"{samples.data}: has {samples.size} bytes, which is no multiple of the "
-                         f"{samples.array[0].nbytes} bytes of {samples.channels} x {samples.datatype}")
+    if samples.left_bytes:
+        item = samples.array.dtype.itemsize * samples.channels
+        raise ValueError(f"{samples.data}: has {samples.size} bytes, which is no multiple of the {item} bytes of "
+                         f"{samples.channels} x {samples.datatype}")
     samples.check_hash()
     dtype = samples.array.dtype
-    raw.check_floats(samples.array[:1 << 12], samples.datatype)
-    array: Any = samples.array if samples.channels > 1 else samples.array[:, 0]
+    raw.check_floats(samples.array[:1 << 12, :], samples.datatype)
+    array: Any = samples.array if samples.channels > 1 else \
+        samples.array[:, 0] if isinstance(samples.array, np.ndarray) else _Single(samples.array)
     if raw.zero_of(dtype):
         array = raw.Centred(array, raw.zero_of(dtype))
     found = Arrays()

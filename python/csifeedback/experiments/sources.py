@@ -119,7 +119,7 @@ def warn_source(source: Source, models: Sequence[Any]) -> None:
                     .forward(data.read(first, count))[0]
             else:
                 rows = data.read(first, count)
-            conditions.warn_swapped(source.dataset, rows)
+            conditions.warn_swapped(source.dataset, rows, data.whole)
 
 
 def has_rows_alone(source: Source) -> bool:

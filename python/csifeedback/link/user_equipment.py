@@ -304,7 +304,7 @@ class UserEquipment:
     @staticmethod
     def _file_source(recording):
         """Blocks, in a chain, that give the samples of a sigmf.Recording."""
-        if recording.channels == 1 and not recording.offset:
+        if recording.channels == 1 and recording.is_plain:
             if recording.datatype == "cf32_le":
                 return [blocks.file_source(gr.sizeof_gr_complex, recording.data)]
             if recording.datatype == "ci16_le":

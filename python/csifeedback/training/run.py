@@ -147,7 +147,7 @@ def _train(args, trainer, argv):
         if whole:
             data.check_whole()
         elif data.domain != "W":
-            conditions.warn_swapped(path, data.read_truncated(0, min(1000, len(data))))
+            conditions.warn_swapped(path, data.read_truncated(0, min(1000, len(data))), data.whole)
         return data, data.nc if whole else data.na
 
     data, rows = checked(args.dataset)

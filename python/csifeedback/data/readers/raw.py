@@ -90,5 +90,7 @@ def check_floats(x: np.ndarray, text: str) -> None:
         sizes = np.abs(parts[parts != 0].astype(np.float64))
         odd = ~np.isfinite(sizes) | (sizes > 1e15) | (sizes < 1e-25)
     if sizes.size and np.mean(odd) > 0.02:
-        raise ValueError(f"{100 * np.mean(odd):.0f} % of the numbers are no usual ones ({sizes.min():.3g} to "
-                         f"{sizes.max():.3g}) as {text}: is the type or its byte order another one?")
+        known = sizes[np.isfinite(sizes)]
+        found = f"magnitudes of {known.min():.3g} to {known.max():.3g}" if known.size else "none is finite"
+        raise ValueError(f"{100 * np.mean(odd):.0f} % of the numbers are implausible as {text} ({found}): "
+                         "choose another type or byte order")
