@@ -90,7 +90,7 @@ class Raw(TestCase):
         raw = (path, *AXES, "--raw")
         self.refuse("--raw TYPE and --shape say", self.write("y.bin", data), *AXES)
         self.refuse("--raw is given without --shape", *raw, "cf32")
-        self.refuse(r"--shape is -1,63,4, which does not fit 1280 numbers", *raw, "cf32", "--shape",
+        self.refuse(r"--shape is n,63,4, which does not fit 1280 numbers", *raw, "cf32", "--shape",
                     "n,63,4")
         self.refuse(r"--shape is 6,64,4", *raw, "cf32", "--shape", "6,64,4")
         self.refuse("--shape is a,4, allowed", *raw, "cf32", "--shape", "a,4")
