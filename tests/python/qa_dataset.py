@@ -465,7 +465,7 @@ class TestImport(TestCase):
         rng = np.random.default_rng(8)
         for name, array, proposals in (
                 ("wifi.npy", random_complex(9, 40, 256),
-                 ["--axes sample,subcarrier,antenna --reshape 256,1"]),
+                 ["--axes sample,subcarrier"]),
                 ("wifi.mat", random_complex(9, 40, 64), ["--axes sample,subcarrier,antenna --reshape 64,1"]),
                 ("amplitude.npy", rng.random((20, 192)), []),
                 ("amplitude.npz", rng.random((20, 128)), []),

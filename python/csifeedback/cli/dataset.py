@@ -16,7 +16,7 @@ from ..conditions import warn_swapped
 from ..data import eigenvectors, generate as generation
 from ..data import listing
 from ..data.composed import null_carriers, parse_carriers
-from ..data.dataset import Dataset, align_matrices, counted, left_out
+from ..data.dataset import Dataset, align_matrices, block_samples, counted, left_out
 from ..data.generate import GRID, GROUPS, MODEL, PRECURSOR, check_range
 from ..data.interchange import (AXES, CSINET_KEYS, CSINET_OFFSET, UNPACKED_BYTES,
                                 UNPACKED_RATIO, FileSet, Matrices, Options, Selection, check_offset,
@@ -347,7 +347,8 @@ def import_matrices(args: argparse.Namespace, command: str) -> None:
 
         report(args, generation.write(args.output, len(chosen), attributes, make, args.overwrite))
         with Dataset(args.output) as data:
-            warn_swapped(args.output, data.read_truncated(0, min(1000, len(data))), data.whole)
+            some = min(len(data), 100, block_samples(data.rows, data.nt))
+            warn_swapped(args.output, data.read_truncated(0, some), data.whole)
         if not args.json:
             print(f"{'cut' if is_whole else 'rows'}: {na} delay rows, {args.precursor} of them "
                   "before delay zero (--precursor; 4 in data sets of csifeedback_dataset generate "
