@@ -466,7 +466,7 @@ class TestImport(TestCase):
         for name, array, proposals in (
                 ("wifi.npy", random_complex(9, 40, 256),
                  ["--axes sample,subcarrier"]),
-                ("wifi.mat", random_complex(9, 40, 64), ["--axes sample,subcarrier,antenna --reshape 64,1"]),
+                ("wifi.mat", random_complex(9, 40, 64), ["--axes sample,subcarrier"]),
                 ("amplitude.npy", rng.random((20, 192)), []),
                 ("amplitude.npz", rng.random((20, 128)), []),
                 ("pairs.h5", rng.standard_normal((2, 9, 64, 4)),
