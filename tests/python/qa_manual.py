@@ -5,12 +5,20 @@
 #
 """The Python in the README and the manual does what they say."""
 
+import argparse
 import contextlib
 import doctest
+import importlib
 import io
 import os
 import re
+import shlex
+import sys
 import unittest
+from unittest import mock
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "install"))
+import manual_commands  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
@@ -31,6 +39,51 @@ def headings(name):
 def python_of(name):
     """The first block of Python in a file."""
     return re.search(r"```python\n(.*?)```", text(name), re.DOTALL).group(1)
+
+
+class Parsed(Exception):
+    """A program has taken its arguments."""
+
+
+def take(command):
+    """Has a program take the arguments of a command line, and do nothing. Raises Parsed if it does."""
+    program, *arguments = shlex.split(command.partition(" > ")[0])
+    main = importlib.import_module(f"gnuradio.csifeedback.cli.{program.partition('_')[2]}").main
+    parse_args = argparse.ArgumentParser.parse_args
+
+    def stop(parser, *args, **more):
+        parse_args(parser, *args, **more)
+        raise Parsed
+
+    with mock.patch.object(argparse.ArgumentParser, "parse_args", stop):
+        main(arguments)
+
+
+class Commands(unittest.TestCase):
+
+    def test_taken(self):
+        """Programs take every command that a page shows; tests/install/manual_commands.py runs them."""
+        commands = [c for page in manual_commands.PAGES for block in manual_commands.blocks(page) for c in block]
+        programs = {c: manual_commands.shortened(c.text) for c in commands
+                    if manual_commands.shortened(c.text).startswith("csifeedback_")
+                    # The codec's own file says what it takes: qa_own_codec and qa_cpp run these.
+                    and not re.search(r"train --codec (csinet\.pt|first-cells)", c.text)}
+        self.assertGreater(len(programs), 100)
+        for command, text in programs.items():
+            with self.subTest(str(command)), self.assertRaises(Parsed):
+                take(text)
+
+    def test_refused(self):
+        for text in ("csifeedback_dataset import x.npy --axis nc,nt -o h.h5", "csifeedback_eval --ratio-x 1/4",
+                     "csifeedback_train --codec klt --no-such 1 --dataset x.h5 -o y.h5"):
+            with self.subTest(text), self.assertRaises(SystemExit), contextlib.redirect_stderr(io.StringIO()):
+                take(text)
+
+    def test_left_out(self):
+        """What is left out is on some page, and so is what is made shorter."""
+        texts = [c.text for page in manual_commands.PAGES for block in manual_commands.blocks(page) for c in block]
+        for what in (*manual_commands.LEFT_OUT, *manual_commands.SHORTER):
+            self.assertTrue(any(re.search(what, text) for text in texts), what)
 
 
 class Manual(unittest.TestCase):
