@@ -729,6 +729,11 @@ class SigMf(TestCase):
         for channel in (0, 3):
             recording = sigmf.Recording(path, channel)
             np.testing.assert_array_equal(self.replay(recording), self.x[channel::4])
+        # An archive is what is read where it is named, though another recording of its name lies beside it.
+        archive = self.write("c", "ci16_le", data, 4, archive=True)
+        self.write("c", "ci16_le", data[:8])
+        found, _ = self.read(archive, "--axes", "nc,antenna")
+        np.testing.assert_allclose(found, 32768 * self.x.reshape(1, -1, 4), rtol=1e-6)
 
     def headed(self, captures, trailing=0):
         """A recording with bytes 0xaa as headers. captures: [(first sample, bytes of its header)]."""

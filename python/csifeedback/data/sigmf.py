@@ -225,7 +225,8 @@ class Samples:
     def __init__(self, path: str) -> None:
         path = os.fspath(path)
         self.offset = 0
-        if path.endswith(".sigmf") and not os.path.exists(base(path) + ".sigmf-meta"):
+        if path.endswith(".sigmf") and (os.path.isfile(path)
+                                        or not os.path.exists(base(path) + ".sigmf-meta")):
             self.meta_path = self.data = path
             try:
                 text, self.offset, size = _in_archive(path)
