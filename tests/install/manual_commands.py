@@ -39,8 +39,8 @@ SHORTER = {
     r"^ssh \S+ ": "",
     r" \.\.\. ": " ",
     r"--samples \d+": lambda m: f"--samples {min(int(m[0].split()[1]), 200)}",
-    r"--steps [1-9]\d*": "--steps 3",
-    r"--budget-minutes \d+": "--budget-minutes 0.02",
+    r"--steps [1-9]\d*": "--steps 3 --batch 4",
+    r"--budget-minutes \d+": "--budget-minutes 0.02 --batch 4",
     r"--slots-per-drop \d+": "--slots-per-drop 100",
     r"--record-samples \d+": "--record-samples 60",
     r"csifeedback_bench ": "csifeedback_bench --repeats 1 --batch 8 ",
@@ -164,12 +164,19 @@ class Page:
         ends: Dict[str, str] = {text[12:14]: text for text in texts}
         codec = re.search(r"--codec \S+", texts[0])
         links = f"--air zmq://127.0.0.1:{free_port()} --feedback zmq://127.0.0.1:{free_port()} --duration 300"
-        bs = ends.get("bs", f"csifeedback_bs {codec[0] if codec else '--codec cdl-c-300x8-klt'}")
+        bs = ends.get("bs", f"csifeedback_bs {codec[0] if codec else '--codec cdl-c-300x8-klt'} --channel cdl-c")
         if "ue" not in ends:
             return self.end(self.start(self.with_options(bs, f"{links} --count {FRAMES}")), bs)
         ue = self.with_options(ends["ue"], f"{links} " + ("" if "--record " in ends["ue"] else f"--count {FRAMES}"))
         station = self.start(self.with_options(bs, links))
-        good = self.end(self.start(ue), ue)
+        other = self.start(ue)
+        while station.poll() is None and other.poll() is None:
+            time.sleep(0.1)
+        if station.poll() is not None:
+            other.send_signal(signal.SIGINT)
+            print(f"  the BS ended before the UE: {bs}")
+            return self.end(other, ue) and self.end(station, bs) and False
+        good = self.end(other, ue)
         station.send_signal(signal.SIGINT)
         return self.end(station, bs) and good
 
