@@ -43,6 +43,7 @@ SHORTER = {
     r"--budget-minutes \d+": "--budget-minutes 0.02 --batch 4",
     r"--slots-per-drop \d+": "--slots-per-drop 100",
     r"--record-samples \d+": "--record-samples 60",
+    r"^csifeedback_reproduce .*": lambda m: re.sub(r" --samples \d+", "", m[0]) + " --samples 10",
     r"csifeedback_bench ": "csifeedback_bench --repeats 1 --batch 8 ",
     r"csinet\.pt 30": "csinet.pt 1",
     r"^(csifeedback_eval (?!.*--samples).*)": r"\1 --samples 50",
@@ -54,6 +55,7 @@ LEFT_OUT = {
     r"^export CSIFEEDBACK_CODECS=|first-cells": "needs a plugin in C++: test plugin_qa_cpp builds this one",
     r"^dask |tcp://": "needs a cluster: test python_qa_cluster has one",
     r"uhd:|soapy:": "needs a radio",
+    r"^csifeedback_reproduce papers": "trains networks: test python_qa_papers has the parts",
     r"^torchrun": "test python_qa_training",
     r"^csifeedback_view [^-]*$": "a window that somebody has to close",
 }
