@@ -386,8 +386,10 @@ def choice_names(choice: Optional[ReportChoice]) -> Dict[str, Any]:
 def report_choices(codec: Any, budget: int,
                    kinds: Sequence[str] = REPORTS) -> List[ReportChoice]:
     """All ReportChoices worth trying for a budget in bits: for each quantizer and number of bits
-    the longest codeword that fits, and of BUDGETED and "entropy" several lengths."""
+    the longest codeword that fits, and of BUDGETED and "entropy" several lengths, of the latter also
+    halves of the longest codeword, for which decoders are trained."""
     longest = codec.encoder(0).code_size()
+    halves = [size for size in (longest >> k for k in range(8)) if size and codec.sends(size)]
 
     def sendable(size):
         size = min(size, longest)
@@ -399,10 +401,12 @@ def report_choices(codec: Any, budget: int,
     for kind in kinds:
         if kind == "entropy":
             if codec.has_entropy_reports and budget >= 16:
+                lengths = {0}
                 # Levels that go with patches are those of all values.
-                shares = (0.25, 0.5, 1, 2) if codec.model.has("entropy/level") else ()
-                choices.update(ReportChoice(size, kind, 0) for size in
-                               {0, *(sendable(round(share * budget)) for share in shares)})
+                if codec.model.has("entropy/level"):
+                    lengths.update(sendable(round(share * budget)) for share in (0.25, 0.5, 1, 2))
+                    lengths.update(size for size in halves if budget / 10 <= size <= 4 * budget)
+                choices.update(ReportChoice(size, kind, 0) for size in lengths)
             continue
         if kind in BUDGETED:
             if not codec.model.has(BUDGETED[kind][1]):

@@ -124,6 +124,15 @@ floats random_matrix(random_engine& engine, size_t n, int kind)
     return h;
 }
 
+// The DFT of `period` samples of a plane wave at the distance x from its position.
+std::complex<double> wave(double x, int period)
+{
+    return std::abs(x) < 1e-9
+               ? std::complex<double>(1)
+               : std::polar(std::sin(M_PI * x) / (period * std::sin(M_PI * x / period)),
+                            M_PI * (period - 1) * x / period);
+}
+
 double error_ratio(const floats& x, const floats& y)
 {
     double error = 0, power = 0;
@@ -520,14 +529,6 @@ TEST(path_report, paths_at_the_ends)
                 floats h(2048), found(2048);
                 for (int r = 0; r < 32; r++)
                     for (int c = 0; c < 32; c++) {
-                        const auto wave = [](double x, int period) {
-                            return std::abs(x) < 1e-9
-                                       ? std::complex<double>(1)
-                                       : std::polar(
-                                             std::sin(M_PI * x) /
-                                                 (period * std::sin(M_PI * x / period)),
-                                             M_PI * (period - 1) * x / period);
-                        };
                         const auto x =
                             wave(r - delay, 1024) * std::conj(wave(c - angle, 32));
                         h[32 * r + c] = x.real();
@@ -545,6 +546,39 @@ TEST(path_report, paths_at_the_ends)
                                        : 0.1)
                     << delay << " " << angle << " " << budget;
             }
+}
+
+TEST(path_report, one_path_far_above_the_others)
+{
+    // As in a street with a line of sight: a second path of -50 dB asks for steps in which
+    // few bits cannot say the first one.
+    scratch_directory directory;
+    for (const auto& model :
+         { shipped("cost2100-outdoor-path"), shipped("universal-path") })
+        for (const bool is_fast : { false, true }) {
+            const auto ue = path_report_encoder::make(model, 100, is_fast);
+            const auto bs = path_report_decoder::make(model);
+            for (const double weak : { 0.0, 1e-3, 3e-3, 1e-2 })
+                for (const double delay : { 4.0, 9.3, 20.77 })
+                    for (const int budget : { 48, 64, 80 }) {
+                        floats h(2048), found(2048);
+                        for (int r = 0; r < 32; r++)
+                            for (int c = 0; c < 32; c++) {
+                                const auto x = wave(r - delay, 1024) *
+                                                   std::conj(wave(c - 7.31, 32)) +
+                                               weak * wave(r - delay - 4.4, 1024) *
+                                                   std::conj(wave(c - 20.9, 32));
+                                h[32 * r + c] = x.real();
+                                h[1024 + 32 * r + c] = x.imag();
+                            }
+                        scale_to_norm(h);
+                        std::vector<uint8_t> bits((budget + 7) / 8);
+                        const auto r = ue->encode(h.data(), bits.data(), budget);
+                        bs->decode(bits.data(), r.bits, found.data());
+                        EXPECT_LT(error_ratio(h, found), budget < 64 ? 0.1 : 0.03)
+                            << weak << " " << delay << " " << budget << " " << is_fast;
+                    }
+        }
 }
 
 TEST(path_report, more_bits_bring_less_error)

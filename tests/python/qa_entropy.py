@@ -16,6 +16,7 @@ import numpy as np
 from common import run_program
 from gnuradio import blocks, csifeedback, gr
 from gnuradio.csifeedback import channels, evaluation
+from gnuradio.csifeedback.experiments import bits
 from gnuradio.csifeedback.model import read_model
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "oracles"))
@@ -84,6 +85,37 @@ class Figures(unittest.TestCase):
             kinds = [kind for kind in evaluation.QUANTIZERS if kind != "predictive"]
             other = evaluation.choose_report(codec, evaluator, 512, kinds)[1]
             self.assertLess(mine, other - gain, name)
+
+
+    def test_more_bits_are_no_worse_for_csi_l2o(self):
+        """Lengths of which its decoder was trained are tried for every budget, and a report of fewer bits is
+        taken where none of more is better."""
+        codec = evaluation.Codec("cost2100-indoor-csi-l2o")
+        for budget, size in ((192, 64), (384, 64), (384, 128), (768, 128)):
+            self.assertIn(evaluation.ReportChoice(size, "entropy", 0),
+                          evaluation.report_choices(codec, budget, ("entropy",)))
+        series, bits.SERIES = bits.SERIES, (("csi-l2o", ("entropy",)),)
+        self.addCleanup(setattr, bits, "SERIES", series)
+        rows = [row["nmse_db"] for row in bits.measure(
+            20, lambda done, of: None, bits.CHANNELS[:1], (128, 192, 256, 384), (None,), 30, 50)
+            if row.get("how")]
+        self.assertEqual(len(rows), 4)
+        self.assertLess(np.max(np.diff(rows)), 0.1)
+
+    def test_operations_are_counted(self):
+        """Transforms by the sizes, trials of steps by the matrix: more bits take more."""
+        for name, transform in (("cost2100-indoor-klt", 2048 * 512),
+                                ("cost2100-indoor-local-klt", 4 * 32 * 32 * 64)):
+            encoder = csifeedback.report_encoder_from_model(name, "entropy")
+            found = []
+            for budget in (64, 512):
+                before = encoder.operations()
+                encoder.encode(drops(name, 1), budget)
+                found.append({k: n - before[k] for k, n in encoder.operations().items()})
+            self.assertEqual(found[0].keys(), {"transform", "quantization"})
+            self.assertGreaterEqual(found[0]["transform"], transform)
+            self.assertGreater(found[1]["quantization"], 2 * found[0]["quantization"])
+            self.assertGreater(found[0]["quantization"], 1000)
 
 
 class Programs(unittest.TestCase):

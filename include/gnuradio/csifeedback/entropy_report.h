@@ -46,6 +46,13 @@ public:
      */
     static sptr make(model_file::sptr model, int code_size = 0);
 
+    //! Multiply-adds by part: coefficients with the choice of patches; trials of steps.
+    struct operations {
+        uint64_t transform = 0, quantization = 0;
+    };
+    //! Those of all matrices that were encoded.
+    virtual operations operations_so_far() = 0;
+
     //! How often symbols were coded, for training; the order is that of the model's arrays.
     struct counts {
         std::vector<double> steps, magnitudes, rows, columns;

@@ -591,6 +591,11 @@ void bind_reports(py::module& m)
         .def(
             "operations",
             [](report_encoder& self) {
+                if (auto* entropy = dynamic_cast<entropy_report_encoder*>(&self)) {
+                    const auto sum = entropy->operations_so_far();
+                    return counts({ { "transform", sum.transform },
+                                    { "quantization", sum.quantization } });
+                }
                 const codec_descriptor* codec =
                     codec_registry::instance().find(self.name());
                 return codec && codec->report_operations

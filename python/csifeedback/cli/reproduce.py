@@ -16,7 +16,8 @@ import sys
 from typing import Any, Dict, List, Sequence
 
 from ..experiments import (bits, csi_l2o, csi_l2o_bench, eigenvectors, mlcf, mlcf_verdicts, papers,
-                           path_borders, real_signals, sweep, throughput)
+                           path_borders, path_models, real_signals, sites, sweep, throughput,
+                           ue_operations)
 from ..experiments.comparison import PICTURES
 from ..files import check_place, write_csv
 from ..progress import Progress
@@ -26,7 +27,8 @@ from .common import (Parser, add_sweep_arguments, check_seed, format_table, prin
 #: experiments of modules with (function, title, default of --samples) by name, and draw(); with KEEPS
 #: the function takes the directory for data sets and models, the others make none
 DIRECT: Dict[str, Any] = {name: (module, *what)
-                          for module in (real_signals, bits, path_borders, eigenvectors, throughput)
+                          for module in (real_signals, bits, ue_operations, path_borders, path_models,
+                                         sites, eigenvectors, throughput)
                           for name, what in module.EXPERIMENTS.items()}
 #: test drops or frames of each experiment, unless asked for others
 SAMPLES: Dict[str, int] = {

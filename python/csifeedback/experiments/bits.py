@@ -133,18 +133,24 @@ def measure(samples: int, progress: Callable[[int, int], None],
                  for budget, db in zip(budgets, water_filling(v, budgets))]
         for (name, kinds) in SERIES:
             codec = evaluation.Codec(f"{channel.models}-{name}")
-            for budget in budgets:
+            # A report of fewer bits will do where more bits bring nothing.
+            best: Tuple[float, Optional[evaluation.ReportChoice], int] = (np.inf, None, 0)
+            for budget in sorted(budgets):
                 done += 1
                 progress(done, steps)
                 try:
-                    choice = evaluation.choose_report(codec, chosen_on, budget, kinds)[0] \
-                        if kinds else None
+                    if kinds:
+                        choice, db = evaluation.choose_report(codec, chosen_on, budget, kinds)
+                        best = min(best, (db, choice, budget), key=lambda b: b[0])
+                    else:
+                        best = (0, None, budget)
                 except ValueError:  # nothing fits
                     continue
+                _, choice, used = best
                 for snr in snrs:
                     with_snr = evaluation.Codec(f"{codec.spec},snr_db={snr:g}") \
                         if snr is not None and not kinds else codec
-                    row = tests[snr].run_budget(with_snr, budget, choice, snr)
+                    row = tests[snr].run_budget(with_snr, used, choice, snr)
                     row = {"channel": channel.title, "csi_snr_db": snr,
                            "codec": codec.label, "how": how(choice), "budget": budget,
                            "report_bits": row["payload_bits"],
@@ -152,7 +158,7 @@ def measure(samples: int, progress: Callable[[int, int], None],
                            **{k: row[k] for k in ("nmse_db", "nmse_db_low", "nmse_db_high",
                                                   "nmse_whole_db", "rho", "samples")}}
                     if snr is None:
-                        row["se_15_db"] = efficiency(codec, choice, budget, ha[:len(whole.h)],
+                        row["se_15_db"] = efficiency(codec, choice, used, ha[:len(whole.h)],
                                                      whole, se, transform)
                     rows.append(row)
     return rows

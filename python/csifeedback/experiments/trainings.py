@@ -52,10 +52,10 @@ def commands(codecs: Sequence[str], ratios: Optional[Sequence[str]], dataset: st
 
 
 def point(arguments: Sequence[str]) -> sweep.Point:
-    """The point of a training. The data set counts by its content; it and the model's directory are
+    """The point of a training. The data sets count by their content; they and the model's directory are
     under the same path for all workers."""
     args = run.parse(arguments)[0]
-    files = [path for path in (args.dataset, args.test) if path]
+    files = [path for path in (args.dataset, args.test, *getattr(args, "also", ())) if path]
     for path in files:
         Dataset(path).close()  # ValueError if it is none
     return sweep.point_of("experiments.trainings:training_point",

@@ -419,7 +419,7 @@ def other_sets(args: argparse.Namespace, data: Dataset,
         return [], {}
     names = ["nc", "nt", *(["na", "precursor"] if window is None else [])]
     size = [getattr(data, name) for name in names]
-    found, commands, samples = [], [data.command], len(data)
+    found, commands, prints, samples = [], [data.command], [], len(data)
     for path in args.also:
         with Dataset(path, args.align, args.drop_bad) as other:
             other.check_zeros()
@@ -432,10 +432,12 @@ def other_sets(args: argparse.Namespace, data: Dataset,
                     + ", ".join(f"{name} {value}" for name, value in zip(names, size)))
             found.append(matrices_of(other, args.train_samples, window))
             commands.append(other.command)
+            prints.append(other.fingerprint())
             samples += len(other)
     # No channel model alone has made them.
     return found, {"channel": "", "parameters": "", "samples": samples,
-                   "dataset_command": "; ".join(filter(None, commands))}
+                   "dataset_command": "; ".join(filter(None, commands)),
+                   "also_fingerprints": " ".join(prints)}
 
 
 def mixed(sets: Sequence[np.ndarray]) -> np.ndarray:

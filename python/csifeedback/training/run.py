@@ -100,12 +100,16 @@ def command_of(argv: Sequence[str]) -> str:
 
 
 def made_by(path: str, argv: Sequence[str]) -> bool:
-    """Whether a model file was made by these arguments of the data set as it is now."""
+    """Whether a model file was made by these arguments of the data sets as they are now."""
     attributes = read_model(path).attributes
     args = parse(argv)[0]
-    with Dataset(args.dataset, args.align, args.drop_bad) as data:
-        return (attributes.get("command"), attributes.get("dataset_fingerprint")) \
-            == (command_of(argv), data.fingerprint())
+    prints = []
+    for name in (args.dataset, *getattr(args, "also", ())):
+        with Dataset(name, args.align, args.drop_bad) as data:
+            prints.append(data.fingerprint())
+    return (attributes.get("command"), attributes.get("dataset_fingerprint"),
+            attributes.get("also_fingerprints", "")) \
+        == (command_of(argv), prints[0], " ".join(prints[1:]))
 
 
 def train(argv: Sequence[str], args: Optional[argparse.Namespace] = None,

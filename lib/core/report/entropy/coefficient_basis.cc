@@ -46,6 +46,8 @@ public:
     void start(const float* h_vec) override
     {
         d_encoder->encode(h_vec, d_s.data(), d_info.code_size);
+        // Codewords with levels are those of linear encoders.
+        d_operations += uint64_t(2) * d_info.rows * d_info.nt * d_info.code_size;
     }
     void transform(const patch_pair&, float* re, float* im) override
     {
@@ -105,10 +107,15 @@ public:
     void rank(int coarse, std::vector<int>& rows, std::vector<int>& columns) override
     {
         d_p.rank(d_re.data(), d_im.data(), coarse, rows, columns);
+        // Covariances of rows and columns, and the likelihoods of all patches.
+        const uint64_t na = d_rows, nt = d_columns;
+        d_operations +=
+            product() + 2 * na * na * d_p.row_count() + 2 * nt * nt * d_p.column_count();
     }
     void transform(const patch_pair& p, float* re, float* im) override
     {
         d_p.transform(p.row, p.column, d_re.data(), d_im.data(), re, im);
+        d_operations += product();
     }
     void
     invert(const patch_pair& p, const float* re, const float* im, float* h_vec) override
@@ -123,6 +130,12 @@ public:
 private:
     local_klt d_p;
     volk::vector<float> d_re, d_im;
+
+    // Of a matrix with both bases, complex.
+    uint64_t product() const
+    {
+        return uint64_t(4) * d_rows * d_columns * (d_rows + d_columns);
+    }
 };
 
 // Whether the tables of a model go with patches.

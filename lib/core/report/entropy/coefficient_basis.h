@@ -74,12 +74,16 @@ public:
     virtual void
     invert(const patch_pair& p, const float* re, const float* im, float* h_vec) = 0;
 
+    //! Multiply-adds at the UE so far.
+    uint64_t operations() const { return d_operations; }
+
 protected:
     codec_info d_info;
     int d_rows = 1, d_columns = 0;
     size_t d_stride = 0;
     std::vector<int> d_row_level, d_column_level;
     std::unique_ptr<const frequency_table> d_row_patches, d_column_patches;
+    uint64_t d_operations = 0;
 };
 
 } // namespace csifeedback

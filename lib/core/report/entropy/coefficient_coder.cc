@@ -136,9 +136,13 @@ coefficient_coder::outcome coefficient_coder::quantize(const coefficient_grid& x
     const float inverse = 1 / d_model->step(step);
     std::fill(d_q.begin(), d_q.end(), 0);
     double gain = 0;
+    // A product for each value, eight more for the two magnitudes that are compared.
+    constexpr int compared = 8;
+    uint64_t values = 0, chosen = 0;
     walk(row_level, column_level, step, [&](int k, int j, int part, int c, int context) {
         const float value = (part ? x.im : x.re)[k * x.stride + j];
         const float y = std::abs(value) * inverse;
+        values++;
         const float* cost =
             costs + (c * entropy_model::contexts + context) * entropy_model::symbols;
         const int low = entropy_model::low_bits(c);
@@ -147,6 +151,7 @@ coefficient_coder::outcome coefficient_coder::quantize(const coefficient_grid& x
             result.bits += nothing;
             return 0;
         }
+        chosen++;
         const float* shift = d_model->shift(c);
         const int nearest = int(std::min(y + 0.55f, float(max_high) * float(1 << low)));
         int best = 0;
@@ -167,6 +172,7 @@ coefficient_coder::outcome coefficient_coder::quantize(const coefficient_grid& x
         return best;
     });
     result.gain = gain;
+    d_operations += values + compared * chosen;
     return result;
 }
 

@@ -92,6 +92,9 @@ public:
                int step,
                const std::function<void(const symbol&)>& f);
 
+    //! Multiply-adds of quantize() so far.
+    uint64_t operations() const { return d_operations; }
+
 private:
     const std::shared_ptr<const entropy_model> d_model;
     const int d_rows, d_columns;
@@ -99,6 +102,7 @@ private:
     const size_t d_pitch;
     std::vector<uint8_t> d_near;
     std::vector<int> d_q; // signed, real and imaginary part of each
+    uint64_t d_operations = 0;
 
     template <typename worker>
     void walk(const int* row_level, const int* column_level, int step, worker&& work);

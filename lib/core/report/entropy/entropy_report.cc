@@ -72,6 +72,12 @@ public:
     {
     }
 
+    operations operations_so_far() override
+    {
+        const auto locked = lock();
+        return { d_basis->operations(), d_coder.operations() };
+    }
+
     void count(const float* h_vec, int budget, counts& all) override
     {
         check_range("entropy_report_encoder", "budget", budget, min_report, max_report);

@@ -64,10 +64,14 @@ protected:
         d_quantizer.start(d_h.data(), d_search.atoms(), atoms);
         d_best = {};
         d_best_step = -1;
+        d_strongest = 0;
+        for (int k = 0; k < atoms; k++)
+            d_strongest = std::max(d_strongest, d_search.atoms()[k].power());
         if (d_fast) {
             run(guess, budget);
             if (!run(guess + fast_step, budget))
                 run(guess - fast_step, budget);
+            climb(guess - fast_step, -1, 0, budget);
         } else {
             // The best step is near the guess. Small reports differ by chance.
             const int patience = budget < 200 ? 3 : 1;
@@ -97,6 +101,7 @@ private:
     std::vector<uint8_t> d_bits[2]; // the best one so far, and one more
     path_quantizer::result d_best;
     int d_best_step = -1;
+    float d_strongest = 0; // power of the strongest atom
     operations d_operations;
 
     // Finds as many atoms as the budget may allow; returns the step that fits about.
@@ -152,9 +157,13 @@ private:
         return true;
     }
 
+    // Tries steps until some in a row are no better. A path much stronger than all others
+    // may need far coarser ones than the guess until it fits at all.
     void climb(int step, int direction, int patience, int budget)
     {
-        for (int worse = 0; worse < patience && step >= 0 && step < path_model::steps;
+        const auto has_strongest = [this] { return d_best.energy > 0.5 * d_strongest; };
+        for (int worse = 0; (worse < patience || (direction < 0 && !has_strongest())) &&
+                            step >= 0 && step < path_model::steps;
              step += direction)
             worse = run(step, budget) ? 0 : worse + 1;
     }

@@ -40,7 +40,8 @@ path_search::path_search(std::shared_ptr<const dirichlet_axis> rows,
       d_residual(d_rows->size() * width(), 0.0f),
       d_row_taps(taps_of(*d_rows, taps)),
       d_column_taps(taps_of(*d_columns, taps)),
-      d_atoms(max_atoms)
+      d_atoms(max_atoms),
+      d_near_rows(d_rows->size())
 {
     volk::vector<float> d(std::max(d_rows->stride(), d_half));
     const size_t na = d_rows->size(), count = na + 2 * d_rows->margin();
@@ -229,6 +230,24 @@ void path_search::find_peaks(int most)
     }
 }
 
+// Which rows step() and next() take.
+void path_search::look_around(float delay)
+{
+    const int most = max_near_rows, beyond = d_rows->size() - most;
+    if (beyond <= most / 2 || d_rows->is_ring())
+        return;
+    d_near_rows = most;
+    d_near_first = std::min(std::max(int(std::lrint(delay)) - most / 2, 0), beyond);
+}
+
+// The sum of x_i y_i over the rows that count.
+float path_search::near_norm(const float* x, const float* y) const
+{
+    if (d_near_rows == size_t(d_rows->size()))
+        return dot(x, y, d_rows->stride());
+    return dot(x + d_near_first, y + d_near_first, d_near_rows);
+}
+
 void path_search::set(float delay, float angle)
 {
     d_rows->derivatives(delay, d_s[0].data(), d_s[1].data(), d_s[2].data());
@@ -241,9 +260,10 @@ path_search::probe path_search::next(float delay, float angle)
     float *s = d_next_s.data(), *a = d_next_a.data(), y[2];
     d_rows->value(delay, s);
     d_columns->value(angle, a);
-    kernels().bilinear(d_residual.data(), d_half, d_rows->size(), s, a, y);
-    d_operations += 4 * d_rows->stride() + 3 * d_half + (d_rows->size() + 1) * width();
-    return { y[0], y[1], dot(s, s, d_rows->stride()) };
+    kernels().bilinear(
+        &d_residual[d_near_first * width()], d_half, d_near_rows, s + d_near_first, a, y);
+    d_operations += 4 * d_rows->stride() + 3 * d_half + (d_near_rows + 1) * width();
+    return { y[0], y[1], near_norm(s, s) };
 }
 
 // A step from the position that was set towards the peak of the power there; false if
@@ -251,12 +271,15 @@ path_search::probe path_search::next(float delay, float angle)
 bool path_search::step(float& delay, float& angle, probe& here)
 {
     const float* const s[] = { d_s[0].data(), d_s[1].data(), d_s[2].data() };
+    const float* const near[] = { s[0] + d_near_first,
+                                  s[1] + d_near_first,
+                                  s[2] + d_near_first };
     const float* const a[] = { d_a[0].data(), d_a[1].data(), d_a[2].data() };
     float y[12];
-    kernels().bilinear_jet(d_residual.data(), d_half, d_rows->size(), s, a, y);
-    d_operations += d_rows->stride() + (3 * d_rows->size() + 6) * width();
-    const size_t na = d_rows->stride();
-    const float n = dot(s[0], s[0], na);
+    kernels().bilinear_jet(
+        &d_residual[d_near_first * width()], d_half, d_near_rows, near, a, y);
+    d_operations += d_rows->stride() + (3 * d_near_rows + 6) * width();
+    const float n = near_norm(s[0], s[0]);
     here = { y[0], y[1], n };
     const float power = y[0] * y[0] + y[1] * y[1];
     if (!(power > 0))
@@ -273,8 +296,8 @@ bool path_search::step(float& delay, float& angle, probe& here)
                 htu = product(t, u) + product(o, tu) - gt * gu;
     if (!d_rows->is_ring() && (delay < 4 || delay > d_rows->size() - 5)) {
         // At the ends the norm of an atom changes.
-        const float n1 = 2 * dot(s[0], s[1], na) / n,
-                    n2 = 2 * (dot(s[1], s[1], na) + 2 * dot(s[0], s[2], na)) / n;
+        const float n1 = 2 * near_norm(s[0], s[1]) / n,
+                    n2 = 2 * (near_norm(s[1], s[1]) + 2 * near_norm(s[0], s[2])) / n;
         gt -= n1;
         htt -= n2 - n1 * n1;
     }
@@ -322,6 +345,7 @@ bool path_search::add(int steps, int peaks)
     atom = { d_peaks[d_next_peak].delay, d_peaks[d_next_peak].angle, 0, 0 };
     d_next_peak++;
     // From half a cell away, Newton's method needs three steps.
+    look_around(atom.delay);
     probe best;
     set(atom.delay, atom.angle);
     float delay = atom.delay, angle = atom.angle;
@@ -355,6 +379,7 @@ void path_search::refine(int last)
 {
     for (int k = std::max(0, d_count - last); k < d_count; k++) {
         path_atom& atom = d_atoms[k];
+        look_around(atom.delay);
         set(atom.delay, atom.angle);
         add_outer(d_s[0].data(), d_a[0].data(), atom.re, atom.im);
         probe best;

@@ -110,11 +110,18 @@ private:
     // Vectors of one atom and their derivatives, at its position and the next one.
     volk::vector<float> d_s[3], d_a[3], d_next_s, d_next_a, d_z;
 
+    // The rows that count where an atom is sought and refined: those around it, in which
+    // nearly all of its energy is.
+    static constexpr size_t max_near_rows = 32;
+    size_t d_near_first = 0, d_near_rows;
+
     // Length of a row of d_columns_around.
     size_t around() const { return d_half + 16; }
     void find_peaks(int most);
     void between_columns(const float* m, size_t rows, float* map);
     void between_rows();
+    void look_around(float delay);
+    float near_norm(const float* x, const float* y) const;
     void set(float delay, float angle);
     probe next(float delay, float angle);
     bool step(float& delay, float& angle, probe& here);

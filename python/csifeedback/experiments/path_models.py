@@ -1,0 +1,140 @@
+#
+# Copyright 2026 gr-csifeedback authors.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+"""What models of paths are worth beyond what they were made for: the universal model and the
+receiver-aligned ones beside those of one channel, and H on subcarriers and antennas that were not measured.
+"""
+
+from typing import Any, Callable, Dict, List, Sequence, Tuple
+
+import numpy as np
+
+from .. import csifeedback_python as core
+from .. import evaluation
+from ..channels import make_channel, model_channel
+from ..files import write_figure
+from .bits import CHANNELS, Channel
+from .sources import FIRST
+
+#: most bits of a report
+BUDGETS = (64, 256, 1024)
+UNMEASURED_BUDGETS = (256, 1024)
+NC, NT, SPACING_HZ = 1024, 32, 19531.25
+WHOLE = "cost2100-outdoor-path-whole"
+#: subcarriers beyond each end, and ranges of antennas, in which the error is said
+BEYOND = (64, 128, 256, 512)
+ANTENNAS = ((0, 32), (32, 33), (32, 34), (32, 36), (32, 40), (32, 48), (32, 64), (0, 64))
+
+
+def models(samples: int, progress: Callable[[int, int], None],
+           channels: Sequence[Channel] = CHANNELS[:3], budgets: Sequence[int] = BUDGETS) -> List[Dict[str, Any]]:
+    """NMSE of each channel, with exact delays and aligned by a receiver, with the model of the same matrices,
+    with that of the other alignment, and with the universal one."""
+    rows: List[Dict[str, Any]] = []
+    steps = 2 * len(channels) * 3 * len(budgets)
+    for channel in channels:
+        for end, aligned in (("", "exact delays"), ("-air", "aligned by a receiver")):
+            own = evaluation.Codec(f"{channel.models}{end}-path")
+            ha, _, lost = core.generate_channels(model_channel(own.model), FIRST, samples, own.model.na,
+                                                 own.model.precursor)
+            test = evaluation.Evaluator(ha, lost, NC, own.model.precursor, 0)
+            for spec in (f"{channel.models}-path", f"{channel.models}-air-path", "universal-path"):
+                codec = evaluation.Codec(spec)
+                for budget in budgets:
+                    row = test.run_budget(codec, budget)
+                    rows.append({"channel": channel.title, "matrices": aligned, "model": spec, "budget": budget,
+                                 **{key: row[key] for key in ("nmse_db", "nmse_db_low", "nmse_db_high",
+                                                              "samples")}})
+                    progress(len(rows), steps)
+    return rows
+
+
+def error_db(truth: np.ndarray, found: np.ndarray) -> float:
+    """NMSE in dB of matrices (n, k, l): the mean of the ratios."""
+    return evaluation.to_db(float(np.mean(
+        np.sum(np.abs(truth - found) ** 2, axis=(1, 2)) / np.sum(np.abs(truth) ** 2, axis=(1, 2)))))
+
+
+def unmeasured(samples: int, progress: Callable[[int, int], None],
+               channels: Sequence[Channel] = CHANNELS[:3],
+               budgets: Sequence[int] = UNMEASURED_BUDGETS) -> List[Dict[str, Any]]:
+    """NMSE where nothing was measured. Measured are NC subcarriers of 2 NC, those in the middle, and NT
+    antennas of 2 NT, the first ones; of a grid twice as dense every second subcarrier."""
+    model = core.model_file(WHOLE)
+    encoder, decoder = core.path_report_encoder(model), core.path_report_decoder(model)
+    rows: List[Dict[str, Any]] = []
+    first = NC // 2
+    for channel in channels:
+        sizes: Dict[str, Any] = {"nt": 2 * NT, "nc": 2 * NC}
+        wide, dense = (core.generate_channels(make_channel(
+            channel.name, **channel.parameters, **sizes, spacing_hz=spacing), FIRST, samples)[0]
+            for spacing in (SPACING_HZ, SPACING_HZ / 2))
+        for budget in budgets:
+            values: Dict[str, float] = {}
+
+            def rebuilt(h: np.ndarray, subcarriers: np.ndarray, antennas: np.ndarray) -> np.ndarray:
+                bits, counts, gain_db = encoder.encode(np.ascontiguousarray(h), budget)
+                return np.array([decoder.response(b, n, subcarriers, antennas, g)
+                                 for b, n, g in zip(bits, counts, gain_db)])
+
+            inside = slice(first, first + NC)
+            found = rebuilt(wide[:, inside, :NT], np.arange(2 * NC) - first, np.arange(2 * NT))
+            values["measured"] = error_db(wide[:, inside, :NT], found[:, inside, :NT])
+            for count in BEYOND:
+                outside = np.r_[first - count:first, first + NC:first + NC + count]
+                values[f"beyond_{count}"] = error_db(wide[:, outside, :NT], found[:, outside, :NT])
+            for low, high in ANTENNAS:
+                values[f"antennas_{low + 1}_{high}"] = error_db(wide[:, inside, low:high],
+                                                                found[:, inside, low:high])
+            del found
+            found = rebuilt(dense[:, ::2, :NT], np.arange(0, NC, 0.5), np.arange(NT))
+            for name, part in (("dense_measured", slice(0, None, 2)), ("dense_between", slice(1, None, 2))):
+                values[name] = error_db(dense[:, part, :NT], found[:, part])
+            rows.append({"channel": channel.title, "budget": budget, **values, "samples": samples})
+            progress(len(rows), len(channels) * len(budgets))
+    return rows
+
+
+def draw(path: str, rows: List[Dict[str, Any]], experiment: str = "") -> None:
+    """NMSE by bits of each model; or by the distance from what was measured."""
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    channels = list(dict.fromkeys(r["channel"] for r in rows))
+    figure, axes = plt.subplots(1, len(channels), figsize=(4.6 * len(channels), 4), squeeze=False,
+                                constrained_layout=True)
+    for axis, channel in zip(axes[0], channels):
+        lines: Dict[str, Tuple[List[float], List[float]]] = {}
+        for r in (r for r in rows if r["channel"] == channel):
+            if experiment == "path-unmeasured":
+                for count in BEYOND:
+                    x, y = lines.setdefault(f"subcarriers beyond, {r['budget']} bits", ([], []))
+                    x.append(2 * count / NC)
+                    y.append(r[f"beyond_{count}"])
+                for low, high in ANTENNAS[1:-1]:
+                    x, y = lines.setdefault(f"antennas beyond, {r['budget']} bits", ([], []))
+                    x.append((high - low) / NT)
+                    y.append(r[f"antennas_{low + 1}_{high}"])
+            else:
+                x, y = lines.setdefault(f"{r['matrices']}, {r['model']}", ([], []))
+                x.append(r["budget"])
+                y.append(r["nmse_db"])
+        for label, (x, y) in lines.items():
+            axis.plot(x, y, "o-", markersize=4, linewidth=1, label=label)
+        axis.set_xscale("log", base=2)
+        axis.set_xlabel("part of what was measured" if experiment == "path-unmeasured" else "bits of a report")
+        axis.set_ylabel("NMSE in dB")
+        axis.set_title(channel, fontsize=10)
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=6)
+    write_figure(figure, path, 110)
+    plt.close(figure)
+
+
+#: name -> function of (samples, progress), title, default of --samples
+EXPERIMENTS = {
+    "path-models": (models, "Models of paths of one channel, of all and of receiver-aligned matrices", 1000),
+    "path-unmeasured": (unmeasured, "Paths on subcarriers and antennas that were not measured", 60)}
