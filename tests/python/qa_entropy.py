@@ -86,7 +86,6 @@ class Figures(unittest.TestCase):
             other = evaluation.choose_report(codec, evaluator, 512, kinds)[1]
             self.assertLess(mine, other - gain, name)
 
-
     def test_more_bits_are_no_worse_for_csi_l2o(self):
         """Lengths of which its decoder was trained are tried for every budget, and a report of fewer bits is
         taken where none of more is better."""
@@ -114,7 +113,7 @@ class Figures(unittest.TestCase):
                 found.append({k: n - before[k] for k, n in encoder.operations().items()})
             self.assertEqual(found[0].keys(), {"transform", "quantization"})
             self.assertGreaterEqual(found[0]["transform"], transform)
-            self.assertGreater(found[1]["quantization"], 2 * found[0]["quantization"])
+            self.assertGreater(found[1]["quantization"], 1.3 * found[0]["quantization"])
             self.assertGreater(found[0]["quantization"], 1000)
 
 

@@ -140,8 +140,8 @@ def measure(samples: int, progress: Callable[[int, int], None],
                 progress(done, steps)
                 try:
                     if kinds:
-                        choice, db = evaluation.choose_report(codec, chosen_on, budget, kinds)
-                        best = min(best, (db, choice, budget), key=lambda b: b[0])
+                        found, db = evaluation.choose_report(codec, chosen_on, budget, kinds)
+                        best = min(best, (db, found, budget), key=lambda b: b[0])
                     else:
                         best = (0, None, budget)
                 except ValueError:  # nothing fits

@@ -35,8 +35,8 @@ CHANNELS = {channel.models: channel for channel in bits.CHANNELS[:3]}
 #: matrices on which the pairs of codecs with codewords are chosen, of the model's own channel
 VALIDATION = 150
 ENTROPY = evaluation.ReportChoice(0, "entropy", 0)
-#: codecs that are trained on the site, and the options of their trainings
-TRAINED = {"path": ["--train-samples", "1000"], "local-klt": []}
+#: codecs that are trained on the site
+TRAINED = ("path", "local-klt")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,10 +59,11 @@ class Site:
         x = self.position[:, 0]
         return np.flatnonzero((x > np.median(x)) == east)
 
-    def matrices(self, ues: Sequence[int], nc: int = NC, nt: int = NT,
+    def matrices(self, ues: Any, nc: int = NC, nt: int = NT,
                  spacing_hz: float = SPACING_HZ) -> np.ndarray:
-        """H of these UEs, complex64 (k, nc, nt), scaled to a mean power of 1, the first path that is not
-        much weaker than the strongest at delay zero. Antennas are half a wavelength apart."""
+        """H of the UEs with these numbers (k,), complex64 (k, nc, nt), scaled to a mean power of 1, the
+        first path that is not much weaker than the strongest at delay zero. Antennas are half a wavelength
+        apart."""
         frequency = np.arange(nc) * spacing_hz
         found = np.empty((len(ues), nc, nt), np.complex64)
         for h, ue in zip(found, ues):
@@ -100,7 +101,7 @@ def read_site(path: str) -> Site:
     return Site(name, settings=settings, **arrays)
 
 
-def dataset(site: Site, ues: Sequence[int], path: str) -> None:
+def dataset(site: Site, ues: Any, path: str) -> None:
     """Writes Ha of these UEs as a data set, unless it is there."""
     transform = core.angular_delay_transform(NC, NT, NA, PRECURSOR)
 
@@ -120,11 +121,11 @@ def models_of(site: Site, directory: str) -> Dict[str, str]:
     data = os.path.join(directory, f"{site.name}-west.h5")
     dataset(site, site.part(False), data)
     models = {}
-    for codec, options in TRAINED.items():
+    for codec in TRAINED:
         models[codec] = os.path.join(directory, f"{site.name}-{codec}.h5")
-        argv = ["--codec", codec, "--dataset", data, "-o", models[codec], *options]
+        argv = ["--codec", codec, "--dataset", data, "-o", models[codec]]
         if not os.path.exists(models[codec]) or not run.made_by(models[codec], argv):
-            run.train([*argv, "--overwrite"], *run.parse([*argv, "--overwrite"]))
+            run.train([*argv, "--overwrite"])
     return models
 
 

@@ -22,6 +22,7 @@ The file (.npz) has, for n UEs with k paths in all:
 import argparse
 import json
 import sys
+from typing import Any, Iterator, Sequence, Tuple
 
 import numpy as np
 
@@ -40,7 +41,7 @@ BATCH = 50
 class Scene:
     """A scene of Sionna RT, seen from above."""
 
-    def __init__(self, name, carrier_hz, scattering):
+    def __init__(self, name: str, carrier_hz: float, scattering: float) -> None:
         import mitsuba
         import sionna.rt as rt
         self.rt, self.mi = rt, mitsuba
@@ -55,7 +56,7 @@ class Scene:
         self.low, self.high = np.array(box.min).ravel(), np.array(box.max).ravel()
         self.ground = float(self.low[2])
 
-    def height(self, xy):
+    def height(self, xy: np.ndarray) -> np.ndarray:
         """Heights of the highest surface at points (n, 2), not a number where there is none."""
         mi = self.mi
         x, y = np.ascontiguousarray(xy, np.float32).T
@@ -66,7 +67,8 @@ class Scene:
         z = np.array(hit.p.z).ravel()
         return np.where(np.array(hit.is_valid()).ravel(), z, np.nan)
 
-    def streets(self, rng, count, center, radius):
+    def streets(self, rng: np.random.Generator, count: int, center: np.ndarray,
+                radius: float) -> np.ndarray:
         """Points (count, 2) in streets and squares, at random within a radius."""
         found = np.empty((0, 2))
         for _ in range(1000):
@@ -79,7 +81,7 @@ class Scene:
                 found = np.concatenate([found, xy[z < self.ground + GROUND]])
         raise ValueError(f"--radius is {radius}: there are no streets around")
 
-    def roof(self, rng):
+    def roof(self, rng: np.random.Generator) -> Tuple[np.ndarray, np.ndarray]:
         """(x, y, z) of a roof's edge, and the direction of the edge in the plane."""
         middle, size = (self.low + self.high)[:2] / 2, (self.high - self.low)[:2]
         around = np.arange(16) * 2 * np.pi / 16
@@ -96,7 +98,8 @@ class Scene:
                 return np.array([*xy, z + self.ground + MAST]), np.array([-out[1], out[0]]) / np.hypot(*out)
         raise ValueError("the scene has no roof of a usual height in its middle; give --bs")
 
-    def trace(self, bs, points, args):
+    def trace(self, bs: np.ndarray, points: np.ndarray, args: Any) \
+            -> Iterator[Tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """(gain, delay in s, direction of departure (k, 3)) of each UE."""
         rt = self.rt
         for name in list(self.scene.transmitters) + list(self.scene.receivers):
@@ -120,7 +123,7 @@ class Scene:
                 [np.sin(th) * np.cos(ph), np.sin(th) * np.sin(ph), np.cos(th)], axis=1)
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[0])
     add = parser.add_argument
     add("scene", help="name of a scene that comes with Sionna RT, for example munich or simple_street_canyon, "
@@ -149,7 +152,11 @@ def main(argv):
         axis = np.array([np.cos(np.deg2rad(args.axis)), np.sin(np.deg2rad(args.axis))])
     print(f"{args.scene}: array at {bs.round(1)}, axis {np.rad2deg(np.arctan2(axis[1], axis[0])):.0f} degrees",
           file=sys.stderr)
-    delay, gain, cosine, position, lengths = [], [], [], [], []
+    delay: Any = []
+    gain: Any = []
+    cosine: Any = []
+    position: Any = []
+    lengths: Any = []
     tried = 0
     while len(lengths) < args.samples:
         if tried > 20 * args.samples + 1000:

@@ -92,7 +92,8 @@ def draw(path: str, rows: List[Dict[str, Any]], _: str = "") -> None:
     for axis in axes.flat:
         for handle, label in zip(*axis.get_legend_handles_labels()):
             handles.setdefault(label, handle)
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncol=5, fontsize=8)
+    axes[0][-1].legend(list(handles.values()), list(handles), loc="upper left", bbox_to_anchor=(1, 1),
+                       fontsize=8)
     write_figure(figure, path, 110)
     plt.close(figure)
 
