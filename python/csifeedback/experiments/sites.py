@@ -26,14 +26,14 @@ from ..training import run
 from . import bits
 
 #: most bits of a report
-BUDGETS = (64, 128, 256, 512, 1024)
+BUDGETS = (64, 128, 256, 512)
 NC, NA, NT, SPACING_HZ = 1024, 32, 32, 19531.25
 #: an earlier path is the first one unless it is weaker than the strongest by more than this, in dB
 FIRST_PATH_DB = 20.0
 #: channels whose models are carried over, by the beginning of the models' names
 CHANNELS = {channel.models: channel for channel in bits.CHANNELS[:3]}
 #: matrices on which the pairs of codecs with codewords are chosen, of the model's own channel
-VALIDATION = 150
+VALIDATION = 60
 ENTROPY = evaluation.ReportChoice(0, "entropy", 0)
 #: codecs that are trained on the site
 TRAINED = ("path", "local-klt")
