@@ -130,7 +130,7 @@ def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_overwrite_argument(parser: Any, what: str) -> None:
     """The option --overwrite of the programs that write files; what: that it replaces."""
-    parser.add_argument("--overwrite", action="store_true", help=f"replace {what} that is there")
+    parser.add_argument("--overwrite", action="store_true", help=f"replace {what} that exists")
 
 
 def add_drop_bad_argument(parser: Any) -> None:

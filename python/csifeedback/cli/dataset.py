@@ -254,7 +254,7 @@ def add_import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nt", type=int, default=32, metavar="N",
                         help="antennas, of a CsiNet file (default: 32)")
     parser.add_argument("--nc", type=int, default=1024, metavar="N",
-                        help="subcarriers of the whole channel that Ha was cut from "
+                        help="subcarriers of the full-band channel that Ha was made from "
                              "(default: 1024)")
     add_cut_arguments(parser, 32, 0)
     parser.add_argument("--align", action="store_true",
@@ -350,7 +350,7 @@ def import_matrices(args: argparse.Namespace, command: str) -> None:
             some = min(len(data), 100, block_samples(data.rows, data.nt))
             warn_swapped(args.output, data.read_truncated(0, some), data.whole)
         if not args.json:
-            print(f"{'cut' if is_whole else 'rows'}: {na} delay rows, {args.precursor} of them "
+            print(f"Ha: {na} delay rows, {args.precursor} of them "
                   "before delay zero (--precursor; 4 in data sets of csifeedback_dataset generate "
                   "and in shipped models)")
 
@@ -431,7 +431,7 @@ def add_inspect_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print all as JSON alone")
     parser.add_argument("--plot", metavar="FILE",
                         help="draw the mean power of the delay rows, some |Ha| and the energy "
-                             "that the cut lost (PNG, PDF or SVG)")
+                             "lost by truncation (PNG, PDF or SVG)")
     add_overwrite_argument(parser, "a picture")
 
 

@@ -24,7 +24,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = Parser(
         prog="csifeedback_eval", description=__doc__,
         epilog="NMSE is the mean of ||H-H^||^2/||H||^2 in dB, with its 95 %% interval, against "
-               "the delay rows kept; 'whole' is against the whole channel. Reports of precoders "
+               "the delay rows kept; 'whole' is against the full-band channel. Reports of precoders "
                "(type1, type2, etype2) have no NMSE. SGCS is the mean over the subbands of "
                "|v^H w|^2 of the dominant eigenvectors of the true and the reported channel, beside "
                "it the 5 %% point of the matrices. Bits are those of a "

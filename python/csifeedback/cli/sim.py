@@ -64,11 +64,11 @@ def main(argv: Sequence[str]) -> int:
     channel, count, first = channel_of(source, codec.model)
     domain = codec.model.domain
     if args.truncated and domain == "H":
-        raise ValueError(f"--truncated: codec {codec.spec} takes whole matrices")
+        raise ValueError(f"--truncated: codec {codec.spec} takes full-band matrices")
     if args.align and (domain == "H" or args.truncated):
-        raise ValueError("--align is for whole matrices and codecs of delay rows, "
+        raise ValueError("--align is for full-band matrices and Ha-domain codecs, "
                          + ("--truncated gives delay rows" if args.truncated else
-                            f"codec {codec.spec} takes whole matrices"))
+                            f"codec {codec.spec} takes full-band matrices"))
     warn_source(source, [codec.model])
     check_gains(source)
     if not 0 <= args.subbands <= 65536:
@@ -120,7 +120,7 @@ def main(argv: Sequence[str]) -> int:
         f"{figures['nmse_db_high']:.2f})" if figures["nmse_db"] is not None else
         "- (reports of a precoder)") + f" over {figures['matched']} matrices")
     if domain == "Ha" and "nmse_whole_db" in figures:
-        print(f"          {figures['nmse_whole_db']:.2f} dB against the whole channel; the cut to "
+        print(f"          {figures['nmse_whole_db']:.2f} dB against the full-band channel; truncation to "
               f"{codec.model.na} delay rows alone loses {100 * figures['energy_lost']:.2f} %")
     print(f"rho       {figures['rho']:.4f}")
     if "sgcs" in figures:

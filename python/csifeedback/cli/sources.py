@@ -26,7 +26,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
                             "0 of a data set)")
     group.add_argument("--seed", type=int, default=1, help="of the channel model (default: 1)")
     group.add_argument("--align", action="store_true",
-                       help="move the earliest path of every whole matrix of the data set to delay "
+                       help="move the earliest path of every full-band matrix of the data set to delay "
                             "zero, as receivers do and most models were trained")
     add_drop_bad_argument(group)
 

@@ -53,7 +53,7 @@ def draw(path: str, data: Dataset, facts: Dict[str, Any]) -> None:
     axes["P"].set(xlabel="delay row, 1 / bandwidth", ylabel="mean ||Ha row||$^2$ in dB")
     axes["P"].grid(alpha=0.3)
     axes["L"].hist(100 * data.energy_lost, bins=50)
-    axes["L"].set(xlabel="energy lost by the cut in %", ylabel="samples")
+    axes["L"].set(xlabel="energy lost by truncation in %", ylabel="samples")
     ha = next(data.chunks())
     for i in range(4):
         if i < len(ha):
