@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -39,6 +40,16 @@ class ManPages(unittest.TestCase):
         programs = [n for n in os.listdir(os.environ["CSIFEEDBACK_APPS"]) if n.startswith("csifeedback_")]
         self.assertEqual(sorted(manual.PROGRAMS), sorted(programs))
         self.assertEqual(sorted(os.listdir(self.path("bash"))), sorted(programs))
+
+    def test_without_pytorch(self):
+        """The build makes the pages where PyTorch is not installed, without the options of its trainers."""
+        with tempfile.TemporaryDirectory() as directory:
+            done = run(sys.executable, "-B", "-c", "import sys; sys.modules['torch'] = None\n"
+                       "from gnuradio.csifeedback.cli import manual; manual.main(sys.argv[1:])", directory)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("no options of csi-l2o: its trainer cannot be imported", done.stderr)
+            with open(os.path.join(directory, "csifeedback_train.1")) as file:
+                self.assertIn("mlcf", file.read())
 
     def test_options(self):
         """Every option of every program, command and codec is in the page, with its help."""

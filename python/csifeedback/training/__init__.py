@@ -42,6 +42,11 @@ def trainers() -> Dict[str, str]:
     return found
 
 
+class MissingModule(ValueError, ImportError):
+    """A trainer needs a Python module that is not installed: bad use in a program, and an import that fails
+    where trainers are only looked at."""
+
+
 def find_trainer(codec: str, path: Optional[str] = None) -> Any:
     """The trainer of a codec: of its name, of "MODULE:CLASS", "FILE.py:CLASS" or an entry point,
     or the module in the file `path`. Raises ValueError if there is none."""

@@ -27,8 +27,9 @@ import numpy as np
 try:
     import torch
 except ImportError:
-    raise ValueError("this codec is trained with PyTorch, which is not installed: "
-                     "apt install python3-torch libopenblas0-pthread") from None
+    from . import MissingModule
+    raise MissingModule("this codec is trained with PyTorch, which is not installed: "
+                        "apt install python3-torch libopenblas0-pthread") from None
 
 from ..data.dataset import Dataset
 from ..files import write_csv
