@@ -55,8 +55,8 @@ LEFT_OUT = {
     r"^export CSIFEEDBACK_CODECS=|first-cells": "needs a plugin in C++: test plugin_qa_cpp builds this one",
     r"^dask |tcp://": "needs a cluster: test python_qa_cluster has one",
     r"uhd:|soapy:": "needs a radio",
-    r"^csifeedback_reproduce (papers|bits|codebooks|throughput)|experiments\.codebooks": "every codec, or trainings: takes minutes to hours "
-    "on few samples too",
+    r"^csifeedback_reproduce (papers|bits|codebooks|throughput)|experiments\.codebooks":
+        "every codec, or trainings: takes minutes to hours on few samples too",
     r"^torchrun": "test python_qa_training",
     r"^csifeedback_view [^-]*$": "a window that somebody has to close",
 }
