@@ -75,6 +75,9 @@ TEST(scenario_channel, path_loss_at_points)
     EXPECT_NEAR(loss(k::inh_mixed, false, 20, 3, 1, 3.5), 80.759497, 1e-6);
     EXPECT_NEAR(scenario_wall_loss(false, 3.5), 12.697503, 1e-6);
     EXPECT_NEAR(scenario_wall_loss(true, 3.5), 26.849786, 1e-6);
+    EXPECT_NEAR(scenario_wall_loss(true, 3.5, true), 27.499289, 1e-6);
+    EXPECT_NEAR(scenario_wall_loss(true, 28, true), 35.029020, 1e-6);
+    EXPECT_EQ(scenario_wall_loss(false, 28, true), scenario_wall_loss(false, 28));
     // The two parts meet at the break point.
     EXPECT_NEAR(loss(k::uma, true, 560, 25, 1.5, 3.5),
                 loss(k::uma, true, 560.001, 25, 1.5, 3.5),
@@ -149,10 +152,16 @@ TEST(scenario_channel, drops_have_the_place_the_los_state_and_the_loss_of_the_sc
 TEST(scenario_channel, large_scale_parameters_have_the_moments_of_the_tables)
 {
     constexpr int count = 1500;
-    constexpr double ghz = 10;
-    for (const std::string scenario : { "uma", "umi", "rma", "inh-mixed" }) {
+    constexpr double ghz = 7;
+    for (const auto& [scenario, release] : { std::pair<std::string, int>{ "uma", 16 },
+                                             { "umi", 16 },
+                                             { "rma", 16 },
+                                             { "inh-mixed", 16 },
+                                             { "uma", 19 },
+                                             { "umi", 19 } }) {
         const scenario_kind kind = kind_of(scenario);
         const scenario_layout& layout = scenario_layouts[int(kind)];
+        const scenario_table& table = release == 16 ? *layout.table : *layout.table_19;
         // Normalized by the tables, in the order of scenario_lsp, by state.
         struct sample {
             std::array<double, lsp_count> x;
@@ -161,6 +170,7 @@ TEST(scenario_channel, large_scale_parameters_have_the_moments_of_the_tables)
         std::map<int, std::vector<sample>> samples;
         for (int seed = 1; seed <= count; seed++) {
             scenario_parameters p = parameters(scenario, seed);
+            p.release = release;
             p.carrier_hz = ghz * 1e9;
             if (layout.indoor_share > 0)
                 p.indoor_share = 0.3;
@@ -171,8 +181,8 @@ TEST(scenario_channel, large_scale_parameters_have_the_moments_of_the_tables)
             const int state = l.indoor ? scenario_o2i
                               : l.los  ? scenario_los
                                        : scenario_nlos;
-            const scenario_column& c = layout.table->columns[state];
-            const double x = std::log10(layout.table->one_plus ? 1 + ghz : ghz);
+            const scenario_column& c = table.columns[state];
+            const double x = std::log10(table.one_plus ? 1 + ghz : ghz);
             const double d = std::hypot(l.x_m, l.y_m);
             const bool as_los = l.los && !(l.indoor && kind == scenario_kind::rma);
             const auto zsd =
@@ -206,7 +216,7 @@ TEST(scenario_channel, large_scale_parameters_have_the_moments_of_the_tables)
             const auto& s = state.second;
             const double n = s.size();
             ASSERT_GT(n, 100) << scenario << " " << state.first;
-            const scenario_column& c = layout.table->columns[state.first];
+            const scenario_column& c = table.columns[state.first];
             const double expected[lsp_count][lsp_count] = {
                 { 1, c.sf_k, c.ds_sf, c.asd_sf, c.asa_sf, c.zsd_sf, c.zsa_sf },
                 { 0, 1, c.ds_k, c.asd_k, c.asa_k, c.zsd_k, c.zsa_k },
@@ -229,8 +239,9 @@ TEST(scenario_channel, large_scale_parameters_have_the_moments_of_the_tables)
             for (int a = 0; a < lsp_count; a++) {
                 if (a == lsp_k && c.sigma_k == 0)
                     continue;
-                SCOPED_TRACE(scenario + " state " + std::to_string(state.first) +
-                             " parameter " + std::to_string(a));
+                SCOPED_TRACE(scenario + " release " + std::to_string(release) +
+                             " state " + std::to_string(state.first) + " parameter " +
+                             std::to_string(a));
                 // Moments of min(z, cap) of a normal z.
                 EXPECT_NEAR(mean_of([&](const sample& o) { return o.x[a]; }),
                             mean_of([&](const sample& o) {
@@ -261,6 +272,248 @@ TEST(scenario_channel, large_scale_parameters_have_the_moments_of_the_tables)
                 }
             }
         }
+    }
+}
+
+// Numbers of Table 7.5-6 that v19.2 changed, and some that it left.
+TEST(scenario_channel, release_19_has_other_numbers)
+{
+    const struct {
+        const scenario_table &before, &after;
+        int state;
+        // Of lg DS, ASD, ASA and ZSA at 9 GHz (1 + fc is 10), mean and standard deviation.
+        double ds[2], asd[2], asa[2], zsa[2], c_asd;
+    } rows[] = {
+        { scenario_uma,
+          scenario_uma_19,
+          scenario_los,
+          { -7.142767, 0.594810 },
+          { 0.92, 0.31 },
+          { 1.76, 0.19 },
+          { 0.96, 0.15 },
+          3.58 },
+        { scenario_uma,
+          scenario_uma_19,
+          scenario_nlos,
+          { -6.597868, 0.39 },
+          { 1.09, 0.44 },
+          { 1.801439, 0.141373 },
+          { 1.172468, 0.17 },
+          1.8 },
+        { scenario_uma,
+          scenario_uma_19,
+          scenario_o2i,
+          { -6.62, 0.32 },
+          { 0.58, 0.70 },
+          { 1.76, 0.16 },
+          { 1.01, 0.43 },
+          1.8 },
+        { scenario_umi,
+          scenario_umi_19,
+          scenario_los,
+          { -7.46, 0.39 },
+          { 1.16, 0.37 },
+          { 1.59, 0.281 },
+          { 0.70, 0.26 },
+          3 },
+        { scenario_umi,
+          scenario_umi_19,
+          scenario_nlos,
+          { -7.09, 0.41 },
+          { 1.30, 0.43 },
+          { 1.69, 0.32 },
+          { 0.89, 0.30 },
+          10 },
+    };
+    for (const auto& r : rows) {
+        const scenario_column &c = r.after.columns[r.state],
+                              &old = r.before.columns[r.state];
+        const double x = r.after.one_plus ? 1 : std::log10(9);
+        const auto expect = [&](const scenario_line& mu,
+                                const scenario_line& sigma,
+                                const double expected[2]) {
+            EXPECT_NEAR(mu(x), expected[0], 1e-6);
+            EXPECT_NEAR(sigma(x), expected[1], 1e-6);
+        };
+        expect(c.mu_ds, c.sigma_ds, r.ds);
+        expect(c.mu_asd, c.sigma_asd, r.asd);
+        expect(c.mu_asa, c.sigma_asa, r.asa);
+        expect(c.mu_zsa, c.sigma_zsa, r.zsa);
+        EXPECT_EQ(c.c_asd, r.c_asd);
+        EXPECT_TRUE(c.mu_asd(x) != old.mu_asd(x) || c.mu_asa(x) != old.mu_asa(x));
+        EXPECT_EQ(c.clusters, old.clusters);
+        EXPECT_EQ(c.asd_ds, old.asd_ds);
+        EXPECT_EQ(c.zsd_zsa, old.zsd_zsa);
+        EXPECT_EQ(c.c_asa, old.c_asa);
+    }
+    // Penetration of UEs in houses of high loss; RMa and InH are as before.
+    for (const auto& layout : scenario_layouts) {
+        scenario_parameters p = parameters(layout.name, 3);
+        p.high_loss_share = 1;
+        const auto before = scenario_panel_channel::make(p, {});
+        p.release = 19;
+        const auto after = scenario_panel_channel::make(p, {});
+        const bool urban = layout.table != layout.table_19;
+        EXPECT_EQ(urban, std::string(layout.name).substr(0, 2) == "um");
+        for (int i = 0; i < 30; i++) {
+            const scenario_link a = before->link(i), b = after->link(i);
+            ASSERT_EQ(a.los, b.los);
+            EXPECT_NEAR(b.path_loss_db - a.path_loss_db,
+                        urban && a.indoor ? scenario_wall_loss(true, 3.5, true) -
+                                                scenario_wall_loss(true, 3.5)
+                                          : 0,
+                        1e-9);
+            EXPECT_EQ(a.delay_spread_s == b.delay_spread_s && a.asa_deg == b.asa_deg,
+                      !urban || (a.indoor));
+        }
+    }
+}
+
+TEST(scenario_channel, condition_is_that_of_all_ues)
+{
+    for (const auto& layout : scenario_layouts) {
+        scenario_parameters p = parameters(layout.name, 6);
+        const auto any = scenario_panel_channel::make(p, {});
+        p.condition = "los";
+        const auto los = scenario_panel_channel::make(p, {});
+        p.condition = "nlos";
+        const auto nlos = scenario_panel_channel::make(p, {});
+        int seen = 0;
+        for (int i = 0; i < 200; i++) {
+            const scenario_link a = any->link(i), l = los->link(i), n = nlos->link(i);
+            ASSERT_TRUE(l.los);
+            ASSERT_FALSE(n.los);
+            ASSERT_EQ(a.x_m, l.x_m);
+            ASSERT_EQ(n.k_db, 0);
+            ASSERT_GE(n.path_loss_db, l.path_loss_db - 1e-9);
+            // All else is as it is drawn.
+            const scenario_link& same = a.los ? l : n;
+            ASSERT_EQ(a.path_loss_db, same.path_loss_db);
+            ASSERT_EQ(a.delay_spread_s, same.delay_spread_s);
+            ASSERT_EQ(a.clusters, same.clusters);
+            seen += a.los;
+        }
+        EXPECT_GT(seen, 0);
+        EXPECT_LT(seen, 200);
+    }
+}
+
+TEST(scenario_channel, links_of_the_linear_array_are_those_of_the_panel)
+{
+    scenario_parameters p = parameters("umi", 4);
+    p.slots_per_drop = 3;
+    const auto line = scenario_channel::make(p, { 4, 2, 180e3, 0.5 });
+    const auto panel = scenario_panel_channel::make(p, {});
+    for (int i = 0; i < 9; i++) {
+        const scenario_link a = scenario_channel::link(line, i), b = panel->link(i);
+        EXPECT_EQ(a.x_m, b.x_m);
+        EXPECT_EQ(a.asd_deg, b.asd_deg);
+        EXPECT_EQ(a.path_loss_db, b.path_loss_db);
+    }
+    expect_bad([] { scenario_channel::link({}, 0); }, { "model is null" });
+    expect_bad([] { scenario_channel::rays({}, 0); }, { "model is null" });
+}
+
+// The spreads of the rays are those of the UE: in the mean over many of them, but for what
+// few clusters and the offsets within them change.
+TEST(scenario_channel, rays_have_the_angle_spreads_of_their_ue)
+{
+    for (const auto& layout : scenario_layouts)
+        for (const std::string condition : { "los", "nlos" }) {
+            scenario_parameters p = parameters(layout.name, 7);
+            p.condition = condition;
+            p.indoor_share = 0;
+            const auto model = scenario_channel::make(p, { 4, 2, 180e3, 0.5 });
+            double sum[2] = {}, square[2] = {}, product[2] = {}, own[2] = {},
+                   own_square[2] = {};
+            constexpr int count = 800;
+            for (int i = 0; i < count; i++) {
+                const scenario_link l = scenario_channel::link(model, i);
+                cd mean[2];
+                double power = 0;
+                for (const auto& r : scenario_channel::rays(model, i)) {
+                    power += r.power;
+                    mean[0] += std::polar(r.power, r.aod_deg * degree);
+                    mean[1] += std::polar(r.power, r.aoa_deg * degree);
+                }
+                for (int k = 0; k < 2; k++) {
+                    // Circular standard deviation.
+                    const double spread =
+                        std::sqrt(-2 * std::log(std::abs(mean[k]) / power)) / degree;
+                    const double x = std::log10(spread),
+                                 y = std::log10(k ? l.asa_deg : l.asd_deg);
+                    sum[k] += x;
+                    square[k] += x * x;
+                    own[k] += y;
+                    own_square[k] += y * y;
+                    product[k] += x * y;
+                }
+            }
+            for (int k = 0; k < 2; k++) {
+                SCOPED_TRACE(std::string(layout.name) + " " + condition +
+                             (k ? " asa" : " asd"));
+                const double n = count, m = sum[k] / n, o = own[k] / n;
+                const double bias = m - o,
+                             correlation = (product[k] / n - m * o) /
+                                           std::sqrt((square[k] / n - m * m) *
+                                                     (own_square[k] / n - o * o));
+                if (condition == "los" && k) {
+                    // With most of the power in one direction the arrivals cannot have
+                    // the spread of the table: the model's own shortfall.
+                    EXPECT_LT(bias, 0);
+                    EXPECT_GT(bias, -0.45);
+                    continue;
+                }
+                EXPECT_NEAR(bias, 0, 0.12);
+                EXPECT_GT(correlation, 0.7);
+            }
+        }
+}
+
+TEST(scenario_channel, ports_of_several_rows_point_down)
+{
+    scenario_panel panel;
+    panel.n1 = 1;
+    panel.n2 = 2;
+    panel.spacing2 = 2;
+    panel.rows_per_port = 4;
+    panel.electrical_downtilt_deg = 9;
+    const panel_array array(panel, true, 5);
+    // Four rows half a wavelength apart: 6 dB more at the beam, a zero where their phases
+    // add up to a turn.
+    EXPECT_NEAR(std::abs(array.port_gain(-std::sin(9 * degree))), 2, 1e-12);
+    EXPECT_NEAR(std::abs(array.port_gain(-std::sin(9 * degree) + 0.5)), 0, 1e-12);
+    // Weights of the power 1: the mean over all directions of the sphere of elements half
+    // a wavelength apart is 1.
+    double mean = 0;
+    for (int i = 0; i < 1000; i++)
+        mean += std::norm(array.port_gain((i - 499.5) / 500)) / 1000;
+    EXPECT_NEAR(mean, 1, 1e-6);
+    // A port is its elements, added with their weights.
+    scenario_parameters p = parameters("umi", 8);
+    scenario_panel elements = panel;
+    elements.n2 = 8;
+    elements.spacing2 = 0.5;
+    elements.rows_per_port = 1;
+    elements.nr = panel.nr = 1;
+    elements.nc = panel.nc = 6;
+    const auto of_elements = scenario_panel_channel::make(p, elements);
+    const auto of_ports = scenario_panel_channel::make(p, panel);
+    std::vector<cf> a(6 * 16), b(6 * 4);
+    for (int i = 0; i < 10; i++) {
+        of_elements->generate(i, a.data());
+        of_ports->generate(i, b.data());
+        double error = 0, power = 0;
+        for (int row = 0; row < 6; row++)
+            for (int port = 0; port < 4; port++) {
+                cd sum = 0;
+                for (int k = 0; k < 4; k++)
+                    sum += std::polar(0.5, -M_PI * k * std::sin(9 * degree)) *
+                           cd(a[row * 16 + port * 4 + k]);
+                error += std::norm(sum - cd(b[row * 4 + port]));
+                power += std::norm(sum);
+            }
+        EXPECT_LT(error, 1e-10 * power);
     }
 }
 
@@ -492,6 +745,14 @@ TEST(scenario_channel, bad_parameters_are_named)
     using q = scenario_parameters;
     bad([](q& p) { p.scenario = "umx"; }, { "scenario is umx", "inh-mixed" });
     bad([](q& p) { p.carrier_hz = 1e8; }, { "carrier_hz is", "to 1e+11" });
+    bad(
+        [](q& p) {
+            p.scenario = "rma";
+            p.carrier_hz = 7.1e9;
+        },
+        { "carrier_hz is 7.1e+09", "to 7e+09" });
+    bad([](q& p) { p.release = 18; }, { "release is 18", "16, 19" });
+    bad([](q& p) { p.condition = "drawn"; }, { "condition is drawn", "any, los, nlos" });
     bad([](q& p) { p.isd_m = 0.5; }, { "isd_m is 0.5" });
     bad([](q& p) { p.isd_m = 40; }, { "isd_m is 40", "at least 87.5 in uma" });
     bad([](q& p) { p.bs_height_m = 1; }, { "bs_height_m is 1" });
@@ -505,4 +766,12 @@ TEST(scenario_channel, bad_parameters_are_named)
     panel.nr = 0;
     expect_bad([&] { scenario_panel_channel::make(parameters("uma"), panel); },
                { "scenario_panel_channel", "nr is 0", "1 to 64" });
+    panel.nr = 1;
+    panel.rows_per_port = 0;
+    expect_bad([&] { scenario_panel_channel::make(parameters("uma"), panel); },
+               { "rows_per_port is 0", "1 to 64" });
+    panel.rows_per_port = 1;
+    panel.electrical_downtilt_deg = 91;
+    expect_bad([&] { scenario_panel_channel::make(parameters("uma"), panel); },
+               { "electrical_downtilt_deg is 91", "-90 to 90" });
 }

@@ -30,7 +30,7 @@ MLCF = f'csifeedback.model_file("{SOURCE}/tests/core/data/mlcf_small.h5")'
 OBJECTS = {"model_file", "linear_encoder", "linear_decoder", "ista_decoder", "l2o_decoder",
            "mlcf_encoder", "mlcf_decoder", "local_klt_encoder", "local_klt_decoder",
            "uniform_quantizer", "lloyd_max_quantizer", "allocated_quantizer",
-           "predictive_quantizer", "cost2100_channel", "cdl_channel", "dataset_channel",
+           "predictive_quantizer", "cost2100_channel", "cdl_channel", "scenario_channel", "dataset_channel",
            "csirs_frame", "encoder_from_model", "decoder_from_model",
            "report_encoder_from_model", "report_decoder_from_model",
            "compact_configuration"}
@@ -249,6 +249,7 @@ class TestBlocks(unittest.TestCase):
                 (variable + "predictive_quantizer", {"total_bits": 0}, "total_bits is 0"),
                 (variable + "cost2100_channel", {"nt": 0}, "nt is 0"),
                 (variable + "cdl_channel", {"delay_spread_s": -1}, "delay_spread_s is -1"),
+                (variable + "scenario_channel", {"isd_m": 40}, "isd_m is 40"),
                 (variable + "dataset_channel", {"path": "nowhere.h5"}, "nowhere.h5")):
             with self.subTest(key, **parameters):
                 graph = Graph(self.platform, "qt_gui")

@@ -57,6 +57,7 @@ LEFT_OUT = {
     r"uhd:|soapy:": "needs a radio",
     r"^csifeedback_reproduce (papers|bits|codebooks|throughput)|experiments\.codebooks":
         "every codec, or trainings: takes minutes to hours on few samples too",
+    r"experiments\.scenario_statistics": "needs Sionna",
     r"^torchrun": "test python_qa_training",
     r"^csifeedback_view [^-]*$": "a window that somebody has to close",
 }

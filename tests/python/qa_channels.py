@@ -102,6 +102,12 @@ class qa_channels(unittest.TestCase):
                 name, 2, 3, nr=4, nc=5, path_loss=True
             )
             link = lossy.link(3)
+            self.assertEqual(csifeedback.scenario_link(csifeedback.scenario_channel(name), 3), link)
+            nlos = channels.make_channel(name, nc=16, nt=4, condition="nlos", release=19)
+            self.assertFalse(csifeedback.scenario_link(nlos, 5)["los"])
+            again = channels.from_json(name, nlos.parameters())
+            self.assertEqual(again.parameters(), nlos.parameters())
+            self.assertIn("v19.2", nlos.parameters())
             loss = link["path_loss_db"] - link["shadowing_db"] - 8
             np.testing.assert_allclose(
                 lossy.generate(3, 1)[0] * 10 ** (loss / 20), h[1], rtol=1e-4, atol=1e-6
@@ -114,6 +120,10 @@ class qa_channels(unittest.TestCase):
             ("nc is 0", lambda: make(nc=0)),
             ("profile is Z", lambda: csifeedback.cdl_channel(profile="Z")),
             ("scenario is moon", lambda: csifeedback.scenario_channel("moon")),
+            ("release is 17", lambda: csifeedback.scenario_channel("uma", release=17)),
+            ("condition is fine", lambda: csifeedback.scenario_channel("uma", condition="fine")),
+            ("model is cdl-c", lambda: csifeedback.scenario_link(csifeedback.cdl_channel("C"), 0)),
+            ("rows_per_port is 65", lambda: csifeedback.cdl_panel_channel("C", rows_per_port=65)),
             ("count is -1", lambda: csifeedback.scenario_panel_channel("uma").generate(0, -1)),
             ("model is null", lambda: csifeedback.generate_channels(None)),
             ("na is 2000", lambda: csifeedback.generate_channels(make(), 0, 1, 2000)),

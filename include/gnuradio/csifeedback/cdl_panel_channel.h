@@ -32,7 +32,11 @@ struct CSIFEEDBACK_API cdl_panel_parameters {
     //! Mean azimuths of departure are turned by up to half of this, either way, for every
     //! drop; the same for arrival, with another draw; 0 to 360
     double angle_span_deg = 0;
-    uint64_t seed = 1; //!< of all random numbers
+    uint64_t seed = 1;     //!< of all random numbers
+    int rows_per_port = 1; //!< rows of elements of a port, 1 to 64: spacing2 /
+                           //!< rows_per_port apart
+    double electrical_downtilt_deg = 0; //!< to where they point together, from the
+                                        //!< normal of the array, -90 to 90
 };
 
 /*!

@@ -9,18 +9,22 @@
 #define INCLUDED_CSIFEEDBACK_SCENARIO_CHANNEL_H
 
 #include <gnuradio/csifeedback/channel_model.h>
+#include <vector>
 
 namespace gr {
 namespace csifeedback {
 
 //! What scenario_channel and scenario_panel_channel have in common.
 struct CSIFEEDBACK_API scenario_parameters {
-    std::string scenario = "uma"; //!< uma, umi, rma, inh-open or inh-mixed
-    double carrier_hz = 3.5e9;    //!< 0.5e9 to 100e9
-    double isd_m = 0;             //!< distance of two sites, 1 to 1e5; 0: the scenario's
-    double bs_height_m = 0;       //!< height of the BS, 2 to 150; 0: the scenario's
-    double indoor_share = -1;     //!< part of the UEs in buildings, 0 to 1; -1: the
-                                  //!< scenario's; no meaning for inh-*
+    std::string scenario = "uma";  //!< uma, umi, rma, inh-open or inh-mixed
+    int release = 16;              //!< of the tables: 16 (TR 38.901 v16.1) or 19 (v19.2)
+    std::string condition = "any"; //!< of propagation: any, by its probability, or los or
+                                   //!< nlos for all UEs
+    double carrier_hz = 3.5e9;     //!< 0.5e9 to 100e9, of rma to 7e9
+    double isd_m = 0;              //!< distance of two sites, 1 to 1e5; 0: the scenario's
+    double bs_height_m = 0;        //!< height of the BS, 2 to 150; 0: the scenario's
+    double indoor_share = -1;      //!< part of the UEs in buildings, 0 to 1; -1: the
+                                   //!< scenario's; no meaning for inh-*
     double high_loss_share = 0.5; //!< part of the buildings with high penetration loss, 0
                                   //!< to 1; those of rma have low loss
     double downtilt_deg = -1;     //!< of the BS array, 0 to 90; -1: the scenario's
@@ -52,13 +56,22 @@ struct CSIFEEDBACK_API scenario_link {
     int clusters = 0;          //!< clusters within 25 dB of the strongest
 };
 
+//! A ray of a sample, its angles in the coordinates of the cell.
+struct CSIFEEDBACK_API scenario_path {
+    double delay_s; //!< after the first one
+    double power;   //!< of all polarizations: of a vertical field to a vertical one
+    double aod_deg, zod_deg; //!< azimuth and zenith of departure
+    double aoa_deg, zoa_deg; //!< azimuth and zenith of arrival
+};
+
 /*!
  * \brief UMa, UMi, RMa and InH of 3GPP TR 38.901, clause 7.5, between a uniform linear
  * array and one antenna, both vertically polarized.
  *
  * A sample is a UE of the sector of one site, at a random place: LOS state, path loss,
  * correlated large-scale parameters (which follow one map of the cell: near UEs have near
- * values), clusters, rays and the direct path by steps 1 to 11 with the tables of v16.1.
+ * values), clusters, rays and the direct path by steps 1 to 11 with the tables of v16.1 or
+ * v19.2.
  * The sector is the third of the site's hexagon around the x axis; that of inh-* is a
  * rectangle of isd_m x 25 m around the BS on the ceiling. The array lies along y.
  *
@@ -84,6 +97,18 @@ public:
                                     bool align = true,
                                     bool normalize = false,
                                     bool receiver_aligned = false);
+    /*!
+     * \brief Large-scale parameters of the UE of a sample.
+     * \throws std::invalid_argument if the model is null or none of make()
+     */
+    static scenario_link link(const channel_model::sptr& model, uint64_t index);
+    /*!
+     * \brief Rays of a sample, of isotropic elements and without alignment; the direct
+     * path comes first.
+     * \throws std::invalid_argument if the model is null or none of make()
+     */
+    static std::vector<scenario_path> rays(const channel_model::sptr& model,
+                                           uint64_t index);
 };
 
 //! Arrays and grid of scenario_panel_channel.
@@ -96,12 +121,18 @@ struct CSIFEEDBACK_API scenario_panel {
     int nr = 2;                //!< antennas of the UE, 1 to 64
     int nc = 52;               //!< subcarriers or resource blocks, 1 to 65536
     double spacing_hz = 180e3; //!< their distance in Hz, > 0
+    int rows_per_port = 1;     //!< rows of elements of a port, 1 to 64: spacing2 /
+                               //!< rows_per_port apart
+    double electrical_downtilt_deg = 0; //!< to where they point together, from the
+                                        //!< normal of the array, -90 to 90
 };
 
 /*!
  * \brief The scenarios of scenario_channel between the arrays of cdl_panel_channel.
  *
- * The BS array is turned down by downtilt_deg, its fields with it (7.1.3). The UE array is
+ * The BS array is turned down by downtilt_deg, its fields with it (7.1.3); the ports of
+ * rows of elements with weights of the power 1 point down by electrical_downtilt_deg more.
+ * The UE array is
  * turned about the vertical axis by a random bearing. The same index, seed and parameters
  * are the same UE as in scenario_channel. An object is immutable: one serves many threads.
  */

@@ -44,6 +44,8 @@ void check_panel(const char* where, const parameters& p)
     check_range(where, "nr", p.nr, 1, 64);
     check_range(where, "nc", p.nc, 1, 65536);
     positive("spacing_hz", p.spacing_hz, 1e9);
+    check_range(where, "rows_per_port", p.rows_per_port, 1, 64);
+    check_range(where, "electrical_downtilt_deg", p.electrical_downtilt_deg, -90.0, 90.0);
 }
 
 /*!
@@ -51,7 +53,8 @@ void check_panel(const char* where, const parameters& p)
  * UE of nr antennas, vertical and horizontal in turn, pairs half a wavelength apart.
  *
  * The planar array stands in the y-z plane, columns along y, rows along z, turned down by
- * a downtilt.
+ * a downtilt. A port may be several elements above each other, whose phases turn its beam
+ * down.
  */
 class panel_array
 {
@@ -77,6 +80,8 @@ public:
           d_spacing2(p.spacing2),
           d_vertical(std::cos(p.slant_deg * degree)),
           d_horizontal(std::sin(p.slant_deg * degree)),
+          d_rows_per_port(p.rows_per_port),
+          d_port_turn(std::sin(p.electrical_downtilt_deg * degree)),
           d_sector_element(sector_element),
           d_tilted(downtilt_deg != 0),
           d_tilt_cos(std::cos(downtilt_deg * degree)),
@@ -110,6 +115,21 @@ public:
                  std::atan2(d_tilt_sin * sa, d_tilt_cos * sz - d_tilt_sin * cz * ca) };
     }
 
+    //! What a port of several rows makes of a ray, zenith of the turned array; weights of
+    //! the power 1.
+    cd port_gain(double cos_zenith) const
+    {
+        if (d_rows_per_port == 1)
+            return 1;
+        // The beam points to the zenith 90 + electrical downtilt, whose cosine is minus
+        // its sine.
+        const double turn = d_spacing2 / d_rows_per_port * (cos_zenith + d_port_turn);
+        cd sum = 0;
+        for (int k = 0; k < d_rows_per_port; k++)
+            sum += phasor(-k * turn);
+        return sum / std::sqrt(double(d_rows_per_port));
+    }
+
     //! Adds a ray to the matrix of its cluster.
     void add(const panel_ray& r, const displacement& moved, workspace& w) const
     {
@@ -124,7 +144,7 @@ public:
         const double power =
             r.power *
             (d_sector_element ? cdl_element_power(from.aod_deg, from.zod_deg) : 1.0);
-        const double amplitude = std::sqrt(power);
+        const cd amplitude = std::sqrt(power) * port_gain(std::cos(zenith));
         for (int a = 0; a < d_n1; a++)
             for (int b = 0; b < d_n2; b++)
                 w.array[a * d_n2 + b] = phasor(-(a * u1 + b * u2));
@@ -182,6 +202,8 @@ private:
 
     const int d_n1, d_n2, d_nr;
     const double d_spacing1, d_spacing2, d_vertical, d_horizontal;
+    const int d_rows_per_port;
+    const double d_port_turn; // sine of the electrical downtilt
     const bool d_sector_element, d_tilted;
     const double d_tilt_cos, d_tilt_sin;
 };

@@ -63,10 +63,11 @@ public:
         const scenario_parameters& p = d_drop.parameters();
         std::ostringstream json;
         json.precision(17);
-        json << std::boolalpha
-             << "{\"model\": \"3GPP TR 38.901 v16.1 7.5\", \"scenario\": \"" << p.scenario
-             << "\", \"carrier_hz\": " << p.carrier_hz << ", \"isd_m\": " << p.isd_m
-             << ", \"bs_height_m\": " << p.bs_height_m
+        json << std::boolalpha << "{\"model\": \"3GPP TR 38.901 "
+             << (p.release == 16 ? "v16.1" : "v19.2") << " 7.5\", \"scenario\": \""
+             << p.scenario << "\", \"release\": " << p.release << ", \"condition\": \""
+             << p.condition << "\", \"carrier_hz\": " << p.carrier_hz
+             << ", \"isd_m\": " << p.isd_m << ", \"bs_height_m\": " << p.bs_height_m
              << ", \"indoor_share\": " << p.indoor_share
              << ", \"high_loss_share\": " << p.high_loss_share
              << ", \"downtilt_deg\": " << p.downtilt_deg
@@ -81,6 +82,26 @@ public:
              << ", \"receiver_aligned\": " << d_receiver_aligned
              << ", \"normalize\": " << d_normalize << ", \"seed\": " << p.seed << "}";
         return json.str();
+    }
+
+    scenario_link link(uint64_t index) const
+    {
+        return d_drop.draw(moment(d_drop.parameters(), index).ue);
+    }
+
+    std::vector<scenario_path> rays_of(uint64_t index) const
+    {
+        std::vector<scenario_ray>& rays = borrow_rays();
+        d_drop.draw(moment(d_drop.parameters(), index).ue, &rays);
+        std::vector<scenario_path> found;
+        for (const auto& r : rays)
+            found.push_back({ r.delay_s,
+                              r.ray.power,
+                              r.ray.aod_deg,
+                              r.ray.zod_deg,
+                              r.ray.aoa_deg,
+                              r.ray.zoa_deg });
+        return found;
     }
 
 protected:
@@ -162,6 +183,17 @@ private:
     const panel_array d_array;
 };
 
+const scenario_channel_impl& scenario_of(const channel_model::sptr& model)
+{
+    const auto* const of = dynamic_cast<const scenario_channel_impl*>(model.get());
+    if (!of)
+        throw_bad("scenario_channel",
+                  "model",
+                  model ? model->name() : "null",
+                  "one of scenario_channel");
+    return *of;
+}
+
 } // namespace
 
 channel_model::sptr scenario_channel::make(const scenario_parameters& p,
@@ -172,6 +204,17 @@ channel_model::sptr scenario_channel::make(const scenario_parameters& p,
 {
     return std::make_shared<scenario_channel_impl>(
         p, grid, align, normalize, receiver_aligned);
+}
+
+scenario_link scenario_channel::link(const channel_model::sptr& model, uint64_t index)
+{
+    return scenario_of(model).link(index);
+}
+
+std::vector<scenario_path> scenario_channel::rays(const channel_model::sptr& model,
+                                                  uint64_t index)
+{
+    return scenario_of(model).rays_of(index);
 }
 
 scenario_panel_channel::sptr scenario_panel_channel::make(const scenario_parameters& p,

@@ -89,7 +89,16 @@ scenario_drop::scenario_drop(const char* where, const scenario_parameters& p) : 
         throw_bad(where, "scenario", p.scenario, "uma, umi, rma, inh-open, inh-mixed");
     d_layout = &*layout;
     d_kind = scenario_kind(layout - scenario_layouts);
-    check_range(where, "carrier_hz", p.carrier_hz, 0.5e9, 100e9);
+    if (p.release != 16 && p.release != 19)
+        throw_bad(where, "release", p.release, "16, 19");
+    d_table = p.release == 16 ? layout->table : layout->table_19;
+    if (p.condition != "any" && p.condition != "los" && p.condition != "nlos")
+        throw_bad(where, "condition", p.condition, "any, los, nlos");
+    check_range(where,
+                "carrier_hz",
+                p.carrier_hz,
+                0.5e9,
+                d_kind == scenario_kind::rma ? 7e9 : 100e9);
     if (p.isd_m == 0)
         d_p.isd_m = layout->isd_m;
     if (p.bs_height_m == 0)
@@ -116,7 +125,7 @@ scenario_drop::scenario_drop(const char* where, const scenario_parameters& p) : 
             where, "sample_interval_s", p.sample_interval_s, "above 0, at most 1e6");
     d_ghz = p.carrier_hz / 1e9;
     for (int state = 0; state < 3; state++) {
-        const scenario_column& column = d_layout->table->columns[state];
+        const scenario_column& column = d_table->columns[state];
         if (column.clusters == 0)
             continue;
         double m[lsp_count][lsp_count];
@@ -204,13 +213,15 @@ scenario_link scenario_drop::draw(uint64_t ue,
         inside = std::min({ one, other, d2d });
         const bool high =
             d_kind != scenario_kind::rma && draw_uniform(engine) < d_p.high_loss_share;
-        wall = scenario_wall_loss(high, d_ghz) + 0.5 * inside +
+        wall = scenario_wall_loss(high, d_ghz, d_p.release == 19) + 0.5 * inside +
                (high ? 6.5 : 4.4) * draw_normal(engine);
     } else if (link.car) {
         wall = 9 + 5 * draw_normal(engine); // 7.4.3.2
     }
     link.los = draw_uniform(engine) <
                scenario_los_probability(d_kind, d2d - inside, link.height_m);
+    if (d_p.condition != "any")
+        link.los = d_p.condition == "los";
     double environment = 1;
     if (d_kind == scenario_kind::uma &&
         draw_uniform(engine) >= scenario_low_environment(d2d, link.height_m)) {
@@ -227,9 +238,9 @@ scenario_link scenario_drop::draw(uint64_t ue,
                                  : link.los  ? scenario_los
                                              : scenario_nlos;
     const bool direct = state == scenario_los;
-    const scenario_column& c = d_layout->table->columns[state];
-    const double ghz = std::max(d_ghz, d_layout->table->least_ghz);
-    const double lg = std::log10(d_layout->table->one_plus ? 1 + ghz : ghz);
+    const scenario_column& c = d_table->columns[state];
+    const double ghz = std::max(d_ghz, d_table->least_ghz);
+    const double lg = std::log10(d_table->one_plus ? 1 + ghz : ghz);
     double field[lsp_count], s[lsp_count];
     for (int i = 0; i < lsp_count; i++)
         field[i] = i == lsp_k && !direct ? 0 : d_maps[state][i].at(link.x_m, link.y_m);

@@ -55,6 +55,7 @@ private:
     scenario_parameters d_p;
     scenario_kind d_kind;
     const scenario_layout* d_layout;
+    const scenario_table* d_table;
     double d_ghz;
     map d_maps[3][lsp_count];
     double d_root[3][lsp_count][lsp_count]; // of the correlation matrix, lower triangle

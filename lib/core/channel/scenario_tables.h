@@ -11,7 +11,8 @@
 #include <algorithm>
 #include <cmath>
 
-// The formulas and tables of 3GPP TR 38.901 v16.1, clauses 7.2, 7.4 and 7.5. Distances
+// The formulas and tables of 3GPP TR 38.901 v16.1, clauses 7.2, 7.4 and 7.5, and what
+// Tables 7.4.3-1 and 7.5-6 of v19.2 changed. Distances
 // and heights in m, carriers in GHz, losses in dB.
 
 namespace gr {
@@ -90,6 +91,26 @@ constexpr scenario_table scenario_uma = { false, 6, {
       2.2, 9, 5, 12, 0, { 0, 11 }, 5, 8, 3, 4,
       { 7, 1, 10, 11, 17, 25, 25 } } } };
 
+constexpr scenario_table scenario_uma_19 = { false, 6, {
+    { { -0.0794, -7.067 }, { 0.026, 0.57 }, { 0, 0.92 }, { 0, 0.31 },
+      { 0, 1.76 }, { 0, 0.19 }, { 0, 0.96 }, { 0, 0.15 }, 9, 3.5,
+      0.4, 0.8, -0.5, -0.5, -0.4, 0, 0, -0.2, -0.4, 0,
+      0, -0.8, 0, 0, -0.2, 0, 0.5, 0, -0.3, 0.4, 0,
+      2.5, 8, 4, 12, 0.25, { -3.4084, 6.5622 }, 3.58, 11, 7, 3,
+      { 37, 12, 30, 18, 15, 15, 15 } },
+    { { -0.134, -6.47 }, { 0, 0.39 }, { 0, 1.09 }, { 0, 0.44 },
+      { -0.25, 2.04 }, { -0.03, 0.17 }, { -0.2856, 1.445 }, { 0, 0.17 }, 0, 0,
+      0.4, 0.6, 0, -0.6, -0.4, 0.4, 0, 0, 0, 0,
+      0, -0.4, 0, 0, -0.5, 0, 0.5, -0.1, 0, 0, 0,
+      2.3, 7, 3, 20, 0.25, { -3.4084, 6.5622 }, 1.8, 15, 7, 3,
+      { 50, 1, 40, 50, 50, 50, 50 } },
+    { { 0, -6.62 }, { 0, 0.32 }, { 0, 0.58 }, { 0, 0.7 },
+      { 0, 1.76 }, { 0, 0.16 }, { 0, 1.01 }, { 0, 0.43 }, 0, 0,
+      0.4, 0.4, 0, 0.2, -0.5, 0, 0, 0, 0, 0,
+      0, 0, 0, 0, -0.6, -0.2, -0.2, 0, 0, 0.5, 0.5,
+      2.2, 9, 5, 12, 0, { 0, 11 }, 1.8, 8, 3, 4,
+      { 7, 1, 10, 11, 17, 25, 25 } } } };
+
 constexpr scenario_table scenario_umi = { true, 2, {
     { { -0.24, -7.14 }, { 0, 0.38 }, { -0.05, 1.21 }, { 0, 0.41 },
       { -0.08, 1.73 }, { 0.014, 0.28 }, { -0.1, 0.73 }, { -0.04, 0.34 }, 9, 5,
@@ -99,6 +120,26 @@ constexpr scenario_table scenario_umi = { true, 2, {
       { 10, 15, 7, 8, 8, 12, 12 } },
     { { -0.24, -6.83 }, { 0.16, 0.28 }, { -0.23, 1.53 }, { 0.11, 0.33 },
       { -0.08, 1.81 }, { 0.05, 0.3 }, { -0.04, 0.92 }, { -0.07, 0.41 }, 0, 0,
+      0, 0.4, -0.4, 0, -0.7, 0, 0, 0, 0, 0,
+      0, 0, 0, 0, -0.5, 0, 0.5, 0.5, 0, 0.2, 0,
+      2.1, 8, 3, 19, 0, { 0, 11 }, 10, 22, 7, 3,
+      { 13, 1, 10, 10, 9, 10, 10 } },
+    { { 0, -6.62 }, { 0, 0.32 }, { 0, 1.25 }, { 0, 0.42 },
+      { 0, 1.76 }, { 0, 0.16 }, { 0, 1.01 }, { 0, 0.43 }, 0, 0,
+      0.4, 0.4, 0, 0.2, -0.5, 0, 0, 0, 0, 0,
+      0, 0, 0, 0, -0.6, -0.2, -0.2, 0, 0, 0.5, 0.5,
+      2.2, 9, 5, 12, 0, { 0, 11 }, 5, 8, 3, 4,
+      { 7, 1, 10, 11, 17, 25, 25 } } } };
+
+constexpr scenario_table scenario_umi_19 = { true, 2, {
+    { { -0.18, -7.28 }, { 0, 0.39 }, { -0.05, 1.21 }, { 0.08, 0.29 },
+      { -0.07, 1.66 }, { 0.021, 0.26 }, { -0.11, 0.81 }, { -0.03, 0.29 }, 9, 5,
+      0.5, 0.8, -0.4, -0.5, -0.4, 0.4, -0.2, -0.3, -0.7, 0.5,
+      0, 0, 0, 0, 0, 0.2, 0.5, 0.3, 0, 0, 0,
+      3, 9, 3, 12, 0, { 0, 5 }, 3, 17, 7, 3,
+      { 10, 15, 7, 8, 8, 12, 12 } },
+    { { -0.22, -6.87 }, { 0.19, 0.22 }, { -0.24, 1.54 }, { 0.10, 0.33 },
+      { -0.07, 1.76 }, { 0.05, 0.27 }, { -0.03, 0.92 }, { -0.05, 0.35 }, 0, 0,
       0, 0.4, -0.4, 0, -0.7, 0, 0, 0, 0, 0,
       0, 0, 0, 0, -0.5, 0, 0.5, 0.5, 0, 0.2, 0,
       2.1, 8, 3, 19, 0, { 0, 11 }, 10, 22, 7, 3,
@@ -150,16 +191,16 @@ constexpr scenario_table scenario_inh = { true, 6, {
 //! What the scenarios of Tables 7.2-1 to 7.2-3 set.
 struct scenario_layout {
     const char* name;
-    const scenario_table* table;
+    const scenario_table *table, *table_19; // of v16.1 and v19.2
     double isd_m, bs_height_m, least_distance_m, indoor_share, downtilt_deg;
 };
 
 constexpr scenario_layout scenario_layouts[] = {
-    { "uma", &scenario_uma, 500, 25, 35, 0.8, 12 },
-    { "umi", &scenario_umi, 200, 10, 10, 0.8, 12 },
-    { "rma", &scenario_rma, 1732, 35, 35, 0.5, 0 },
-    { "inh-open", &scenario_inh, 20, 3, 0, 0, 90 },
-    { "inh-mixed", &scenario_inh, 20, 3, 0, 0, 90 },
+    { "uma", &scenario_uma, &scenario_uma_19, 500, 25, 35, 0.8, 12 },
+    { "umi", &scenario_umi, &scenario_umi_19, 200, 10, 10, 0.8, 12 },
+    { "rma", &scenario_rma, &scenario_rma, 1732, 35, 35, 0.5, 0 },
+    { "inh-open", &scenario_inh, &scenario_inh, 20, 3, 0, 0, 90 },
+    { "inh-mixed", &scenario_inh, &scenario_inh, 20, 3, 0, 0, 90 },
 };
 
 //! Table 7.4.2-1.
@@ -268,9 +309,10 @@ inline scenario_path_loss scenario_basic_loss(scenario_kind kind,
 
 //! Loss through the outer wall, Tables 7.4.3-1 and 7.4.3-2: its standard deviation is
 //! 4.4 dB (low) or 6.5 dB (high).
-inline double scenario_wall_loss(bool high, double ghz)
+inline double scenario_wall_loss(bool high, double ghz, bool release_19 = false)
 {
-    const double glass = 2 + 0.2 * ghz, iir_glass = 23 + 0.3 * ghz,
+    const double glass = 2 + 0.2 * ghz,
+                 iir_glass = release_19 ? 25.4 + 0.11 * ghz : 23 + 0.3 * ghz,
                  concrete = 5 + 4 * ghz;
     const auto through = [](double share, double loss) {
         return share * std::pow(10, -0.1 * loss);

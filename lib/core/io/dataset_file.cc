@@ -62,6 +62,8 @@ public:
         for (const char* name : { "seed", "first" })
             if (file.has_attribute(name))
                 d_integer[name] = file.integer(name, 0, std::numeric_limits<long>::max());
+        if (file.has_attribute("nr"))
+            d_integer["nr"] = file.integer("nr", 1, 64);
 
         const size_t rows = d_whole ? d_nc : d_na, nt = d_nt;
         d_array = file.locate(d_domain, { 0, rows, nt, 2 });

@@ -55,10 +55,14 @@ static scenario_parameters scenario_arguments(const std::string& scenario,
                                               double speed_mps,
                                               int slots_per_drop,
                                               double sample_interval_s,
-                                              uint64_t seed)
+                                              uint64_t seed,
+                                              int release,
+                                              const std::string& condition)
 {
     scenario_parameters p;
     p.scenario = scenario;
+    p.release = release;
+    p.condition = condition;
     p.carrier_hz = carrier_hz;
     p.isd_m = isd_m;
     p.bs_height_m = bs_height_m;
@@ -72,6 +76,27 @@ static scenario_parameters scenario_arguments(const std::string& scenario,
     p.sample_interval_s = sample_interval_s;
     p.seed = seed;
     return p;
+}
+
+static py::dict link_dictionary(const scenario_link& l)
+{
+    py::dict d;
+    d["x_m"] = l.x_m;
+    d["y_m"] = l.y_m;
+    d["height_m"] = l.height_m;
+    d["los"] = l.los;
+    d["indoor"] = l.indoor;
+    d["car"] = l.car;
+    d["path_loss_db"] = l.path_loss_db;
+    d["shadowing_db"] = l.shadowing_db;
+    d["k_db"] = l.k_db;
+    d["delay_spread_s"] = l.delay_spread_s;
+    d["asd_deg"] = l.asd_deg;
+    d["asa_deg"] = l.asa_deg;
+    d["zsd_deg"] = l.zsd_deg;
+    d["zsa_deg"] = l.zsa_deg;
+    d["clusters"] = l.clusters;
+    return d;
 }
 
 // count x nc x nr x ports values, or an error.
@@ -108,7 +133,9 @@ static void bind_scenarios(py::module& m)
            bool align,
            bool normalize,
            uint64_t seed,
-           bool receiver_aligned) {
+           bool receiver_aligned,
+           int release,
+           const std::string& condition) {
             return scenario_channel::make(scenario_arguments(scenario,
                                                              carrier_hz,
                                                              isd_m,
@@ -121,7 +148,9 @@ static void bind_scenarios(py::module& m)
                                                              speed_mps,
                                                              slots_per_drop,
                                                              sample_interval_s,
-                                                             seed),
+                                                             seed,
+                                                             release,
+                                                             condition),
                                           { nc, nt, spacing_hz, antenna_spacing },
                                           align,
                                           normalize,
@@ -147,7 +176,36 @@ static void bind_scenarios(py::module& m)
         py::arg("normalize") = false,
         py::arg("seed") = 1,
         py::arg("receiver_aligned") = false,
+        py::arg("release") = 16,
+        py::arg("condition") = "any",
         "UEs of 3GPP TR 38.901, 7.5: scenario uma, umi, rma, inh-open or inh-mixed.");
+    m.def(
+        "scenario_link",
+        [](const channel_model::sptr& channel, uint64_t index) {
+            return link_dictionary(scenario_channel::link(channel, index));
+        },
+        py::arg("channel"),
+        py::arg("index"),
+        "Large-scale parameters of the UE of a sample of scenario_channel, as a "
+        "dictionary.");
+    m.def(
+        "scenario_rays",
+        [](const channel_model::sptr& channel, uint64_t index) {
+            const auto rays = scenario_channel::rays(channel, index);
+            py::array_t<double> found({ rays.size(), size_t(6) });
+            double* out = found.mutable_data();
+            for (const auto& r : rays)
+                for (const double x :
+                     { r.delay_s, r.power, r.aod_deg, r.zod_deg, r.aoa_deg, r.zoa_deg })
+                    *out++ = x;
+            return found;
+        },
+        py::arg("channel"),
+        py::arg("index"),
+        "Rays of a sample of scenario_channel, float64 (n, 6): delay in s, power, "
+        "azimuth and "
+        "zenith of departure, azimuth and zenith of arrival in degrees; the direct path "
+        "first.");
     py::class_<scenario_panel_channel, scenario_panel_channel::sptr>(
         m,
         "scenario_panel_channel",
@@ -174,22 +232,36 @@ static void bind_scenarios(py::module& m)
                          double spacing1,
                          double spacing2,
                          double slant_deg,
-                         uint64_t seed) {
-                 return scenario_panel_channel::make(
-                     scenario_arguments(scenario,
-                                        carrier_hz,
-                                        isd_m,
-                                        bs_height_m,
-                                        indoor_share,
-                                        high_loss_share,
-                                        downtilt_deg,
-                                        sector_element,
-                                        path_loss,
-                                        speed_mps,
-                                        slots_per_drop,
-                                        sample_interval_s,
-                                        seed),
-                     { n1, n2, spacing1, spacing2, slant_deg, nr, nc, spacing_hz });
+                         uint64_t seed,
+                         int release,
+                         const std::string& condition,
+                         int rows_per_port,
+                         double electrical_downtilt_deg) {
+                 return scenario_panel_channel::make(scenario_arguments(scenario,
+                                                                        carrier_hz,
+                                                                        isd_m,
+                                                                        bs_height_m,
+                                                                        indoor_share,
+                                                                        high_loss_share,
+                                                                        downtilt_deg,
+                                                                        sector_element,
+                                                                        path_loss,
+                                                                        speed_mps,
+                                                                        slots_per_drop,
+                                                                        sample_interval_s,
+                                                                        seed,
+                                                                        release,
+                                                                        condition),
+                                                     { n1,
+                                                       n2,
+                                                       spacing1,
+                                                       spacing2,
+                                                       slant_deg,
+                                                       nr,
+                                                       nc,
+                                                       spacing_hz,
+                                                       rows_per_port,
+                                                       electrical_downtilt_deg });
              }),
              py::arg("scenario"),
              py::arg("n1") = 4,
@@ -211,29 +283,16 @@ static void bind_scenarios(py::module& m)
              py::arg("spacing1") = 0.5,
              py::arg("spacing2") = 0.5,
              py::arg("slant_deg") = 45.0,
-             py::arg("seed") = 1)
+             py::arg("seed") = 1,
+             py::arg("release") = 16,
+             py::arg("condition") = "any",
+             py::arg("rows_per_port") = 1,
+             py::arg("electrical_downtilt_deg") = 0.0)
         .def("ports", &scenario_panel_channel::ports)
         .def(
             "link",
             [](const scenario_panel_channel& self, uint64_t index) {
-                const scenario_link l = self.link(index);
-                py::dict d;
-                d["x_m"] = l.x_m;
-                d["y_m"] = l.y_m;
-                d["height_m"] = l.height_m;
-                d["los"] = l.los;
-                d["indoor"] = l.indoor;
-                d["car"] = l.car;
-                d["path_loss_db"] = l.path_loss_db;
-                d["shadowing_db"] = l.shadowing_db;
-                d["k_db"] = l.k_db;
-                d["delay_spread_s"] = l.delay_spread_s;
-                d["asd_deg"] = l.asd_deg;
-                d["asa_deg"] = l.asa_deg;
-                d["zsd_deg"] = l.zsd_deg;
-                d["zsa_deg"] = l.zsa_deg;
-                d["clusters"] = l.clusters;
-                return d;
+                return link_dictionary(self.link(index));
             },
             py::arg("index"),
             "Large-scale parameters of the UE of a sample, as a dictionary.")
@@ -370,8 +429,12 @@ void bind_channels(py::module& m)
                          double spacing2,
                          double slant_deg,
                          bool sector_element,
-                         uint64_t seed) {
+                         uint64_t seed,
+                         int rows_per_port,
+                         double electrical_downtilt_deg) {
                  cdl_panel_parameters p;
+                 p.rows_per_port = rows_per_port;
+                 p.electrical_downtilt_deg = electrical_downtilt_deg;
                  p.profile = cdl_profile("cdl_panel_channel", profile);
                  p.n1 = n1;
                  p.n2 = n2;
@@ -399,7 +462,9 @@ void bind_channels(py::module& m)
              py::arg("spacing2") = 0.5,
              py::arg("slant_deg") = 45.0,
              py::arg("sector_element") = false,
-             py::arg("seed") = 1)
+             py::arg("seed") = 1,
+             py::arg("rows_per_port") = 1,
+             py::arg("electrical_downtilt_deg") = 0.0)
         .def("ports", &cdl_panel_channel::ports)
         .def(
             "generate",

@@ -22,6 +22,7 @@ from ..data.interchange import (AXES, CSINET_KEYS, CSINET_OFFSET, UNPACKED_BYTES
                                 UNPACKED_RATIO, FileSet, Matrices, Options, Selection, check_offset,
                                 csinet_layout, export_csinet, export_matrices, likely_axes)
 from ..data.listing import kind_of
+from ..data.panels import SCENARIOS
 from ..data.summary import draw, statistics
 from ..files import check_output
 from ..renamed import CHANNEL_PARAMETERS
@@ -31,6 +32,12 @@ from .common import (LineParser, Parser, add_overwrite_argument, format_table, n
 #: Options that had another name in the last release.
 RENAMED = {old.replace("_", "-"): new.replace("_", "-")
            for old, new in CHANNEL_PARAMETERS.items()}
+
+#: Parameters of `eigenvectors`: title, options.
+EIGENVECTORS = (("with --profile or --channel", eigenvectors.DROPS), ("with --profile", eigenvectors.CDL),
+                ("with --channel", eigenvectors.OF_SCENARIOS))
+#: How the help names values of a type.
+METAVARS = {int: "N", float: "X", str: "NAME"}
 
 #: What a program is told beside what decides the file's content.
 NOT_CONTENT = ("main", "output", "threads", "overwrite", "json", "max_gb")
@@ -58,7 +65,7 @@ def add_generate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(main=generate)
     parser.add_argument("--channel", required=True, choices=NAMES, help="channel model")
     parser.add_argument("--samples", type=int, required=True, metavar="N",
-                        help="number of matrices")
+                        help="number of matrices, with --nr of UEs")
     parser.add_argument("--first", type=int, default=0, metavar="I",
                         help="number of the first one: other samples of the same seed, for a "
                              "test set (default: 0)")
@@ -69,16 +76,20 @@ def add_generate_arguments(parser: argparse.ArgumentParser) -> None:
                         help="1 to 256 (default: as many as the machine has processors); the "
                              "file is the same whatever their number")
     add_output_arguments(parser)
-    for title, options in (("grid", GRID), ("channel", MODEL),
-                           *((title, options) for title, _, options in GROUPS)):
+    add_option_groups(parser, (("grid", GRID), ("channel", MODEL),
+                               *((title, options) for title, _, options in GROUPS)))
+
+
+def add_option_groups(parser: argparse.ArgumentParser, groups: Any) -> None:
+    """Options of (title, ((name, type or None for yes or no, help), ...))."""
+    for title, options in groups:
         group = parser.add_argument_group(title)
         for name, kind, text in options:
             flag = "--" + name.replace("_", "-")
             if kind is None:
                 group.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
             else:
-                group.add_argument(flag, type=kind, metavar="X" if kind is float else "N",
-                                   help=text)
+                group.add_argument(flag, type=kind, metavar=METAVARS[kind], help=text)
 
 
 def canonical_command(args: argparse.Namespace, parser: argparse.ArgumentParser) -> str:
@@ -128,6 +139,7 @@ def add_eigenvectors_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--profile", nargs="+", choices=tuple("ABCDE"), metavar="A..E",
                         help="drops of CDL-A to E between a dual-polarized planar array and a UE "
                              "with several antennas; of several profiles in turn")
+    source.add_argument("--channel", choices=SCENARIOS, help="UEs of a scenario, with the same arrays")
     source.add_argument("--dataset", metavar="FILE",
                         help="whole matrices H of a data set, NR of them one behind the other are the "
                              "antennas of a UE")
@@ -137,37 +149,33 @@ def add_eigenvectors_arguments(parser: argparse.ArgumentParser) -> None:
                         help="eigenvectors of each drop, a matrix W each, the strongest first; up to NR "
                              "(default: 1)")
     parser.add_argument("--samples", type=int, metavar="N",
-                        help="drops (needed with --profile; default: the whole data set)")
+                        help="drops (needed without --dataset; default: the whole data set)")
     parser.add_argument("--first", type=int, default=0, metavar="I",
                         help="number of the first drop (default: 0)")
     parser.add_argument("--nr", type=int, default=None, metavar="NR",
-                        help="antennas of the UE (default: 4, with --dataset 1)")
+                        help="antennas of the UE (default: 4, with --dataset those of the file)")
     add_output_arguments(parser)
-    group = parser.add_argument_group("with --profile")
-    for name, kind, text in eigenvectors.PANEL:
-        flag = "--" + name.replace("_", "-")
-        if kind is None:
-            group.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
-        else:
-            group.add_argument(flag, type=kind, metavar="X" if kind is float else "N", help=text)
+    add_option_groups(parser, EIGENVECTORS)
 
 
 def make_eigenvectors(args: argparse.Namespace, command: str) -> None:
     """Makes a data set of eigenvectors W, for codecs that report them."""
-    given = {name: getattr(args, name) for name, _, _ in eigenvectors.PANEL
+    given = {name: getattr(args, name) for _, options in EIGENVECTORS for name, _, _ in options
              if getattr(args, name) is not None}
     if args.dataset:
         if given:
-            raise ValueError(f"--{next(iter(given)).replace('_', '-')} is given without --profile")
+            raise ValueError(f"--{next(iter(given)).replace('_', '-')} is given without --profile or "
+                             "--channel")
         summary = eigenvectors.of_dataset(
             args.output, args.dataset, args.subbands, args.layers, args.samples, args.first,
-            1 if args.nr is None else args.nr, command, args.overwrite)
+            args.nr, command, args.overwrite)
     else:
         if args.samples is None:
-            raise ValueError("--profile needs --samples")
-        summary = eigenvectors.of_panels(
-            args.output, args.profile, args.samples, args.subbands, args.layers, args.first,
-            command, args.overwrite, nr=4 if args.nr is None else args.nr, **given)
+            raise ValueError(f"--{'profile' if args.profile else 'channel'} needs --samples")
+        drops = eigenvectors.drops_of(args.profile, args.channel, nr=4 if args.nr is None else args.nr,
+                                      **given)
+        summary = eigenvectors.of_drops(args.output, drops, args.samples, args.subbands, args.layers,
+                                        args.first, command, args.overwrite)
     report(args, summary)
 
 
@@ -449,7 +457,7 @@ def inspect(args: argparse.Namespace, _: str) -> None:
     with Dataset(args.file) as data:
         facts = {"file": args.file, "domain": data.domain, "samples": len(data),
                  **{name: getattr(data, name) for name in (
-                     "nc", "na", "nt", "precursor", "align", "spacing_hz", "sample_interval_s",
+                     "nc", "na", "nt", "nr", "precursor", "align", "spacing_hz", "sample_interval_s",
                      "channel", "parameters", "seed", "first", "command")},
                  **statistics(data)}
         if args.plot:
@@ -464,7 +472,8 @@ def inspect(args: argparse.Namespace, _: str) -> None:
     share = [100 * x / total if total else 0.0 for x in facts["row_power"]]
     lines = [
         ("samples", f"{facts['samples']} of {facts['domain']}"),
-        ("H", size + (f", {facts['spacing_hz']:g} Hz apart" if facts["spacing_hz"] else "")),
+        ("H", size + (f", {facts['spacing_hz']:g} Hz apart" if facts["spacing_hz"] else "")
+         + (f", {facts['nr']} one behind the other are a UE's" if facts["nr"] > 1 else "")),
         ("Ha", cut + (", aligned" if facts["align"] else ", absolute delays")),
         ("time", f"{facts['sample_interval_s']:g} s between samples of a drop"
          if facts["sample_interval_s"] else "independent samples"),

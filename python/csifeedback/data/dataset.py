@@ -57,7 +57,8 @@ class Dataset:
     spacing_hz: distance of two subcarriers, 0: not known. sample_interval_s: time between
     two samples of a track, 0: independent.
     channel, parameters (JSON), command: texts on where the data come from, maybe empty.
-    seed, first: of the generator, None if there was none.
+    seed, first: of the generator, None if there was none. nr: antennas of a UE: so many matrices of H,
+    one behind the other, are those of its antennas.
     energy: ||H||^2 of the whole matrix of every sample, float32 (n,).
 
     path: file name. aligned: align whole matrices that are read, as a receiver does: the earliest
@@ -84,6 +85,7 @@ class Dataset:
     command: str
     seed: "int | None"
     first: "int | None"
+    nr: int
 
     def __init__(self, path: str, aligned: bool = False, drop_zero: bool = False) -> None:
         self.path = os.fspath(path)
@@ -105,6 +107,7 @@ class Dataset:
         for name in ("seed", "first"):
             value = self._file.integer(name)
             setattr(self, name, None if value < 0 else value)
+        self.nr = max(1, self._file.integer("nr"))
         if aligned:
             self.check_whole()
             self.align = True
@@ -116,7 +119,7 @@ class Dataset:
         """A text that differs, but by chance, where matrices or conventions differ; the name and
         the place of the file do not count."""
         names = ("whole", "nc", "na", "nt", "precursor", "align", "channel", "parameters", "seed",
-                 "first", "command", *["domain"] * (self.domain == "W"))
+                 "first", "command", *["domain"] * (self.domain == "W"), *["nr"] * (self.nr > 1))
         content = hashlib.sha256(json.dumps([getattr(self, name) for name in names]).encode())
         content.update(self.energy.data)
         return content.hexdigest()[:32]
@@ -231,7 +234,7 @@ class DatasetWriter:
 
     path: file name. samples: number of matrices in the end. attributes: domain (H, Ha or W),
     nc, na, nt, precursor, align, spacing_hz, sample_interval_s, and if known channel,
-    parameters, command, seed, first. They decide the bytes of the file, with the matrices.
+    parameters, command, seed, first, nr. They decide the bytes of the file, with the matrices.
     """
 
     def __init__(self, path: str, samples: int, attributes: Dict[str, Any],

@@ -16,6 +16,7 @@ import numpy as np
 from .. import csifeedback_python as core
 from ..channels import make_channel
 from ..progress import Progress
+from . import panels
 from .dataset import Dataset, DatasetWriter, block_samples
 
 #: Parameters of the channel models: name, type (None: yes or no), help.
@@ -63,6 +64,13 @@ SCENARIO = (
                                "(default: 0.5)"),
     ("downtilt_deg", float, "of the BS array, 0 to 90 (default: the scenario's)"),
     ("path_loss", None, "matrices with path loss and shadowing (default: no)"),
+    ("condition", str, "of propagation: any, los or nlos for all UEs (default: any)"),
+    ("release", int, "of TR 38.901, 16 (v16.1) or 19 (v19.2) (default: 16)"),
+)
+#: Of the arrays in place of nt and antenna_spacing.
+PANEL = (
+    *panels.ARRAYS,
+    ("nr", int, "antennas of the UE: as many matrices of each, one behind the other (default: 1)"),
 )
 #: Those of some channel models alone: title, start of the models' names, parameters.
 GROUPS = (
@@ -71,6 +79,7 @@ GROUPS = (
      ("cdl-", "uma", "umi", "rma", "inh-"), STANDARD),
     ("CDL only", ("cdl-",), CDL),
     ("scenarios only", ("uma", "umi", "rma", "inh-"), SCENARIO),
+    ("planar arrays, of CDL and scenarios, with --whole", ("cdl-", "uma", "umi", "rma", "inh-"), PANEL),
 )
 #: Rows before delay zero that generate() keeps by default.
 PRECURSOR = 4
@@ -117,9 +126,10 @@ def generate(path: str, channel: str, samples: int, first: int = 0, whole: bool 
     """Makes a data set of a channel model, or what is left of one that was interrupted.
 
     path: data set; it is `path`.part until it is whole. channel: name of the model, see
-    channels.NAMES. samples: number of matrices. first: number of the first one. whole: stores H,
-    all subcarriers, and not Ha. na: delay rows of Ha (default: 32, or nc if that is less).
-    precursor: rows of these before delay zero. threads: 0 to 256; the file is the same whatever
+    channels.NAMES. samples: number of matrices, of panels (n1 and others of PANEL) of UEs, with nr matrices
+    each. first: number of the first one. whole: stores H, all subcarriers, and not Ha. na: delay
+    rows of Ha (default: 32, or nc if that is less). precursor: rows of these before delay zero.
+    threads: 0 to 256; the file is the same whatever
     their number. overwrite: replaces a data set that is there. parameters: of the channel model,
     see GRID, MODEL and GROUPS; None leaves the default.
 
@@ -131,6 +141,20 @@ def generate(path: str, channel: str, samples: int, first: int = 0, whole: bool 
     given = {k: v for k, v in parameters.items() if v is not None}
     seed = given.get("seed", 1)
     check_range("--seed", seed, 0, (1 << 63) - 1)
+    if any(name in given for name, _, _ in PANEL):
+        if not whole:
+            raise ValueError("--n1, --n2, --nr and others of planar arrays need --whole")
+        drops = panels.make_drops(channel, **{"n1": 4, "n2": 4, "nr": 1, "nc": 1024,
+                                              "spacing_hz": 20e6 / 1024, **given})
+        check_range("--samples", samples, 1, (1 << 28) // drops.nr)
+        check_range("--first", first, 0, (1 << 63) - 1 - samples)
+
+        def matrices(begin: int, count: int) -> Tuple[np.ndarray, ...]:
+            return (panels.antennas(drops, first * drops.nr + begin, count),)
+
+        return write(path, samples * drops.nr, {
+            **panels.attributes(drops), "domain": "H", "command": command, "first": first},
+            matrices, overwrite)
     model = make_channel(channel, **given)
     nc = model.nc()
     rows = min(32, nc) if na is None else na

@@ -6,10 +6,10 @@
 """SGCS and spectral efficiency against bits: the PMI codebooks of TS 38.214, and codecs of eigenvectors
 W beside them.
 
-Channels are CDL-A to E between dual-polarized arrays and a UE with several antennas, at 10 MHz (52
-resource blocks). The codecs are trained on drops of all five profiles, of other numbers than those of
-the test; each report has the bits that an enhanced Type II report has in the mean on the profile, so
-that a row and the one before it cost the same.
+Channels are CDL-A to E, or UEs of UMa, between dual-polarized arrays and a UE with several antennas, at
+10 MHz (52 resource blocks). The codecs are trained on drops of all five profiles, of other numbers than
+those of the test, or on UEs of another cell of UMa; each report has the bits that an enhanced Type II
+report has in the mean on the profile, so that a row and the one before it cost the same.
 """
 
 import dataclasses
@@ -33,10 +33,10 @@ PROFILES = "ABCDE"
 SNR_DB = 10.0
 #: drops of a training set, of each of which two layers are taken
 TRAINING = 2500
-#: codec, and what its training is told beside data set and file
-CODECS = (("klt", ("--entry-bits", "0")),
-          ("local-klt", ("--entry-bits", "0", "--row-patches", "16", "--column-patches", "16")),
-          ("path", ()))
+CODECS: Tuple[str, ...] = ("klt", "local-klt", "path")
+#: patches over the subbands and over the ports, of the local KLT: a line of 16 columns resolves angles
+#: finer than four columns do
+PATCHES, PATCHES_OF_LINES = ("16", "16"), ("4", "128")
 #: bits of the published mixture of KLTs, and its SGCS on CDL-A to E
 PUBLISHED = 98, (0.981, 0.891, 0.968, 0.977, 0.966)
 
@@ -53,25 +53,47 @@ class Setup:
     nr: int = 4
     ranks: Tuple[int, ...] = (1, 2)
     parameters: Dict[str, Any] = dataclasses.field(default_factory=lambda: RANDOM)
+    scenario: str = ""  #: in place of CDL
 
     @property
     def name(self) -> str:
-        kind = "random" if self.parameters is RANDOM else "own"
+        kind = self.scenario or ("random" if self.parameters is RANDOM else "own")
         return f"{self.n1}x{self.n2}-{self.subbands}-{self.nr}-{kind}"
 
     @property
     def title(self) -> str:
         return (f"({self.n1}, {self.n2}), N3 = {self.subbands}, {self.nr} antennas, "
-                + ("random angles and delay spreads" if self.parameters is RANDOM
+                + ("of all places of a cell" if self.scenario
+                   else "random angles and delay spreads" if self.parameters is RANDOM
                    else "the profile's angles, 100 ns"))
 
-    def panels(self) -> Any:
-        return drops.PanelDrops(PROFILES, n1=self.n1, n2=self.n2, nr=self.nr, **self.parameters)
+    def options(self, codec: str) -> Sequence[str]:
+        """What the training of a codec is told beside data set and file."""
+        rows, columns = PATCHES_OF_LINES if self.n2 == 1 else PATCHES
+        return {"klt": ("--entry-bits", "0"), "path": (), "local-klt": (
+            "--entry-bits", "0", "--row-patches", rows, "--column-patches", columns)}[codec]
+
+    def panels(self, **changes: Any) -> Any:
+        """Channels of the training. changes: of their parameters."""
+        arrays = {"n1": self.n1, "n2": self.n2, "nr": self.nr}
+        if self.scenario:
+            return drops.ScenarioDrops(self.scenario, **{**arrays, **changes})
+        return drops.PanelDrops(PROFILES, **{**arrays, **self.parameters, **changes})
+
+    def tests(self, samples: int) -> Dict[str, np.ndarray]:
+        """Channels of the test, complex64 (samples, rows, nr, ports), by their name."""
+        if self.scenario:
+            return {self.scenario.upper().replace("MA", "Ma"): self.panels(seed=2).channels(0, samples),
+                    self.scenario.upper().replace("MA", "Ma") + " NLOS, outdoors": self.panels(
+                        seed=2, condition="nlos", indoor_share=0.0).channels(0, samples)}
+        h = self.panels().channels(FIRST, samples * len(PROFILES))
+        return {f"CDL-{profile}": h[number::len(PROFILES)]
+                for number, profile in enumerate(PROFILES)}
 
 
 #: the last one is that of the published figures
 SETUPS = (Setup(4, 4, 13), Setup(4, 4, 8), Setup(16, 1, 13), Setup(16, 1, 8),
-          Setup(4, 4, 8, 2, (1,), {}))
+          Setup(4, 4, 13, scenario="uma"), Setup(4, 4, 8, 2, (1,), {}))
 
 
 def efficiency(h: np.ndarray, w: np.ndarray, snr_db: float = SNR_DB) -> np.ndarray:
@@ -132,17 +154,16 @@ def report(pair: Pair, v: np.ndarray, budget: int) -> Tuple[float, np.ndarray]:
     return bits, found
 
 
-def models(setup: Setup, directory: str, codecs: Sequence[Any] = ()
+def models(setup: Setup, directory: str, codecs: Sequence[str] = ()
            ) -> Dict[str, Tuple[str, Pair]]:
-    """{codec: (label, Pair)} trained on drops of the setup; data set and models are kept. codecs: as
-    CODECS, none: these."""
+    """{codec: (label, Pair)} trained on drops of the setup; data set and models are kept. codecs: some of
+    CODECS, none: all."""
     path = os.path.join(directory, f"w-{setup.name}.h5")
-    drops.of_panels(path, PROFILES, TRAINING, setup.subbands, 2, nr=setup.nr, n1=setup.n1,
-                    n2=setup.n2, **setup.parameters)
+    drops.of_drops(path, setup.panels(), TRAINING, setup.subbands, 2)
     found = {}
-    for codec, options in codecs or CODECS:
+    for codec in codecs or CODECS:
         model = os.path.join(directory, f"{codec}-{setup.name}.h5")
-        arguments = ["--codec", codec, "--dataset", path, "-o", model, *options]
+        arguments = ["--codec", codec, "--dataset", path, "-o", model, *setup.options(codec)]
         if not os.path.exists(model) or not run.made_by(model, arguments):
             run.train([*arguments, "--overwrite"])
         opened = open_codec(model)
@@ -184,19 +205,16 @@ def measure(samples: int, progress: Callable[[int, int], None], directory: str,
             setups: Sequence[Setup] = SETUPS) -> List[Dict[str, Any]]:
     """All rows. samples: drops of a profile. directory: of data sets and models."""
     rows = []
-    steps, done = sum((len(s.ranks) + 1) * len(PROFILES) for s in setups), 0
+    steps, done = sum((len(s.ranks) + 1) * (2 if s.scenario else len(PROFILES)) for s in setups), 0
     for setup in setups:
         trained = models(setup, directory)
-        panels = setup.panels()
-        h = panels.channels(FIRST, samples * len(PROFILES))
-        for number, profile in enumerate(PROFILES):
+        for profile, h in setup.tests(samples).items():
             for rank in setup.ranks:
-                test = Test(setup, h[number::len(PROFILES)], rank)
+                test = Test(setup, h, rank)
                 found = rows_of(test, trained)
                 if setup.parameters is not RANDOM:
                     found += published_rows(test, trained)
-                rows += [{"setup": setup.title, "profile": f"CDL-{profile}", **row}
-                         for row in found]
+                rows += [{"setup": setup.title, "profile": profile, **row} for row in found]
                 done += 1
                 progress(done, steps)
             done += 1
