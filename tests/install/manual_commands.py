@@ -55,9 +55,9 @@ LEFT_OUT = {
     r"^export CSIFEEDBACK_CODECS=|first-cells": "needs a plugin in C++: test plugin_qa_cpp builds this one",
     r"^dask |tcp://": "needs a cluster: test python_qa_cluster has one",
     r"uhd:|soapy:": "needs a radio",
-    r"^csifeedback_reproduce (papers|bits|codebooks|throughput)|experiments\.codebooks":
+    r"^csifeedback_reproduce (papers|bits|ue-operations|sites|codebooks|throughput)|experiments\.codebooks":
         "every codec, or trainings: takes minutes to hours on few samples too",
-    r"experiments\.scenario_statistics": "needs Sionna",
+    r"experiments\.scenario_statistics|sionna|^(export )?(DRJIT|TRACE)|^\$TRACE": "needs Sionna",
     r"^torchrun": "test python_qa_training",
     r"^csifeedback_view [^-]*$": "a window that somebody has to close",
 }

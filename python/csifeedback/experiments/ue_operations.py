@@ -80,10 +80,10 @@ def draw(path: str, rows: List[Dict[str, Any]], _: str = "") -> None:
             for r in rows:
                 if (r["channel"], r["budget"]) == (channel, budget) and r["encoder_operations"]:
                     number = codecs.index(r["codec"])
-                    axis.plot(r["encoder_operations"] / 1e6, r["nmse_db"], "os^DvxP*<>"[number % 10],
+                    axis.plot(r["encoder_operations"] / 1e6, r["nmse_db"], "os^DvP*"[number % 7],
                               color=f"C{number % 10}", label=r["codec"])
             axis.set_xscale("log")
-            axis.set_title(f"{channel}, {budget} bits", fontsize=8)
+            axis.set_title(f"{channel},\n{budget} bits", fontsize=8)
             axis.grid(alpha=0.3)
         line[0].set_ylabel("NMSE in dB")
     for axis in axes[-1]:
