@@ -160,12 +160,13 @@ def introduction(bench: csi_l2o_bench.Bench, mlcf_samples: int, command: str) ->
     """What stands at the head of the page, a text a paragraph."""
     return [
         f"Made by `{command}` (version {core.__version__}): {bench.samples} test drops of seed "
-        f"{bench.seed} for Csi-L2O, {mlcf_samples} for MLCF, that nothing was trained on. The verdicts "
-        "are computed from the numbers; \"not decided\" stands where 95 % intervals overlap, or where "
-        "a system was trained too little for a verdict.",
-        "A value is an NMSE in dB, the mean of the ratios against the delay rows kept, with half its "
-        "95 % interval. *: from a committed table, not measured now. -: there is none. The data are "
-        "other data than the papers': COST 2100 drops of this module for Csi-L2O, CDL-A for MLCF.",
+        f"{bench.seed} for Csi-L2O, {mlcf_samples} for MLCF, that nothing was trained on. Here you find every "
+        "table and figure of both papers with our numbers, and whether each claim of the papers holds. The verdicts "
+        "are computed from the numbers; \"not decided\" means that 95 % intervals overlap, or that a system was "
+        "trained too little for a verdict.",
+        "Values are NMSE in dB (mean of the ratios, against the kept delay rows) with half the 95 % interval. *: from "
+        "a committed table, not measured now. -: no value. The data differ from those of the papers: COST 2100 drops "
+        "of this module for Csi-L2O, CDL-A for MLCF.",
         f"The papers: {printed.CSI_L2O}. {printed.MLCF}."]
 
 
