@@ -168,6 +168,7 @@ class Proposals(TestCase):
                 ((20, 192), "f4", "--axes sample,subcarrier/iq or --axes sample,subcarrier/reim;")):
             path = self.save("x.npy", np.ones(shape, dtype))
             self.refuse("needs --axes, for example " + expected, path)
+        self.refuse("amplitudes need their phases too .--phase.", self.save("x.npy", np.ones((20, 192))))
         x = random_complex(2, 40, 64)
         self.check(x[:, :, None], self.save("x.npy", x), "--axes", "sample,subcarrier")
         pairs = np.stack([x.real, x.imag], -1).reshape(40, 128)

@@ -15,7 +15,7 @@ from ..channels import NAMES
 from ..conditions import warn_swapped
 from ..data import eigenvectors, generate as generation
 from ..data import listing
-from ..data.composed import null_carriers, parse_carriers
+from ..data.composed import null_carriers, parse_carriers, value_range
 from ..data.dataset import Dataset, align_matrices, block_samples, counted, left_out
 from ..data.generate import GRID, GROUPS, MODEL, PRECURSOR, check_range
 from ..data.interchange import (AXES, CSINET_KEYS, CSINET_OFFSET, UNPACKED_BYTES,
@@ -385,6 +385,8 @@ def _named(args, key, array):
                 + (", for example " + " or ".join(options) if options else
                    (", and one of them with real and imaginary part (subcarrier/iq if they take turns)"
                     if is_real else ""))
+                + ("; no number is negative: amplitudes need their phases too (--phase)"
+                   if is_real and value_range(array)[0] >= 0 else "")
                 + f"; only {' and '.join(CSINET_KEYS)} need none (--csinet: it is one of these)")
         layout = csinet_layout(array, args.nt)
         if is_real:
