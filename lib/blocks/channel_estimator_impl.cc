@@ -8,6 +8,7 @@
 #include "common.h"
 #include <gnuradio/csifeedback/channel_estimator.h>
 #include <volk/volk_alloc.hh>
+#include <algorithm>
 
 namespace gr {
 namespace csifeedback {

@@ -10,6 +10,7 @@
 #include <gnuradio/csifeedback/channel_source.h>
 #include <gnuradio/io_signature.h>
 #include <boost/chrono.hpp>
+#include <algorithm>
 
 namespace gr {
 namespace csifeedback {

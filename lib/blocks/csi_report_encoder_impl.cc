@@ -7,6 +7,7 @@
 
 #include "encoding_block.h"
 #include <gnuradio/csifeedback/csi_report_encoder.h>
+#include <algorithm>
 
 namespace gr {
 namespace csifeedback {

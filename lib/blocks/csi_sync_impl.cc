@@ -8,6 +8,7 @@
 #include "common.h"
 #include "ofdm/frame_synchronizer.h"
 #include <gnuradio/csifeedback/csi_sync.h>
+#include <algorithm>
 #include <cmath>
 
 namespace gr {

@@ -8,6 +8,7 @@
 #include "acknowledgements.h"
 #include <gnuradio/csifeedback/csirs_source.h>
 #include <volk/volk_alloc.hh>
+#include <algorithm>
 
 namespace gr {
 namespace csifeedback {

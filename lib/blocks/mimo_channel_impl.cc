@@ -10,6 +10,7 @@
 #include "random.h"
 #include <gnuradio/csifeedback/mimo_channel.h>
 #include <boost/random/normal_distribution.hpp>
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 

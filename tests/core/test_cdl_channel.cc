@@ -12,6 +12,7 @@
 #include "channel_statistics.h"
 #include <gnuradio/csifeedback/cdl_channel.h>
 #include <boost/property_tree/json_parser.hpp>
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <set>

@@ -17,6 +17,7 @@
 #include <gnuradio/csifeedback/scalar_quantizer.h>
 #include <gtest/gtest.h>
 #include <boost/random/normal_distribution.hpp>
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>

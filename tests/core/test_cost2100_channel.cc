@@ -13,6 +13,7 @@
 #include <gnuradio/csifeedback/channel_generator.h>
 #include <gnuradio/csifeedback/cost2100_channel.h>
 #include <boost/property_tree/json_parser.hpp>
+#include <algorithm>
 #include <limits>
 #include <map>
 

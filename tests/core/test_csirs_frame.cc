@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 #include <volk/volk_alloc.hh>
 #include <boost/random/normal_distribution.hpp>
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 

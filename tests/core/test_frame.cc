@@ -8,6 +8,7 @@
 #include "random.h"
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <gtest/gtest.h>
+#include <algorithm>
 #include <cstring>
 #include <iostream>
 #include <limits>

@@ -12,6 +12,7 @@
 #include "random.h"
 #include <gtest/gtest.h>
 #include <boost/random/normal_distribution.hpp>
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>

@@ -13,6 +13,7 @@
 #include <gnuradio/csifeedback/cdl_channel.h>
 #include <gtest/gtest.h>
 #include <boost/random/normal_distribution.hpp>
+#include <algorithm>
 #include <cmath>
 #include <complex>
 #include <functional>

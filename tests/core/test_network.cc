@@ -7,6 +7,7 @@
 
 #include <gnuradio/csifeedback/network.h>
 #include <gtest/gtest.h>
+#include <algorithm>
 #include <cmath>
 #include <functional>
 

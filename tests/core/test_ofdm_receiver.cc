@@ -17,6 +17,7 @@
 #include <Eigen/Dense>
 #include <gtest/gtest.h>
 #include <boost/random/normal_distribution.hpp>
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <iostream>

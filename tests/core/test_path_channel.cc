@@ -16,6 +16,7 @@
 #include <gnuradio/csifeedback/channel_generator.h>
 #include <gnuradio/csifeedback/cost2100_channel.h>
 #include <boost/random/uniform_real_distribution.hpp>
+#include <algorithm>
 #include <limits>
 #include <set>
 

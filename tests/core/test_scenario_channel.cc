@@ -13,6 +13,7 @@
 #include <gnuradio/csifeedback/channel_generator.h>
 #include <gnuradio/csifeedback/scenario_channel.h>
 #include <gtest/gtest.h>
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <functional>

@@ -11,6 +11,7 @@
 #include "channel/cdl_rays.h"
 #include "channel/phasor.h"
 #include "check.h"
+#include <algorithm>
 #include <cmath>
 #include <complex>
 #include <vector>

@@ -13,6 +13,7 @@
 #include <gnuradio/csifeedback/dataset_file.h>
 #include <gnuradio/csifeedback/scenario_channel.h>
 #include <pybind11/stl.h>
+#include <algorithm>
 #include <cctype>
 #include <chrono>
 #include <cmath>

@@ -10,6 +10,7 @@
 #include <gnuradio/csifeedback/pmi_report.h>
 #include <gnuradio/csifeedback/subband_eigenvectors.h>
 #include <pybind11/stl.h>
+#include <algorithm>
 #include <cmath>
 
 using namespace gr::csifeedback;

@@ -8,6 +8,7 @@
 #include "codec/builtin_codecs.h"
 #include <gnuradio/csifeedback/mlcf_decoder.h>
 #include <gnuradio/csifeedback/mlcf_encoder.h>
+#include <algorithm>
 
 namespace gr {
 namespace csifeedback {
