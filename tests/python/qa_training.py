@@ -9,6 +9,7 @@ small set of channels, from the data set to the evaluation of the trained codec.
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import time
 import types
 import unittest
 
+import h5py
 import numpy as np
 import torch
 from common import Opener, command_of, environment, run_program, small_disk
@@ -156,6 +158,18 @@ class Networks(unittest.TestCase):
             got = start(torch.from_numpy(s.astype(np.float32)))
             np.testing.assert_allclose(
                 got, network.rows_of(torch.from_numpy(expected)), rtol=1e-3, atol=1e-4)
+
+    def test_start_of_few_training_matrices(self):
+        """Codewords of 20 values where 3 matrices were seen: what these span is estimated."""
+        basis = np.linalg.qr(self.complex(64, 3))[0].T
+        start = network.MmseStart(basis, np.array([5, 5, 3, 3, 1, 1.]), 0.0, 8, 8)
+        encoder = network.Encoder(self.complex(100, 64), 8, 8)
+        w = encoder.matrix(200).detach()
+        start.update(w)
+        w = w[:20]
+        ha = network.rows_of(torch.from_numpy((self.complex(4, 3) @ basis).reshape(4, 8, 8)
+                                              .astype(np.complex64)))
+        np.testing.assert_allclose(start(ha @ w.t()), ha, rtol=1e-2, atol=1e-2)
 
     def test_soft_threshold(self):
         z = torch.randn(40, dtype=torch.double, requires_grad=True)
@@ -310,7 +324,7 @@ class Training(unittest.TestCase):
         cls.addClassCleanup(cls.temporary.cleanup)
         channel = ("--channel", "cdl-c", "--nt", 8, "--nc", 64, "--na", 16, "--spacing-hz", 180e3,
                    "--delay-spread-s", 1e-7, "--angle-span-deg", 120)
-        for name, samples, first in (("train", 3000, 0), ("test", 500, 10**6)):
+        for name, samples, first in (("train", 3000, 0), ("test", 500, 10**6), ("few", 200, 0)):
             done = run_program("dataset", "generate", *channel, "--samples", samples,
                                "--first", first, "-o", cls.path(name + ".h5"))
             assert done.returncode == 0, done.stderr
@@ -596,6 +610,15 @@ class Training(unittest.TestCase):
         for bits in (1, 2):
             self.assertLess(float(curve[-1][f"nmse_db_64_{bits}_bits"]),
                             float(curve[0][f"nmse_db_64_{bits}_bits"]))
+        # The tables of the predictive quantizer want more matrices.
+        shutil.copy(self.path("plain.h5"), self.path("old.h5"))
+        with h5py.File(self.path("old.h5"), "r+") as file:
+            del file["quantizer/prediction"]
+        done = run_program("train", "--codec", "csi-l2o", *SMALL, "--start-from", self.path("old.h5"),
+                           "--freeze-encoder", "--quantizer-bits", 1, 2, "--dataset", self.path("few.h5"),
+                           "-o", self.path("none.h5"))
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("--quantizer is predictive, which needs 256 training matrices", done.stderr)
         self.refuse("--quantizer-bits is 3 2", "--quantizer-bits", 3, 2)
         self.refuse("--quantizer-bits needs --freeze-encoder", "--quantizer-bits", 2, 3)
         self.refuse("--decoder-name is a/b", "--decoder-name", "a/b")

@@ -457,6 +457,10 @@ class Run:
             if args.quantizer == "predictive" and "quantizer/prediction" not in self.kept:
                 # Models of earlier versions have no such tables.
                 self.kept.update(_quantizer_arrays([quantizers.fit_prediction], self.codewords()))
+                if "quantizer/prediction" not in self.kept:
+                    raise ValueError(f"--quantizer is predictive, which needs {4 * self.rows} training matrices "
+                                     f"for codewords of {self.rows} values, the data set has {self.count}; "
+                                     "others: " + ", ".join(q for q in QUANTIZERS if q != "predictive"))
             model = Model(file.attributes, {**file.arrays, **self.kept}).opened({})
             self.quantizers = [[core.make_quantizer(model, args.quantizer, m, b)
                                 for m in self.sizes] for b in self.bits]

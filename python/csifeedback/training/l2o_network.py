@@ -128,8 +128,11 @@ class MmseStart:
     def update(self, w: torch.Tensor) -> None:
         """Follows a change of W (m, 2 na nt, for vectors of rows)."""
         basis = self._basis.matrix(self._basis.code_size)
-        cross = ((w @ basis.t()) * self._variance) @ basis + self._floor * w
-        gram = (cross @ w.t()).double()
+        projected = w @ basis.t()
+        cross = (projected * self._variance) @ basis + self._floor * w
+        # In double precision: of fewer training matrices than values of a codeword it is singular.
+        a, b = projected.double(), w.double()
+        gram = (a * self._variance.double()) @ a.t() + self._floor * (b @ b.t())
         gram.diagonal().add_(1e-9 * gram.diagonal().mean())
         factor = torch.linalg.cholesky(gram)
         self._innovations = torch.linalg.solve_triangular(
