@@ -63,6 +63,10 @@ class Debian(unittest.TestCase):
             shutil.copytree(ROOT / "debian", tree / "debian")
             for name in ("CMakeLists.txt", "LICENSE", "README.md"):
                 shutil.copy(ROOT / name, tree)
+            # debian/copyright names these.
+            for name in set(re.findall(r"^Files: (.*)$", self.read("copyright"), re.M)) - {"*"}:
+                (tree / name).parent.mkdir(parents=True)
+                shutil.copy(ROOT / name, tree / name)
             subprocess.run(["tar", "-czf", f"gr-csifeedback_{VERSION}.orig.tar.gz", "--exclude=debian", tree.name],
                            cwd=directory, check=True)
             done = subprocess.run(["dpkg-source", "-b", tree.name], cwd=directory, text=True,
