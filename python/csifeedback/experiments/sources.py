@@ -108,18 +108,12 @@ def warn_conditions(source: Source, models: Sequence[Any],
 def warn_source(source: Source, models: Sequence[Any]) -> None:
     """Says on stderr what the matrices of the source have that the models were not trained on, and
     whether their rows and columns look swapped."""
-    warn_conditions(source, models, channel_of(source, models[0])[0])
+    channel, count, first = channel_of(source, models[0])
+    warn_conditions(source, models, channel)
     cut = next((m for m in models if m.domain == "Ha"), None)
-    if source.dataset and cut:
-        with Dataset(source.dataset, source.align, source.drop_bad) as data:
-            first = source.first or 0
-            count = min(1000, len(data) - first)
-            if data.whole:
-                rows = core.angular_delay_transform(data.nc, data.nt, cut.na, cut.precursor) \
-                    .forward(data.read(first, count))[0]
-            else:
-                rows = data.read(first, count)
-            conditions.warn_swapped(source.dataset, rows, data.whole)
+    if source.data is not None and cut:
+        rows = core.generate_channels(channel, first, min(1000, count), cut.na, cut.precursor)[0]
+        conditions.warn_swapped(source.dataset, rows, source.data.whole)
 
 
 def has_rows_alone(source: Source) -> bool:
