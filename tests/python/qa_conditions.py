@@ -109,6 +109,15 @@ class Programs(unittest.TestCase):
                                    "--json")
             self.assertEqual(code, 0, errors)
             self.assertRegex(errors, "warning: .*swapped.h5: delay rows and angles look swapped")
+        # A single matrix may look so by chance: all of the file count, whatever --samples says.
+        with Dataset(self.path("rows.h5")) as data, \
+                DatasetWriter(self.path("first.h5"), 50, self.attributes("Ha", 4, 0)) as writer:
+            ha = data.read(0, 50)
+            ha[0] = ha[0].T
+            writer.append(ha)
+        for samples in ("1", "50"):
+            _, errors = self.evaluate("--dataset", self.path("first.h5"), "--samples", samples)
+            self.assertNotIn("swapped", errors)
             # Delay rows cannot be aligned, so no option is proposed that fails.
             self.assertRegex(errors, r"delays are absolute.*\(delay rows cannot be aligned")
         code, _, errors = call("eval", "--codec", KLT, "--dataset", self.path("rows.h5"), "--align")

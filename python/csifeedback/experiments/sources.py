@@ -108,11 +108,13 @@ def warn_conditions(source: Source, models: Sequence[Any],
 def warn_source(source: Source, models: Sequence[Any]) -> None:
     """Says on stderr what the matrices of the source have that the models were not trained on, and
     whether their rows and columns look swapped."""
-    channel, count, first = channel_of(source, models[0])
+    channel, _, first = channel_of(source, models[0])
     warn_conditions(source, models, channel)
     cut = next((m for m in models if m.domain == "Ha"), None)
     if source.data is not None and cut:
-        rows = core.generate_channels(channel, first, min(1000, count), cut.na, cut.precursor)[0]
+        # Also those beyond --samples: one matrix alone may look so by chance.
+        count = min(1000, channel.samples() - first)
+        rows = core.generate_channels(channel, first, count, cut.na, cut.precursor)[0]
         conditions.warn_swapped(source.dataset, rows, source.data.whole)
 
 
