@@ -147,6 +147,21 @@ float softplus(double x) { return x > 30 ? x : std::log1p(std::exp(x)); }
 
 } // namespace
 
+template <typename weight, typename product>
+bool l2o_layer::by_panels(const volk::vector<weight>& all,
+                          size_t depth,
+                          size_t iteration,
+                          product f) const
+{
+    const size_t unit = std::min(iteration, units - 1);
+    const weight* from = all.data() + unit * depth * stride;
+    const float* start = bias.data() + unit * stride;
+    for (size_t at = 0; at < stride; at += panel)
+        if (!f(from + at * depth, start + at, at, std::min(panel, stride - at)))
+            return false;
+    return true;
+}
+
 void l2o_layer::apply(const float* x,
                       size_t x_stride,
                       float* y,
@@ -155,24 +170,24 @@ void l2o_layer::apply(const float* x,
                       size_t iteration,
                       bool relu) const
 {
-    const size_t unit = std::min(iteration, units - 1);
-    const float* from = weights.data() + unit * inputs * stride;
-    const float* start = bias.data() + unit * stride;
-    for (size_t at = 0; at < stride; at += panel) {
-        const size_t width = std::min(panel, stride - at);
-        kernels().gemm(x,
-                       x_stride,
-                       from + at * inputs,
-                       width,
-                       start + at,
-                       0,
-                       y + at,
-                       y_stride,
-                       rows,
-                       inputs,
-                       width,
-                       relu);
-    }
+    by_panels(weights,
+              inputs,
+              iteration,
+              [&](const float* from, const float* start, size_t at, size_t width) {
+                  kernels().gemm(x,
+                                 x_stride,
+                                 from,
+                                 width,
+                                 start,
+                                 0,
+                                 y + at,
+                                 y_stride,
+                                 rows,
+                                 inputs,
+                                 width,
+                                 relu);
+                  return true;
+              });
 }
 
 bool l2o_layer::apply_sparse(const float* x,
@@ -183,25 +198,22 @@ bool l2o_layer::apply_sparse(const float* x,
                              size_t iteration,
                              bool relu) const
 {
-    const size_t unit = std::min(iteration, units - 1);
-    const float* from = weights.data() + unit * inputs * stride;
-    const float* start = bias.data() + unit * stride;
-    for (size_t at = 0; at < stride; at += panel) {
-        const size_t width = std::min(panel, stride - at);
-        if (!kernels().sparse_gemm(x,
-                                   x_stride,
-                                   from + at * inputs,
-                                   width,
-                                   start + at,
-                                   y + at,
-                                   y_stride,
-                                   rows,
-                                   inputs,
-                                   width,
-                                   relu))
-            return false;
-    }
-    return true;
+    return by_panels(weights,
+                     inputs,
+                     iteration,
+                     [&](const float* from, const float* start, size_t at, size_t width) {
+                         return kernels().sparse_gemm(x,
+                                                      x_stride,
+                                                      from,
+                                                      width,
+                                                      start,
+                                                      y + at,
+                                                      y_stride,
+                                                      rows,
+                                                      inputs,
+                                                      width,
+                                                      relu);
+                     });
 }
 
 void l2o_layer::apply(const bf16_pair* x,
@@ -212,24 +224,25 @@ void l2o_layer::apply(const bf16_pair* x,
                       size_t iteration,
                       bool relu) const
 {
-    const size_t unit = std::min(iteration, units - 1), depth = (inputs + 1) / 2;
-    const bf16_pair* from = pairs.data() + unit * depth * stride;
-    const float* start = bias.data() + unit * stride;
-    for (size_t at = 0; at < stride; at += panel) {
-        const size_t width = std::min(panel, stride - at);
-        bf16_kernels()->gemm(x,
-                             x_stride,
-                             from + at * depth,
-                             width,
-                             start + at,
-                             0,
-                             y + at,
-                             y_stride,
-                             rows,
-                             depth,
-                             width,
-                             relu);
-    }
+    const size_t depth = (inputs + 1) / 2;
+    by_panels(pairs,
+              depth,
+              iteration,
+              [&](const bf16_pair* from, const float* start, size_t at, size_t width) {
+                  bf16_kernels()->gemm(x,
+                                       x_stride,
+                                       from,
+                                       width,
+                                       start,
+                                       0,
+                                       y + at,
+                                       y_stride,
+                                       rows,
+                                       depth,
+                                       width,
+                                       relu);
+                  return true;
+              });
 }
 
 void l2o_layer::add_bf16()

@@ -55,6 +55,15 @@ struct l2o_layer {
                size_t iteration,
                bool relu) const;
     void add_bf16();
+
+private:
+    // f(weights, bias, first output, outputs) for the panels of an iteration's layer, until
+    // it returns false, which this then does too. depth: rows of `all`.
+    template <typename weight, typename product>
+    bool by_panels(const volk::vector<weight>& all,
+                   size_t depth,
+                   size_t iteration,
+                   product f) const;
 };
 
 //! The parameters of an iteration for one codeword length, of all delay rows or of one.
