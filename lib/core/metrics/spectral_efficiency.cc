@@ -40,7 +40,6 @@ public:
                              bool normalize)
         : d_precoder(precoder::make(users, nt, precoding)),
           d_nc(nc),
-          d_nt(nt),
           d_regularized(precoding == "regularized-zero-forcing"),
           d_snr_db(snr_db),
           d_normalize(normalize),
@@ -52,14 +51,14 @@ public:
             d_power.push_back(std::pow(10, snr / 10) / users);
     }
 
-    int users() const override { return int(d_rows.size()); }
+    int users() const override { return d_precoder->users(); }
     int nc() const override { return d_nc; }
-    int nt() const override { return d_nt; }
+    int nt() const override { return d_precoder->nt(); }
     const std::vector<double>& snr_db() const override { return d_snr_db; }
 
     bool compute(const cf* const* h, const cf* const* h_hat, double* se) override
     {
-        const size_t nt = d_nt, users = d_rows.size(), size = d_nc * nt;
+        const size_t nt = d_precoder->nt(), users = d_rows.size(), size = d_nc * nt;
         for (size_t k = 0; k < users; k++) {
             const double there = energy(h[k], size);
             // As floats, in which products of rows are computed.
@@ -92,7 +91,7 @@ private:
     // Adds what subcarrier c brings with the vectors at hand to the SNRs [first, end).
     void add(const cf* const* h, size_t c, size_t first, size_t end, double* se) const
     {
-        const size_t nt = d_nt, users = d_rows.size();
+        const size_t nt = d_precoder->nt(), users = d_rows.size();
         for (size_t k = 0; k < users; k++) {
             double wanted = 0, interference = 0;
             for (size_t j = 0; j < users; j++) {
@@ -109,7 +108,7 @@ private:
     }
 
     const precoder::sptr d_precoder;
-    const size_t d_nc, d_nt;
+    const size_t d_nc;
     const bool d_regularized;
     const std::vector<double> d_snr_db;
     const bool d_normalize;
