@@ -11,9 +11,11 @@ from typing import Any
 from . import csifeedback_python as core
 from .renamed import CHANNEL_PARAMETERS, renamed_parameters
 
+#: UMa, UMi, RMa and InH
+SCENARIOS = ("uma", "umi", "rma", "inh-open", "inh-mixed")
 NAMES = ("cost2100-indoor", "cost2100-outdoor", "cost2100-outdoor-nlos",
          "cdl-a", "cdl-b", "cdl-c", "cdl-d", "cdl-e",
-         "uma", "umi", "rma", "inh-open", "inh-mixed")
+         *SCENARIOS)
 
 
 def make_channel(name: str, **parameters: Any) -> Any:

@@ -11,7 +11,7 @@ import shlex
 import sys
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from ..channels import NAMES
+from ..channels import NAMES, SCENARIOS
 from ..conditions import warn_swapped
 from ..data import eigenvectors, generate as generation
 from ..data import listing
@@ -22,7 +22,6 @@ from ..data.interchange import (AXES, CSINET_KEYS, CSINET_OFFSET, UNPACKED_BYTES
                                 UNPACKED_RATIO, FileSet, Matrices, Options, Selection, check_offset,
                                 csinet_layout, export_csinet, export_matrices, likely_axes)
 from ..data.listing import kind_of
-from ..data.panels import SCENARIOS
 from ..data.summary import draw, statistics
 from ..files import check_output
 from ..renamed import CHANNEL_PARAMETERS

@@ -6,7 +6,7 @@
 """Makes data sets of the domain W: eigenvectors of the subbands of channels, see `..eigenvectors`."""
 
 import json
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -14,10 +14,7 @@ from ..eigenvectors import vectors
 from . import generate
 from .dataset import Dataset
 from .generate import SCENARIO, check_range
-from .panels import ARRAYS, SPREADS, PanelDrops, ScenarioDrops
-
-__all__ = ["CDL", "DROPS", "OF_SCENARIOS", "PanelDrops", "ScenarioDrops", "drops_of", "of_dataset",
-           "of_drops", "of_panels"]
+from .panels import ARRAYS, SPREADS, Drops, PanelDrops, ScenarioDrops
 
 #: Parameters of both kinds of drops: name, type (None: yes or no), help.
 DROPS = (
@@ -41,8 +38,7 @@ OF_SCENARIOS = (("carrier_hz", float, "carrier (default: 3.5e9)"),
                 *(option for option in SCENARIO if option[0] != "path_loss"))
 
 
-def drops_of(profiles: Optional[Sequence[str]], scenario: Optional[str], **parameters: Any
-             ) -> Union[PanelDrops, ScenarioDrops]:
+def drops_of(profiles: Optional[Sequence[str]], scenario: Optional[str], **parameters: Any) -> Drops:
     """PanelDrops of profiles, or ScenarioDrops. Raises ValueError for a parameter of the other kind."""
     others = [name for name, _, _ in (CDL if scenario else OF_SCENARIOS)]
     for name in others:
@@ -52,7 +48,7 @@ def drops_of(profiles: Optional[Sequence[str]], scenario: Optional[str], **param
     return ScenarioDrops(scenario, **parameters) if scenario else PanelDrops(profiles or (), **parameters)
 
 
-def of_drops(path: str, drops: Union[PanelDrops, ScenarioDrops], samples: int, subbands: int = 13,
+def of_drops(path: str, drops: Drops, samples: int, subbands: int = 13,
              layers: int = 1, first: int = 0, command: str = "", overwrite: bool = False
              ) -> Dict[str, Any]:
     """Makes a data set W of drops; sample i is layer i modulo `layers`.
@@ -67,14 +63,6 @@ def of_drops(path: str, drops: Union[PanelDrops, ScenarioDrops], samples: int, s
         "nc": drops.nc, "nt": drops.ports, "spacing_hz": drops.spacing_hz,
         "channel": drops.name, "seed": drops.seed, "first": first, "command": command,
         "parameters": drops.about}, overwrite)
-
-
-def of_panels(path: str, profiles: Sequence[str], samples: int, subbands: int = 13,
-              layers: int = 1, first: int = 0, command: str = "", overwrite: bool = False,
-              **parameters: Any) -> Dict[str, Any]:
-    """of_drops() of PanelDrops(profiles, **parameters)."""
-    return of_drops(path, PanelDrops(profiles, **parameters), samples, subbands, layers, first, command,
-                    overwrite)
 
 
 def of_dataset(path: str, source: str, subbands: int = 13, layers: int = 1,

@@ -12,11 +12,10 @@ from typing import Any, Dict, Sequence, Union
 import numpy as np
 
 from .. import csifeedback_python as core
+from ..channels import SCENARIOS
 
 #: delay spreads that drops are drawn from, between the smallest and the largest one
 SPREADS = 16
-#: scenarios of scenario_panel_channel
-SCENARIOS = ("uma", "umi", "rma", "inh-open", "inh-mixed")
 #: Parameters of the arrays: name, type, help.
 ARRAYS = (
     ("n1", int, "columns of a planar BS array of two polarizations: 2 N1 N2 ports"),

@@ -21,6 +21,7 @@ import numpy as np
 from .. import csifeedback_python as core
 from ..codecs import open_codec
 from ..data import eigenvectors as drops
+from ..data.panels import PanelDrops, ScenarioDrops
 from ..eigenvectors import Pair, vectors
 from ..files import write_figure
 from ..training import run
@@ -77,8 +78,8 @@ class Setup:
         """Channels of the training. changes: of their parameters."""
         arrays = {"n1": self.n1, "n2": self.n2, "nr": self.nr}
         if self.scenario:
-            return drops.ScenarioDrops(self.scenario, **{**arrays, **changes})
-        return drops.PanelDrops(PROFILES, **{**arrays, **self.parameters, **changes})
+            return ScenarioDrops(self.scenario, **{**arrays, **changes})
+        return PanelDrops(PROFILES, **{**arrays, **self.parameters, **changes})
 
     def tests(self, samples: int) -> Dict[str, np.ndarray]:
         """Channels of the test, complex64 (samples, rows, nr, ports), by their name."""
