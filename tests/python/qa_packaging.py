@@ -47,6 +47,8 @@ class Debian(unittest.TestCase):
         words = {w.strip('"') for w in needed.split()}
         depends = fields(self.read("control"))[0]["Build-Depends"]
         known = set(re.findall(r"[a-z0-9][a-z0-9.+-]+", depends))
+        if "pkgconf" in known:  # apps/build also serves releases where both are to be had
+            known.add("pkg-config")
         # In build-essential, a part of gnuradio-dev, or needed to run alone.
         for names in words - {"g++", "make", "gnuradio", "gir1.2-gtk-3.0"}:
             self.assertTrue(known & set(names.split("|")), names)
@@ -73,9 +75,12 @@ class Debian(unittest.TestCase):
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             self.assertEqual(done.returncode, 0, done.stdout)
             if shutil.which("lintian"):
-                done = subprocess.run(["lintian", "--fail-on", "error,warning", f"gr-csifeedback_{VERSION}-1.dsc"],
-                                      cwd=directory, text=True, stdout=subprocess.PIPE,
-                                      stderr=subprocess.STDOUT)
+                # Which policy is the newest is a matter of this machine's release.
+                done = subprocess.run(
+                    ["lintian", "--pedantic", "--display-info", "--fail-on", "error,warning,info,pedantic",
+                     "--suppress-tags", "newer-standards-version,out-of-date-standards-version",
+                     f"gr-csifeedback_{VERSION}-1.dsc"],
+                    cwd=directory, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
                 self.assertEqual(done.returncode, 0, done.stdout)
 
 
