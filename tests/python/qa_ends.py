@@ -676,7 +676,8 @@ class RecordingTest(unittest.TestCase):
         cases += [(field, value) for field in ("core:datatype", "csi:cover")
                   for value in ("[]", '["cf32_le"]', '{"cf32_le": 8}', "8", "null", '"other"')]
         cases += [("core:metadata_only", "true"), ("core:trailing_bytes", "-8"), ("core:trailing_bytes", "2.5"),
-                  ("core:dataset", '"other.bin"'), ("core:extensions", "4")]
+                  ("core:dataset", '"../other.bin"'), ("core:dataset", '""'), ("core:dataset", "4"),
+                  ("core:extensions", "4")]
         self.copy("typed")
         with open(self.path("typed.sigmf-meta")) as file:
             text = json.load(file)

@@ -777,6 +777,33 @@ class SigMf(TestCase):
             self.refuse("^[^ ]*h.sigmf-meta: [12] captures, their core:header_bytes .* need more than the 5120 bytes",
                         path, *AXES, "--shape", "n,64,4")
 
+    def test_dataset_of_another_name(self):
+        """core:dataset: the samples are in a file of another name and format beside the metadata."""
+        data = self.numbers("ci16_le", self.x)
+        (self.directory / "radio.iq").write_bytes(b"\xaa" * 12 + data + b"\xbb" * 3)
+        path = self.write("d", "ci16_le", b"", **{"core:dataset": "radio.iq", "core:trailing_bytes": 3})
+        with open(path) as file:
+            meta = json.load(file)
+        meta["captures"][0]["core:header_bytes"] = 12
+        with open(path, "w") as file:
+            json.dump(meta, file)
+        (self.directory / "d.sigmf-data").unlink()
+        found, _ = self.read(path, *AXES, "--shape", "n,64,4")
+        np.testing.assert_allclose(found, 32768 * self.x.reshape(5, 64, 4), rtol=1e-6)
+        np.testing.assert_array_equal(self.replay(sigmf.Recording(path)), self.x)
+        # An archive has its own; another one would have to be unpacked.
+        archive = self.write("d", "ci16_le", data, archive=True, **{"core:dataset": "d.sigmf-data"})
+        np.testing.assert_array_equal(self.replay(sigmf.Recording(archive)), self.x)
+        archive = self.write("d", "ci16_le", data, archive=True, **{"core:dataset": "radio.iq"})
+        self.refuse("d.sigmf: core:dataset is .radio.iq., allowed is d.sigmf-data", archive, *AXES)
+        for name in ("../radio.iq", "/etc/passwd", "..", "a\\b", "\ud800", "a\nb"):
+            self.refuse("d.sigmf-meta: core:dataset is .*, allowed is the name of a file in the same directory",
+                        self.write("d", "ci16_le", data, **{"core:dataset": name}), *AXES)
+        with self.assertRaisesRegex(OSError, "none.iq"):
+            sigmf.Recording(self.write("d", "ci16_le", data, **{"core:dataset": "none.iq"}))
+        self.refuse("core:metadata_only is true, .*without its samples",
+                    self.write("d", "ci16_le", data, **{"core:metadata_only": True}), *AXES)
+
     def test_refused(self):
         data = self.numbers("ci16_le", self.x)
         for datatype in ("rf32_le", "ri16_le", "ci16", "ci8_le", "cf16_le", "ci64_le"):

@@ -108,7 +108,8 @@ class _Fields:
         return self._values.get(name, *default)
 
     @staticmethod
-    def _refuse(name, value, allowed):
+    def refuse(name, value, allowed):
+        """Raises ValueError of a field."""
         raise ValueError(f"{name} is {_shown(value)}, allowed is {allowed}")
 
     def whole(self, name, low, high, *default):
@@ -116,7 +117,7 @@ class _Fields:
         value = self._get(name, *default)
         if isinstance(value, bool) or not isinstance(value, (int, float)) \
                 or not low <= value <= high or value != int(value):
-            self._refuse(name, value, f"a whole number of {low} to {high}" if low != high else low)
+            self.refuse(name, value, f"a whole number of {low} to {high}" if low != high else low)
         return int(value)
 
     def positive(self, name):
@@ -124,28 +125,28 @@ class _Fields:
         value = self._get(name)
         if isinstance(value, bool) or not isinstance(value, (int, float)) \
                 or not 0 < value <= 1e12:
-            self._refuse(name, value, "a number above 0, at most 1e12")
+            self.refuse(name, value, "a number above 0, at most 1e12")
         return float(value)
 
     def one_of(self, name, allowed):
         """One of some texts."""
         value = self._get(name)
         if not isinstance(value, str) or value not in allowed:
-            self._refuse(name, value, " or ".join(allowed))
+            self.refuse(name, value, " or ".join(allowed))
         return value
 
     def text(self, name):
         """A text."""
         value = self._get(name)
         if not isinstance(value, str):
-            self._refuse(name, value, "a text")
+            self.refuse(name, value, "a text")
         return value
 
     def flag(self, name, default):
         """true or false."""
         value = self._get(name, default)
         if not isinstance(value, bool):
-            self._refuse(name, value, "true or false")
+            self.refuse(name, value, "true or false")
         return value
 
     def object(self, name):
@@ -156,7 +157,7 @@ class _Fields:
         """The fields of each object in a list, which may be missing."""
         value = self._get(name, [])
         if not isinstance(value, list):
-            self._refuse(name, value, "a list of objects")
+            self.refuse(name, value, "a list of objects")
         return [_Fields(f"{name}[{i}]", x) for i, x in enumerate(value)]
 
 
@@ -214,8 +215,9 @@ class Samples:
     """The samples of a recording or an archive (.sigmf), opened for reading; they stay in the file.
 
     path: with or without an extension. meta_path: path of the metadata, or of the archive. data: path of the
-    file that has the samples, from byte `offset` on, with headers of captures between them (core:header_bytes)
-    and `left_bytes` behind them that make no sample. is_plain: whether it has nothing else. datatype: one of
+    file that has the samples (NAME.sigmf-data, or the file beside the metadata that core:dataset names), from byte
+    `offset` on, with headers of captures between them (core:header_bytes) and `left_bytes` behind them that make
+    no sample. is_plain: whether it has nothing else. datatype: one of
     DATATYPES. channels: samples of several channels come by turns. samples: their number in each channel.
 
     Raises ValueError, which names the file and the field with its value, if the samples cannot be read, and
@@ -229,18 +231,22 @@ class Samples:
                                         or not os.path.exists(base(path) + ".sigmf-meta")):
             self.meta_path = self.data = path
             try:
-                text, self.offset, size = _in_archive(path)
+                text, name, self.offset, size = _in_archive(path)
             except (tarfile.TarError, EOFError, ValueError) as error:
                 raise ValueError(f"{path}: is no archive of SigMF: {error}") from None
         else:
             self.meta_path, self.data = base(path) + ".sigmf-meta", base(path) + ".sigmf-data"
             with open(self.meta_path, "rb") as file:
                 text = file.read(MAX_META_BYTES + 1)
-            size = None
+            name, size = os.path.basename(self.data), None
         try:
-            self._read(_parse(text))
+            fields = _parse(text)
+            self._read(fields)
+            dataset = self._dataset(fields.object("global"), name, size is not None)
         except ValueError as error:
             raise ValueError(f"{self.meta_path}: {error}") from None
+        if dataset != name:
+            self.data = os.path.join(os.path.dirname(self.meta_path), dataset)
         self.size = os.path.getsize(self.data) if size is None else size
         self._dtype = raw.datatype(self.datatype)
         try:
@@ -271,12 +277,10 @@ class Samples:
         fields = meta.object("global")
         self.datatype = fields.one_of("core:datatype", DATATYPES)
         self.channels = fields.whole("core:num_channels", 1, 1024, 1)
-        # What would change where the samples are.
-        if "core:dataset" in fields:
-            fields.one_of("core:dataset", (os.path.basename(self.data),))
         self._trailing = fields.whole("core:trailing_bytes", 0, MAX_BYTES, 0)
         if fields.flag("core:metadata_only", False):
-            raise ValueError("core:metadata_only is true, allowed is false")
+            raise ValueError("core:metadata_only is true, allowed is false: the recording was distributed without "
+                             "its samples")
         self.hash_text = fields.text("core:sha512") if "core:sha512" in fields else None
         self._captures = [(capture.whole("core:sample_start", 0, MAX_BYTES, 0),
                            capture.whole("core:header_bytes", 0, MAX_BYTES, 0))
@@ -285,6 +289,18 @@ class Samples:
         for extension in fields.objects("core:extensions"):
             if not extension.flag("optional", False):
                 extension.one_of("name", ("csi",))
+
+    @staticmethod
+    def _dataset(fields, name, archived):
+        """The name of the file that has the samples, which is `name` without core:dataset. Raises ValueError."""
+        if "core:dataset" not in fields:
+            return name
+        if archived:
+            return fields.one_of("core:dataset", (name,))
+        found = fields.text("core:dataset")
+        if found in ("", ".", "..") or "/" in found or "\\" in found or not found.isprintable():
+            fields.refuse("core:dataset", found, "the name of a file in the same directory")
+        return found
 
     def _pieces(self):
         """([(first byte, samples)] between the headers of the captures, bytes that are left). Raises
@@ -345,7 +361,7 @@ class _Single:
 
 
 def _in_archive(path):
-    """(metadata, offset of the samples, their bytes) in an archive, of which nothing is unpacked."""
+    """(metadata, name of the file of the samples, its offset, its bytes) in an archive, of which nothing is unpacked."""
     with open(path, "rb") as file:
         if file.read(6).startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")):
             raise ValueError("it is compressed; SigMF has plain tar files, so unpack it first")
@@ -366,7 +382,7 @@ def _in_archive(path):
         if data.offset_data + data.size > os.path.getsize(path):
             raise ValueError("is truncated")
         text: Any = archive.extractfile(meta)
-        return text.read(MAX_META_BYTES + 1), data.offset_data, data.size
+        return text.read(MAX_META_BYTES + 1), os.path.basename(data.name), data.offset_data, data.size
 
 
 def read_samples(path: str) -> Arrays:
