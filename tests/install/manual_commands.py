@@ -57,7 +57,7 @@ LEFT_OUT = {
     r"uhd:|soapy:": "needs a radio",
     r"^csifeedback_reproduce (papers|bits|ue-operations|sites|codebooks|throughput)|experiments\.codebooks":
         "every codec, or trainings: takes minutes to hours on few samples too",
-    r"experiments\.scenario_statistics|sionna|^(export )?(DRJIT|TRACE)|^\$TRACE": "needs Sionna",
+    r"experiments\.scenario_statistics|sionna(?!\.h5)|^(export )?(DRJIT|TRACE)|^\$TRACE": "needs Sionna",
     r"^torchrun": "test python_qa_training",
     r"^csifeedback_view [^-]*$": "a window that somebody has to close",
 }

@@ -56,12 +56,12 @@ class Cluster(unittest.TestCase):
             self.assertLess(time.monotonic(), end, f"waited in vain for {what}")
             time.sleep(0.01)
 
-    def process(self, module, *arguments):
+    def process(self, module, *arguments, **environment):
         """A process of Dask, killed when the test is over."""
         with open(self.path(f"{module}.log"), "a") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", f"distributed.cli.{module}", *map(str, arguments)],
-                stdout=log, stderr=log, cwd=self.directory)
+                stdout=log, stderr=log, cwd=self.directory, env={**os.environ, **environment})
 
         def end():
             process.kill()
@@ -70,8 +70,9 @@ class Cluster(unittest.TestCase):
         self.addCleanup(end)
         return process
 
-    def cluster(self, workers):
-        """(address of a scheduler, its worker processes), which have all come."""
+    def cluster(self, workers, **environment):
+        """(address of a scheduler, its worker processes), which have all come. environment: of the
+        workers, beside that of this process."""
         file = self.path("scheduler.json")
         self.process("dask_scheduler", "--host", "127.0.0.1", "--port", 0, "--no-dashboard",
                      "--scheduler-file", file)
@@ -79,7 +80,8 @@ class Cluster(unittest.TestCase):
         with open(file) as opened:
             address = json.load(opened)["address"]
         started = [self.process("dask_worker", address, "--no-nanny", "--nthreads", 1, "--no-dashboard",
-                                "--local-directory", self.path("")) for _ in range(workers)]
+                                "--local-directory", self.path(""), **environment)
+                   for _ in range(workers)]
         with distributed.Client(address, set_as_default=False) as client:
             client.wait_for_workers(workers, timeout=BOUND_S)
         return address, started
@@ -130,8 +132,8 @@ class Cluster(unittest.TestCase):
 
     @unittest.skipUnless(torch, "PyTorch is not installed")
     def test_trainings(self):
-        """Models of a sweep whose worker is killed are those of a serial one; a second sweep trains
-        what is missing alone."""
+        """Models of a sweep whose worker is killed are those of a serial one, whose process has another
+        number of threads; a second sweep trains what is missing alone."""
         data = self.path("train.h5")
         self.assertEqual(run_program("dataset", "generate", "--channel", "cost2100-indoor", "--nt", 8,
                                      "--nc", 64, "--na", 8, "--samples", 200, "-o",
@@ -143,7 +145,7 @@ class Cluster(unittest.TestCase):
         self.assertEqual(refused.returncode, 2)  # klt has no steps
         self.assertFalse(os.path.exists(self.path("none")))
         arguments[3:5] = ["csinet", "nr-csinet"]
-        address, workers = self.cluster(2)
+        address, workers = self.cluster(2, OMP_NUM_THREADS="1")
         sweep = subprocess.Popen(
             [sys.executable, os.path.join(os.environ["CSIFEEDBACK_APPS"], "csifeedback_train"),
              *map(str, [*arguments[1:], *options, "-o", self.path("a"), "--cluster", address])],
@@ -156,7 +158,8 @@ class Cluster(unittest.TestCase):
         names = [f"{codec}-{ratio}.h5" for codec in ("csinet", "nr-csinet") for ratio in (4, 8)]
         self.assertEqual([os.path.basename(r["model"]) for r in json.loads(out)], names)
 
-        self.assertEqual(run_program(*arguments, *options, "-o", self.path("b")).returncode, 0)
+        self.assertEqual(run_program(*arguments, *options, "-o", self.path("b"),
+                                     variables={"OMP_NUM_THREADS": "2"}).returncode, 0)
         arrays = [[read_model(self.path(f"{place}/{name}")).arrays for name in names]
                   for place in "ab"]
         for one, other in zip(*arrays):

@@ -6,9 +6,10 @@
 """Sweeps of trainings: codecs x ratios on one data set, a point each."""
 
 import argparse
+import contextlib
 import itertools
 import os
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 from ..data.dataset import Dataset
 from ..model import read_model
@@ -62,12 +63,31 @@ def point(arguments: Sequence[str]) -> sweep.Point:
                           {"arguments": list(arguments)}, paths=files)
 
 
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """PyTorch computes on one thread. Sums over several threads round differently for each number of
+    them, and a worker need not have as many as a serial run, or as another worker."""
+    try:
+        import torch
+    except ImportError:
+        yield
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def training_point(arguments: Dict[str, Any]) -> Dict[str, Any]:
-    """Trains, from the checkpoint that a killed worker left; what these arguments made before is kept."""
+    """Trains, on one thread, from the checkpoint that a killed worker left; what these arguments made
+    before is kept."""
     argv = arguments["arguments"]
     path = run.parse(argv)[0].output
     if not (os.path.exists(path) and run.made_by(path, argv)):
-        run.train(argv)
+        with _one_thread():
+            run.train(argv)
     model = read_model(path)
     return {"model": path, "sha256": sweep.digest_of(path), "model_id": model.model_id(),
             "figures": model.attributes.get("nmse")}
