@@ -361,7 +361,7 @@ class _Single:
 
 
 def _in_archive(path):
-    """(metadata, name of the file of the samples, its offset, its bytes) in an archive, of which nothing is unpacked."""
+    """(metadata, file name of the samples, their offset and bytes) in an archive, of which nothing is unpacked."""
     with open(path, "rb") as file:
         if file.read(6).startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")):
             raise ValueError("it is compressed; SigMF has plain tar files, so unpack it first")
