@@ -796,11 +796,9 @@ class SigMf(TestCase):
         np.testing.assert_array_equal(self.replay(sigmf.Recording(archive)), self.x)
         archive = self.write("d", "ci16_le", data, archive=True, **{"core:dataset": "radio.iq"})
         self.refuse("d.sigmf: core:dataset is .radio.iq., allowed is d.sigmf-data", archive, *AXES)
-        for name in ("../radio.iq", "/etc/passwd", "..", "a\\b", "\ud800", "a\nb"):
+        for name in ("../radio.iq", "/etc/passwd", "..", "a\\b", "\ud800", "a\nb", "none.iq", "", "x" * 9999):
             self.refuse("d.sigmf-meta: core:dataset is .*, allowed is the name of a file in the same directory",
                         self.write("d", "ci16_le", data, **{"core:dataset": name}), *AXES)
-        with self.assertRaisesRegex(OSError, "none.iq"):
-            sigmf.Recording(self.write("d", "ci16_le", data, **{"core:dataset": "none.iq"}))
         self.refuse("core:metadata_only is true, .*without its samples",
                     self.write("d", "ci16_le", data, **{"core:metadata_only": True}), *AXES)
 

@@ -242,11 +242,10 @@ class Samples:
         try:
             fields = _parse(text)
             self._read(fields)
-            dataset = self._dataset(fields.object("global"), name, size is not None)
+            if "core:dataset" in (told := fields.object("global")):
+                self._find(told, name, size is not None)
         except ValueError as error:
             raise ValueError(f"{self.meta_path}: {error}") from None
-        if dataset != name:
-            self.data = os.path.join(os.path.dirname(self.meta_path), dataset)
         self.size = os.path.getsize(self.data) if size is None else size
         self._dtype = raw.datatype(self.datatype)
         try:
@@ -290,17 +289,16 @@ class Samples:
             if not extension.flag("optional", False):
                 extension.one_of("name", ("csi",))
 
-    @staticmethod
-    def _dataset(fields, name, archived):
-        """The name of the file that has the samples, which is `name` without core:dataset. Raises ValueError."""
-        if "core:dataset" not in fields:
-            return name
+    def _find(self, fields, name, archived):
+        """Finds the samples by core:dataset; without it they are in the file `name`. Raises ValueError."""
         if archived:
-            return fields.one_of("core:dataset", (name,))
+            fields.one_of("core:dataset", (name,))
+            return
         found = fields.text("core:dataset")
-        if found in ("", ".", "..") or "/" in found or "\\" in found or not found.isprintable():
+        path = os.path.join(os.path.dirname(self.meta_path), found)
+        if "/" in found or "\\" in found or not found.isprintable() or not (found == name or os.path.isfile(path)):
             fields.refuse("core:dataset", found, "the name of a file in the same directory")
-        return found
+        self.data = path
 
     def _pieces(self):
         """([(first byte, samples)] between the headers of the captures, bytes that are left). Raises
