@@ -581,6 +581,90 @@ TEST(path_report, one_path_far_above_the_others)
         }
 }
 
+TEST(path_report, matrices_that_are_no_channels)
+{
+    // They cost bits, but no report is empty where paths explain something.
+    const size_t n = 1024;
+    const auto error_of =
+        [](report_encoder& ue, report_decoder& bs, const floats& h, int budget) {
+            std::vector<uint8_t> bits((budget + 7) / 8);
+            const auto r = ue.encode(h.data(), bits.data(), budget);
+            EXPECT_LE(r.bits, budget);
+            floats found(h.size());
+            bs.decode(bits.data(), r.bits, found.data());
+            return error_ratio(h, found);
+        };
+    floats equal(2 * n, 0.0f), two(2 * n, 0.0f), row(2 * n, 0.0f), column(2 * n, 0.0f);
+    std::fill_n(equal.begin(), n, 1.0f);
+    two[32 * 5 + 7] = two[32 * 20 + 3] = 1;
+    std::fill_n(row.begin() + 32 * 5, 32, 1.0f);
+    for (int r = 0; r < 32; r++)
+        column[32 * r + 7] = 1;
+    for (floats* h : { &equal, &two, &row, &column })
+        scale_to_norm(*h);
+    for (const char* name : { "cost2100-indoor-path",
+                              "cost2100-indoor-air-path",
+                              "cost2100-outdoor-path",
+                              "cost2100-outdoor-air-path",
+                              "cdl-a-random-path",
+                              "cdl-a-random-air-path",
+                              "universal-path" })
+        for (const bool is_fast : { false, true }) {
+            const auto ue = path_report_encoder::make(shipped(name), 100, is_fast);
+            const auto bs = path_report_decoder::make(shipped(name));
+            const auto expect = [&](const floats& h, int budget, double most) {
+                EXPECT_LT(error_of(*ue, *bs, h, budget), most)
+                    << name << " " << is_fast << " " << budget;
+            };
+            // The atoms that explain most of it are beyond the ends of the rows.
+            expect(equal, 64, 0.96);
+            expect(equal, 384, is_fast ? 0.7 : 0.45);
+            expect(equal, 4096, is_fast ? 0.2 : 0.06);
+            // The finest steps leave room for one path only.
+            expect(two, 96, 0.01);
+            expect(two, 128, 0.001);
+            // Many atoms close together.
+            for (const floats* h : { &row, &column })
+                for (const int budget : { 1024, 2048, 4096 })
+                    expect(*h, budget, is_fast ? 0.01 : 0.003);
+        }
+}
+
+TEST(path_report, whole_matrices_beyond_the_window)
+{
+    // Of these, a twelfth of the energy is within the window; what explains it there may
+    // add more outside.
+    const auto model = shipped("cost2100-outdoor-path-whole");
+    const size_t n = 1024 * 32;
+    random_engine engine = make_engine(5, 0);
+    boost::random::normal_distribution<float> normal;
+    std::vector<floats> matrices(5, floats(2 * n, 0.0f));
+    matrices[0][32 * 5 + 7] = 1;
+    std::fill_n(matrices[1].begin() + 32 * 5, 32, 1.0f);
+    for (size_t i = 0; i < 32; i++)
+        matrices[2][32 * 5 + i] = normal(engine);
+    for (float& x : matrices[3])
+        x = normal(engine);
+    for (size_t i = 0; i < n; i++)
+        matrices[4][i] = i / 32 % 2 ? -1 : 1;
+    std::vector<uint8_t> bits(512);
+    floats found(2 * n);
+    for (floats& h : matrices)
+        scale_to_norm(h);
+    for (const bool is_fast : { false, true }) {
+        const auto ue = path_report_encoder::make(model, 100, is_fast);
+        const auto bs = path_report_decoder::make(model);
+        for (const floats& h : matrices)
+            for (const int budget : { 16, 64, 256, 1024, 4096 }) {
+                const auto r = ue->encode(h.data(), bits.data(), budget);
+                EXPECT_LE(r.bits, budget);
+                bs->decode(bits.data(), r.bits, found.data());
+                EXPECT_LT(error_ratio(h, found), 1 + 1e-4)
+                    << &h - &matrices[0] << " " << budget << " " << is_fast;
+            }
+    }
+}
+
 TEST(path_report, more_bits_bring_less_error)
 {
     scratch_directory directory;

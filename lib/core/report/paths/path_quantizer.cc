@@ -100,11 +100,31 @@ void path_quantizer::correlate(const float* s, const float* a, float* y) const
 
 void path_quantizer::start(const float* h, const path_atom* atoms, int count)
 {
-    const size_t na = d_rows->stride(), nt = d_columns->stride(), n = count;
+    const size_t width = 2 * d_columns->stride();
     d_h = h;
-    d_operations = 0;
+    d_operations = d_rows->size() * width;
     d_before = d_basis.operations();
     d_coder_before = d_coder.operations();
+    d_total = 0;
+    for (int r = 0; r < d_rows->size(); r++)
+        d_total += dot(h + r * width, h + r * width, width);
+    // Of many atoms that are close together, single precision may not tell what each adds.
+    // Without the closest ones it does.
+    constexpr float rounding = 1.01f, less = 3;
+    for (float least = path_basis::min_norm;
+         !find_order(atoms, count, least, rounding * d_total);
+         least *= less) {
+    }
+}
+
+// Candidates, and their gains if those that are below min_norm beyond the ones before are
+// left out; false if they add more than the energy `most`.
+bool path_quantizer::find_order(const path_atom* atoms,
+                                int count,
+                                float min_norm,
+                                double most_energy)
+{
+    const size_t na = d_rows->stride(), nt = d_columns->stride(), n = count;
     float *re = d_work.data(), *im = re + d_stride, *norm = im + d_stride,
           *gram = norm + d_stride, *other = gram + d_stride, *column = other + d_stride;
     for (size_t i = 0; i < n; i++) {
@@ -119,12 +139,13 @@ void path_quantizer::start(const float* h, const path_atom* atoms, int count)
     d_operations += 4 * n * (na + nt);
     // Cholesky decomposition of the products of atoms, next the one that adds most.
     d_candidates.clear();
+    double energy = 0;
     for (size_t k = 0; k < n; k++) {
         size_t next = n;
         float most = 0;
         for (size_t i = 0; i < n; i++) {
             const float power = re[i] * re[i] + im[i] * im[i];
-            if (norm[i] > path_basis::min_norm && power > most * norm[i]) {
+            if (norm[i] > min_norm && power > most * norm[i]) {
                 most = power / norm[i];
                 next = i;
             }
@@ -155,7 +176,11 @@ void path_quantizer::start(const float* h, const path_atom* atoms, int count)
         }
         norm[next] = 0;
         d_operations += n * (na + nt + k + 7);
+        energy += c.energy();
+        if (energy > most_energy)
+            return false;
     }
+    return true;
 }
 
 void path_quantizer::place(const path_atom& atom, path_symbol& p) const
@@ -238,7 +263,7 @@ void path_quantizer::begin_groups(float step, int top)
         int a, b;
         round_gain(x.re / step, x.im / step, path_coder::lowest_group, a, b);
         top = std::min(top, group_of(lattice::class_of(a, b)));
-        const bool is_worth = x.re * x.re + x.im * x.im >= min_power * step * step;
+        const bool is_worth = x.energy() >= min_power * step * step;
         x.group = is_worth ? top : 0;
     }
 }

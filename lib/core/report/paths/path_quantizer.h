@@ -40,6 +40,14 @@ public:
      */
     void start(const float* h, const path_atom* atoms, int count);
 
+    //! Energy of the matrix.
+    double total() const { return d_total; }
+    //! Energy of the path that explains most of the matrix, 0: there is none.
+    float strongest() const
+    {
+        return d_candidates.empty() ? 0 : d_candidates.front().energy();
+    }
+
     struct result {
         int bits = 0;      //!< of the report
         double energy = 0; //!< of the matrix less that of its error
@@ -64,6 +72,8 @@ private:
         float re, im; // gain of its orthonormal matrix after those before it
         int group;    // that it is to be sent in, 0: in none
         path_symbol symbol;
+
+        float energy() const { return re * re + im * im; }
     };
 
     const std::shared_ptr<const dirichlet_axis> d_rows, d_columns;
@@ -77,10 +87,11 @@ private:
     volk::vector<float> d_re, d_im; // gains of the basis
     std::vector<path_symbol> d_sent;
     std::vector<candidate*> d_group, d_order;
-    double d_energy = 0;
+    double d_total = 0, d_energy = 0;
     mutable uint64_t d_operations = 0;
     uint64_t d_before = 0, d_coder_before = 0;
 
+    bool find_order(const path_atom* atoms, int count, float min_norm, double most);
     void correlate(const float* s, const float* a, float* y) const;
     void place(const path_atom& atom, path_symbol& p) const;
     bool send(candidate& x, int group, float step);

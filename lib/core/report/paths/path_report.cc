@@ -28,14 +28,20 @@ constexpr int max_atoms = 400;
 class path_report_encoder_impl : public path_report_encoder
 {
 public:
-    path_report_encoder_impl(path_geometry g, double snr_db, bool fast)
+    //! decoder: of whole matrices, else null
+    path_report_encoder_impl(path_geometry g,
+                             double snr_db,
+                             bool fast,
+                             path_report_decoder::sptr decoder)
         : path_report_encoder(g.info, min_report, max_report),
           d_fast(fast),
           d_g(std::move(g)),
           d_search(d_g.rows, d_g.columns, std::min(max_atoms, d_g.size())),
           d_quantizer(d_g.rows, d_g.columns, d_g.model, std::min(max_atoms, d_g.size())),
           d_h(d_g.rows->size() * d_g.width(), 0.0f),
-          d_cell_bits(0.8f * std::log2(float(d_g.model->cell_rows() * d_g.info.nt)))
+          d_cell_bits(0.8f * std::log2(float(d_g.model->cell_rows() * d_g.info.nt))),
+          d_decoder(std::move(decoder)),
+          d_found(d_decoder ? 2 * size_t(d_g.info.rows) * d_g.info.nt : 0)
     {
         // The largest power of noise at any position, which is that of some four samples
         // a cell, but once in twenty matrices.
@@ -56,40 +62,29 @@ protected:
     result do_encode(const float* h_vec, uint8_t* bits, int budget) override
     {
         d_g.load(h_vec, d_h.data());
-        const int guess = search(budget);
-        int atoms = d_search.size();
-        // The search ends with one that may be noise.
-        while (atoms && d_search.atoms()[atoms - 1].power() < d_min_power)
-            atoms--;
-        d_quantizer.start(d_h.data(), d_search.atoms(), atoms);
-        d_best = {};
-        d_best_step = -1;
-        d_strongest = 0;
-        for (int k = 0; k < atoms; k++)
-            d_strongest = std::max(d_strongest, d_search.atoms()[k].power());
-        if (d_fast) {
-            run(guess, budget);
-            if (!run(guess + fast_step, budget))
-                run(guess - fast_step, budget);
-            climb(guess - fast_step, -1, 0, budget);
-        } else {
-            // The best step is near the guess. Small reports differ by chance.
-            const int patience = budget < 200 ? 3 : 1;
-            climb(guess, 1, patience, budget);
-            climb(guess - 1, -1, patience, budget);
-        }
         result r;
-        r.bits = finish(bits, budget);
-        d_operations.search += d_search.operations();
-        d_operations.quantization += d_quantizer.operations();
-        d_operations.coding += d_quantizer.coder_operations();
+        r.bits = make_report(bits, budget);
+        // Most of the energy beyond the window: paths that fit within it may add more
+        // outside of it than they explain.
+        while (d_decoder && d_quantizer.total() < safe_share * d_g.norm * d_g.norm &&
+               d_best_step >= 0 && !is_better_than_none(h_vec, bits, r.bits)) {
+            budget = std::max(budget / 2, min_report);
+            if (r.bits == min_report)
+                d_best_step = -1;
+            std::fill_n(bits, (r.bits + 7) / 8, 0);
+            r.bits = d_best_step < 0 ? min_report : make_report(bits, budget);
+        }
         return r;
     }
 
 private:
+    // Of the energy of H in the window: with more, no report is worse than none.
+    static constexpr double safe_share = 0.9;
     // From one trial of the fast encoder to the next, and atoms from the same
     // correlations.
     static constexpr int fast_step = 2, fast_peaks = 4;
+    // Energy in squared steps of an atom that is just worth its bits.
+    static constexpr float min_power = 2.2f;
 
     const bool d_fast;
     path_geometry d_g;
@@ -101,8 +96,53 @@ private:
     std::vector<uint8_t> d_bits[2]; // the best one so far, and one more
     path_quantizer::result d_best;
     int d_best_step = -1;
-    float d_strongest = 0; // power of the strongest atom
     operations d_operations;
+    // Of whole matrices, what the BS makes of a report.
+    const path_report_decoder::sptr d_decoder;
+    std::vector<float> d_found;
+
+    // A report of the matrix that was loaded; returns its bits.
+    int make_report(uint8_t* bits, int budget)
+    {
+        const int guess = search(budget);
+        int atoms = d_search.size();
+        // The search ends with one that may be noise.
+        while (atoms && d_search.atoms()[atoms - 1].energy() < d_min_power)
+            atoms--;
+        d_quantizer.start(d_h.data(), d_search.atoms(), atoms);
+        d_best = {};
+        d_best_step = -1;
+        if (d_fast) {
+            run(guess, budget);
+            if (run(guess + fast_step, budget) != trial::better) {
+                int step = guess - fast_step;
+                while (run(step, budget) != trial::worse)
+                    step -= fast_step;
+            }
+            climb(guess - fast_step, -1, 0, budget);
+            climb(guess, 1, 0, budget);
+        } else {
+            // The best step is near the guess. Small reports differ by chance.
+            const int patience = budget < 200 ? 3 : 1;
+            climb(guess, 1, patience, budget);
+            climb(guess - 1, -1, patience, budget);
+        }
+        const int used = finish(bits, budget);
+        d_operations.search += d_search.operations();
+        d_operations.quantization += d_quantizer.operations();
+        d_operations.coding += d_quantizer.coder_operations();
+        return used;
+    }
+
+    // Whether the report of H has less error than zeros.
+    bool is_better_than_none(const float* h_vec, const uint8_t* bits, int count)
+    {
+        d_decoder->decode(bits, count, d_found.data());
+        double error = 0;
+        for (size_t i = 0; i < d_found.size(); i++)
+            error += double(h_vec[i] - d_found[i]) * (h_vec[i] - d_found[i]);
+        return error < double(d_g.norm) * d_g.norm;
+    }
 
     // Finds as many atoms as the budget may allow; returns the step that fits about.
     int search(int budget)
@@ -120,20 +160,29 @@ private:
             }
             float least = total;
             for (int k = 0; k < n; k++)
-                least = std::min(least, d_search.atoms()[k].power());
+                least = std::min(least, d_search.atoms()[k].energy());
+            least = std::max(least, 1e-12f * total);
             // Where the weakest atom is just worth its bits: for cells, and for gain and
             // position by the power in steps.
-            const float square = least / 2.2f;
-            double bits = 8 + n * (d_cell_bits + 3 - 0.02 * n), product = 1;
+            const float square = least / min_power;
+            const auto cells = [this](int n) { return n * (d_cell_bits + 3 - 0.02 * n); };
+            double powers = 0, product = 1;
             for (int k = 0; k < n; k++) {
-                product *= d_search.atoms()[k].power() / square;
+                product *= std::max(d_search.atoms()[k].energy(), least) / square;
                 if (k % 8 == 7 || k == n - 1) {
-                    bits += 2 * std::log2(product);
+                    powers += std::log2(product);
                     product = 1;
                 }
             }
-            step = int(std::lrint(-2 * std::log2(square / total))) - 2;
-            if (bits > 1.15 * budget || least < 1e-9f * total || least < d_min_power)
+            const double bits = 8 + cells(n) + 2 * powers, most = 1.15 * budget;
+            double finer = std::log2(total / square);
+            // Much weaker than the others, it is not worth the bits that it takes from them.
+            const double others =
+                8 + cells(n - 1) + 2 * (powers - std::log2(double(min_power)));
+            if (others > most && n > 1)
+                finer -= (others - most) / (2 * (n - 1));
+            step = int(std::lrint(2 * finer)) - 2;
+            if (bits > most || least < 1e-9f * total || least < d_min_power)
                 break;
         }
         if (d_fast)
@@ -141,31 +190,45 @@ private:
         return std::min(std::max(step, 0), path_model::steps - 1);
     }
 
+    enum class trial { worse, level, better };
     // Makes a report, and keeps it if it is the best one so far.
-    bool run(int step, int budget)
+    trial run(int step, int budget)
     {
         if (step < 0 || step >= path_model::steps)
-            return false;
+            return trial::worse;
         std::fill(d_bits[1].begin(), d_bits[1].begin() + (budget + 7) / 8, 0);
         const auto r = d_quantizer.run(
             path_coder::step(step) * d_g.norm, step, budget, d_bits[1].data());
-        if (!(r.energy > d_best.energy && r.bits <= budget))
-            return false;
-        d_best = r;
-        d_best_step = step;
-        d_bits[0].swap(d_bits[1]);
-        return true;
+        if (r.energy <= 0 || r.bits > budget)
+            return trial::worse;
+        // With too fine steps the same few paths fit into the budget, all as good as ever.
+        constexpr double level = 1.005;
+        const double error = d_quantizer.total() - r.energy,
+                     least = d_quantizer.total() - d_best.energy;
+        if (r.energy > d_best.energy) {
+            d_best = r;
+            d_best_step = step;
+            d_bits[0].swap(d_bits[1]);
+        }
+        return error > level * least   ? trial::worse
+               : error * level > least ? trial::level
+                                       : trial::better;
     }
 
-    // Tries steps until some in a row are no better. A path much stronger than all others
-    // may need far coarser ones than the guess until it fits at all.
+    // Tries steps until some in a row are worse. A path much stronger than all others may
+    // need far coarser ones than the guess until it fits at all, and others finer ones
+    // until they are worth their bits.
     void climb(int step, int direction, int patience, int budget)
     {
-        const auto has_strongest = [this] { return d_best.energy > 0.5 * d_strongest; };
-        for (int worse = 0; (worse < patience || (direction < 0 && !has_strongest())) &&
-                            step >= 0 && step < path_model::steps;
+        const auto has_enough = [this, direction] {
+            return d_best.energy > (direction < 0 ? 0.5 * d_quantizer.strongest() : 0);
+        };
+        // Finer steps that bring nothing cost bits.
+        const trial enough = direction < 0 ? trial::level : trial::better;
+        for (int worse = 0;
+             (worse < patience || !has_enough()) && step >= 0 && step < path_model::steps;
              step += direction)
-            worse = run(step, budget) ? 0 : worse + 1;
+            worse = run(step, budget) >= enough ? 0 : worse + 1;
     }
 
     // Writes the best report; returns its bits.
@@ -424,8 +487,10 @@ path_report_encoder::make(model_file::sptr model, double snr_db, bool fast)
 {
     const char* where = "path_report_encoder";
     check_range(where, "snr_db", snr_db, -20.0, 100.0);
+    path_geometry geometry(where, model);
+    const auto decoder = geometry.is_whole() ? path_report_decoder::make(model) : nullptr;
     return std::make_shared<path_report_encoder_impl>(
-        path_geometry(where, model), snr_db, fast);
+        std::move(geometry), snr_db, fast, decoder);
 }
 
 std::vector<std::pair<std::string, int>> path_report_decoder::table_sizes()

@@ -322,6 +322,13 @@ bool path_search::step(float& delay, float& angle, probe& here)
     return length > 1e-5f;
 }
 
+void path_search::take_gain(path_atom& atom, const probe& at)
+{
+    atom.re = at.re / at.norm;
+    atom.im = at.im / at.norm;
+    atom.norm = at.norm;
+}
+
 void path_search::add_outer(const float* s, const float* a, float re, float im)
 {
     float* z = d_z.data();
@@ -342,7 +349,7 @@ bool path_search::add(int steps, int peaks)
     if (d_next_peak == d_peak_count)
         return false;
     path_atom& atom = d_atoms[d_count];
-    atom = { d_peaks[d_next_peak].delay, d_peaks[d_next_peak].angle, 0, 0 };
+    atom = { d_peaks[d_next_peak].delay, d_peaks[d_next_peak].angle };
     d_next_peak++;
     // From half a cell away, Newton's method needs three steps.
     look_around(atom.delay);
@@ -355,7 +362,7 @@ bool path_search::add(int steps, int peaks)
         probe here;
         set(delay, angle);
         const bool more = step(after_delay, after_angle, here);
-        is_better = here.power() > best.power();
+        is_better = here.is_better(best);
         if (is_better) {
             best = here;
             atom.delay = delay;
@@ -365,9 +372,8 @@ bool path_search::add(int steps, int peaks)
             is_better = more;
         }
     }
-    atom.re = best.re / best.norm;
-    atom.im = best.im / best.norm;
-    if (!(atom.power() > 0))
+    take_gain(atom, best);
+    if (!(atom.energy() > 0))
         return false;
     next(atom.delay, atom.angle);
     add_outer(d_next_s.data(), d_next_a.data(), -atom.re, -atom.im);
@@ -387,7 +393,7 @@ void path_search::refine(int last)
         const float *s = d_s[0].data(), *a = d_a[0].data();
         if (step(delay, angle, best)) {
             const probe there = next(delay, angle);
-            if (there.power() > best.power()) {
+            if (there.is_better(best)) {
                 best = there;
                 atom.delay = delay;
                 atom.angle = angle;
@@ -395,8 +401,7 @@ void path_search::refine(int last)
                 a = d_next_a.data();
             }
         }
-        atom.re = best.re / best.norm;
-        atom.im = best.im / best.norm;
+        take_gain(atom, best);
         add_outer(s, a, -atom.re, -atom.im);
     }
 }

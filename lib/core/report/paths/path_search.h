@@ -9,6 +9,7 @@
 #define INCLUDED_CSIFEEDBACK_PATH_SEARCH_H
 
 #include "report/paths/dirichlet_axis.h"
+#include "report/paths/path_basis.h"
 #include <volk/volk_alloc.hh>
 #include <cstdint>
 #include <memory>
@@ -22,8 +23,11 @@ struct path_atom {
     float delay = 0; //!< in rows
     float angle = 0; //!< in columns
     float re = 0, im = 0;
+    float norm =
+        1; //!< squared, of the outer product: beyond the ends of the rows below 1
 
-    float power() const { return re * re + im * im; }
+    //! Of the atom in the rows.
+    float energy() const { return (re * re + im * im) * norm; }
 };
 
 /*!
@@ -74,6 +78,12 @@ private:
         float re, im; // correlation
         float norm;   // squared, of the atom
         float power() const { return (re * re + im * im) / norm; }
+        // Whether it may replace another one. Between whole rows beyond the ends, atoms
+        // vanish.
+        bool is_better(const probe& other) const
+        {
+            return power() > other.power() && norm >= 2 * path_basis::min_norm;
+        }
     };
 
     const std::shared_ptr<const dirichlet_axis> d_rows, d_columns;
@@ -125,6 +135,7 @@ private:
     void set(float delay, float angle);
     probe next(float delay, float angle);
     bool step(float& delay, float& angle, probe& here);
+    static void take_gain(path_atom& atom, const probe& at);
     void add_outer(const float* s, const float* a, float re, float im);
 };
 
