@@ -38,7 +38,9 @@ WORDS = ("csifeedback_", "python3 ", "torchrun ", "head ", "ssh ", "dask ", "cma
 SHORTER = {
     r"^ssh \S+ ": "",
     r" \.\.\. ": " ",
-    r"--samples \d+": lambda m: f"--samples {min(int(m[0].split()[1]), 200)}",
+    # The predictive quantizer needs 256 matrices that are not kept for validation.
+    r"^(csifeedback_dataset .*--samples) (\d+)": lambda m: f"{m[1]} {min(int(m[2]), 300)}",
+    r"^(csifeedback_(?!dataset).*--samples) (\d+)": lambda m: f"{m[1]} {min(int(m[2]), 200)}",
     r"--steps [1-9]\d*": "--steps 3 --batch 4",
     r"--budget-minutes \d+": "--budget-minutes 0.02 --batch 4",
     r"--slots-per-drop \d+": "--slots-per-drop 100",

@@ -176,5 +176,5 @@ def make(command: str, directory: pathlib.Path) -> None:
             if not (directory / name).exists():
                 channel = next((c for part, c in CHANNELS.items() if part in name), "cost2100-indoor")
                 first = ["--first", "1000000"] if "test" in name else []
-                subprocess.run(["csifeedback_dataset", "generate", "--channel", channel, "--samples", "200",
+                subprocess.run(["csifeedback_dataset", "generate", "--channel", channel, "--samples", "300",
                                 *first, "-o", name], cwd=directory, check=True, capture_output=True)

@@ -16,6 +16,7 @@ import time
 import unittest
 
 from common import run_program
+from gnuradio.csifeedback.experiments import sweep
 from gnuradio.csifeedback.model import read_model
 
 try:
@@ -92,7 +93,7 @@ class Cluster(unittest.TestCase):
         address, workers = self.cluster(3)
         results = self.path("results")
         arguments = ["eval", *SWEEP, "--ratios", "1/8", "1/16", "--json", "--results", results]
-        sweep = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, os.path.join(os.environ["CSIFEEDBACK_APPS"], "csifeedback_eval"),
              *map(str, arguments[1:]), "--cluster", address],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -100,12 +101,12 @@ class Cluster(unittest.TestCase):
         def count():
             return len(glob.glob(os.path.join(results, "*.json")))
 
-        self.wait(lambda: count() >= 2 or sweep.poll() is not None, "results")
+        self.wait(lambda: count() >= 2 or process.poll() is not None, "results")
         workers[0].send_signal(signal.SIGKILL)
         workers[0].wait()
         self.assertLess(count(), 12, "the worker was killed after the work")
-        out, errors = sweep.communicate(timeout=BOUND_S)
-        self.assertEqual(sweep.returncode, 0, errors)
+        out, errors = process.communicate(timeout=BOUND_S)
+        self.assertEqual(process.returncode, 0, errors)
         self.assertEqual(count(), 12)
         serial = run_program(*arguments[:-2])
         self.assertEqual(serial.returncode, 0, serial.stderr)
@@ -146,15 +147,15 @@ class Cluster(unittest.TestCase):
         self.assertFalse(os.path.exists(self.path("none")))
         arguments[3:5] = ["csinet", "nr-csinet"]
         address, workers = self.cluster(2, OMP_NUM_THREADS="1")
-        sweep = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, os.path.join(os.environ["CSIFEEDBACK_APPS"], "csifeedback_train"),
              *map(str, [*arguments[1:], *options, "-o", self.path("a"), "--cluster", address])],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.wait(lambda: os.path.isdir(self.path("a")) and len(os.listdir(self.path("a"))) > 1
-                  or sweep.poll() is not None, "a training")
+                  or process.poll() is not None, "a training")
         workers[0].send_signal(signal.SIGKILL)
-        out, errors = sweep.communicate(timeout=2 * BOUND_S)
-        self.assertEqual(sweep.returncode, 0, errors)
+        out, errors = process.communicate(timeout=2 * BOUND_S)
+        self.assertEqual(process.returncode, 0, errors)
         names = [f"{codec}-{ratio}.h5" for codec in ("csinet", "nr-csinet") for ratio in (4, 8)]
         self.assertEqual([os.path.basename(r["model"]) for r in json.loads(out)], names)
 
@@ -203,6 +204,19 @@ class Errors(unittest.TestCase):
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertNotIn("Traceback", done.stderr)
             self.assertIn(f"--cluster is {address}", done.stderr.strip().splitlines()[-1])
+
+    def test_files_that_change(self):
+        """A point is not computed of another file than the sweep began with."""
+        with tempfile.NamedTemporaryFile("wb") as file:
+            file.write(b"data")
+            file.flush()
+            point = sweep.point_of("experiments.trainings:training_point", {"arguments": []}, paths=[file.name])
+            file.write(b" and more")
+            file.flush()
+            with self.assertRaisesRegex(ValueError, f"have changed since it began, .*: {file.name}$"):
+                sweep.compute(point)
+        with self.assertRaisesRegex(ValueError, f"are not here: {file.name}$"):
+            sweep.compute(point)
 
     def test_results_are_no_directory(self):
         done = run_program("eval", "--codec", "cost2100-indoor-klt", "--samples", 2, "--ratios", "1/16",

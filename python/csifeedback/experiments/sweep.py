@@ -120,11 +120,13 @@ def compute(point: Point) -> Any:
     if point.version != core.__version__:
         raise ValueError(f"a worker has version {core.__version__} of the module, the sweep "
                          f"{point.version}")
-    # A worker may find another model of the same name, or none.
+    # A worker may find another model of the same name, or none; a serial run, one that was trained meanwhile.
     missing = [path for path in point.paths if not os.path.isfile(path)]
-    if missing or digests_of(point.codecs, point.paths) != point.digests:
-        raise ValueError("a worker does not find the same files: " + ", ".join(
-            missing or point.codecs + point.paths))
+    if missing:
+        raise ValueError("files of the sweep are not here: " + ", ".join(missing))
+    if digests_of(point.codecs, point.paths) != point.digests:
+        raise ValueError("files of the sweep have changed since it began, or a worker has others: "
+                         + ", ".join(point.codecs + point.paths))
     module, _, function = point.task.partition(":")
     work = getattr(importlib.import_module(f"{PACKAGE}.{module}"), function)
     with _ONE:
