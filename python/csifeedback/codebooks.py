@@ -6,9 +6,10 @@
 """PMI codebooks of 3GPP TS 38.214 as codecs: reports in bits, without model files.
 
 `open_codec("etype2:param_combination=6,n1=4,n2=4,rows=52")` and the programs find them by name. They
-are for UEs with one antenna, rank 1, and take whole matrices H whose columns are ports in 3GPP's
-order. The matrix that a report becomes has the direction of the channel in each subband, not its
-phase and gain: SGCS, rho and spectral efficiency say how good it is, NMSE does not.
+take whole matrices H whose columns are ports in 3GPP's order; with nr antennas at the UE those of
+`layers`, with a row for each antenna of each subcarrier. The UE chooses the rank. The matrix that a
+report becomes has the direction of the channel in each subband, not its phase and gain: SGCS and
+spectral efficiency say how good it is, NMSE does not.
 """
 
 import zlib
@@ -16,6 +17,7 @@ from typing import Any, Dict
 
 from . import csifeedback_python as core
 from .codecs import Codec
+from .layers import allowed_ranks
 
 CQI = ("none", "wideband", "subband")
 
@@ -24,8 +26,9 @@ class Codebook(Codec):
     """A codec of a PMI codebook.
 
     options: rows of H (subcarriers or resource blocks; 1024), n1 and n2 of the array (16 and 1:
-    32 ports), subbands (13), cqi ("none", "wideband" or "subband"; none), snr_db of the UE for the
-    CQI (10), and those of the codebook.
+    32 ports), subbands (13), cqi ("none", "wideband" or "subband"; none), snr_db of the UE for rank and
+    CQI (10), nr antennas of the UE (1), ranks that it may report, such as 1-2 or 2 (all up to nr), and
+    those of the codebook.
     """
 
     domain = "H"
@@ -33,7 +36,9 @@ class Codebook(Codec):
     is_precoder = True
     #: name -> default of all options
     defaults: Dict[str, Any] = {"rows": 1024, "n1": 16, "n2": 1, "subbands": 13, "cqi": "none",
-                                "snr_db": 10.0}
+                                "snr_db": 10.0, "nr": 1, "ranks": ""}
+    #: highest rank of the codebook
+    highest_rank = 4
 
     def __init__(self, model: Any = None, **options: str) -> None:
         if model is not None:
@@ -50,14 +55,27 @@ class Codebook(Codec):
                 raise ValueError(f"codec {self.name}: {name} is {text}, allowed is a number"
                                  ) from None
         super().__init__()
+        self.nr, self.snr_db = values["nr"], values["snr_db"]
+        if not 1 <= self.nr <= 64:
+            raise ValueError(f"codec {self.name}: nr is {self.nr}, allowed is 1 to 64")
+        self.ranks = allowed_ranks(self.nr, values.pop("ranks"), self._highest_rank(values))
+        self.array = values["n1"], values["n2"]
         self._values = values
         self._snr_db = values["snr_db"]
-        # UE and BS with different options do not understand each other.
-        self.model_id = zlib.crc32(repr(sorted(values.items())).encode()) & 0xffff
-        self.rows = self.nc = values["rows"]
+        # UE and BS with different options do not understand each other. Those with one antenna have the
+        # number that they had before there were others.
+        known = {name: value for name, value in values.items() if name != "nr" or value != 1}
+        if self.nr > 1:
+            known["ranks"] = self.ranks
+        self.model_id = zlib.crc32(repr(sorted(known.items())).encode()) & 0xffff
+        self.rows = self.nc = values["rows"] * self.nr
         encoder = self.report_encoder()
         self.nt = encoder.nt()
         self.report_bits = (encoder.min_bits(), encoder.max_bits())
+
+    def _highest_rank(self, values: Dict[str, Any]) -> int:
+        """Of these options."""
+        return max(1, min(self.highest_rank, 2 * values["n1"] * values["n2"]))
 
     def codebook(self) -> Any:
         """The pmi_codebook."""
@@ -69,12 +87,13 @@ class Codebook(Codec):
 
     def report_encoder(self) -> Any:
         """The UE half."""
-        return core.pmi_report_encoder(self.format(), self.rows, self._snr_db, self.number,
-                                       self.model_id)
+        return core.pmi_report_encoder(self.format(), self._values["rows"], self._snr_db, self.number,
+                                       self.model_id, self.nr)
 
     def report_decoder(self) -> Any:
         """The BS half."""
-        return core.pmi_report_decoder(self.format(), self.rows, self.number, self.model_id)
+        return core.pmi_report_decoder(self.format(), self._values["rows"], self.number,
+                                       self.model_id, self.nr)
 
 
 class Type1(Codebook):
@@ -83,6 +102,7 @@ class Type1(Codebook):
     name, number, title = "type1", 251, "Type I"
     help = "PMI codebook Type I single panel of TS 38.214."
     defaults = {**Codebook.defaults, "mode": 1}
+    highest_rank = 8
 
     def __init__(self, model: Any = None, **options: str) -> None:
         super().__init__(model, **options)
@@ -90,7 +110,8 @@ class Type1(Codebook):
 
     def codebook(self) -> Any:
         v = self._values
-        return core.type1_codebook(v["n1"], v["n2"], v["subbands"], v["mode"])
+        return core.type1_codebook(v["n1"], v["n2"], v["subbands"], v["mode"], self.ranks,
+                                   v["snr_db"])
 
 
 class Type2(Codebook):
@@ -99,6 +120,7 @@ class Type2(Codebook):
 
     name, number, title = "type2", 250, "Type II"
     help = "PMI codebook Type II of TS 38.214, Release 15."
+    highest_rank = 2
     defaults = {**Codebook.defaults, "beams": 4, "phase_alphabet": 8, "subband_amplitude": 1}
 
     def __init__(self, model: Any = None, **options: str) -> None:
@@ -110,7 +132,7 @@ class Type2(Codebook):
     def codebook(self) -> Any:
         v = self._values
         return core.type2_codebook(v["n1"], v["n2"], v["subbands"], v["beams"],
-                                   v["phase_alphabet"], bool(v["subband_amplitude"]))
+                                   v["phase_alphabet"], bool(v["subband_amplitude"]), self.ranks)
 
 
 class Etype2(Codebook):
@@ -124,10 +146,14 @@ class Etype2(Codebook):
         super().__init__(model, **options)
         self.title = f"eType II pc{self._values['param_combination']}"
 
+    def _highest_rank(self, values: Dict[str, Any]) -> int:
+        # Combinations 7 and 8 are for rank 1.
+        return super()._highest_rank(values) if values["param_combination"] < 7 else 1
+
     def codebook(self) -> Any:
         v = self._values
         return core.etype2_codebook(v["n1"], v["n2"], v["subbands"], v["param_combination"],
-                                    [1], v["per_cqi"])
+                                    self.ranks, v["per_cqi"])
 
 
 #: name -> class

@@ -21,7 +21,7 @@ import sys
 import traceback
 import types
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence, Tuple, Type, Union
 
 import numpy as np
 
@@ -174,6 +174,15 @@ class Codec:
     #: whether the BS gets a precoder in place of the channel: rows have its direction, but neither
     #: its phase nor its gain, so that programs leave out NMSE
     is_precoder = False
+    #: antennas of the UE: with several, `rows` counts one of each subcarrier for each antenna, and
+    #: matrices are those of `layers`
+    nr = 1
+    #: ranks of its reports, with several antennas
+    ranks: Sequence[int] = (1,)
+    #: SNR at an antenna of the UE for rank and CQI, in dB
+    snr_db = 10.0
+    #: columns and rows of the planar array, None: not stated
+    array: Optional[Tuple[int, int]] = None
 
     def __init__(self, model: Optional[core.model_file] = None, **options: str) -> None:
         if options:
@@ -417,7 +426,8 @@ class OpenCodec:
     label: name for tables and legends. decoder_name, options: of the decoder, options that were
     given. iterative: whether the decoder has iterations, whose number is free. has_codewords,
     has_reports: what it can send. is_precoder: whether the BS gets a precoder in place of the
-    channel, without phase and gain, of which NMSE says nothing.
+    channel, without phase and gain, of which NMSE says nothing. nr: antennas of the UE; with several also
+    ranks, snr_db and array, see Codec.
     """
 
     spec = label = decoder_name = ""
@@ -427,6 +437,10 @@ class OpenCodec:
     has_codewords = True
     has_reports = False
     is_precoder = False
+    nr = 1
+    ranks: Sequence[int] = (1,)
+    snr_db = 10.0
+    array: Optional[Tuple[int, int]] = None
 
     def code_size(self, ratio: Union[str, Fraction]) -> int:
         """M for a compression ratio M / (2 na nt), a Fraction or text such as 1/16."""
@@ -577,6 +591,8 @@ class PythonCodec(OpenCodec):
         self.has_codewords = bool(self.codec.code_size)
         self.has_reports = bool(self.codec.report_bits[1])
         self.is_precoder = bool(self.codec.is_precoder)
+        for name in ("nr", "ranks", "snr_db", "array"):
+            setattr(self, name, getattr(self.codec, name))
         for name in ("rows", "nt"):
             if getattr(self.codec, name) < 1:
                 raise ValueError(f"codec {spec}: {name} is {getattr(self.codec, name)}, allowed "
@@ -619,6 +635,7 @@ class _Sizes:
         self.nc, self.na, self.nt, self.precursor = (
             codec.nc or (codec.rows if codec.domain == "H" else 0), codec.rows, codec.nt,
             codec.precursor if codec.domain == "Ha" else 0)
+        self.nr, self.array = codec.nr, codec.array
         self.path = None
 
     def text(self, name):

@@ -12,16 +12,21 @@ matrices Ha learn from it. A report of W leaves out the gain, and its UE is free
 phases: it takes those of what its own decoder makes of the report, and encodes again (`report`).
 
 `open_codec("eigenvectors:model=cdl-w.h5,rows=52")` makes such a model a codec of whole matrices H, as
-the codebooks of TS 38.214 are, for UEs with one antenna.
+the codebooks of TS 38.214 are, with nr=4 for UEs with four antennas, which report up to four layers.
 """
 
-from typing import Any, Dict, Optional, Tuple
+import json
+import zlib
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from . import csifeedback_python as core
-from .codecs import Codec, RegisteredCodec, ReportDecoder, ReportEncoder
+from . import layers
+from .codecs import REPORTS, Codec, ReportDecoder, ReportEncoder, open_codec
 
+#: bits of the field that says how layers share the bits of a report, and the value for all alike
+SPLIT_BITS, EQUAL = 3, 2
 #: passes of the phase alignment, which converges within them
 PASSES = 10
 
@@ -55,8 +60,11 @@ class Pair:
 
     def encode(self, w: np.ndarray, budget: int) -> Tuple[np.ndarray, np.ndarray]:
         """(bits, counts) of matrices W (n, subbands, ports)."""
-        return self.encoder.encode(
-            self._transform.forward(np.ascontiguousarray(w, np.complex64))[0], budget)[:2]
+        return self.encoder.encode(self.transformed(w), budget)[:2]
+
+    def transformed(self, w: np.ndarray) -> np.ndarray:
+        """Matrices W (n, subbands, ports) as the model has them, of domain Ha."""
+        return self._transform.forward(np.ascontiguousarray(w, np.complex64))[0]
 
     def decode(self, bits: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """What the BS makes of them."""
@@ -97,11 +105,156 @@ def vectors(h: np.ndarray, subbands: int, layers: int = 1) -> np.ndarray:
     return aligned(v.reshape(-1, *v.shape[2:])).reshape(v.shape)
 
 
-class Eigenvectors(Codec):
-    """Reports of a model of W as a codec of whole matrices H, for UEs with one antenna.
+def layer_bits(rank: int, total: int, split: int) -> List[int]:
+    """Bits of the layers of a report, whose sum is `total`. split: 0 to 7: the shares go along a straight
+    line from 1 + 0.2 - 0.1 split of an equal share for the first layer to 1 - 0.2 + 0.1 split for the
+    last one; 2: all alike."""
+    x = 2 * np.arange(rank) / (rank - 1) - 1 if rank > 1 else np.zeros(1)
+    ends = np.rint(total * np.cumsum(1 + 0.1 * (split - EQUAL) * x) / rank).astype(int)
+    return np.diff(np.append(0, ends)).tolist()
 
-    model: of a codec with reports of its own or entropy-coded ones, trained on a data set of W.
-    options: rows of H (subcarriers or resource blocks; 1024) and rounds of Pair.report (3).
+
+def water_filling(power: np.ndarray, bits: float) -> np.ndarray:
+    """Bits (layers,) of Gaussian values of these powers (layers, M), real, in sum `bits`, for the least error:
+    those above a common error get half of log2(power / error) (reverse water-filling)."""
+    low, high = -60.0, float(np.log2(max(power.max(), 1e-15)))
+    for _ in range(50):
+        error = (low + high) / 2
+        rates = 0.5 * np.maximum(np.log2(np.maximum(power, 1e-30)) - error, 0).sum(axis=1)
+        low, high = (error, high) if rates.sum() > bits else (low, error)
+    return rates
+
+
+def best_split(power: np.ndarray, bits: int) -> int:
+    """The `split` of layer_bits() that is nearest to water-filling over powers (layers, M)."""
+    rates = water_filling(power, bits)
+    rank = len(rates)
+    x = 2 * np.arange(rank) / (rank - 1) - 1
+    tilt = rank * float(rates @ x) / max(float(rates.sum()), 1e-9) / float(x @ x)
+    return int(np.clip(round(tilt / 0.1) + EQUAL, 0, (1 << SPLIT_BITS) - 1))
+
+
+class LayerReports:
+    """Reports of several layers: rank, how the bits are shared, and a report of each layer.
+
+    RI has as many bits as the allowed ranks need; with a rank above 1, SPLIT_BITS bits say the split of
+    layer_bits(); the report of each layer is filled up with zeros to its bits, so that a report always
+    has all bits of its budget. The UE tries the split of water-filling over the powers of the layers'
+    values, those beside it and an equal one, and sends the report of the largest SGCS.
+
+    pair: of a model of W. powers(w): squares of values, real (M,), of W (subbands, ports). ranks: allowed
+    ones, ascending. rounds: of Pair.report.
+    """
+
+    def __init__(self, pair: Pair, powers: Callable[[np.ndarray], np.ndarray], ranks: Sequence[int],
+                 rounds: int = 3) -> None:
+        self.pair, self.ranks = pair, list(ranks)
+        self._powers, self._rounds = powers, rounds
+        self._ri_bits = (len(self.ranks) - 1).bit_length()
+        self.min_bits = self._header(self.ranks[0]) + self.ranks[0] * pair.encoder.min_bits()
+        self.max_bits = min(65535, self._header(self.ranks[-1])
+                            + self.ranks[-1] * pair.encoder.max_bits())
+
+    def _header(self, rank):
+        return self._ri_bits + SPLIT_BITS * (rank > 1)
+
+    def encode(self, v: np.ndarray, rank: int, budget: int
+               ) -> Optional[Tuple[np.ndarray, np.ndarray]]:
+        """(bits (budget,) of 0 and 1, W of the BS (subbands, ports, rank)) of eigenvectors v (subbands, ports,
+        rank or more); None if there are too few bits for the rank."""
+        total = min(budget, self.max_bits) - self._header(rank)
+        splits = {EQUAL}
+        if rank > 1:
+            near = best_split(np.stack([self._powers(aligned(v[None, :, :, layer])[0])
+                                        for layer in range(rank)]), total)
+            splits |= {split for split in (near - 1, near, near + 1) if 0 <= split < 1 << SPLIT_BITS}
+        best: Any = None
+        for split in sorted(splits):
+            counts = layer_bits(rank, total, split)
+            if min(counts) < self.pair.encoder.min_bits():
+                continue
+            parts = [self.pair.report(np.ascontiguousarray(v[None, :, :, layer]), count, self._rounds)
+                     for layer, count in enumerate(counts)]
+            score = sum(float(part[3][0]) for part in parts)
+            if best is None or score > best[0]:
+                best = score, split, counts, parts
+        if best is None:
+            return None
+        _, split, counts, parts = best
+        bits = [_fields(self.ranks.index(rank), self._ri_bits)]
+        if rank > 1:
+            bits.append(_fields(split, SPLIT_BITS))
+        for count, part in zip(counts, parts):
+            used = int(part[1][0])
+            bits += [np.unpackbits(part[0][0], count=used), np.zeros(count - used, np.uint8)]
+        return np.concatenate(bits), np.stack([part[2][0] for part in parts], axis=2)
+
+    def choose(self, h: np.ndarray, budget: int, snr_db: float) -> np.ndarray:
+        """The bits for a channel h (rows, nr, ports): of the rank that has the largest spectral efficiency
+        with perfect eigenvectors, or of the next lower one, if the reported precoder has more."""
+        rows, subbands = len(h), self.pair.encoder.rows()
+        v = core.subband_eigenvectors(np.ascontiguousarray(h, np.complex64), subbands, self.ranks[-1])
+        subband = np.arange(rows) * subbands // rows
+
+        def efficiency(w: np.ndarray) -> float:
+            norm = np.linalg.norm(w, axis=1, keepdims=True)
+            w = w / np.where(norm > 0, norm, 1) / np.sqrt(w.shape[2])
+            return float(layers.efficiency(h[None], w[subband][None], snr_db)[0])
+
+        ideal = [efficiency(v[:, :, :rank]) for rank in self.ranks]
+        at = int(np.argmax(ideal))
+        best: Any = None
+        # Lower ones where the bits are too few.
+        for rank in self.ranks[at::-1]:
+            found = self.encode(v, rank, budget)
+            if found is None:
+                continue
+            score = efficiency(found[1])
+            if best is None or score > best[0]:
+                best = score, found[0]
+            if rank < self.ranks[at]:
+                break
+        if best is None:
+            raise ValueError(f"budget is {budget}, allowed is {self.min_bits} or more")
+        return best[1]
+
+    def decode(self, bits: np.ndarray) -> Optional[np.ndarray]:
+        """W (subbands, ports, rank) of bits of 0 and 1, None if they are no report."""
+        index = _number_of(bits[:self._ri_bits])
+        if len(bits) < self._ri_bits or index >= len(self.ranks):
+            return None
+        rank = self.ranks[index]
+        total = len(bits) - self._header(rank)
+        split = _number_of(bits[self._ri_bits:self._header(rank)]) if rank > 1 else EQUAL
+        counts = layer_bits(rank, max(total, 0), split)
+        if min(counts) < self.pair.encoder.min_bits():
+            return None
+        w, at = [], self._header(rank)
+        for count in counts:
+            w.append(self.pair.decode(np.packbits(bits[at:at + count])[None],
+                                      np.array([count], np.int32))[0])
+            at += count
+        return np.stack(w, axis=2)
+
+
+def _fields(value: int, count: int) -> np.ndarray:
+    """A number as so many bits of 0 and 1, the most significant one first."""
+    return np.array([value >> k & 1 for k in reversed(range(count))], np.uint8)
+
+
+def _number_of(bits: np.ndarray) -> int:
+    return int("".join(map(str, bits.tolist())) or "0", 2)
+
+
+class Eigenvectors(Codec):
+    """Reports of a model of W as a codec of whole matrices H.
+
+    model: trained on a data set of W. options: rows of H (subcarriers or resource blocks; 1024) and
+    rounds of Pair.report (3). For codecs without reports of their own also quantizer, one of REPORTS
+    (entropy, if the model has the tables, else lloyd-max), code_size (0: the longest) and bits per value
+    (4); reports with a quantizer all have the same length. nr: antennas of the UE (1); with several, the
+    matrices are those of `layers` and reports those of LayerReports. ranks that it may report, such as
+    1-2 or 2 (all up to nr and 4); snr_db of the UE, by which it chooses the rank (10).
     """
 
     name, number, title = "eigenvectors", 249, "eigenvectors"
@@ -111,7 +264,8 @@ class Eigenvectors(Codec):
     is_precoder = True
 
     def __init__(self, model: Optional[core.model_file] = None, rows: str = "1024",
-                 rounds: str = "3", **options: str) -> None:
+                 rounds: str = "3", quantizer: str = "", code_size: str = "0", bits: str = "4",
+                 nr: str = "1", ranks: str = "", snr_db: str = "10", **options: str) -> None:
         if model is None:
             raise ValueError(f"codec {self.name} needs a model of the domain W, as in "
                              f"{self.name}:model=FILE,rows=52")
@@ -119,20 +273,47 @@ class Eigenvectors(Codec):
             raise ValueError(f"model is {model.path}, trained on matrices {model.domain}, allowed is "
                              "one of the domain W")
         super().__init__(None, **options)
-        self._codec = RegisteredCodec(model.path, model, "")
-        if not (self._codec.has_reports or self._codec.has_entropy_reports):
-            raise ValueError(f"model is {model.path}, allowed is one with reports: csifeedback_train "
-                             "tables makes entropy-coded ones")
+        self._codec = open_codec(model.path)
+        if quantizer not in ("", *REPORTS):
+            raise ValueError(f"quantizer is {quantizer}, allowed is {', '.join(REPORTS)}")
+        self._report = (quantizer or ("entropy" if self._codec.has_entropy_reports else "lloyd-max"),
+                        _number("code_size", code_size, 0, 2 * model.nc * model.nt),
+                        _number("bits", bits, 1, 10))
         self._subbands, self.nt, self.model_id = model.nc, model.nt, model.model_id
-        self.rows = self.nc = _number("rows", rows, model.nc, 65536)
+        self.nr = _number("nr", nr, 1, 64)
+        self.ranks = layers.allowed_ranks(self.nr, ranks)
+        try:
+            self.snr_db = float(snr_db)
+        except ValueError:
+            raise ValueError(f"snr_db is {snr_db}, allowed is a number") from None
+        self.rows = self.nc = self.nr * _number("rows", rows, model.nc, 65536 // self.nr)
         self._rounds = _number("rounds", rounds, 0, 100)
         self.title = f"{self._codec.label} of W"
-        encoder = self._pair().encoder
-        self.report_bits = (encoder.min_bits(), encoder.max_bits())
+        self.array = _array_of(model)
+        reports: Any = self._pair().encoder
+        self.report_bits = (reports.min_bits(), reports.max_bits())
+        if self.nr > 1:
+            reports = self._layer_reports()
+            self.report_bits = (reports.min_bits, reports.max_bits)
+            # Other bits than those of UEs with one antenna.
+            self.model_id = (self.model_id ^ zlib.crc32(repr((self.nr, self.ranks)).encode())) & 0xffff
 
     def _pair(self) -> Pair:
-        return Pair(*(self._codec.own_reports() if self._codec.has_reports else
-                      (self._codec.entropy_encoder(), self._codec.entropy_decoder())))
+        return Pair(*self._codec.report_pair(*self._report))
+
+    def _layer_reports(self) -> LayerReports:
+        """Reports of several layers; of codecs with codewords the powers are those of their values, of others
+        those of the entries of the transformed W."""
+        pair = self._pair()
+        encoder = self._codec.encoder(0) if self._codec.has_codewords else None
+
+        def powers(w: np.ndarray) -> np.ndarray:
+            ha = pair.transformed(w[None])
+            if encoder is None:
+                return np.concatenate([ha.real, ha.imag]).ravel() ** 2
+            return np.asarray(encoder.encode(ha)[0][0], np.float64) ** 2
+
+        return LayerReports(pair, powers, self.ranks, self._rounds)
 
     def _attributes(self) -> Dict[str, Any]:
         return {"name": self.name, "codec_id": self.number, "model_id": self.model_id,
@@ -141,6 +322,8 @@ class Eigenvectors(Codec):
 
     def report_encoder(self) -> ReportEncoder:
         """The UE half."""
+        if self.nr > 1:
+            return self._layer_encoder()
         pair, subbands, rounds = self._pair(), self._subbands, self._rounds
 
         class Half(ReportEncoder):
@@ -153,7 +336,9 @@ class Eigenvectors(Codec):
 
     def report_decoder(self) -> ReportDecoder:
         """The BS half. Row k of its matrices is the conjugate precoder of subband
-        floor(k subbands / rows), with the norm sqrt(ports)."""
+        floor(k subbands / rows), with the norm sqrt(ports); with several antennas see `layers`."""
+        if self.nr > 1:
+            return self._layer_decoder()
         pair, nt = self._pair(), self.nt
         subband = np.arange(self.rows) * self._subbands // self.rows
 
@@ -165,6 +350,41 @@ class Eigenvectors(Codec):
                 return w.conj()[subband]
 
         return Half(**self._attributes())
+
+    def _layer_encoder(self) -> ReportEncoder:
+        reports, nr, snr_db = self._layer_reports(), self.nr, self.snr_db
+
+        class Half(ReportEncoder):
+            def encode_bits(self, h: np.ndarray, budget: int) -> np.ndarray:
+                return reports.choose(layers.channels(h[None], nr)[0], budget, snr_db)
+
+        return Half(**self._attributes(), min_bits=self.report_bits[0])
+
+    def _layer_decoder(self) -> ReportDecoder:
+        reports, nr, nt, rows = self._layer_reports(), self.nr, self.nt, self.rows // self.nr
+        subband = np.arange(rows) * self._subbands // rows
+
+        class Half(ReportDecoder):
+            def decode_bits(self, bits: np.ndarray) -> np.ndarray:
+                found = np.zeros((rows, nr, nt), np.complex64)
+                decoded = reports.decode(bits)
+                if decoded is not None:
+                    norm = np.linalg.norm(decoded, axis=1, keepdims=True)
+                    w = np.sqrt(nt / decoded.shape[2]) * decoded / np.where(norm > 0, norm, 1)
+                    found[:, :w.shape[2]] = w.conj().swapaxes(1, 2)[subband]
+                return found.reshape(rows * nr, nt)
+
+        return Half(**self._attributes())
+
+
+def _array_of(model: core.model_file) -> Optional[Tuple[int, int]]:
+    """(n1, n2) of the panels that a model was trained on, if it says so."""
+    try:
+        channels = json.loads(model.text("parameters"))["channels"]
+        array = int(channels["n1"]), int(channels["n2"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return array if 2 * array[0] * array[1] == model.nt else None
 
 
 def _number(name: str, text: str, least: int, most: int) -> int:

@@ -18,6 +18,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from . import csifeedback_python as core
+from . import layers
 from .codecs import QUANTIZERS, REPORTS, open_codec  # noqa: F401
 
 #: header, gain and checksum of a feedback frame, in bits; one byte more where the encoder tells
@@ -25,6 +26,8 @@ from .codecs import QUANTIZERS, REPORTS, open_codec  # noqa: F401
 FRAME_OVERHEAD_BITS = 8 * core.feedback_overhead_bytes
 #: subbands over which SGCS is the mean, unless asked for others: those of 10 MHz
 SUBBANDS = 13
+#: matrices of UEs with several antennas that are scored at once
+LAYER_BLOCK = 50
 #: rows of a subband of which its eigenvector is computed, at most
 SUBBAND_ROWS = 8
 
@@ -51,17 +54,6 @@ def summary(ratios: np.ndarray) -> Dict[str, float]:
         else float("inf")
     return {"nmse_db": to_db(mean), "nmse_db_low": to_db(max(0.0, mean - half)),
             "nmse_db_high": to_db(mean + half)}
-
-
-def similarity_summary(similarity: np.ndarray) -> Dict[str, float]:
-    """Mean of SGCS (n,) with its 95 % interval, and its 5 % point; not numbers where n is 0."""
-    if not len(similarity):
-        return dict.fromkeys(("sgcs", "sgcs_low", "sgcs_high", "sgcs_5"), float("nan"))
-    mean = float(np.mean(similarity))
-    half = 1.96 * float(np.std(similarity, ddof=1)) / np.sqrt(len(similarity)) \
-        if len(similarity) > 1 else float("inf")
-    return {"sgcs": mean, "sgcs_low": max(0.0, mean - half), "sgcs_high": min(1.0, mean + half),
-            "sgcs_5": core.percentile(similarity, 5)}
 
 
 def subband_rows(nc: int, subbands: int) -> np.ndarray:
@@ -291,11 +283,21 @@ class Evaluator:
                                       for name, value in summary(whole).items()}}
         if codec.is_precoder:  # without phase and gain, an error is of nothing
             nmse = dict.fromkeys(nmse)
+        scores = layers.of_codec(codec, self._subbands)
+        if scores:
+            if se:
+                raise ValueError(f"codec {codec.spec} is for UEs with {codec.nr} antennas, groups of "
+                                 "users have one each")
+            for i in range(0, self._rho_samples, LAYER_BLOCK):
+                end = min(self._rho_samples, i + LAYER_BLOCK)
+                scores.add(truth[i:end], estimate[i:end])
+            return {**nmse, "rho": None, **scores.similarity(), "samples": len(ratios),
+                    **scores.figures()}
         rho, similarity = self.likeness(domain, estimate)
         return {
             **nmse,
             "rho": rho,
-            **similarity_summary(similarity),
+            **layers.similarity_summary(similarity),
             "samples": len(ratios),
             **(self.efficiency_figures(
                 se, lambda index: self._spectra(domain, estimate[index])) if se else {}),

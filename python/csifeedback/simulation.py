@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, Optional, Union
 from gnuradio import gr
 
 from . import csifeedback_python as core
+from .layers import LayerMetrics, Scores
 
 
 class Loopback(gr.top_block):
@@ -38,7 +39,8 @@ class Loopback(gr.top_block):
     and model. Raises ValueError if it has too few bits of the frame number for window and delay.
 
     subbands: of SGCS against whole matrices, or against the delay rows where H is not compared; 0:
-    no SGCS.
+    no SGCS. scores: layers.Scores of reports of UEs with several antennas, whose channel gives the
+    matrices of `layers`, of domain H; rho and SGCS of csi_metrics mean nothing then. None: one antenna.
 
     Where H is not compared, errors against the whole channel are computed from the mean error
     against the delay rows and the mean energy outside of them.
@@ -52,7 +54,7 @@ class Loopback(gr.top_block):
                  window: int = 64, ue_id: int = 1, nc: Optional[int] = None, domain: str = "Ha",
                  budget: int = 0, align: bool = False,
                  compact: Optional[core.compact_configuration] = None,
-                 subbands: int = 0) -> None:
+                 subbands: int = 0, scores: Optional[Scores] = None) -> None:
         super().__init__("CSI feedback loopback")
         nt = encoder.nt()
         nc = nc or channel.nc()
@@ -74,6 +76,7 @@ class Loopback(gr.top_block):
         self.link = core.feedback_link(**(link or {}))
         self.decoder = core.csi_report_decoder(decoder) if reports else core.csi_decoder(decoder)
         self.hold = core.csi_hold()
+        self.layers = LayerMetrics(channel, scores, first) if scores else None
         # The true matrices under way, those that bursts of losses leave behind included.
         history = 4 * max(window, 64) + (link or {}).get("delay", 0)
         full_band = core.csi_shape("H", nc, nt)
@@ -98,7 +101,7 @@ class Loopback(gr.top_block):
         self.connect(truth, self.metrics)
         self._chain(self.framer, self.link, self.deframer,
                     *(() if reports else (self.dequantizer,)), self.decoder, self.hold,
-                    self.metrics)
+                    *([self.layers] if self.layers else []), self.metrics)
         if compact:
             # The clock: 8 to 10 bits of a number do not tell which frame it is.
             under_way = window + (link or {}).get("delay", 0)
@@ -137,6 +140,11 @@ class Loopback(gr.top_block):
             lost = self.energy_lost()
             error = report["nmse"] * (1 - lost) + lost
             report["nmse_whole_db"] = 10 * math.log10(error) if error > 0 else -math.inf
+        if self.layers:
+            report.update(dict.fromkeys(("rho", "rho_whole")))
+            report.pop("sgcs_half_width", None)
+            report.update(self.layers.scores.similarity())
+            report.update(self.layers.scores.figures())
         report.update(
             energy_lost=self.energy_lost(),
             frames_sent=self.framer.frames(), bits_sent=self.framer.bits_sent(),

@@ -21,16 +21,18 @@ APPS = os.environ["CSIFEEDBACK_APPS"]
 CODEC = "cdl-c-300x2-klt"
 
 
-def free_port(kind=socket.SOCK_STREAM):
-    """A port that nobody has, and that no connection of another program gets meanwhile."""
+def free_port(kind=socket.SOCK_STREAM, count=1):
+    """A port that nobody has, and that no connection of another program gets meanwhile; count: nor any of
+    so many from it on."""
     with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
         first, last = map(int, file.read().split())
     while True:
         port = random.randint(10000, 65000)
-        if first <= port <= last:
+        if first < port + count and port <= last:
             continue
-        with socket.socket(socket.AF_INET, kind) as s, contextlib.suppress(OSError):
-            s.bind(("127.0.0.1", port))
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            for number in range(count):
+                stack.enter_context(socket.socket(socket.AF_INET, kind)).bind(("127.0.0.1", port + number))
             return port
 
 

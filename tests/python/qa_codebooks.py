@@ -15,7 +15,7 @@ import unittest
 import numpy as np
 from common import run_program
 from gnuradio import blocks, csifeedback, gr
-from gnuradio.csifeedback import evaluation
+from gnuradio.csifeedback import evaluation, layers
 from gnuradio.csifeedback.data.dataset import Dataset
 
 
@@ -344,6 +344,150 @@ class Codecs(unittest.TestCase):
                 self.assertAlmostEqual(out[name], row[name], places=places)
         self.assertNotIn("sgcs", json.loads(run_program(
             "sim", "--truncated", *arguments[:-2], 0, "--json").stdout))
+
+
+class Antennas(unittest.TestCase):
+    """UEs with several antennas, ranks above 1."""
+
+    def test_channels(self):
+        """Matrices of several antennas are those of the panel, of one antenna its part; UEs of a data set
+        are made of neighbouring matrices."""
+        panel = csifeedback.cdl_panel_channel("C", 2, 2, nr=3, nc=12)
+        h = panel.generate(40, 2)
+        every = csifeedback.receive_antennas(panel)
+        self.assertEqual((every.nc(), every.nt(), every.name()), (36, 8, "cdl-c-panel"))
+        self.assertAlmostEqual(every.nc() * every.spacing_hz(), 12 * 180e3)
+        np.testing.assert_array_equal(every.generate(41), h[1].reshape(36, 8))
+        for antenna in range(3):
+            one = csifeedback.receive_antennas(panel, antenna)
+            self.assertEqual((one.nc(), one.nt()), (12, 8))
+            np.testing.assert_array_equal(one.generate(40), h[0, :, antenna])
+        moving = csifeedback.receive_antennas(panel, samples_per_drop=4, step_wavelengths=0.1)
+        np.testing.assert_array_equal(moving.generate(4 * 40), every.generate(40))
+        np.testing.assert_array_equal(moving.generate(4 * 40 + 3).reshape(12, 3, 8),
+                                      panel.track(40, [[3 * 0.1, 0]])[0])
+        uma = csifeedback.scenario_panel_channel("uma", 2, 1, 2, 6)
+        np.testing.assert_array_equal(csifeedback.receive_antennas(uma).generate(5),
+                                      uma.generate(5, 1).reshape(12, 4))
+        alone = csifeedback.cdl_channel("A", nc=6, nt=4)
+        np.testing.assert_array_equal(
+            csifeedback.receive_antennas(alone, 2).generate(7).reshape(6, 2, 4),
+            np.stack([alone.generate(14), alone.generate(15)], axis=1))
+        for make, error in ((lambda: csifeedback.receive_antennas(panel, 3), "antenna is 3"),
+                            (lambda: csifeedback.receive_antennas(alone, 0), "nr is 0"),
+                            (lambda: csifeedback.receive_antennas(panel, samples_per_drop=0),
+                             "samples_per_drop is 0"),
+                            (lambda: every.generate_truncated(0, 8, 2), "full-band")):
+            with self.assertRaisesRegex(ValueError, error):
+                make()
+
+    def test_reports(self):
+        """The rank of the largest rate is in part 1; the BS gets the layers of the PMI, the others zero."""
+        h = waves(3, 4, 2, 26, 3, count=30)
+        # Some are of rank 1.
+        h[:10] = h[:10, :, :1] * np.array([1, 0.5, -1j])[:, None]
+        for name in ("etype2", "type1"):
+            codec = csifeedback.open_codec(f"{name}:rows=26,n1=4,n2=2,nr=3,cqi=wideband,snr_db=15")
+            self.assertEqual((codec.nr, list(codec.ranks), codec.model.na), (3, [1, 2, 3], 78))
+            encoder, decoder = codec.own_reports()
+            stacked = h.reshape(30, 78, 16)
+            bits, counts, gain_db = encoder.encode(stacked, encoder.max_bits())
+            found = decoder.decode(bits, counts, gain_db)
+            w = layers.precoders(found, 3)
+            book = codec.codec.codebook()
+            format = csifeedback.csi_report_format(book, "wideband")
+            # Encoders see matrices of unit mean power.
+            scale = np.sqrt(np.mean(np.abs(h) ** 2, axis=(1, 2, 3)))
+            ranks = []
+            for one, own, packed, count, size in zip(h, w, bits, counts, scale):
+                report = format.report(one / size, 15)
+                mine = format.unpack(packed, count)
+                self.assertEqual(mine.precoding.rank, report.precoding.rank)
+                self.assertEqual(count, len(np.unpackbits(packed, count=int(count))))
+                rank = report.precoding.rank
+                ranks.append(rank)
+                np.testing.assert_allclose(own[::2, :, :rank], book.precoder(mine.precoding), atol=1e-5)
+                self.assertFalse(own[..., rank:].any())
+            self.assertEqual(ranks[:10], [1] * 10)
+            self.assertGreater(max(ranks), 1)
+            np.testing.assert_array_equal(layers.ranks(w), ranks)
+            # Layers are those of the channel.
+            scores = layers.Scores(3, 13, 15, 3)
+            scores.add(stacked, found)
+            figures = scores.figures()
+            self.assertAlmostEqual(figures["rank_share"][1], np.mean(np.array(ranks) == 1))
+            self.assertLess(figures["se_layers"], figures["se_layers_perfect"] + 1e-6)
+            if name == "etype2":
+                self.assertGreater(figures["sgcs_layers"][0], 0.8)
+
+    def test_figures(self):
+        """Spectral efficiency and SGCS by layer against their definitions."""
+        rng = np.random.default_rng(5)
+        h, w = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+                for shape in ((4, 6, 2, 8), (4, 6, 8, 2)))
+        w[3, ..., 1] = 0
+        w /= np.linalg.norm(w, axis=(2, 3), keepdims=True)
+        expected = [np.mean([np.log2(np.linalg.det(np.eye(2) + 10 * a @ b @ (a @ b).conj().T).real)
+                             for a, b in zip(one / np.sqrt(np.mean(np.abs(one) ** 2)), v)])
+                    for one, v in zip(h, w)]
+        np.testing.assert_allclose(layers.efficiency(h, w, 10), expected, rtol=1e-6)
+        v = layers.eigenvectors(h, 3, 2)
+        w = np.repeat(w[:, ::2], 2, axis=1)
+        found = layers.similarities(v, w, 3)
+        expected = csifeedback.sgcs(np.ascontiguousarray(v[:, ::2]),
+                                    np.ascontiguousarray(w[:, ::2], np.complex64))
+        np.testing.assert_allclose(found[:, 0], expected[:, 0], atol=1e-5)
+        np.testing.assert_allclose(found[:3, 1], expected[:3, 1], atol=1e-5)
+        self.assertTrue(np.isnan(found[3, 1]))
+        best = layers.best_efficiency(h, v, 10)
+        for rank in (1, 2):
+            self.assertTrue((best >= layers.efficiency(h, v[..., :rank] / np.sqrt(rank), 10)).all())
+
+    def test_programs(self):
+        """Ranks, SGCS by layer and spectral efficiency, from a data set of panels and from a channel."""
+        spec = "etype2:param_combination=4,n1=2,n2=2,rows=24,subbands=6,nr=2"
+        with tempfile.TemporaryDirectory() as directory:
+            path, table = (os.path.join(directory, name) for name in ("h.h5", "t.csv"))
+            done = run_program("dataset", "generate", "--channel", "umi", "--n1", 2, "--n2", 2, "--nr", 2,
+                               "--nc", 24, "--whole", "--samples", 40, "-o", path)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            arguments = ("--codec", spec, "--budget", 300, "--dataset", path, "--subbands", 6, "--json")
+            (row,) = json.loads(run_program("eval", *arguments, "--csv", table).stdout)
+            out = json.loads(run_program("sim", *arguments).stdout)
+            with open(table) as file:
+                (line,) = csv.DictReader(file)
+            self.assertEqual(float(line["se_layers"]), row["se_layers"])
+            text = run_program("eval", *arguments[:-1]).stdout
+            self.assertIn("rank 2", text)
+            with Dataset(path) as data:
+                h = data.whole_matrices().reshape(40, 2, 24, 8).swapaxes(1, 2)
+            refused = [(["--codec", spec.replace("nr=2", "nr=4")], "UEs with 2 antennas, the codec is for 4"),
+                       (["--codec", spec + ",ranks=3"], "ranks is 3, allowed is 1 to 2"),
+                       (["--codec", spec, "--spectral-efficiency", 2], "have one each"),
+                       (["--codec", spec, "--first", 30, "--samples", 20], "has 40 UEs with 2 antennas")]
+            for changes, error in refused:
+                done = run_program("eval", "--budget", 300, "--dataset", path, *changes)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(error, done.stderr)
+        self.assertEqual((out["matched"], out["frames"]["ok"], out["rho"]), (40, 40, None))
+        for name in ("rank_share", "sgcs_layers", "sgcs_layers_5", "se_layers", "se_layers_perfect",
+                     "sgcs"):
+            np.testing.assert_allclose(out[name], row[name], rtol=1e-4)
+        codec = csifeedback.open_codec(spec)
+        encoder, decoder = codec.own_reports()
+        bits, counts, gain_db = encoder.encode(np.ascontiguousarray(h.reshape(40, 48, 8)), 300)
+        scores = layers.Scores(2, 6, 10, 2)
+        scores.add(h.reshape(40, 48, 8), decoder.decode(bits, counts, gain_db))
+        np.testing.assert_allclose(scores.figures()["sgcs_layers"], row["sgcs_layers"], rtol=1e-5)
+        # Frames that have numbers beyond 16 bits.
+        out = json.loads(run_program(
+            "sim", "--codec", spec, "--channel", "cdl-c", "--budget", 300, "--samples", 30, "--first",
+            65520, "--json").stdout)
+        self.assertEqual(out["matched"], 30)
+        self.assertGreater(out["sgcs_layers"][0], 0.85)
+        done = run_program("sim", "--codec", spec, "--budget", 300)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("give --dataset", done.stderr)
 
 
 if __name__ == "__main__":

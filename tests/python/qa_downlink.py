@@ -230,7 +230,7 @@ class Experiment(unittest.TestCase):
         conditions = (throughput.Condition(), throughput.Condition(4, 5.0))
         with tempfile.TemporaryDirectory() as directory, \
                 mock.patch.multiple(eigenvectors, TRAINING=150, PROFILES="AC"), \
-                mock.patch.object(throughput, "LOCAL_KLT", ("klt",)):
+                mock.patch.object(throughput, "LOCAL_KLT", "klt"):
             rows = throughput.measure(20, lambda done, of: self.assertLessEqual(done, of), directory,
                                       setup, 6, 8, 0.2, ("pc1", "pc2"), conditions)
             picture = os.path.join(directory, "p.png")

@@ -18,11 +18,35 @@ from common import run_program
 from gnuradio import csifeedback
 from gnuradio.csifeedback.data.dataset import Dataset
 from gnuradio.csifeedback.data.panels import PanelDrops, ScenarioDrops
-from gnuradio.csifeedback.eigenvectors import Pair, aligned, similarity, vectors
+from gnuradio.csifeedback import layers
+from gnuradio.csifeedback.eigenvectors import (EQUAL, Pair, aligned, best_split, layer_bits, similarity,
+                                               vectors, water_filling)
 from gnuradio.csifeedback.experiments import eigenvectors as experiment
+from gnuradio.csifeedback.experiments import sweep
 
 #: (2, 2) elements of two polarizations, 6 subbands
 PANEL = ("--n1", 2, "--n2", 2, "--nc", 24, "--subbands", 6)
+
+#: a codec of codewords, not linear to the module: the first values of the matrix
+PLAIN = """
+from gnuradio.csifeedback import Codec
+import numpy as np
+
+class Plain(Codec):
+    name, number, title, rows, nt, code_size, precursor = "plain", 201, "plain", 6, 8, 48, 0
+
+    def encode_array(self, h):
+        x = h.reshape(len(h), -1)[:, :24]
+        return np.concatenate([x.real, x.imag], 1)
+
+    def decode_array(self, s):
+        h = np.zeros((len(s), 48), np.complex64)
+        h[:, :24] = s[:, :24] + 1j * s[:, 24:]
+        return h.reshape(-1, 6, 8)
+
+    def can_send(self, code_size):
+        return code_size == 48
+"""
 
 
 class Phases(unittest.TestCase):
@@ -49,6 +73,31 @@ class Phases(unittest.TestCase):
         turned = one * np.exp(2j * np.pi * rng.random((30, 5, 1)))
         np.testing.assert_allclose(aligned(turned), aligned(one), atol=1e-4)
         np.testing.assert_array_equal(aligned(np.zeros((2, 5, 8))), 0)
+
+
+class Shares(unittest.TestCase):
+
+    def test_layer_bits(self):
+        for rank in (1, 2, 3, 4):
+            for total in (0, 17, 240, 8191):
+                for split in range(8):
+                    bits = layer_bits(rank, total, split)
+                    self.assertEqual((len(bits), sum(bits)), (rank, total))
+        self.assertEqual(layer_bits(4, 400, EQUAL), [100] * 4)
+        self.assertEqual(layer_bits(2, 200, 5), [70, 130])
+        self.assertEqual(layer_bits(3, 300, 0), [120, 100, 80])
+
+    def test_water_filling(self):
+        """Rates of Gaussian values: twice the sum of half the logarithm of power over a common error."""
+        power = np.array([[64.0, 16, 1e-9, 0], [16, 16, 16, 4]])
+        # An error of 4: 2 + 1 bits, and 1 + 1 + 1 + 0.
+        np.testing.assert_allclose(water_filling(power, 6), [3, 3], atol=1e-6)
+        # An error of 1: the fourth value of the second layer counts.
+        np.testing.assert_allclose(water_filling(power, 12), [5, 7], atol=1e-6)
+        self.assertEqual(best_split(power, 6), EQUAL)
+        self.assertEqual(best_split(power, 12), EQUAL + 2)
+        self.assertEqual(best_split(power[::-1], 12), EQUAL - 2)
+        np.testing.assert_allclose(water_filling(np.zeros((2, 3)), 5), 0, atol=1e-6)
 
 
 class Files(unittest.TestCase):
@@ -84,6 +133,7 @@ class Files(unittest.TestCase):
             self.assertEqual((data.domain, data.whole, data.nc, data.na, data.nt, data.precursor),
                              ("W", True, 6, 6, 8, 0))
             self.assertEqual((len(data), data.first, data.channel), (120, 10**6, "cdl-panel"))
+            self.assertIn("eigenvectors --profile A C --layers 2", data.command)
             w = data.whole_matrices()
             np.testing.assert_allclose(data.energy, 6, rtol=1e-4)
         for drop in (0, 1, 59):  # profiles in turn, layer by layer
@@ -234,6 +284,105 @@ class Files(unittest.TestCase):
         self.assertEqual((figures["matched"], figures["frames"]["ok"]), (60, 60))
         self.assertAlmostEqual(figures["rho"], rows[0]["rho"], delta=1e-4)
 
+    def test_quantized_codewords(self):
+        """A codec of codewords without entropy-coded reports: a quantizer makes reports of W of them; with
+        more bits the one that is chosen is better."""
+        source = os.path.join(self.directory, "plain.py")
+        with open(source, "w") as file:
+            file.write(PLAIN)
+        path = os.path.join(self.directory, "plain.h5")
+        done = run_program("train", "--codec", f"{source}:Plain", "--dataset", self.train, "-o", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        codec = csifeedback.open_codec(f"{source}:Plain,model={path}")
+        with Dataset(self.train) as data, Dataset(self.test) as test:
+            validation, w = data.whole_matrices()[:60], test.whole_matrices()
+        reporter = experiment.Reporter(codec, lambda: validation)
+        self.assertIsNone(reporter.pair(3))
+        scores = []
+        for budget in (24, 96):
+            bits, found = experiment.report(reporter, w[..., None], budget)
+            self.assertLessEqual(bits, budget)
+            scores.append(similarity(w, np.ascontiguousarray(found[..., 0])).mean())
+        self.assertGreater(scores[1], scores[0] + 0.05)
+        self.assertIs(reporter.pair(24), reporter.pair(24))
+        # As a codec of H: the quantizer is an option.
+        codec = csifeedback.open_codec(
+            f"eigenvectors:model={self.models['klt']},rows=24,quantizer=lloyd-max,bits=3,code_size=24")
+        encoder, decoder = codec.own_reports()
+        self.assertEqual(encoder.max_bits(), 72)
+        with Dataset(self.h) as data:
+            h = data.read(0, 40)
+        bits, counts, gain_db = encoder.encode(h, 80)
+        self.assertTrue((counts == 72).all())
+        v, found = (csifeedback.subband_eigenvectors(np.ascontiguousarray(x)[:, :, None], 6)
+                    for x in (h, decoder.decode(bits, counts, gain_db)))
+        self.assertGreater(csifeedback.sgcs(v, found).mean(), 0.6)
+        for options, error in (("quantizer=some", "quantizer is some"), ("bits=11", "bits is 11"),
+                               ("code_size=999", "code_size is 999")):
+            with self.assertRaisesRegex(ValueError, error):
+                csifeedback.open_codec(f"eigenvectors:model={self.models['klt']},{options}")
+
+    def test_layers(self):
+        """Reports of several layers: rank, shares of the bits by water-filling, the BS gets what the UE chose;
+        an equal split is worse."""
+        h = PanelDrops("AC", n1=2, n2=2, nr=3, nc=24).channels(10**6, 30)
+        for name in ("klt", "local-klt", "path"):
+            codec = csifeedback.open_codec(
+                f"eigenvectors:model={self.models[name]},rows=24,nr=3,ranks=1-3,snr_db=15")
+            self.assertEqual((codec.nr, list(codec.ranks), codec.array, codec.model.na),
+                             (3, [1, 2, 3], (2, 2), 72))
+            reports = codec.codec._layer_reports()
+            self.assertEqual(reports.min_bits, 2 + reports.pair.encoder.min_bits())
+            v = csifeedback.subband_eigenvectors(h, 6, 3)
+            gains = []
+            for rank in (2, 3):
+                for one in v:
+                    bits, w = reports.encode(one, rank, 140)
+                    self.assertEqual(len(bits), 140)
+                    np.testing.assert_allclose(reports.decode(bits), w, atol=1e-6)
+                    counts = layer_bits(rank, 135, EQUAL)
+                    alike = np.mean([reports.pair.report(np.ascontiguousarray(one[None, :, :, k]), count)[3]
+                                     for k, count in enumerate(counts)])
+                    gains.append(csifeedback.sgcs(np.ascontiguousarray(one[..., :rank]), w).mean() - alike)
+            self.assertGreater(min(gains), -1e-5, name)
+            self.assertGreater(np.mean(gains), 2e-4, name)
+            self.assertIsNone(reports.encode(v[0], 3, 3 * reports.pair.encoder.min_bits() + 4))
+            encoder, decoder = codec.own_reports()
+            stacked = np.ascontiguousarray(h.reshape(30, 72, 8))
+            bits, counts, gain_db = encoder.encode(stacked, 150)
+            self.assertTrue((counts == 150).all())
+            w = layers.precoders(decoder.decode(bits, counts, gain_db), 3)
+            ranks = layers.ranks(w)
+            self.assertEqual([codec.ranks[b[0] >> 6] for b in bits], ranks.tolist())
+            scores = layers.Scores(3, 6, 15, 3)
+            scores.add(stacked, decoder.decode(bits, counts, gain_db))
+            figures = scores.figures()
+            self.assertGreater(figures["se_layers"], 0.85 * figures["se_layers_perfect"], name)
+            self.assertGreater(figures["sgcs_layers"][0], 0.85, name)
+            # Too few bits for the best rank: a lower one.
+            bits, counts, gain_db = encoder.encode(stacked, encoder.min_bits())
+            w = layers.precoders(decoder.decode(bits, counts, gain_db), 3)
+            self.assertLessEqual(layers.ranks(w).max(), 1)
+        rng = np.random.default_rng(4)
+        for count in range(1, 40):
+            found = decoder.decode(rng.integers(0, 256, (20, 5)).astype(np.uint8),
+                                   np.full(20, count, np.int32))
+            self.assertTrue(np.isfinite(found).all())
+        self.assertFalse(decoder.decode(np.full((1, 5), 255, np.uint8), np.array([40], np.int32)).any())
+
+    def test_layers_in_programs(self):
+        """csifeedback_eval and csifeedback_sim, on a data set of panels."""
+        path = os.path.join(self.directory, "panels.h5")
+        run_program("dataset", "generate", "--channel", "cdl-a", "--n1", 2, "--n2", 2, "--nr", 2, "--nc", 24,
+                    "--whole", "--samples", 30, "-o", path)
+        arguments = ("--codec", f"eigenvectors:model={self.models['local-klt']},rows=24,nr=2", "--budget",
+                     120, "--dataset", path, "--subbands", 6, "--json")
+        (row,) = json.loads(run_program("eval", *arguments).stdout)
+        out = json.loads(run_program("sim", *arguments).stdout)
+        for name in ("rank_share", "sgcs_layers", "se_layers"):
+            np.testing.assert_allclose(out[name], row[name], rtol=1e-4)
+        self.assertGreater(row["sgcs_layers"][0], 0.85)
+
     def test_bad_bits(self):
         codec = csifeedback.open_codec(f"eigenvectors:model={self.models['local-klt']},rows=24")
         encoder, decoder = codec.own_reports()
@@ -291,10 +440,22 @@ class Experiment(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory, \
                 mock.patch.multiple(experiment, TRAINING=150, PROFILES="AC",
                                     CODECS=("klt",)):
-            rows = experiment.measure(6, lambda done, of: None, directory, [setup])
+            steps = []
+            store = sweep.Store(os.path.join(directory, "results"))
+            rows = experiment.measure(6, lambda *step: steps.append(step), directory, [setup],
+                                      store=store)
+            self.assertEqual(steps, [(done, 5) for done in range(1, 6)])
             picture = os.path.join(directory, "p.png")
             experiment.draw(picture, rows)
             self.assertGreater(os.path.getsize(picture), 1000)
+            # What was measured is found, and nothing is trained again.
+            with mock.patch.object(experiment, "point", side_effect=AssertionError), \
+                    mock.patch.object(experiment.run, "train", side_effect=AssertionError):
+                again = experiment.measure(6, lambda done, of: None, directory, [setup],
+                                           store=sweep.Store(store.directory))
+                self.assertEqual(again, rows)
+                with self.assertRaises(AssertionError):
+                    experiment.measure(5, lambda done, of: None, directory, [setup], store=store)
         for profile in ("CDL-A", "CDL-C"):
             for rank in (1, 2):
                 some = [r for r in rows if (r["profile"], r["rank"]) == (profile, rank)]
@@ -315,12 +476,29 @@ class Experiment(unittest.TestCase):
                 self.assertEqual(["sgcs_1" in r for r in some if r["codec"].startswith("Type I ")],
                                  [rank == 1] * 2)
         self.assertEqual(len([r for r in rows if r.get("beside") == "98 bits"]), 4)
+        # The tables of the manual: gains, and SGCS beside each eType II.
+        with mock.patch.object(experiment, "CODECS", ()):
+            text = experiment.tables(rows)
+        row = next(r for r in rows if (r["codec"], r["profile"], r["rank"]) == ("eType II pc4", "CDL-C", 1))
+        lines = [line.split(" | ") for line in text.splitlines() if "eType II pc4 |" in line]
+        self.assertEqual([line[-1] for line in lines], [f"{row['sgcs_1']:.3f} |"])
+        gains = [r["gain_2"] for r in rows if (r["codec"], r["profile"]) == ("KLT", "CDL-A")
+                 and "gain_2" in r]
+        self.assertIn(f"| 2, 2 | KLT | {min(gains):+.3f} to {max(gains):+.3f} |", text)
+        self.assertEqual(text.count("98 bits:"), 1)
+
+    def test_profiles(self):
+        """The drops of each profile are those of all profiles in turn, of numbers that no training has."""
+        setup = experiment.Setup(2, 2, 4, nr=2)
+        every = setup.panels().channels(experiment.FIRST, 15)
+        for number, profile in enumerate(setup.profiles):
+            np.testing.assert_array_equal(setup.test(3, profile), every[number::5])
 
     def test_scenario(self):
         """UEs of UMa in place of CDL; the test has those of another cell, and NLOS alone."""
         setup = experiment.Setup(8, 2, 4, nr=2, ranks=(1,), scenario="uma")
-        tests = setup.tests(5)
-        self.assertEqual(list(tests), ["UMa", "UMa NLOS, outdoors"])
+        self.assertEqual(setup.profiles, ("UMa", "UMa NLOS, outdoors"))
+        tests = {profile: setup.test(5, profile) for profile in setup.profiles}
         outdoors = csifeedback.scenario_panel_channel(
             "uma", 8, 2, 2, seed=2, condition="nlos", indoor_share=0.0)
         np.testing.assert_array_equal(tests["UMa NLOS, outdoors"], outdoors.generate(0, 5))

@@ -19,6 +19,7 @@ import time
 import unittest
 
 import numpy as np
+import pmt
 import zmq
 from gnuradio import analog, blocks, csifeedback, gr
 from gnuradio.csifeedback import evaluation, ofdm
@@ -26,6 +27,7 @@ from gnuradio.csifeedback.data import sigmf
 from gnuradio.csifeedback.channels import model_channel
 from gnuradio.csifeedback.data.dataset import Dataset
 from gnuradio.csifeedback.link import base_station, messages, transport
+from gnuradio.csifeedback.link.antennas import StackAntennas, SumOfGains
 from gnuradio.csifeedback.link.flowgraph import Runner, SampleSource, Watch
 from gnuradio.csifeedback.link.pilots import Pilots
 from gnuradio.csifeedback.link.report_format import ReportFormat
@@ -973,6 +975,97 @@ class CodebooksTest(EndsTest):
         self.assertLess(gains["etype2"], 9.5)
         self.assertGreater(gains["type1"], 3)
         self.assertLess(gains["type1"], gains["etype2"] - 0.7)
+
+
+class AntennasTest(EndsTest):
+
+    def test_stack(self):
+        """Matrices of the same frame are joined; those of frames that an antenna missed are left out."""
+        flowgraph = gr.top_block()
+        stack = StackAntennas(2, 3, 2)
+        frames = ((5, 6, 7, 9, 10, 20), (6, 7, 8, 9, 20, 21))
+        for antenna, numbers in enumerate(frames):
+            tags = [gr.tag_utils.python_to_tag((at, pmt.intern("frame"), pmt.from_uint64(number)))
+                    for at, number in enumerate(numbers) if at == 0 or number != numbers[at - 1] + 1]
+            items = np.array([[100 * antenna + number + 1j * k for k in range(6)] for number in numbers])
+            source = blocks.vector_source_c(items.ravel().tolist(), False, 6, tags)
+            flowgraph.connect(source, (stack, antenna))
+        sink = blocks.vector_sink_c(12)
+        flowgraph.connect(stack, sink)
+        flowgraph.run()
+        found = np.array(sink.data()).reshape(-1, 3, 2, 2)
+        self.assertEqual(found[:, 0, 0, 0].real.tolist(), [6, 7, 9, 20])
+        np.testing.assert_array_equal(found[:, :, 1] - found[:, :, 0], 100)
+        np.testing.assert_array_equal(found[0].imag, [[[0, 1]] * 2, [[2, 3]] * 2, [[4, 5]] * 2])
+        self.assertEqual([(tag.offset, pmt.to_uint64(tag.value)) for tag in sink.tags()],
+                         [(0, 6), (2, 9), (3, 20)])
+        self.assertEqual(stack.incomplete, 3)
+
+    def test_sum_of_gains(self):
+        found = []
+        total = SumOfGains(lambda frame, gain: found.append((frame, gain)))
+        for frame in range(10):
+            for gain in (1.0, 0.5):
+                total.add(frame, gain)
+        self.assertEqual(found, [(0, 1.5), (1, 1.5)])
+
+    def test_closed_loop(self):
+        """A UE with two antennas chooses the rank; the BS precodes its layers, and the gain of both layers
+        at both antennas is what the UE measures."""
+        port = free_port(count=2)
+        common = ("--codec", "etype2:rows=300,n1=2,n2=2,param_combination=4,nr=2", "--precoded", "--air",
+                  f"zmq://127.0.0.1:{port}", "--feedback", f"zmq://127.0.0.1:{free_port()}")
+        station = self.start("bs", *common, "--channel", "cdl-c", "--speed", 0.1, "--rate", 0.1,
+                             "--max-age", 1000, "--downlink-snr", 20)
+        ue = self.start("ue", *common)
+
+        def measured(line):
+            figures = line["ues"]["1"]
+            return figures["per_s"] > 1 and None not in (figures["precoded_db"], figures["gain_db"])
+
+        wait_for(station, measured)
+        seen = len(station.lines)
+        wait_for(station, lambda line: measured(line) and len(station.lines) > seen)
+        figures = [line["ues"]["1"] for line in station.lines if measured(line)][-1]
+        self.assertEqual(station.lines[-1]["refused"], {})
+        self.assertAlmostEqual(figures["precoded_db"], figures["gain_db"], delta=1)
+        self.assertEqual(figures["rank_share"], [0, 0, 1])
+        self.assertGreater(figures["sgcs_layers"][0], 0.9)
+        self.assertGreater(figures["sgcs_layers"][1], 0.85)
+        self.assertGreater(figures["se_layers"], 0.9 * figures["se_layers_perfect"])
+        self.assertEqual(figures["se_layers_snr_db"], 20)
+        self.assertIsNone(figures["rho"])
+        for end in (ue, station):
+            code, error = end.interrupt()
+            self.assertEqual(code, 0, error)
+
+    def test_refused(self):
+        spec = "etype2:rows=300,n1=2,n2=2,nr=2"
+        codec = evaluation.Codec(spec)
+        for arguments, text in (
+                (("bs", "--codec", spec, "--channel", "cdl-c", "--ue-id", "1,2"), "UEs with 2 antennas"),
+                (("bs", "--codec", spec.replace("nr=2", "nr=5"), "--channel", "cdl-c"), "allowed is up to 4"),
+                (("bs", "--codec", spec), "give --channel or --dataset"),
+                (("bs", "--codec", spec, "--channel", "cost2100-indoor"), "allowed with a planar array"),
+                (("bs", "--codec", spec, "--channel", "cdl-c", "--air", "file:/tmp/x"),
+                 "is for UEs with one antenna"),
+                (("ue", "--codec", spec, "--record", "x.h5"), "is for UEs with one antenna"),
+                (("ue", "--codec", spec.replace("300", "52")), "is for 52 subcarriers, the pilots have 300")):
+            done = call(*arguments)
+            self.assertEqual(done.returncode, 2, done.stdout)
+            self.assertIn(text, done.stderr)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        # A data set of panels: each antenna has its own matrices.
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "h.h5")
+            call("dataset", "generate", "--channel", "umi", "--n1", 2, "--n2", 2, "--nr", 2, "--nc",
+                 300, "--spacing-hz", 15e3, "--whole", "--samples", 3, "-o", path)
+            frame = csifeedback.csirs_frame(**Pilots().parameters(8))
+            models = base_station.Air(dataset=path).models(codec, frame, 1)
+            with Dataset(path) as data:
+                h = data.whole_matrices()
+            for antenna, model in enumerate(models):
+                np.testing.assert_array_equal(model.generate(2), h[4 + antenna])
 
 
 class TwoUesTest(EndsTest):

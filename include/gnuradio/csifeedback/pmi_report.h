@@ -17,10 +17,12 @@ namespace gr {
 namespace csifeedback {
 
 /*!
- * \brief Reports of a PMI codebook for a UE with one antenna: the UE's half.
+ * \brief Reports of a PMI codebook for a UE with one or several antennas: the UE's half.
  *
- * Takes whole matrices H, rows x ports, whose columns are ports in 3GPP's order. A report
- * is part 1 and part 2 of the format; groups that the budget has no room for are omitted.
+ * Takes whole matrices H, (rows nr) x ports: row k nr + a is antenna a on subcarrier k.
+ * Columns are ports in 3GPP's order. The encoder chooses the rank of the largest rate. A
+ * report is part 1, with the rank, and part 2 of the format; groups that the budget has no
+ * room for are omitted.
  */
 class CSIFEEDBACK_API pmi_report_encoder : public report_encoder
 {
@@ -29,18 +31,21 @@ public:
 
     /*!
      * \brief Makes an encoder, for its own use of the format's codebook.
-     * \param format   not null, of rank 1 alone; no other object may use it or its codebook
+     * \param format   not null, of ranks up to nr; no other object may use it or its
+     * codebook
      * \param rows     subcarriers or resource blocks, at least the codebook's subbands()
      * \param snr_db   SNR at the UE's antenna, for the CQI, -100 to 100
      * \param codec_id in feedback frames, 0 to 255
      * \param model_id in feedback frames: a number of the configuration
+     * \param nr       antennas of the UE, 1 to 64; rows nr is up to 65536
      * \throws std::invalid_argument if a parameter is out of range
      */
     static sptr make(csi_report_format::sptr format,
                      int rows,
                      double snr_db = 10,
                      int codec_id = 255,
-                     int model_id = 0);
+                     int model_id = 0,
+                     int nr = 1);
 
 protected:
     using report_encoder::report_encoder;
@@ -49,8 +54,9 @@ protected:
 /*!
  * \brief The BS's half.
  *
- * A report becomes the matrix whose rows are the conjugate precoder of their subband, each
- * with the norm sqrt(ports): the direction of the channel, without its phase and gain. The
+ * A report becomes a matrix of the same size: row k nr + l is the conjugate precoder of
+ * layer l in the subband of k, with the norm sqrt(ports / rank); rows of layers from the
+ * rank on are zero. That is the direction of the channel, without its phase and gain. The
  * matrix is zero where bits are refused or the precoder is not in the report.
  */
 class CSIFEEDBACK_API pmi_report_decoder : public report_decoder
@@ -59,8 +65,11 @@ public:
     typedef std::shared_ptr<pmi_report_decoder> sptr;
 
     //! Makes a decoder; parameters as for the encoder.
-    static sptr
-    make(csi_report_format::sptr format, int rows, int codec_id = 255, int model_id = 0);
+    static sptr make(csi_report_format::sptr format,
+                     int rows,
+                     int codec_id = 255,
+                     int model_id = 0,
+                     int nr = 1);
 
 protected:
     using report_decoder::report_decoder;

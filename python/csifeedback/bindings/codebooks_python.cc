@@ -348,20 +348,29 @@ void bind_codebooks(py::module& m)
             "they are none of this format.");
 
     py::class_<pmi_report_encoder, report_encoder, pmi_report_encoder::sptr>(
-        m, "pmi_report_encoder", "Reports of a PMI codebook for UEs with one antenna.")
+        m,
+        "pmi_report_encoder",
+        "Reports of a PMI codebook. Takes H, (rows nr, nt): row k nr + a is antenna a on "
+        "subcarrier k.")
         .def(py::init(&pmi_report_encoder::make),
              py::arg("format"),
              py::arg("rows"),
              py::arg("snr_db") = 10.0,
              py::arg("codec_id") = 255,
-             py::arg("model_id") = 0);
+             py::arg("model_id") = 0,
+             py::arg("nr") = 1);
     py::class_<pmi_report_decoder, report_decoder, pmi_report_decoder::sptr>(
-        m, "pmi_report_decoder", "The decoder of pmi_report_encoder (BS).")
+        m,
+        "pmi_report_decoder",
+        "The decoder of pmi_report_encoder (BS): row k nr + l is the conjugate precoder "
+        "of "
+        "layer l, zero from the rank on.")
         .def(py::init(&pmi_report_decoder::make),
              py::arg("format"),
              py::arg("rows"),
              py::arg("codec_id") = 255,
-             py::arg("model_id") = 0);
+             py::arg("model_id") = 0,
+             py::arg("nr") = 1);
 
     m.def("subband_eigenvectors",
           &eigenvectors,

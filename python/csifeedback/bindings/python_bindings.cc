@@ -22,6 +22,7 @@ void bind_model(py::module& m);
 void bind_networks(py::module& m);
 void bind_ofdm(py::module& m);
 void bind_quantizers(py::module& m);
+void bind_receive_antennas(py::module& m);
 void bind_shapes(py::module& m);
 void bind_transform(py::module& m);
 
@@ -31,6 +32,7 @@ PYBIND11_MODULE(csifeedback_python, m)
     py::module::import("gnuradio.gr");
     m.attr("__version__") = gr::csifeedback::version();
     bind_channels(m);
+    bind_receive_antennas(m);
     bind_model(m);
     bind_quantizers(m);
     bind_transform(m);

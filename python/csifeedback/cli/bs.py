@@ -9,7 +9,7 @@ import argparse
 import sys
 from typing import Any, Dict, Sequence
 
-from .. import evaluation
+from .. import evaluation, layers
 from ..channels import NAMES
 from ..link import connections, messages
 from ..link.base_station import Air, BaseStation
@@ -91,6 +91,8 @@ def describe(figures: Dict[str, Any], period: float) -> str:
             text += f", NMSE {v['nmse_db']:.1f} dB"
         if v["rho"] is not None:
             text += f", rho {v['rho']:.3f}"
+        if v.get("rank_share"):
+            text += ", " + ", ".join(f"{name} {values}" for name, values in layers.describe(v))
         if v["gain_db"] is not None:
             text += f", gain {v['gain_db']:.1f} dB"
         if v["precoded_db"] is not None:

@@ -99,6 +99,7 @@ def canonical_command(args: argparse.Namespace, parser: argparse.ArgumentParser)
         if action.dest in NOT_CONTENT or value == action.default or value is None:
             continue
         if isinstance(value, list):  # of files; the text of an attribute is limited
+            words += action.option_strings[-1:]
             words += value if len(value) <= 10 else [*value[:10], f"... ({len(value)} files)"]
         elif not action.option_strings:
             words.append(str(value))

@@ -156,12 +156,30 @@ def table(rows: Sequence[Dict[str, Any]]) -> str:
         line += ["-"] * 3 if r["nmse_db"] is None else [
             f"{r['nmse_db']:.2f}", f"{r['nmse_db_low']:.2f} to {r['nmse_db_high']:.2f}",
             f"{r['nmse_whole_db']:.2f}"]
-        line += [f"{r['rho']:.4f}", f"{r['sgcs']:.4f}", f"{r['sgcs_5']:.4f}"]
+        line += ["-" if r["rho"] is None else f"{r['rho']:.4f}", f"{r['sgcs']:.4f}",
+                 f"{r['sgcs_5']:.4f}"]
         line += [f"{r['encoder_operations'] / 1e6:.3f}" if r.get("encoder_operations") else "-"] \
             * operations
         line += [f"{r['encode_us']:.0f}", f"{r['decode_us']:.0f}"]
         lines.append(line)
     return format_table(header, lines)
+
+
+def layer_table(rows: Sequence[Dict[str, Any]]) -> str:
+    """Ranks, SGCS by layer and spectral efficiency of codecs of UEs with several antennas, as text."""
+    rows = [r for r in rows if "rank_share" in r]
+    most = max(len(r["sgcs_layers"]) for r in rows)
+    header = ["codec", "report bits", *(f"rank {k}" for k in range(1, most + 1)),
+              *(f"SGCS {k}" for k in range(1, most + 1)), "SNR dB", "bit/s/Hz", "perfect"]
+    lines = []
+    for r in rows:
+        shares = [f"{100 * x:.0f} %" for x in r["rank_share"][1:]]
+        means = ["-" if x is None else f"{x:.4f}" for x in r["sgcs_layers"]]
+        lines.append([r["codec"], r["payload_bits"],
+                      *(x for some in (shares, means) for x in some + ["-"] * (most - len(some))),
+                      f"{r['se_layers_snr_db']:g}", f"{r['se_layers']:.2f}",
+                      f"{r['se_layers_perfect']:.2f}"])
+    return "layers, with equal power\n" + format_table(header, lines)
 
 
 @ends.option_names()
@@ -212,6 +230,8 @@ def main(argv: Sequence[str]) -> int:
         print_json(rows)
     else:
         print(table(rows))
+        if any("rank_share" in r for r in rows):
+            print("\n" + layer_table(rows))
         if args.spectral_efficiency:
             print("\n" + efficiency_table(rows))
     sys.stdout.flush()

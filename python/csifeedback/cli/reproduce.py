@@ -19,13 +19,14 @@ from ..experiments import (bits, csi_l2o, csi_l2o_bench, eigenvectors, mlcf, mlc
                            path_borders, path_models, real_signals, sites, sweep, throughput,
                            ue_operations)
 from ..experiments.comparison import PICTURES
-from ..files import check_place, write_csv
+from ..files import check_place, whole_file, write_csv
 from ..progress import Progress
 from .common import (Parser, add_sweep_arguments, check_seed, format_table, print_json,
                      warn_renamed)
 
 #: experiments of modules with (function, title, default of --samples) by name, and draw(); with KEEPS
-#: the function takes the directory for data sets and models, the others make none
+#: the function takes the directory for data sets and models, the others make none; with SWEEPS it takes
+#: train, store and cluster too; tables(rows) of a module is Markdown
 DIRECT: Dict[str, Any] = {name: (module, *what)
                           for module in (real_signals, bits, ue_operations, path_borders, path_models,
                                          sites, eigenvectors, throughput)
@@ -83,7 +84,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
                        help="these tables and figures alone")
     group.add_argument("--train", action="store_true",
                        help="first train the networks whose weights are not shipped, into "
-                            "DIR/models; needs PyTorch and --budget-minutes each")
+                            "DIR/models; needs PyTorch and --budget-minutes each; for codebooks: "
+                            "train anew the models that are shipped, too")
     group.add_argument("--budget-minutes", type=float, default=10, metavar="X",
                        help="processor minutes of each training (default: 10)")
     args = parser.parse_args(argv)
@@ -205,8 +207,11 @@ def main(argv: Sequence[str]) -> int:
         module, function, title = direct[:3]
         os.makedirs(args.output, exist_ok=True)
         base = os.path.join(args.output, args.experiment)
+        options = {"train": args.train, "cluster": args.cluster, "store": sweep.Store(
+            args.results or os.path.join(args.output, "results"))} \
+            if getattr(module, "SWEEPS", False) else {}
         rows = function(args.samples, progress,
-                        *[args.output] * getattr(module, "KEEPS", False))
+                        *[args.output] * getattr(module, "KEEPS", False), **options)
         paint = module.draw
     else:
         function, title, _, _, _, claim = mlcf.EXPERIMENTS[args.experiment]
@@ -231,11 +236,16 @@ def main(argv: Sequence[str]) -> int:
                                     if isinstance(row[n], float) else row[n] for n in names]
                                    for row in rows_shown]))
     sys.stdout.flush()
-    write_csv(base + ".csv", rows, names)
+    written = [base + ".csv", base + ".png"]
+    write_csv(written[0], rows, names)
+    if direct and hasattr(module, "tables"):
+        written.append(base + ".md")
+        with whole_file(written[-1], text=True) as file:
+            file.write(module.tables(rows))
     if args.experiment in mlcf_verdicts.VERDICTS and not args.json:
         for verdict in mlcf_verdicts.VERDICTS[args.experiment](rows):
             print(verdict)
         sys.stdout.flush()
-    paint(base + ".png", rows, args.experiment)
-    print(f"written: {base}.csv, {base}.png", file=sys.stderr)
+    paint(written[1], rows, args.experiment)
+    print("written: " + ", ".join(written), file=sys.stderr)
     return 0

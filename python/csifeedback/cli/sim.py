@@ -12,7 +12,7 @@ metrics, each the block that GRC offers.
 import argparse
 from typing import Sequence
 
-from .. import evaluation
+from .. import evaluation, layers
 from ..experiments.sources import (channel_of, check_gains, has_rows_alone, validation_matrices,
                                    warn_source)
 from ..progress import Progress
@@ -100,7 +100,9 @@ def main(argv: Sequence[str]) -> int:
         {"bit_error_rate": args.ber, "erasure_rate": args.erasures,
          "mean_burst_length": args.burst, "delay": args.delay, "seed": args.link_seed},
         whole=not truncated, domain=domain, budget=budget, align=args.align,
-        compact=compact and compact.configurations([1])[0], subbands=args.subbands)
+        compact=compact and compact.configurations([1])[0],
+        subbands=args.subbands if codec.nr == 1 else 0,
+        scores=layers.of_codec(codec, args.subbands or evaluation.SUBBANDS))
     progress = Progress("frames", count)
     seconds = flowgraph.run_to_end(progress.update)
     figures = flowgraph.figures()
@@ -122,8 +124,12 @@ def main(argv: Sequence[str]) -> int:
     if domain == "Ha" and "nmse_whole_db" in figures:
         print(f"          {figures['nmse_whole_db']:.2f} dB against the full-band channel; truncation to "
               f"{codec.model.na} delay rows alone loses {100 * figures['energy_lost']:.2f} %")
-    print(f"rho       {figures['rho']:.4f}")
-    if "sgcs" in figures:
+    if codec.nr > 1:
+        for name, values in layers.describe(figures):
+            print(f"{name:<9} {values}")
+    else:
+        print(f"rho       {figures['rho']:.4f}")
+    if "sgcs" in figures and codec.nr == 1:
         print(f"SGCS      {figures['sgcs']:.4f} (95 %: +-{figures['sgcs_half_width']:.4f}), 5 % point "
               f"{figures['sgcs_5']:.4f}, {args.subbands} subbands")
     print(f"feedback  {figures['bits_per_csi']:.0f} bits for each CSI as sent, "

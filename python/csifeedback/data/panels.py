@@ -78,6 +78,12 @@ class PanelDrops:
         return np.concatenate([self._channels[i % n].generate(i, 1)
                                for i in range(first, first + count)])
 
+    def model(self, antenna: int = -1, **moving: Any) -> core.channel_model:
+        """The drops of a single profile and delay spread as a channel model, see core.receive_antennas."""
+        if len(self._channels) > 1:
+            raise ValueError(f"profiles has {len(self._channels)} channels, allowed is one")
+        return core.receive_antennas(self._channels[0], antenna, **moving)
+
     def track(self, index: int, displacement: np.ndarray) -> np.ndarray:
         """Drop `index` while its UE moves: displacement (n, 2) along x and y in wavelengths; complex64
         (n, nc, nr, ports)."""
@@ -106,6 +112,10 @@ class ScenarioDrops:
     def channels(self, first: int, count: int) -> np.ndarray:
         """Samples [first, first + count), complex64 (count, nc, nr, ports)."""
         return self._channel.generate(first, count)
+
+    def model(self, antenna: int = -1) -> core.channel_model:
+        """The UEs as a channel model, see core.receive_antennas."""
+        return core.receive_antennas(self._channel, antenna)
 
     def link(self, index: int) -> Dict[str, Any]:
         """Large-scale parameters of the UE of a sample."""

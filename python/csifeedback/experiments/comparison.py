@@ -24,6 +24,9 @@ COLUMNS = ("codec", "model", "budget", "ratio", "code_size", "quantizer", "bits"
            "frame_bits", "noise_snr_db", "iterations", "nmse_db", "nmse_db_low", "nmse_db_high",
            "nmse_whole_db", "rho", "sgcs", "sgcs_low", "sgcs_high", "sgcs_5", "samples",
            "encoder_operations", "encode_us", "decode_us")
+#: columns of codecs of UEs with several antennas
+LAYER_COLUMNS = ("rank_share", "sgcs_layers", "sgcs_layers_5", "se_layers", "se_layers_perfect",
+                 "se_layers_snr_db")
 
 #: in place of a list of values: the codec's own
 NONE: "list[Any]" = [None]
@@ -253,6 +256,10 @@ def write_table(path: str, rows: List[Dict[str, Any]]) -> None:
     columns = list(COLUMNS)
     if any("compact_bits" in r for r in rows):
         columns.insert(columns.index("frame_bits") + 1, "compact_bits")
+    if any("rank_share" in r for r in rows):
+        columns += LAYER_COLUMNS
+        rows = [{**r, **{name: " ".join("-" if x is None else f"{x:.4f}" for x in r[name])
+                         for name in LAYER_COLUMNS[:3] if name in r}} for r in rows]
     write_csv(path, [{**r, **dict(zip(at, r.get("se", [])))} for r in rows],
               [*columns, *["users"] * bool(snrs), *at])
 

@@ -15,12 +15,15 @@ from .. import conditions
 from .. import csifeedback_python as core
 from ..channels import make_channel, model_channel
 from ..data.dataset import Dataset, align_matrices
+from ..data.panels import make_drops
 from ..evaluation import SUBBANDS, Evaluator, sent_gain, trained_on
 from ..progress import Progress
 
 #: First sample of a channel model that tests take: far beyond those of training sets, which
 #: begin at 0, so that the same seed never gives the same sample to both.
 FIRST = 1_000_000
+#: of channels of planar arrays: 52 resource blocks
+BANDWIDTH_HZ = 52 * 180e3
 #: First sample that validation takes, of the same channel model: neither of the training nor of
 #: the test.
 VALIDATION_FIRST = 900_000
@@ -64,6 +67,7 @@ def channel_of(source: Source, model: Any,
         raise ValueError("--align is for the matrices of --dataset; channel models have a parameter "
                          "of their own (csifeedback_dataset generate --align)")
     of_w = model.text("matrices") == "W"
+    nr = getattr(model, "nr", 1)
     if of_w and source.data is None:
         raise ValueError(f"{model.path} takes eigenvectors W (domain W): give --dataset, one of "
                          f"csifeedback_dataset eigenvectors, or the codec eigenvectors:model={model.path}")
@@ -73,25 +77,48 @@ def channel_of(source: Source, model: Any,
                              + ("W" if of_w else f"others ({trained_on(model)})"))
         source.data.check_zeros()
         channel = core.dataset_channel(source.dataset, source.drop_bad)
+        available = int(channel.samples())
+        if nr > 1:
+            if source.data.nr != nr:
+                raise ValueError(f"{source.dataset}: has UEs with {source.data.nr} antennas, the codec is "
+                                 f"for {nr}")
+            if source.align or source.drop_bad:
+                raise ValueError("--align and --drop-bad are for codecs of UEs with one antenna, this one "
+                                 f"is for {nr}")
+            channel, available = core.receive_antennas(channel, nr), available // nr
         if channel.nt() != model.nt:
             raise ValueError(f"{source.dataset}: has matrices of {channel.nt()} antennas, the model "
                              f"is for {model.nt} ({trained_on(model)})")
         if whole or model.domain == "H":
             source.data.check_whole()
         if model.domain == "H" and channel.nc() != model.nc:
-            raise ValueError(f"{source.dataset}: has matrices of {channel.nc()} subcarriers, the "
-                             f"model is for {model.nc} ({trained_on(model)})")
+            raise ValueError(f"{source.dataset}: has matrices of {channel.nc() // nr} subcarriers, the "
+                             f"model is for {model.nc // nr} ({trained_on(model)})")
         first = source.first or 0
-        available = channel.samples() - first
-        if available < 1 or (source.samples or 1) > available:
-            raise ValueError(f"{source.dataset}: has {channel.samples()} matrices, asked for are "
+        left = available - first
+        if left < 1 or (source.samples or 1) > left:
+            raise ValueError(f"{source.dataset}: has {available} "
+                             f"{'matrices' if nr == 1 else f'UEs with {nr} antennas'}, asked for are "
                              f"{source.samples or 1} from number {first} on")
-        return channel, source.samples or available, first
+        return channel, source.samples or left, first
+    if nr > 1:
+        return _panel(source, model), source.samples or 2000, \
+            FIRST if source.first is None else source.first
     # Codecs in Python without model file may leave nc open.
     sizes = {"nt": model.nt, **({"nc": model.nc} if model.nc else {})}
     channel = (make_channel(source.channel, seed=source.seed, **sizes) if source.channel
                else model_channel(model, seed=source.seed))
     return channel, source.samples or 2000, FIRST if source.first is None else source.first
+
+
+def _panel(source: Source, model: Any) -> core.channel_model:
+    """The channel model of UEs with several antennas and a planar array, at 10 MHz."""
+    if not source.channel or not model.array:
+        raise ValueError(f"the codec is for UEs with {model.nr} antennas: give --dataset, one of "
+                         "csifeedback_dataset generate --nr, or --channel with a codebook")
+    rows = model.nc // model.nr
+    return make_drops(source.channel, n1=model.array[0], n2=model.array[1], nr=model.nr, nc=rows,
+                      spacing_hz=BANDWIDTH_HZ / rows, seed=source.seed).model()
 
 
 def warn_conditions(source: Source, models: Sequence[Any],
@@ -159,9 +186,12 @@ def test_matrices(source: Source, models: Sequence[Any], whole: bool = False,
     cut = next((m for m in models if m.domain == "Ha"), None)
     channel, count, first = channel_of(source, models[0], whole)
     first, count = first + skip, count - (skip if source.samples is None else 0)
-    if source.dataset and first + count > channel.samples():
-        raise ValueError(f"{source.dataset}: has {channel.samples()} matrices, of which {skip} are "
-                         f"for validation: --samples {count} are too many")
+    if source.data is not None:
+        nr = getattr(models[0], "nr", 1)
+        available = channel.samples() if nr == 1 else len(source.data) // nr
+        if first + count > available:
+            raise ValueError(f"{source.dataset}: has {available} matrices, of which {skip} are "
+                             f"for validation: --samples {count} are too many")
     transform = core.angular_delay_transform(channel.nc(), channel.nt(), cut.na, cut.precursor) \
         if cut and whole else None
     progress = Progress("channels", count)

@@ -33,10 +33,10 @@ BANDWIDTH_HZ = 52 * 180e3
 CQI_BITS, CQI_DB = 4, 2.0
 #: seconds with full buffers; offered traffic relative to what the cell serves then with perfect CSI
 SECONDS, LOADS = 2.0, (0.05, 0.15, 0.3)
-SETUP = eigenvectors.Setup(4, 4, 13)
+SETUP = eigenvectors.Setup(4, 4, 13, shipped=eigenvectors.SHIPPED)
 #: enhanced Type II of these combinations, and the local KLT at their bits
 COMBINATIONS = ("pc1", "pc2", "pc4", "pc6")
-LOCAL_KLT = ("local-klt",)
+LOCAL_KLT = "local-klt"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,16 +87,15 @@ class Pool:
         return self.h + np.float32(np.sqrt(power / 2 / 10 ** (snr_db / 10))) * noise
 
 
-def precoders(estimates: np.ndarray, setup: eigenvectors.Setup, pair: Any,
+def precoders(estimates: np.ndarray, setup: eigenvectors.Setup, reporter: eigenvectors.Reporter,
               combinations: Sequence[str], with_type1: bool = True
               ) -> Iterator[Tuple[str, Optional[str], float, np.ndarray]]:
     """(codec, the codec that it is beside, bits of a PMI, W (users, steps, subbands, ports)) of the
-    reports of these channels. pair: of a model of W, with its label."""
+    reports of these channels. reporter: of a model of W."""
     shape = (*estimates.shape[:2], setup.subbands, estimates.shape[4])
     flat = np.ascontiguousarray(estimates.reshape(-1, *estimates.shape[2:]))
     v = vectors(flat, setup.subbands, 1)[:, 0]
     yield "perfect eigenvectors", None, 0.0, v.reshape(shape)
-    label, reports = pair
     for name, codebook in codebooks(setup.n1, setup.n2, setup.subbands, 1):
         if not (with_type1 and name == "Type I mode 1") \
                 and name not in [f"eType II {c}" for c in combinations]:
@@ -106,9 +105,10 @@ def precoders(estimates: np.ndarray, setup: eigenvectors.Setup, pair: Any,
         bits = codebook.count_bits() + float(np.mean(
             [codebook.part2_bits(1, codebook.count(p)) for p in pmis]))
         yield name, None, bits, w.reshape(shape)
-        if name.startswith("eType II") and bits >= reports.encoder.min_bits():
-            counts, found = reports.report(v, int(bits))[1:3]
-            yield label, name, float(np.mean(counts)), found.reshape(shape)
+        found = eigenvectors.report(reporter, v[..., None], int(bits)) \
+            if name.startswith("eType II") else None
+        if found:
+            yield reporter.label, name, found[0], found[1].reshape(shape)
 
 
 def gain(ours: np.ndarray, other: np.ndarray, percent: Optional[float], seed: int = 3
@@ -142,7 +142,7 @@ def measure(samples: int, progress: Callable[[int, int], None], directory: str,
             seconds: float = SECONDS, combinations: Sequence[str] = COMBINATIONS,
             conditions: Sequence[Condition] = CONDITIONS) -> List[Dict[str, Any]]:
     """All rows. samples: files of each load. directory: of data set and model."""
-    (pair,) = eigenvectors.models(setup, directory, LOCAL_KLT).values()
+    (reporter,) = eigenvectors.reporters(setup, [eigenvectors.model_of(setup, directory, LOCAL_KLT)])
     pool = Pool(setup, users, steps)
     rows = []
     done, of = 0, 2 + 2 * len(combinations) + (len(conditions) - 1) * (
@@ -153,7 +153,7 @@ def measure(samples: int, progress: Callable[[int, int], None], directory: str,
         seen = of_subbands(estimates, setup.subbands)
         results: Dict[Tuple[str, str], Result] = {}
         for codec, beside, bits, w in precoders(
-                estimates, setup, pair, combinations if number == 0 else combinations[::2],
+                estimates, setup, reporter, combinations if number == 0 else combinations[::2],
                 number == 0):
             # CQI of the estimated channel.
             ratio = reported_sinr(seen, w, CQI_DB)

@@ -17,13 +17,15 @@ import pmt
 from gnuradio import blocks, channels, gr
 
 from .. import csifeedback_python as core
-from .. import evaluation, ofdm
+from .. import evaluation, layers, ofdm
 from ..codecs import QUANTIZERS, OpenCodec
 from ..data import sigmf
+from ..data.dataset import Dataset
 from ..channels import make_channel, model_channel
 from ..pdus import guarded, read_pdu
 from ..precoded import SendPrecoded
 from . import messages
+from .antennas import channels_of, check_antennas, refuse_several
 from .compact_frames import CompactFrames
 from .flowgraph import Runner, SampleSink, Watch, enlarge_buffer, unfinished
 from .parameters import ParameterError, check_range, refuse
@@ -49,29 +51,66 @@ def _kind(quantizer: int, bits: int) -> str:
     return f"reports of type {quantizer}"
 
 
-class Truth(gr.basic_block):
-    """The last true matrices of one UE that mimo_channel sent. Message port `truth` (in).
+def truth_port(number: int) -> str:
+    """The message port of mimo_channel with the true matrices of its receiving antenna `number`."""
+    return f"truth{number}" if number else "truth"
 
-    shape: (nc, nt). history: how many frames are known.
+
+class Truth(gr.basic_block):
+    """The last true matrices of one UE that mimo_channel sent. Message port `truth` (in), of a UE with nr
+    antennas also `truth1` to `truth{nr - 1}`.
+
+    shape: (nc nr, nt), row k nr + a is antenna a on subcarrier k. history: how many frames are known.
     """
 
-    def __init__(self, shape: Tuple[int, int], history: int) -> None:
+    def __init__(self, shape: Tuple[int, int], history: int, nr: int = 1) -> None:
         gr.basic_block.__init__(self, "truth", None, None)
         self._known: Dict[int, np.ndarray] = collections.OrderedDict()
-        self._shape, self._history = shape, history
+        self._parts: Dict[int, Dict[int, np.ndarray]] = collections.OrderedDict()
+        self._shape, self._history, self._nr = shape, history, nr
         self._lock = threading.Lock()
-        self.message_port_register_in(pmt.intern("truth"))
-        self.set_msg_handler(pmt.intern("truth"), self.take)
+        # GNU Radio calls handlers by their names.
+        for antenna, handler in enumerate((self.take, self.take_1, self.take_2, self.take_3)[:nr]):
+            port = pmt.intern(truth_port(antenna))
+            self.message_port_register_in(port)
+            self.set_msg_handler(port, handler)
 
     @guarded
     def take(self, message: Any) -> None:
-        """Takes a PDU of H with the key frame; anything else is left out."""
+        """Takes a PDU of H of the first antenna with the key frame; anything else is left out."""
+        self._take(0, message)
+
+    @guarded
+    def take_1(self, message: Any) -> None:
+        """The same of the second antenna."""
+        self._take(1, message)
+
+    @guarded
+    def take_2(self, message: Any) -> None:
+        """The same of the third antenna."""
+        self._take(2, message)
+
+    @guarded
+    def take_3(self, message: Any) -> None:
+        """The same of the fourth antenna."""
+        self._take(3, message)
+
+    def _take(self, antenna, message):
         metadata, h = read_pdu(message, np.complex64) or (None, None)
         frame = metadata.get("frame") if metadata else None
-        if h is None or not isinstance(frame, int) or h.size != self._shape[0] * self._shape[1]:
+        rows = self._shape[0] // self._nr
+        if h is None or not isinstance(frame, int) or h.size != rows * self._shape[1]:
             return
         with self._lock:
-            self._known[frame] = h.reshape(self._shape)
+            parts = self._parts.setdefault(frame, {})
+            parts[antenna] = h.reshape(rows, 1, self._shape[1])
+            while len(self._parts) > self._history:
+                self._parts.pop(next(iter(self._parts)))
+            if len(parts) < self._nr:
+                return
+            self._known[frame] = np.concatenate(
+                [parts[a] for a in range(self._nr)], axis=1).reshape(self._shape)
+            self._parts.pop(frame, None)
             while len(self._known) > self._history:
                 self._known.pop(next(iter(self._known)))
 
@@ -81,7 +120,7 @@ class Truth(gr.basic_block):
             return next(reversed(self._known), None)
 
     def get(self, frame: int) -> Optional[np.ndarray]:
-        """H of a frame, complex64 (nc, nt), or None."""
+        """H of a frame, complex64 (nc nr, nt), or None."""
         with self._lock:
             h = self._known.get(frame)
         return h if h is not None and h.any() else None
@@ -90,13 +129,16 @@ class Truth(gr.basic_block):
 class UeState:
     """What the base station knows of one UE: its decoder's state, its CSI, its figures.
 
-    decoder: of this UE alone. transform: angular_delay_transform of codecs of Ha, or None.
+    decoder: of this UE alone. transform: angular_delay_transform of codecs of Ha, or None. scores():
+    makes layers.Scores of UEs with several antennas, or None.
     """
 
     def __init__(self, decoder: core.report_decoder,
-                 transform: Optional[core.angular_delay_transform]) -> None:
+                 transform: Optional[core.angular_delay_transform],
+                 scores: Callable[[], Optional[layers.Scores]] = lambda: None) -> None:
         self.decoder = decoder
         self._transform = transform
+        self._new_scores = scores
         self.frame: Optional[int] = None  # number of the CSI at hand
         self.residual_energy_db: Optional[float] = None
         self.received = 0
@@ -113,6 +155,7 @@ class UeState:
         self.rho: List[float] = []
         self.gain: List[float] = []
         self.heard: List[float] = []
+        self.scores = self._new_scores()
 
     def accept(self, frame: int, matrix: np.ndarray, residual_energy_db: Optional[float],
                age: int, bits: int) -> None:
@@ -126,7 +169,7 @@ class UeState:
         self.ages.append(age)
 
     def h(self) -> np.ndarray:
-        """H of the CSI at hand, complex64 (nc, nt)."""
+        """H of the CSI at hand, complex64 (nc nr, nt)."""
         return self._transform.inverse(self._matrix) if self._transform else self._matrix
 
 
@@ -155,12 +198,17 @@ class Cell:
         model = codec.model
         self._is_precoder = codec.is_precoder
         self._now, self._max_age = now, max_age
-        self._shape = (frame.nc(), frame.nt())
+        self._shape, self._nr = (frame.nc(), frame.nt()), codec.nr
         self._truths = dict(zip(ues, truths))
         self._snr = 10 ** (downlink_snr_db / 10)
         transform = core.angular_delay_transform(frame.nc(), frame.nt(), model.na,
                                                  model.precursor) if model.domain == "Ha" else None
-        self.ues = {ue: UeState(reports.decoder(codec), transform) for ue in ues}
+
+        def scores():
+            return layers.Scores(codec.nr, evaluation.SUBBANDS, downlink_snr_db, max(codec.ranks)) \
+                if codec.nr > 1 else None
+
+        self.ues = {ue: UeState(reports.decoder(codec), transform, scores) for ue in ues}
         first = next(iter(self.ues.values())).decoder
         self._receiver = core.feedback_receiver(first, list(ues), max_age)
         for ue, key in (keys or {}).items():
@@ -269,6 +317,13 @@ class Cell:
             state = self.ues[ue]
             return self._precode([state.h()])[:, 0] if self.is_fresh(state) else None
 
+    def layer_weights(self, ue: int) -> Optional[np.ndarray]:
+        """Weights complex64 (nc, nt, nr) of the layers of a UE with several antennas, whose Frobenius norm is 1
+        and which are zero from the rank on; None without fresh CSI."""
+        with self._lock:
+            state = self.ues[ue]
+            return layers.precoders(state.h()[None], self._nr)[0] if self.is_fresh(state) else None
+
     def _precode(self, matrices):
         users = len(matrices)
         if users not in self._precoders:
@@ -283,6 +338,9 @@ class Cell:
         self._scored[ue] = time.monotonic()
         state = self.ues[ue]
         truth = self._truths[ue].get(state.frame)
+        if self._nr > 1:
+            self._score_layers(state, truth, self._truths[ue].get(self._truths[ue].newest()))
+            return
         if truth is not None:
             if not self._is_precoder:
                 state.nmse.append(ofdm.aligned_nmse(state.h(), truth))
@@ -298,6 +356,17 @@ class Cell:
             self.ues[u].gain.append(np.mean(power) / np.mean(np.abs(h)**2))
         if len(fresh) > 1:
             self._rates.append([self._rate(now, w), self._rate(now, self._precode(now))])
+
+    def _score_layers(self, state, truth, now):
+        """The same for a UE with several antennas; its gain is the power of all antennas and layers."""
+        found = state.h()[None]
+        if truth is not None:
+            state.scores.add(truth[None], found)
+        if now is not None and self.is_fresh(state):
+            h, w = layers.channels(now[None], self._nr)[0], layers.precoders(found, self._nr)[0]
+            power = np.mean(np.sum(np.abs(h @ w)**2, axis=2), axis=0)
+            alone = np.mean(np.abs(h)**2, axis=(0, 2))
+            state.gain.append(np.sum(power / np.where(alone > 0, alone, 1)))
 
     def _rate(self, matrices, w):
         """bit/s/Hz of all UEs together, docs/conventions.md."""
@@ -325,7 +394,8 @@ class Cell:
                     "age": mean(state.ages, False), "age_max": max(state.ages, default=None),
                     "residual_energy_db": state.residual_energy_db, "nmse_db": mean(state.nmse),
                     "rho": mean(state.rho, False), "gain_db": mean(state.gain),
-                    "precoded_db": mean(state.heard)}
+                    "precoded_db": mean(state.heard),
+                    **(state.scores.figures() if state.scores else {})}
             rates = np.mean(self._rates, axis=0).tolist() if self._rates else None
             return {"frame": self._now(), "messages": self.messages,
                     "refused": {k: v for k, v in self.refused.items() if v},
@@ -355,6 +425,19 @@ class Cell:
             self._rates.clear()
 
 
+#: figures of layers.Scores of which the mean of all seconds is said
+LAYER_FIGURES = ("rank_share", "sgcs_layers", "sgcs_layers_5", "se_layers", "se_layers_perfect",
+                 "se_layers_snr_db")
+
+
+def _mean_known(some: List[np.ndarray]) -> Any:
+    """Mean of arrays without what is not a number in each; None where it is one in none."""
+    values = np.array(some)
+    known = np.isfinite(values)
+    mean = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.where(known.any(axis=0), mean, None).tolist()
+
+
 class Totals:
     """Means of the figures of all seconds."""
 
@@ -369,6 +452,9 @@ class Totals:
                 if values[name] is not None:
                     x = values[name]
                     self._ues[ue][name].append(10 ** (x / 10) if name.endswith("_db") else x)
+            for name in LAYER_FIGURES:
+                if name in values:
+                    self._ues[ue][name].append(np.array(values[name], float))
 
     def apply(self, figures: Dict[str, Any], seconds: float) -> None:
         """Puts the means of the whole run, which took so many seconds, into figures."""
@@ -376,6 +462,9 @@ class Totals:
             values["per_s"] = values["received"] / seconds if seconds else 0.0
             values["bits_per_s"] = values["bits_received"] / seconds if seconds else 0.0
             for name, some in self._ues[ue].items():
+                if name in LAYER_FIGURES:
+                    values[name] = _mean_known(some)
+                    continue
                 mean = float(np.mean(some))
                 values[name] = evaluation.to_db(mean) if name.endswith("_db") else mean
 
@@ -410,14 +499,29 @@ class Air:
 
     def models(self, codec: OpenCodec, frame: core.csirs_frame,
                count: int) -> List[core.channel_model]:
-        """A channel model for each of `count` UEs. codec: Codec. frame: csirs_frame. Raises
-        ValueError."""
+        """A channel model for each of `count` UEs, or for each antenna of a single UE. codec: Codec. frame:
+        csirs_frame. Raises ValueError."""
+        check_antennas(codec, count)
+        nr = codec.nr
         if self.dataset:
             model = core.dataset_channel(self.dataset)
             if (model.nc(), model.nt()) != (frame.nc(), frame.nt()):
                 raise ValueError(f"{self.dataset}: has matrices of {model.nc()} x {model.nt()}, "
                                  f"the pilots are for {frame.nc()} x {frame.nt()}")
+            if nr > 1:
+                with Dataset(self.dataset) as data:
+                    if data.nr != nr:
+                        raise ValueError(f"{self.dataset}: has UEs with {data.nr} antennas, codec "
+                                         f"{codec.spec} is for {nr}")
+                return [core.receive_antennas(model, nr, antenna) for antenna in range(nr)]
             return [model] * count
+        if nr > 1:
+            if not self.channel:
+                raise ValueError(f"codec {codec.spec} names no channel that it was trained on: give "
+                                 "--channel or --dataset")
+            return channels_of(codec, self.channel, self.frames_per_drop, self.speed_mps,
+                               period_s(frame), nc=frame.nc(), spacing_hz=frame.spacing_hz(),
+                               seed=self.seed)
         result = []
         for k in range(count):
             parameters = dict(nc=frame.nc(), nt=frame.nt(), spacing_hz=frame.spacing_hz(),
@@ -456,6 +560,9 @@ class BaseStation:
     pictures: whether figures() has |H| of each UE as it was fed back and, with a channel model, as it
     is.
 
+    The UE of a codec for nr antennas, up to 4, has nr streams, on the ports of `address` and the next
+    ones; it is the only one. Its precoded symbols are those of its layers.
+
     Listens and opens devices when it is made; run() begins to send. Raises ValueError.
     """
 
@@ -486,18 +593,23 @@ class BaseStation:
         first = int(time.time() / self.period_s) if first is None else first
         first %= 1 << 32
         scheme, _ = parse_address("air", address, ("zmq", "file", "uhd", "soapy"))
-        channel, truths = None, []
+        channel, truths, nr = None, [], codec.nr
+        check_antennas(codec, len(ue_ids))
         if scheme in ("zmq", "file"):
             if len(ue_ids) > MAX_SIMULATED_UES:
                 raise ParameterError("ue_ids", f" has {len(ue_ids)} UEs, allowed are "
                                      f"{MAX_SIMULATED_UES} with a channel model")
             channel = core.mimo_channel(air.models(codec, frame, len(ue_ids)), frame.sample_rate(),
                                         snr_db=air.snr_db, signal_power=power, seed=air.seed)
-            truths = [Truth((frame.nc(), frame.nt()), max_age + 64) for _ in ue_ids]
-        self._precoded = SendPrecoded(frame, len(ue_ids)) if precoded else None
+            truths = [Truth((frame.nc() * nr, frame.nt()), max_age + 64, nr) for _ in ue_ids]
+        self._precoded = SendPrecoded(frame, max(codec.ranks) if nr > 1 else len(ue_ids)) \
+            if precoded else None
+        self._nr, self._layers = nr, max(codec.ranks)
         self._receiver = FeedbackReceiver(feedback)
         self._recorder = None
-        sinks = self._make_sinks(address, parameters, len(ue_ids), radio, overwrite)
+        if scheme == "file":
+            refuse_several(codec, air=address)
+        sinks = self._make_sinks(address, parameters, len(ue_ids) * nr, radio, overwrite)
         self._source = core.csirs_source(frame, count, first)
         self.flowgraph = self._connect(sinks, channel, truths, air)
         #: the Cell
@@ -540,7 +652,8 @@ class BaseStation:
             chain = [(channel, k), air.offsets(self.frame), blocks.throttle(
                 gr.sizeof_gr_complex, air.rate * self.frame.sample_rate()) if air.rate else None]
             flowgraph.connect(*[block for block in chain if block], sink)
-            flowgraph.msg_connect(channel, f"truth{k}" if k else "truth", truths[k], "truth")
+            nr = len(sinks) // len(truths)
+            flowgraph.msg_connect(channel, truth_port(k), truths[k // nr], truth_port(k % nr))
         return flowgraph
 
     def run(self, show: Callable[[Dict[str, Any], bool], None], duration: Optional[float] = None,
@@ -579,6 +692,14 @@ class BaseStation:
 
     def _precode(self, changed):
         """Gives the UEs' precoders to the block that sends with them; changed: UE with new CSI."""
+        if self._nr > 1:
+            ((ue, state),) = self.cell.ues.items()
+            if ue == changed or not self.cell.is_fresh(state):
+                w = self.cell.layer_weights(ue)
+                for layer in range(self._layers):
+                    one = None if w is None else w[:, :, layer]
+                    self._precoded.set_weights(layer, one if one is not None and one.any() else None)
+            return
         for index, (ue, state) in enumerate(self.cell.ues.items()):
             if ue == changed:
                 self._precoded.set_weights(index, self.cell.maximum_ratio(ue))

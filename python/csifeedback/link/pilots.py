@@ -71,14 +71,14 @@ def check_codec(codec: OpenCodec, frame: core.csirs_frame) -> None:
     if model.nt != frame.nt():
         raise ValueError(f"codec {codec.spec} is for {model.nt} ports, the pilots are those of "
                          f"{frame.nt()} ({evaluation.trained_on(model)})")
-    if model.domain == "H" and model.nc != frame.nc():
-        raise ValueError(f"codec {codec.spec} is for {model.nc} subcarriers, the pilots have "
+    if model.domain == "H" and model.nc != frame.nc() * codec.nr:
+        raise ValueError(f"codec {codec.spec} is for {model.nc // codec.nr} subcarriers, the pilots have "
                          f"{frame.nc()} ({evaluation.trained_on(model)})")
     # Delay rows are 1 / bandwidth long: nothing else of a codec of Ha depends on nc.
     try:
         spacing = float(json.loads(model.text("parameters"))["spacing_hz"])
     except (ValueError, KeyError, TypeError):
-        spacing = frame.spacing_hz() if model.nc != frame.nc() else 0
+        spacing = frame.spacing_hz() if model.nc != frame.nc() * codec.nr else 0
     bandwidth = frame.nc() * frame.spacing_hz()
     if spacing and not 0.9 < model.nc * spacing / bandwidth < 1.1:
         raise ValueError(f"codec {codec.spec} is for {model.nc * spacing / 1e6:g} MHz, the pilots "

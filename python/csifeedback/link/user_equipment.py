@@ -24,6 +24,7 @@ from ..data.dataset import DatasetWriter
 from ..pdus import guarded, read_pdu
 from ..precoded import MeasurePrecoded
 from . import messages
+from .antennas import StackAntennas, SumOfGains, next_port, refuse_several
 from .compact_frames import CompactFrames
 from .flowgraph import RecordingSource, Runner, SampleSource, Watch, enlarge_buffer
 from .parameters import ParameterError, check_range, refuse
@@ -230,6 +231,9 @@ class UserEquipment:
     was measured and the spectrum of the samples. air_channel: which channel of a recording with several
     is replayed, from 0.
 
+    The UE of a codec for nr antennas has nr streams of samples: of a base station those of nr ports from
+    PORT on, of a radio those of nr channels. It records nothing.
+
     Opens files and devices when it is made; run() begins to receive. Raises ValueError, and OSError
     for files.
     """
@@ -254,6 +258,9 @@ class UserEquipment:
             os.environ["GR_CONF_PERFCOUNTERS_ON"] = "True"
         self._profile, self._address, self._recording = profile, address, None
         self._air_channel = air_channel
+        refuse_several(codec, recording=recording, record_air=record_air)
+        #: antennas
+        self._nr = codec.nr if codec else 1
         parameters = self._make_source(address, pilots, codec.model.nt if codec else nt, codec,
                                        radio)
         frame = self.frame
@@ -270,10 +277,14 @@ class UserEquipment:
             record_air, frame, parameters, radio.frequency_hz,
             "pilots received by csifeedback_ue", overwrite=overwrite) if record_air else None
         self._reports = Reports(self.sender, ue_id, key)
-        measure = None
-        if precoded is not None:
-            measure = MeasurePrecoded(frame, precoded, self._reports.found)
-        self.flowgraph = self._connect(INTERPOLATORS[interpolator](frame), measure)
+        measures: List[List[MeasurePrecoded]] = [[] for _ in range(self._nr)]
+        if precoded is not None and codec and self._nr > 1:
+            total = SumOfGains(self._reports.found)
+            measures = [[MeasurePrecoded(frame, layer, total.add) for layer in range(max(codec.ranks))]
+                        for _ in range(self._nr)]
+        elif precoded is not None:
+            measures = [[MeasurePrecoded(frame, precoded, self._reports.found)]]
+        self.flowgraph = self._connect(INTERPOLATORS[interpolator], measures)
         self._spectrum = Spectrum(self.flowgraph, self._sources[-1], frame.sample_rate()) \
             if pictures else None
         self._framer = self._connect_codec(codec, reports, ue_id, key, configuration) \
@@ -286,6 +297,7 @@ class UserEquipment:
         scheme, rest = parse_address("air", address, ("zmq", "file", "uhd", "soapy"))
         parameters = pilots.parameters(nt)
         if scheme == "file":
+            refuse_several(codec, air=address)
             recording = sigmf.Recording(rest, self._air_channel)
             ports = recording.parameters.get("nt", nt)
             if ports != nt:
@@ -293,12 +305,14 @@ class UserEquipment:
                                      f"{'codec ' + codec.spec if codec else '--ports'} is for {nt}")
             self.frame = recording.frame(parameters)
             parameters.update(recording.parameters)
-            self._sources = self._file_source(recording)
+            self._sources, self._others = self._file_source(recording), []
             self._recording = recording
             return parameters
         self.frame = core.csirs_frame(**parameters)
         self._sources = [SampleSource(SampleReceiver(address)) if scheme == "zmq" else
-                         radio.make("air", address, self.frame.sample_rate(), 1, False)]
+                         radio.make("air", address, self.frame.sample_rate(), self._nr, False)]
+        self._others = [SampleSource(SampleReceiver(next_port(rest, antenna)))
+                        for antenna in range(1, self._nr)] if scheme == "zmq" else []
         return parameters
 
     @staticmethod
@@ -331,24 +345,40 @@ class UserEquipment:
                 os.path.samefile(data, sigmf.base(self._address[5:]) + ".sigmf-data"):
             raise ParameterError("record_air", f" {path}: is what --air replays")
 
-    def _connect(self, interpolator, measure):
-        """The flowgraph up to the matrices H."""
-        flowgraph = gr.top_block("csifeedback_ue")
-        self._sync = core.csi_sync(self.frame)
-        self._estimator = core.channel_estimator(interpolator)
-        source = self._sources[-1]
-        enlarge_buffer(source, _LONG_BUFFER)
-        flowgraph.connect(*self._sources, self._sync, self._estimator)
-        flowgraph.msg_connect(self._estimator, "pdus", self._monitor, "pdus")
+    def _connect(self, interpolator, measures):
+        """The flowgraph up to the matrices H. measures: those of each antenna."""
+        flowgraph, frame = gr.top_block("csifeedback_ue"), self.frame
         sink = self._recorder and self._recorder.sink
-        if sink:
-            flowgraph.connect(source, sink)
-        if measure:
-            flowgraph.connect(source, measure)
-            flowgraph.msg_connect(self._estimator, "pdus", measure, "pdus")
         # Those that samples and matrices flow through; connect() needs them to outlive it.
-        self._blocks = [b for b in (*self._sources, self._sync, self._estimator, sink, measure)
-                        if b]
+        self._blocks = [b for b in (*self._sources, *self._others, sink) if b]
+        for one, next_ in zip(self._sources, self._sources[1:]):
+            flowgraph.connect(one, next_)
+        estimators = []
+        for antenna in range(self._nr):
+            # A radio has a stream for each antenna.
+            source, port = (self._others[antenna - 1], 0) if antenna and self._others \
+                else (self._sources[-1], antenna)
+            if not port:
+                enlarge_buffer(source, _LONG_BUFFER)
+            sync = core.csi_sync(frame)
+            estimators.append(core.channel_estimator(interpolator(frame)))
+            flowgraph.connect((source, port), sync, estimators[-1])
+            self._blocks += [sync, estimators[-1], *measures[antenna]]
+            for measure in measures[antenna]:
+                flowgraph.connect((source, port), measure)
+                flowgraph.msg_connect(estimators[-1], "pdus", measure, "pdus")
+            if antenna == 0:
+                self._sync = sync
+                if sink:
+                    flowgraph.connect(source, sink)
+        flowgraph.msg_connect(estimators[0], "pdus", self._monitor, "pdus")
+        #: what has the matrices of all antennas
+        self._estimator = estimators[0]
+        if self._nr > 1:
+            self._estimator = StackAntennas(self._nr, frame.nc(), frame.nt())
+            for antenna, estimator in enumerate(estimators):
+                flowgraph.connect(estimator, (self._estimator, antenna))
+            self._blocks.append(self._estimator)
         return flowgraph
 
     def _connect_codec(self, codec, reports, ue_id, key, configuration):

@@ -17,14 +17,18 @@ namespace {
 
 using cf = std::complex<float>;
 
-codec_info
-info_of(const csi_report_format::sptr& format, int rows, int codec_id, int model_id)
+codec_info info_of(
+    const csi_report_format::sptr& format, int rows, int codec_id, int model_id, int nr)
 {
     const char* where = "pmi_report";
     const auto codebook = not_null(where, "format", format)->codebook();
-    if (codebook->ranks() != std::vector<int>{ 1 })
-        throw_bad(where, "largest rank", codebook->ranks().back(), "1, the only one");
-    check_range(where, "rows", rows, codebook->subbands(), 65536);
+    check_range(where, "nr", nr, 1, 64);
+    if (codebook->ranks().back() > nr)
+        throw_bad(where,
+                  "largest rank",
+                  codebook->ranks().back(),
+                  "1 to nr, " + std::to_string(nr));
+    check_range(where, "rows", rows, codebook->subbands(), 65536 / nr);
     check_range(where, "codec_id", codec_id, 0, 255);
     check_range(where, "model_id", model_id, 0, 65535);
     codec_info info;
@@ -32,7 +36,7 @@ info_of(const csi_report_format::sptr& format, int rows, int codec_id, int model
     info.codec_id = codec_id;
     info.model_id = model_id;
     info.domain = "H";
-    info.rows = rows;
+    info.rows = rows * nr;
     info.nt = codebook->ports();
     return info;
 }
@@ -40,7 +44,11 @@ info_of(const csi_report_format::sptr& format, int rows, int codec_id, int model
 // Bits with which the beams are in a report, whatever its coefficients.
 int least_bits(const csi_report_format& format)
 {
-    return std::max(format.total_bits(1, format.codebook()->max_count(1), 1), 1);
+    int bits = 1;
+    for (const int rank : format.codebook()->ranks())
+        bits = std::max(bits,
+                        format.total_bits(rank, format.codebook()->max_count(rank), 1));
+    return bits;
 }
 
 class pmi_report_encoder_impl : public pmi_report_encoder
@@ -48,9 +56,11 @@ class pmi_report_encoder_impl : public pmi_report_encoder
 public:
     pmi_report_encoder_impl(csi_report_format::sptr format,
                             codec_info info,
-                            double snr_db)
+                            double snr_db,
+                            int nr)
         : pmi_report_encoder(std::move(info), least_bits(*format), format->max_bits()),
           d_report_format(format),
+          d_nr(nr),
           d_snr(std::pow(10, snr_db / 10)),
           d_h(size_t(rows()) * nt())
     {
@@ -62,7 +72,7 @@ protected:
         const size_t n = d_h.size();
         for (size_t i = 0; i < n; i++)
             d_h[i] = cf(h_vec[i], h_vec[n + i]);
-        d_report_format->report(d_h.data(), rows(), 1, d_snr, d_report);
+        d_report_format->report(d_h.data(), rows() / d_nr, d_nr, d_snr, d_report);
         result r;
         r.bits = d_report_format->pack(d_report, bits, budget);
         return r;
@@ -70,6 +80,7 @@ protected:
 
 private:
     const csi_report_format::sptr d_report_format;
+    const int d_nr;
     const double d_snr;
     std::vector<cf> d_h;
     csi_report d_report;
@@ -78,10 +89,12 @@ private:
 class pmi_report_decoder_impl : public pmi_report_decoder
 {
 public:
-    pmi_report_decoder_impl(csi_report_format::sptr format, codec_info info)
+    pmi_report_decoder_impl(csi_report_format::sptr format, codec_info info, int nr)
         : pmi_report_decoder(std::move(info), format->max_bits()),
           d_report_format(format),
-          d_w(size_t(format->codebook()->subbands()) * nt())
+          d_nr(nr),
+          d_w(size_t(format->codebook()->subbands()) * nt() *
+              format->codebook()->ranks().back())
     {
     }
 
@@ -90,46 +103,53 @@ protected:
     {
         const size_t n = size_t(rows()) * nt();
         const auto codebook = d_report_format->codebook();
-        if (!d_report_format->unpack(bits, count, d_report).empty() || !d_report.groups) {
-            std::fill_n(h_vec, 2 * n, 0.0f);
+        std::fill_n(h_vec, 2 * n, 0.0f);
+        if (!d_report_format->unpack(bits, count, d_report).empty() || !d_report.groups)
             return;
-        }
         codebook->precoder(d_report.precoding, d_w.data());
+        const int rank = d_report.precoding.rank;
         const float scale = std::sqrt(float(nt()));
         for (int row = 0; row < rows(); row++) {
-            const cf* w =
-                d_w.data() + size_t(int64_t(row) * codebook->subbands() / rows()) * nt();
+            const int layer = row % d_nr;
+            if (layer >= rank)
+                continue;
+            const int subband =
+                int64_t(row / d_nr) * codebook->subbands() / (rows() / d_nr);
+            const cf* w = d_w.data() + size_t(subband) * nt() * rank + layer;
             float* re = h_vec + size_t(row) * nt();
             for (int k = 0; k < nt(); k++) {
-                re[k] = scale * w[k].real();
-                re[n + k] = -scale * w[k].imag();
+                re[k] = scale * w[size_t(k) * rank].real();
+                re[n + k] = -scale * w[size_t(k) * rank].imag();
             }
         }
     }
 
 private:
     const csi_report_format::sptr d_report_format;
+    const int d_nr;
     std::vector<cf> d_w;
     csi_report d_report;
 };
 
 } // namespace
 
-pmi_report_encoder::sptr pmi_report_encoder::make(
-    csi_report_format::sptr format, int rows, double snr_db, int codec_id, int model_id)
+pmi_report_encoder::sptr pmi_report_encoder::make(csi_report_format::sptr format,
+                                                  int rows,
+                                                  double snr_db,
+                                                  int codec_id,
+                                                  int model_id,
+                                                  int nr)
 {
     check_range("pmi_report_encoder", "snr_db", snr_db, -100.0, 100.0);
     return std::make_shared<pmi_report_encoder_impl>(
-        format, info_of(format, rows, codec_id, model_id), snr_db);
+        format, info_of(format, rows, codec_id, model_id, nr), snr_db, nr);
 }
 
-pmi_report_decoder::sptr pmi_report_decoder::make(csi_report_format::sptr format,
-                                                  int rows,
-                                                  int codec_id,
-                                                  int model_id)
+pmi_report_decoder::sptr pmi_report_decoder::make(
+    csi_report_format::sptr format, int rows, int codec_id, int model_id, int nr)
 {
     return std::make_shared<pmi_report_decoder_impl>(
-        format, info_of(format, rows, codec_id, model_id));
+        format, info_of(format, rows, codec_id, model_id, nr), nr);
 }
 
 } // namespace csifeedback

@@ -1,0 +1,64 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_CSIFEEDBACK_RECEIVE_ANTENNAS_H
+#define INCLUDED_CSIFEEDBACK_RECEIVE_ANTENNAS_H
+
+#include <gnuradio/csifeedback/api.h>
+#include <gnuradio/csifeedback/cdl_panel_channel.h>
+#include <gnuradio/csifeedback/channel_model.h>
+#include <gnuradio/csifeedback/scenario_channel.h>
+
+namespace gr {
+namespace csifeedback {
+
+/*!
+ * \brief Channels of UEs with several antennas as a channel_model.
+ *
+ * Its matrices have a row for each antenna of each subcarrier, (nc nr) x nt: row k nr + a
+ * is antenna a on subcarrier k, as pmi_report_encoder takes them; or they are those of one
+ * of the antennas, nc x nt. The distance of the rows of grid() is that of the subcarriers
+ * over the number of antennas in a matrix. They are not scaled or aligned. The list of
+ * paths of a sample is empty, and generate_truncated() throws std::invalid_argument.
+ */
+class CSIFEEDBACK_API receive_antennas
+{
+public:
+    //! Which antennas, and how UEs move.
+    struct configuration {
+        int antenna = -1; //!< 0 to nr - 1: this one alone; -1: all
+        //! Samples of a drop, 1 and more: sample i is of drop i / samples_per_drop. Of a
+        //! cdl_panel_channel alone: scenarios have slots_per_drop
+        uint64_t samples_per_drop = 1;
+        //! Displacement from sample to sample of a drop, along x, in wavelengths, finite
+        double step_wavelengths = 0;
+    };
+
+    /*!
+     * \brief Makes the model of a panel.
+     * \throws std::invalid_argument if the panel is null or a parameter is out of range
+     */
+    static channel_model::sptr make(cdl_panel_channel::sptr panel,
+                                    const configuration& c);
+    //! Likewise; samples_per_drop is 1 and step_wavelengths 0.
+    static channel_model::sptr make(scenario_panel_channel::sptr panel,
+                                    const configuration& c);
+    /*!
+     * \brief Makes the model of one whose samples i nr to i nr + nr - 1 are the antennas of
+     * UE i, as in data sets of panels.
+     * \param nr      antennas, 1 to 64
+     * \param antenna 0 to nr - 1: this one alone; -1: all
+     * \throws std::invalid_argument if the model is null or a number is out of range
+     */
+    static channel_model::sptr
+    make(channel_model::sptr antennas, int nr, int antenna = -1);
+};
+
+} // namespace csifeedback
+} // namespace gr
+
+#endif /* INCLUDED_CSIFEEDBACK_RECEIVE_ANTENNAS_H */

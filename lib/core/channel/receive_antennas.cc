@@ -1,0 +1,162 @@
+/* -*- c++ -*- */
+/*
+ * Copyright 2026 gr-csifeedback authors.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "check.h"
+#include <gnuradio/csifeedback/receive_antennas.h>
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <functional>
+#include <stdexcept>
+
+namespace gr {
+namespace csifeedback {
+
+namespace {
+
+using cf = std::complex<float>;
+
+const char* const where = "receive_antennas";
+
+class antennas_model : public channel_model
+{
+public:
+    // Sample -> nc x nr x nt.
+    using generator = std::function<void(uint64_t, cf*)>;
+
+    antennas_model(const std::string& name,
+                   const channel_grid& grid,
+                   int nr,
+                   int antenna,
+                   double sample_interval_s,
+                   generator generate)
+        : d_name(name),
+          d_grid(grid),
+          d_nc(grid.nc),
+          d_nr(nr),
+          d_antenna(antenna),
+          d_sample_interval_s(sample_interval_s),
+          d_generate(std::move(generate))
+    {
+        check_range(where, "antenna", antenna, -1, nr - 1);
+        if (antenna < 0) {
+            d_grid.nc *= nr;
+            d_grid.spacing_hz /= nr;
+        }
+    }
+
+    std::string name() const override { return d_name; }
+    std::string parameters() const override
+    {
+        return "{\"model\": \"" + d_name + "\", \"nc\": " + std::to_string(d_nc) +
+               ", \"nr\": " + std::to_string(d_nr) +
+               ", \"nt\": " + std::to_string(d_grid.nt) +
+               ", \"antenna\": " + std::to_string(d_antenna) + "}";
+    }
+    const channel_grid& grid() const override { return d_grid; }
+    double sample_interval_s() const override { return d_sample_interval_s; }
+    std::vector<propagation_path> paths(uint64_t) const override { return {}; }
+
+    void generate(uint64_t index, cf* H, channel_sample_info* info) const override
+    {
+        const size_t nt = d_grid.nt, size = size_t(d_grid.nc) * nt;
+        if (d_antenna < 0) {
+            d_generate(index, H);
+        } else {
+            std::vector<cf> all(size * d_nr);
+            d_generate(index, all.data());
+            for (int k = 0; k < d_nc; k++)
+                std::copy_n(
+                    all.data() + (size_t(k) * d_nr + d_antenna) * nt, nt, H + k * nt);
+        }
+        if (info) {
+            *info = {};
+            for (size_t i = 0; i < size; i++)
+                info->energy += std::norm(H[i]);
+        }
+    }
+
+    void generate_truncated(uint64_t, int, int, cf*, channel_sample_info*) const override
+    {
+        throw std::invalid_argument(d_name + ": channels of receive antennas are "
+                                             "full-band matrices alone");
+    }
+
+private:
+    const std::string d_name;
+    channel_grid d_grid;
+    const int d_nc, d_nr, d_antenna;
+    const double d_sample_interval_s;
+    const generator d_generate;
+};
+
+} // namespace
+
+channel_model::sptr receive_antennas::make(cdl_panel_channel::sptr panel,
+                                           const configuration& c)
+{
+    const auto& p = not_null(where, "panel", panel)->parameters();
+    check_range(
+        where, "samples_per_drop", c.samples_per_drop, uint64_t(1), uint64_t(1) << 62);
+    check_range(where, "step_wavelengths", c.step_wavelengths, -1e6, 1e6);
+    return std::make_shared<antennas_model>(
+        std::string("cdl-") + char(std::tolower(p.profile)) + "-panel",
+        channel_grid{ p.nc, panel->ports(), p.spacing_hz, p.spacing1 },
+        p.nr,
+        c.antenna,
+        0,
+        [panel, c](uint64_t index, cf* h) {
+            panel->generate(index / c.samples_per_drop,
+                            h,
+                            (index % c.samples_per_drop) * c.step_wavelengths);
+        });
+}
+
+channel_model::sptr receive_antennas::make(scenario_panel_channel::sptr panel,
+                                           const configuration& c)
+{
+    const auto& p = not_null(where, "panel", panel)->panel();
+    if (c.samples_per_drop != 1 || c.step_wavelengths != 0)
+        throw_bad(where,
+                  "samples_per_drop",
+                  c.samples_per_drop,
+                  "1 without steps: scenarios have slots_per_drop and speed_mps");
+    return std::make_shared<antennas_model>(
+        "scenario-panel",
+        channel_grid{ p.nc, panel->ports(), p.spacing_hz, p.spacing1 },
+        p.nr,
+        c.antenna,
+        0,
+        [panel](uint64_t index, cf* h) { panel->generate(index, h); });
+}
+
+channel_model::sptr
+receive_antennas::make(channel_model::sptr antennas, int nr, int antenna)
+{
+    not_null(where, "antennas", antennas);
+    check_range(where, "nr", nr, 1, 64);
+    const channel_grid grid = antennas->grid();
+    return std::make_shared<antennas_model>(
+        antennas->name(),
+        grid,
+        nr,
+        antenna,
+        antennas->sample_interval_s(),
+        [antennas, nr, grid](uint64_t index, cf* h) {
+            std::vector<cf> one(size_t(grid.nc) * grid.nt);
+            for (int a = 0; a < nr; a++) {
+                antennas->generate(index * nr + a, one.data());
+                for (int k = 0; k < grid.nc; k++)
+                    std::copy_n(one.data() + size_t(k) * grid.nt,
+                                grid.nt,
+                                h + (size_t(k) * nr + a) * grid.nt);
+            }
+        });
+}
+
+} // namespace csifeedback
+} // namespace gr
