@@ -133,7 +133,7 @@ class Files(unittest.TestCase):
             self.assertEqual((data.domain, data.whole, data.nc, data.na, data.nt, data.precursor),
                              ("W", True, 6, 6, 8, 0))
             self.assertEqual((len(data), data.first, data.channel), (120, 10**6, "cdl-panel"))
-            self.assertIn("eigenvectors --profile A C --layers 2", data.command)
+            self.assertIn("eigenvectors --profile A C --subbands 6 --layers 2", data.command)
             w = data.whole_matrices()
             np.testing.assert_allclose(data.energy, 6, rtol=1e-4)
         for drop in (0, 1, 59):  # profiles in turn, layer by layer
@@ -325,7 +325,7 @@ class Files(unittest.TestCase):
     def test_layers(self):
         """Reports of several layers: rank, shares of the bits by water-filling, the BS gets what the UE chose;
         an equal split is worse."""
-        h = PanelDrops("AC", n1=2, n2=2, nr=3, nc=24).channels(10**6, 30)
+        h = PanelDrops("AC", n1=2, n2=2, nr=3, nc=24).channels(10**6, 12)
         for name in ("klt", "local-klt", "path"):
             codec = csifeedback.open_codec(
                 f"eigenvectors:model={self.models[name]},rows=24,nr=3,ranks=1-3,snr_db=15")
@@ -348,7 +348,7 @@ class Files(unittest.TestCase):
             self.assertGreater(np.mean(gains), 2e-4, name)
             self.assertIsNone(reports.encode(v[0], 3, 3 * reports.pair.encoder.min_bits() + 4))
             encoder, decoder = codec.own_reports()
-            stacked = np.ascontiguousarray(h.reshape(30, 72, 8))
+            stacked = np.ascontiguousarray(h.reshape(12, 72, 8))
             bits, counts, gain_db = encoder.encode(stacked, 150)
             self.assertTrue((counts == 150).all())
             w = layers.precoders(decoder.decode(bits, counts, gain_db), 3)

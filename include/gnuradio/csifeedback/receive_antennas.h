@@ -50,6 +50,7 @@ public:
     /*!
      * \brief Makes the model of one whose samples i nr to i nr + nr - 1 are the antennas of
      * UE i, as in data sets of panels.
+     * \param antennas model of the antennas
      * \param nr      antennas, 1 to 64
      * \param antenna 0 to nr - 1: this one alone; -1: all
      * \throws std::invalid_argument if the model is null or a number is out of range
