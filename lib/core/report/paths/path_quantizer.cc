@@ -19,6 +19,8 @@ namespace {
 
 // Squared gain, in steps, below which a path is not worth its bits.
 constexpr float min_power = 1.2f;
+// By how many steps a gain may be raised to that of its group.
+constexpr float max_raise = 0.5f;
 // Squared error, in steps, that one class of the gain is worth.
 constexpr float class_price = 0.15f;
 
@@ -90,6 +92,7 @@ path_quantizer::path_quantizer(std::shared_ptr<const dirichlet_axis> rows,
     d_sent.reserve(max_atoms);
     d_group.reserve(max_atoms);
     d_order.reserve(max_atoms);
+    d_is_sent.resize(max_atoms);
 }
 
 void path_quantizer::correlate(const float* s, const float* a, float* y) const
@@ -155,6 +158,7 @@ bool path_quantizer::find_order(const path_atom* atoms,
         const float unit = 1 / std::sqrt(norm[next]);
         candidate c = {};
         c.atom = atoms[next];
+        c.index = int(next);
         c.re = unit * re[next];
         c.im = unit * im[next];
         d_candidates.push_back(c);
@@ -213,7 +217,7 @@ bool path_quantizer::send(candidate& x, int group, float step)
         correlate(d_basis.s(), d_basis.a(), y);
         d_basis.project(y, d_re.data(), d_im.data());
         const float power = (y[0] * y[0] + y[1] * y[1]) / (step * step);
-        if (power < 0.7f * (1 << group)) {
+        if (std::sqrt(power) < std::sqrt(float(1 << group)) - max_raise) {
             // Weaker than it was in the order of the candidates.
             x.group =
                 power < min_power ? 0 : group_of(std::max(int(std::log2(power)), 1));
@@ -250,6 +254,7 @@ bool path_quantizer::send(candidate& x, int group, float step)
     d_im[d_basis.size()] = y[1];
     d_basis.accept();
     p.group = group;
+    d_is_sent[x.index] = true;
     d_sent.push_back(p);
     d_energy += saved;
     x.group = 0;
@@ -315,8 +320,10 @@ bool path_quantizer::encode_group(range_encoder& coder, int group, float step, i
         d_energy = energy_before;
         d_coder.rewind();
         coder = coder_before;
-        for (candidate* x : d_group)
+        for (candidate* x : d_group) {
             x->group = group;
+            d_is_sent[x->index] = false;
+        }
         if (d_group.empty())
             return false;
         for (int less = std::max(excess / std::max(each, 8), 1); less && !d_group.empty();
@@ -347,6 +354,7 @@ path_quantizer::run(float step, int index, int budget, uint8_t* bits)
 {
     d_basis.resize(0);
     d_sent.clear();
+    std::fill(d_is_sent.begin(), d_is_sent.end(), false);
     d_energy = 0;
     range_encoder coder(bits, (size_t(budget) + 7) / 8);
     d_coder.begin(budget);

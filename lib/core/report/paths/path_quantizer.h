@@ -61,6 +61,9 @@ public:
      */
     result run(float step, int index, int budget, uint8_t* bits);
 
+    //! For each atom whether the last report has it.
+    const std::vector<uint8_t>& sent_atoms() const { return d_is_sent; }
+
     //! Multiply-adds since start().
     uint64_t operations() const { return d_operations + d_basis.operations() - d_before; }
     //! Additions to the tables of the entropy coder since start().
@@ -69,6 +72,7 @@ public:
 private:
     struct candidate {
         path_atom atom;
+        int index;    // of the atom
         float re, im; // gain of its orthonormal matrix after those before it
         int group;    // that it is to be sent in, 0: in none
         path_symbol symbol;
@@ -87,6 +91,7 @@ private:
     volk::vector<float> d_re, d_im; // gains of the basis
     std::vector<path_symbol> d_sent;
     std::vector<candidate*> d_group, d_order;
+    std::vector<uint8_t> d_is_sent;
     double d_total = 0, d_energy = 0;
     mutable uint64_t d_operations = 0;
     uint64_t d_before = 0, d_coder_before = 0;

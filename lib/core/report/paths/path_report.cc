@@ -85,6 +85,8 @@ private:
     static constexpr int fast_step = 2, fast_peaks = 4;
     // Energy in squared steps of an atom that is just worth its bits.
     static constexpr float min_power = 2.2f;
+    // With more bits left, the report is made shorter.
+    static constexpr int spare_bits = 10;
 
     const bool d_fast;
     path_geometry d_g;
@@ -96,6 +98,7 @@ private:
     std::vector<uint8_t> d_bits[2]; // the best one so far, and one more
     path_quantizer::result d_best;
     int d_best_step = -1;
+    std::vector<uint8_t> d_best_atoms;
     operations d_operations;
     // Of whole matrices, what the BS makes of a report.
     const path_report_decoder::sptr d_decoder;
@@ -105,13 +108,11 @@ private:
     int make_report(uint8_t* bits, int budget)
     {
         const int guess = search(budget);
-        int atoms = d_search.size();
-        // The search ends with one that may be noise.
-        while (atoms && d_search.atoms()[atoms - 1].energy() < d_min_power)
-            atoms--;
-        d_quantizer.start(d_h.data(), d_search.atoms(), atoms);
+        // Small reports differ by chance.
+        const bool is_small = budget < 200;
         d_best = {};
         d_best_step = -1;
+        start_quantizer();
         if (d_fast) {
             run(guess, budget);
             if (run(guess + fast_step, budget) != trial::better) {
@@ -122,16 +123,53 @@ private:
             climb(guess - fast_step, -1, 0, budget);
             climb(guess, 1, 0, budget);
         } else {
-            // The best step is near the guess. Small reports differ by chance.
-            const int patience = budget < 200 ? 3 : 1;
-            climb(guess, 1, patience, budget);
-            climb(guess - 1, -1, patience, budget);
+            climb_both(guess, is_small ? 3 : 1, budget);
+            // Positions were refined with paths that found no room. Once more without
+            // them, unless there is room for more.
+            for (int i = 0; i < (is_small ? 2 : 1) && d_best_step >= 0 &&
+                            d_best.bits + spare_bits >= budget;
+                 i++) {
+                const double before = d_best.energy;
+                count_quantizer();
+                search_again();
+                start_quantizer();
+                climb_both(d_best_step, is_small ? 2 : 1, budget);
+                if (!(d_best.energy > before))
+                    break;
+            }
         }
         const int used = finish(bits, budget);
+        count_quantizer();
         d_operations.search += d_search.operations();
+        return used;
+    }
+
+    void start_quantizer()
+    {
+        int atoms = d_search.size();
+        // The search ends with one that may be noise.
+        while (atoms && d_search.atoms()[atoms - 1].energy() < d_min_power)
+            atoms--;
+        d_quantizer.start(d_h.data(), d_search.atoms(), atoms);
+    }
+
+    void count_quantizer()
+    {
         d_operations.quantization += d_quantizer.operations();
         d_operations.coding += d_quantizer.coder_operations();
-        return used;
+    }
+
+    // Refines the atoms of the best report alone, and finds some others.
+    void search_again()
+    {
+        constexpr int others = 4, rounds = 3;
+        d_search.keep(d_h.data(), d_best_atoms);
+        for (int i = 0; i < rounds; i++)
+            d_search.refine(d_search.size());
+        for (int i = 0; i < others && d_search.add(); i++) {
+            if (d_search.atoms()[d_search.size() - 1].energy() < d_min_power)
+                break;
+        }
     }
 
     // Whether the report of H has less error than zeros.
@@ -208,6 +246,7 @@ private:
         if (r.energy > d_best.energy) {
             d_best = r;
             d_best_step = step;
+            d_best_atoms = d_quantizer.sent_atoms();
             d_bits[0].swap(d_bits[1]);
         }
         return error > level * least   ? trial::worse
@@ -231,6 +270,12 @@ private:
             worse = run(step, budget) >= enough ? 0 : worse + 1;
     }
 
+    void climb_both(int step, int patience, int budget)
+    {
+        climb(step, 1, patience, budget);
+        climb(step - 1, -1, patience, budget);
+    }
+
     // Writes the best report; returns its bits.
     int finish(uint8_t* bits, int budget)
     {
@@ -240,7 +285,7 @@ private:
         int used = budget;
         // CSI that needs fewer bits: the number of bits is part of the code.
         const int needed = std::max(d_best.bits + 2, min_report);
-        if (needed + 8 < budget) {
+        if (d_best.bits + spare_bits < budget && needed < budget) {
             std::fill(d_bits[1].begin(), d_bits[1].begin() + (needed + 7) / 8, 0);
             const auto shorter = d_quantizer.run(path_coder::step(d_best_step) * d_g.norm,
                                                  d_best_step,

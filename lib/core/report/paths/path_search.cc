@@ -375,10 +375,32 @@ bool path_search::add(int steps, int peaks)
     take_gain(atom, best);
     if (!(atom.energy() > 0))
         return false;
-    next(atom.delay, atom.angle);
-    add_outer(d_next_s.data(), d_next_a.data(), -atom.re, -atom.im);
+    subtract(atom);
     d_count++;
     return true;
+}
+
+void path_search::subtract(const path_atom& atom)
+{
+    float *s = d_next_s.data(), *a = d_next_a.data();
+    d_rows->value(atom.delay, s);
+    d_columns->value(atom.angle, a);
+    d_operations += 3 * (d_rows->stride() + d_half);
+    add_outer(s, a, -atom.re, -atom.im);
+}
+
+void path_search::keep(const float* h, const std::vector<uint8_t>& is_kept)
+{
+    std::copy_n(h, d_residual.size(), d_residual.begin());
+    const int before = d_count;
+    d_count = 0;
+    for (int k = 0; k < before; k++) {
+        if (!is_kept[k])
+            continue;
+        d_atoms[d_count] = d_atoms[k];
+        subtract(d_atoms[d_count++]);
+    }
+    d_peak_count = d_next_peak = 0;
 }
 
 void path_search::refine(int last)

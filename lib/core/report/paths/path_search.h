@@ -69,6 +69,12 @@ public:
     static constexpr int max_peaks = 8;
     //! One step of Newton's method for each of the last atoms in turn.
     void refine(int last);
+    /*!
+     * \brief Takes atoms away, and what they explain goes back into the residual.
+     * \param h       as for start()
+     * \param is_kept for each atom; the others go
+     */
+    void keep(const float* h, const std::vector<uint8_t>& is_kept);
     //! Multiply-adds since start().
     uint64_t operations() const { return d_operations; }
 
@@ -136,6 +142,7 @@ private:
     probe next(float delay, float angle);
     bool step(float& delay, float& angle, probe& here);
     static void take_gain(path_atom& atom, const probe& at);
+    void subtract(const path_atom& atom);
     void add_outer(const float* s, const float* a, float re, float im);
 };
 
