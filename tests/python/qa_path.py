@@ -15,6 +15,7 @@ import numpy as np
 from common import run_program
 from gnuradio import blocks, csifeedback, gr
 from gnuradio.csifeedback import channels, evaluation
+from gnuradio.csifeedback.data.dataset import Dataset
 from gnuradio.csifeedback.link.report_format import ReportFormat
 from gnuradio.csifeedback.model import Model, read_model
 from gnuradio.csifeedback.experiments import bits, path_models, trainings, ue_operations
@@ -356,6 +357,44 @@ class Codec(unittest.TestCase):
             decoder.response(bits[0], counts[0], [0], [np.inf])
         with self.assertRaisesRegex(ValueError, "count is 600, allowed is 0 to 512"):
             decoder.response(bits[0], 600, [0], [0])
+
+    def test_program_rebuilds_what_was_not_measured(self):
+        """csifeedback_eval --unmeasured: a data set with more subcarriers and antennas than the model."""
+        with tempfile.TemporaryDirectory() as directory:
+            wide, table = (os.path.join(directory, name) for name in ("wide.h5", "table.csv"))
+            run_program("dataset", "generate", "--channel", "cost2100-indoor", "--whole", "--nc", "1280",
+                        "--nt", "34", "--samples", "4", "--first", "5000000", "-o", wide, check=True)
+            done = run_program("eval", "--codec", WHOLE, "--codec", MODEL, "--dataset", wide, "--budget", "256",
+                               "512", "--unmeasured", "--json", "--csv", table, check=True)
+            rows = json.loads(done.stdout)
+            self.assertTrue(os.path.getsize(table))
+            self.assertEqual([(r["codec"], r["budget"]) for r in rows],
+                             [(codec, budget) for codec in (WHOLE, MODEL) for budget in (256, 512)])
+            for row in rows:
+                self.assertEqual((row["nc"], row["nt"], row["samples"]), (1280, 34, 4))
+                self.assertLess(row["measured_db"], -20)
+                self.assertLess(row["subcarriers_db"], -18)
+                self.assertLess(row["antennas_db"], -8)
+                self.assertLess(row["measured_db"], row["subcarriers_db"])
+                self.assertLess(row["measured_db"], row["all_db"])
+            # The same numbers by hand.
+            with Dataset(wide) as data:
+                h = data.read(0, 4)
+            encoder, decoder = (make(csifeedback.model_file(WHOLE)) for make in (
+                csifeedback.path_report_encoder, csifeedback.path_report_decoder))
+            found = path_models.responses(
+                decoder, *encoder.encode(np.ascontiguousarray(h[:, 128:1152, :32]), 256),
+                np.arange(-128, 1152), np.arange(34))
+            self.assertAlmostEqual(rows[0]["all_db"], path_models.error_db(h, found), 3)
+            self.assertAlmostEqual(rows[0]["antennas_db"], path_models.error_db(
+                h[:, 128:1152, 32:], found[:, 128:1152, 32:]), 3)
+            for argv, message in (
+                    (["--codec", "cost2100-indoor-klt"], "--unmeasured goes with codecs of paths, not with "
+                                                         "cost2100-indoor-klt"),
+                    (["--codec", WHOLE, "--samples", "9"], "has 4 matrices, --first and --samples ask for 9")):
+                done = run_program("eval", *argv, "--dataset", wide, "--budget", "64", "--unmeasured")
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(message, done.stderr)
 
 
 class Chain(unittest.TestCase):

@@ -12,8 +12,9 @@ import sys
 from typing import Any, Dict, List, Sequence
 
 from .. import evaluation
-from ..experiments import comparison, sweep
-from ..files import check_output
+from ..data.dataset import Dataset
+from ..experiments import comparison, path_models, sweep
+from ..files import check_output, write_csv
 from . import ends
 from .common import (Parser, add_overwrite_argument, add_sweep_arguments, format_table,
                      print_json)
@@ -61,6 +62,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--complexity", action="store_true",
                         help="instead of the table of errors: multiply-adds of the encoder and of "
                              "every part of the decoder for one matrix")
+    parser.add_argument("--unmeasured", action="store_true",
+                        help="instead of the table: matrices H of --dataset with more subcarriers or "
+                             "antennas than the model of a codec of paths. The UE measures those of the "
+                             "model, subcarriers in the middle and the first antennas, and the BS rebuilds "
+                             "all; NMSE of each part. Needs --budget")
     group = parser.add_argument_group("spectral efficiency")
     group.add_argument("--spectral-efficiency", type=int, metavar="K",
                        help="also the spectral efficiency of a downlink to groups of K users that "
@@ -125,6 +131,31 @@ def efficiency_table(rows: Sequence[Dict[str, Any]]) -> str:
                 [r["codec"], r.get("ratio", "-"), r.get("quantizer", "-"), r.get("bits") or "-",
                  *["-" if r.get("noise_snr_db") is None else r["noise_snr_db"]] * noisy,
                  *(f"{x:.2f}" for x in r["se"])] for r in rows]))
+
+
+def unmeasured(args: argparse.Namespace) -> List[Dict[str, Any]]:
+    """The rows of --unmeasured."""
+    if not args.dataset or not args.budget:
+        raise ValueError("--unmeasured needs --dataset and --budget")
+    first = args.first or 0
+    with Dataset(args.dataset, args.align, args.drop_bad) as data:
+        data.check_whole()
+        count = len(data) - first if args.samples is None else args.samples
+        if not (first >= 0 and 1 <= count <= len(data) - first):
+            raise ValueError(f"{args.dataset} has {len(data)} matrices, --first and --samples ask for {count} "
+                             f"from {first} on")
+        h = data.read(first, count)
+    return [row for codec in args.codec
+            for row in path_models.unmeasured_of(evaluation.Codec(codec), h, args.budget)]
+
+
+def unmeasured_table(rows: Sequence[Dict[str, Any]]) -> str:
+    """The rows of --unmeasured as text."""
+    names = ("measured_db", "subcarriers_db", "antennas_db", "all_db")
+    return format_table(
+        ["codec", "bits", "measured dB", "other subcarriers", "other antennas", "all"],
+        [[r["codec"], r["budget"], *("-" if r[name] is None else f"{r[name]:.2f}" for name in names)]
+         for r in rows])
 
 
 def table(rows: Sequence[Dict[str, Any]]) -> str:
@@ -213,6 +244,16 @@ def main(argv: Sequence[str]) -> int:
     for budget in args.budget or ():
         if not 1 <= budget <= 65535:
             raise ValueError(f"--budget has {budget}, allowed is 1 to 65535")
+    if args.unmeasured:
+        rows = unmeasured(args)
+        if args.json:
+            print_json(rows)
+        else:
+            print(unmeasured_table(rows))
+        if args.csv:
+            write_csv(args.csv, rows, list(rows[0]))
+            print(f"written: {args.csv}", file=sys.stderr)
+        return 0
     if args.validation_samples < 1:
         raise ValueError(f"--validation-samples is {args.validation_samples}, allowed is 1 or more")
     if args.rho_samples < 0:

@@ -14,6 +14,7 @@ import numpy as np
 from .. import csifeedback_python as core
 from .. import evaluation
 from ..channels import make_channel, model_channel
+from ..codecs import OpenCodec
 from ..files import write_figure
 from .bits import CHANNELS, Channel
 from .sources import FIRST
@@ -57,6 +58,47 @@ def error_db(truth: np.ndarray, found: np.ndarray) -> float:
         np.sum(np.abs(truth - found) ** 2, axis=(1, 2)) / np.sum(np.abs(truth) ** 2, axis=(1, 2)))))
 
 
+def responses(decoder: Any, bits: np.ndarray, counts: np.ndarray, gain_db: np.ndarray,
+              subcarriers: np.ndarray, antennas: np.ndarray) -> np.ndarray:
+    """H of reports on these subcarriers and antennas, complex64 (n, k, l)."""
+    return np.array([decoder.response(row, count, subcarriers, antennas, gain)
+                     for row, count, gain in zip(bits, counts, gain_db)], np.complex64)
+
+
+def unmeasured_of(codec: OpenCodec, h: np.ndarray, budgets: Sequence[int]) -> List[Dict[str, Any]]:
+    """NMSE in dB where the UE measures a part of H (n, nc, nt): the subcarriers of the codec's model in the
+    middle, and its antennas from the first one on. A row for each budget, None where everything is measured.
+    ValueError if the codec has no paths or H has nothing more than the model."""
+    model = codec.model
+    try:
+        decoder = core.path_report_decoder(model)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"--unmeasured goes with codecs of paths, not with {codec.spec}: {error}") from None
+    encoder = codec.own_reports()[0]
+    nc, nt = h.shape[1:]
+    if nc < model.nc or nt < model.nt or (nc, nt) == (model.nc, model.nt):
+        raise ValueError(f"--unmeasured needs matrices of more than the {model.nc} subcarriers and {model.nt} "
+                         f"antennas of {codec.spec}, and no fewer of either; these have {nc} and {nt}")
+    first = (nc - model.nc) // 2
+    inside = np.zeros(nc, bool)
+    inside[first:first + model.nc] = True
+    measured = np.ascontiguousarray(h[:, inside, :model.nt])
+    if model.domain == "Ha":
+        measured = core.angular_delay_transform(model.nc, model.nt, model.na, model.precursor).forward(measured)[0]
+    rows = []
+    for budget in budgets:
+        bits, counts, gain_db = encoder.encode(measured, budget)
+        found = responses(decoder, bits, counts, gain_db, np.arange(nc) - first, np.arange(nt))
+        parts = {"measured_db": (inside, slice(0, model.nt)), "subcarriers_db": (~inside, slice(0, model.nt)),
+                 "antennas_db": (inside, slice(model.nt, nt)), "all_db": (slice(None), slice(None))}
+        rows.append({"codec": codec.spec, "budget": budget, "bits": float(np.mean(counts)), "samples": len(h),
+                     "nc": nc, "nt": nt, **{
+                         name: error_db(h[:, rows_][:, :, columns], found[:, rows_][:, :, columns])
+                         if h[:, rows_][:, :, columns].size else None
+                         for name, (rows_, columns) in parts.items()}})
+    return rows
+
+
 def unmeasured(samples: int, progress: Callable[[int, int], None],
                channels: Sequence[Channel] = CHANNELS[:3],
                budgets: Sequence[int] = UNMEASURED_BUDGETS) -> List[Dict[str, Any]]:
@@ -76,8 +118,7 @@ def unmeasured(samples: int, progress: Callable[[int, int], None],
 
             def rebuilt(h: np.ndarray, subcarriers: np.ndarray, antennas: np.ndarray) -> np.ndarray:
                 bits, counts, gain_db = encoder.encode(np.ascontiguousarray(h), budget)
-                return np.array([decoder.response(b, n, subcarriers, antennas, g)
-                                 for b, n, g in zip(bits, counts, gain_db)])
+                return responses(decoder, bits, counts, gain_db, subcarriers, antennas)
 
             inside = slice(first, first + NC)
             found = rebuilt(wide[:, inside, :NT], np.arange(2 * NC) - first, np.arange(2 * NT))
