@@ -35,10 +35,11 @@ constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
 // The cases of the oracle.
 const char* const cases[] = {
-    "plain",       "deep",      "paired",         "real",
-    "real_mmse",   "lstm2",     "lstm20",         "lstm20_real",
-    "lstm2_deep",  "ms4l2o",    "ms4l2o_plain",   "rows",
-    "ms4l2o_rows", "rows_lstm", "rows_lstm_wide", "ms4l2o_rows_lstm"
+    "plain",       "deep",       "paired",         "real",
+    "real_mmse",   "lstm2",      "lstm20",         "lstm20_real",
+    "lstm2_deep",  "ms4l2o",     "ms4l2o_plain",   "rows",
+    "ms4l2o_rows", "rows_lstm",  "rows_lstm_wide", "ms4l2o_rows_lstm",
+    "phases",      "phases_wide"
 };
 
 model_file::sptr oracle(const std::string& name)

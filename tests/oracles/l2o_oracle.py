@@ -47,6 +47,8 @@ CASES = {
     "rows_lstm": dict(start=2, hidden=2, lstm_layers=2, layers=1, top_g=5, iterations=8, rows=True),
     "rows_lstm_wide": dict(start=1, nt=32, hidden=3, layers=0, iterations=6, rows=True),
     "ms4l2o_rows_lstm": dict(codec="ms4l2o", start=0, hidden=2, layers=0, iterations=8, rows=True),
+    "phases": dict(start=2, layers=1, iterations=6, consistency=0.8, rows=True, phases=3),
+    "phases_wide": dict(start=1, na=3, nt=19, real=True, layers=0, iterations=6, phases=2),
 }
 
 
@@ -60,7 +62,7 @@ class Model:
 
     def __init__(self, rng, codec="csi-l2o", na=5, nt=3, real=False, start=0, layers=1, top_g=0,
                  units=1, hidden=0, lstm_layers=1, iterations=6, trained=6, consistency=0.0,
-                 paired=False, rows=False):
+                 paired=False, rows=False, phases=0):
         self.codec, self.na, self.nt, self.n = codec, na, nt, na * nt
         self.start, self.top_g, self.hidden = start, top_g, hidden
         self.iterations, self.trained = iterations, trained
@@ -120,6 +122,18 @@ class Model:
                 group[name + "_weight"] = float32(
                     rng.uniform(-scale, scale, (outputs, hidden)) * (2 if outputs > 5 else 0.5))
                 group[name + "_bias"] = float32(rng.uniform(-scale, scale, outputs) * 0.2)
+
+        self.phases = phases
+        if phases:
+            group["phase_steps"] = float32(rng.uniform(0.3, 1.2, (3, phases)))
+            group["phase_momenta"] = float32(rng.uniform(0, 0.8, (3, phases)))
+            for name, count, gain in (("into", 16 * 2 * 9, 0.3), ("forward_0", 256, 0.3),
+                                      ("forward_1", 256, 0.4), ("inverse_0", 256, 0.3),
+                                      ("inverse_1", 256, 0.4), ("out", 2 * 16 * 9, 0.05),
+                                      ("squeeze", 4 * 16, 0.5), ("excite", 16 * 4, 0.5)):
+                group[f"phase_{name}_weight"] = float32(gain * rng.normal(size=(3, phases, count)))
+            for name, count in (("squeeze", 4), ("excite", 16)):
+                group[f"phase_{name}_bias"] = float32(0.3 * rng.normal(size=(3, phases, count)))
 
     @staticmethod
     def real_rows(u):
@@ -220,8 +234,39 @@ class Model:
             new = u + self.wide(self.at("gamma", m, t)) * (v - u)
             y = new + a * (new - x) + b2
             x = new
-            results.append(x - self.at("consistency", m, 0) * (w.T @ (w @ x - s)) / norm)
+            end = x - self.at("consistency", m, 0) * (w.T @ (w @ x - s)) / norm
+            results.append(self.convolved(end, s, w, norm))
         return torch.stack(results)
+
+    def convolved(self, x, s, w, norm):
+        """What the phases make of the result of the iterations."""
+        before = x
+        for k in range(self.phases):
+            def number(name):
+                return float(np.interp(math.log2(len(s)), np.log2(self.rates),
+                                       self.profile[name][:, k].numpy()))
+
+            nearest = int(np.argmin(np.abs(np.log2(self.rates) - math.log2(len(s)))))
+
+            def weight(name, *shape):
+                return self.profile[f"phase_{name}_weight"][nearest, k].reshape(shape)
+
+            def bias(name):
+                return self.profile[f"phase_{name}_bias"][nearest, k]
+
+            y = x + number("phase_momenta") * (x - before)
+            u = y - number("phase_steps") * (w.T @ (w @ y - s)) / norm
+            image = u.reshape(1, 2, self.na, self.nt)
+            z = torch.conv2d(image, weight("into", 16, 2, 3, 3), padding=1)[0].flatten(1)
+            z = weight("forward_1", 16, 16) @ torch.relu(weight("forward_0", 16, 16) @ z)
+            mean = z.abs().mean(1)
+            hidden = torch.relu(weight("squeeze", 4, 16) @ mean + bias("squeeze"))
+            limit = mean * torch.sigmoid(weight("excite", 16, 4) @ hidden + bias("excite"))
+            z = self.soft(z, limit[:, None])
+            z = weight("inverse_1", 16, 16) @ torch.relu(weight("inverse_0", 16, 16) @ z)
+            change = torch.conv2d(z.reshape(1, 16, self.na, self.nt), weight("out", 2, 16, 3, 3), padding=1)
+            before, x = x, u + change.flatten()
+        return x
 
     def write(self, path, rng):
         lengths = [4, 12 if "encoder/W_complex" in self.arrays else 11, 5, 9]

@@ -34,7 +34,10 @@ namespace csifeedback {
  * with an LSTM they and b1, b2 come element by element from eq. (20): the LSTM's inputs
  * are x_e and grad f(x)_e / L, an MLP makes the five outputs of its state, to which the
  * numbers are added. Without one, b = 1 and b1 = b2 = 0. At the end
- * x - consistency / L grad f(x) is the result.
+ * x - consistency / L grad f(x) is the result. A profile may have phases of FISTA-Net (Guo et al.,
+ * 2022) after that: y = x + momentum (x - x_before), u = y - step / L grad f(y), and
+ * x' = u + F~(soft(F(u), limits)) with 3x3 and 1x1 convolutions of 16 channels over the matrix and a
+ * limit for each channel that a small network makes of its mean magnitude.
  *
  * The numbers are interpolated over log2(m) between the code sizes that were trained, so
  * that one model decodes every length. The arrays of the model file are those of the

@@ -86,6 +86,29 @@ constexpr size_t local_systems_scratch(size_t k)
     return ((k + 3) * (k + 4) / 2 + 2 * (k + 3)) * weights_block;
 }
 
+//! Channels of the transforms of a phase of FISTA-Net.
+constexpr size_t phase_channels = 16;
+//! Zeros before each row of a phase_image.
+constexpr size_t phase_margin = 16;
+
+//! The convolutions of a phase of FISTA-Net, without biases.
+struct phase_weights {
+    const float* into;    //!< 3x3: (2, 3, 3) inputs and taps by channels
+    const float* forward; //!< two of 1x1: inputs by channels
+    const float* inverse; //!< likewise
+    const float* out;     //!< 3x3: (channels, 3, 3) inputs and taps by 2
+};
+
+//! Images of a phase with a margin of zeros: element (r, c) of a channel is at (r + 1) *
+//! stride + phase_margin + c.
+struct phase_image {
+    size_t rows, cols;
+    size_t stride;  //!< whole_registers(cols) + phase_margin
+    size_t plane;   //!< (rows + 2) * stride + phase_margin, from one channel to the next
+    const float* x; //!< 2 planes
+    float* z;       //!< phase_channels planes
+};
+
 //! Part of the values beyond which a matrix is not sparse.
 constexpr double sparse_part = 0.3;
 
@@ -553,6 +576,27 @@ struct kernel_table {
                          size_t n,
                          uint32_t* y,
                          size_t y_stride);
+
+    /*!
+     * \brief z = F(x) of a phase of FISTA-Net: a 3x3 convolution, 1x1, ReLU, 1x1.
+     * \param image      margins are zero and stay so
+     * \param magnitudes output, the sum of |z| of each of phase_channels
+     */
+    void (*phase_analysis)(const phase_weights& w,
+                           const phase_image& image,
+                           float* magnitudes);
+
+    /*!
+     * \brief x += F~(soft(z, limits)): 1x1, ReLU, 1x1, a 3x3 convolution; z is overwritten.
+     * \param limits   a threshold for each of phase_channels, 0 or more
+     * \param x        rows of image.cols real and then as many imaginary parts, x_stride
+     *                 apart, changed
+     */
+    void (*phase_synthesis)(const phase_weights& w,
+                            const phase_image& image,
+                            const float* limits,
+                            float* x,
+                            size_t x_stride);
 };
 
 /*!

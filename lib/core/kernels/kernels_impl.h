@@ -8,6 +8,7 @@
 // All kernels and their table, for one instruction set; the rules of registers.h hold.
 
 #include "kernels/complex_linear_algebra_impl.h"
+#include "kernels/convolution_impl.h"
 #include "kernels/linear_algebra_impl.h"
 #include "kernels/local_weights_impl.h"
 #include "kernels/lstm_impl.h"
@@ -50,7 +51,9 @@ constexpr gr::csifeedback::kernel_table table(const char* name)
              cubics,
              largest_powers,
              fir,
-             add_integers };
+             add_integers,
+             phase_analysis,
+             phase_synthesis };
 }
 
 } // namespace

@@ -40,8 +40,10 @@ from ..files import write_csv
 from ..model import Model, read_model
 from ..progress import Progress, held_interrupts
 from . import checkpoint, linear, quantizers
+from .fista_net import FistaNet
 from .l2o_network import (ACTIVATIONS, STARTS, Decoder, Encoder, MmseStart, relative_errors,
                           rows_of)
+from .network import load_network
 
 #: the codecs that it trains
 CODECS = ("csi-l2o", "ms4l2o")
@@ -85,8 +87,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--freeze-decoder", action="store_true",
         help="train the encoder alone: the decoder stays that of --start-from")
     add("--freeze-steps", action="store_true",
-        help="train the LSTM alone: the transform and the step parameters, to which it adds, stay "
-             "those of --start-from")
+        help="train the LSTM or the convolutions alone: the transform and the step parameters of the "
+             "iterations stay those of --start-from")
     add("--steps", type=int, default=20000, metavar="N",
         help="training steps (default: 20000); 0: none, what the model begins with is written")
     add("--batch", type=int, default=64, metavar="N", help="matrices per step (default: 64)")
@@ -142,6 +144,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--row-steps", action="store_true",
         help="step parameters of its own for every delay row, to which an LSTM adds; always so "
              "where --start-from has them")
+    add("--convolutions", type=int, metavar="N",
+        help="FISTA steps with convolutions, as in FISTA-Net, that follow the iterations (default: "
+             "those of --start-from)")
+    add("--convolutions-from", nargs="+", metavar="MODEL", default=[],
+        help="begin with the last phases of these trained models of FISTA-Net, one for each of --rates")
+    add("--start-decoder", metavar="NAME",
+        help="the decoder of --start-from to begin with (default: --decoder-name, or that of the profile)")
     add("--transform", nargs="*", type=int, metavar="N",
         help="outputs of the layers of f_t; none: no transform")
     add("--untied", action="store_true", help="a transform of its own for every iteration")
@@ -180,10 +189,10 @@ def _settings(args):
             setattr(args, name, value)
     for name, low, high in (("steps", 0, 10**9), ("batch", 1, 10**5), ("hidden", 0, 1024),
                             ("lstm_layers", 1, 16), ("iterations", 1, 1000),
-                            ("graded_iterations", 0, 1000), ("top_g", 0, 10**6), ("entry_bits", 0, quantizers.MAX_BITS),
+                            ("graded_iterations", 0, 1000), ("convolutions", 0, 1000), ("top_g", 0, 10**6), ("entry_bits", 0, quantizers.MAX_BITS),
                             ("report", 1, 10**9), ("validation_samples", 2, 10**6)):
         value = getattr(args, name)
-        if not low <= value <= high:
+        if value is not None and not low <= value <= high:
             raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed is {low} to {high}")
     for name in ("learning_rate", "encoder_learning_rate", "lstm_learning_rate", "beta",
                  "intermediate"):
@@ -220,8 +229,12 @@ def _settings(args):
                              "codewords of a finished encoder")
     if args.freeze_encoder and args.freeze_decoder:
         raise ValueError("--freeze-encoder and --freeze-decoder leave nothing to train")
-    if args.freeze_steps and not args.hidden:
-        raise ValueError("--freeze-steps leaves nothing to train with --hidden 0")
+    if args.freeze_steps and not args.hidden and args.convolutions == 0:
+        raise ValueError("--freeze-steps leaves nothing to train with --hidden 0 and --convolutions 0")
+    if args.start_decoder and not args.start_from:
+        raise ValueError("--start-decoder needs --start-from")
+    if args.convolutions_from and not args.convolutions:
+        raise ValueError("--convolutions-from needs --convolutions, 1 or more")
 
 
 def _sizes(args, n):
@@ -469,26 +482,36 @@ class Run:
         self.encoder.w.requires_grad_(not self.fixed)
         self.orthonormal = self.encoder.is_complex and not self.fixed
         self.mmse = MmseStart(basis, variance, floor[0], self.na, self.nt).to(self.device)
-        group = next((f"l2o/{p}/" for p in (*self.names, args.profile, *sorted(PROFILES))
-                      if args.start_from and f"l2o/{p}/p" in start), None)
+        if args.start_decoder and f"l2o/{args.start_decoder}/p" not in start:
+            raise ValueError(f"--start-decoder is {args.start_decoder}, --start-from has " + ", ".join(
+                sorted(k.split("/")[1] for k in start if re.fullmatch("l2o/[^/]*/p", k))))
+        wanted = [args.start_decoder] if args.start_decoder else [*self.names, args.profile, *sorted(PROFILES)]
+        group = next((f"l2o/{p}/" for p in wanted if args.start_from and f"l2o/{p}/p" in start), None)
+        if args.convolutions is None:
+            args.convolutions = start[group + "phase_steps"].shape[1] \
+                if group and group + "phase_steps" in start else 0
+        if args.freeze_steps and not args.hidden and not args.convolutions:
+            raise ValueError("--freeze-steps leaves nothing to train with --hidden 0 and no convolutions")
         self.decoder = Decoder(
             self.na, self.nt, self.sizes * len(self.bits), args.iterations, args.hidden, args.lstm_layers,
             tuple(args.transform), args.top_g, args.untied, args.activations, args.start,
             args.gate, args.consistency, args.tied_steps,
-            args.row_steps or bool(group and group + "rows" in start))
+            args.row_steps or bool(group and group + "rows" in start), args.convolutions)
         if args.start_from:
             if not group and (rows_differ or args.freeze_decoder):
                 raise ValueError(f"--start-from {args.start_from} has no decoder of Csi-L2O or MS4L2O")
             if group:
                 self.decoder.begin_with(lambda name: start.get(group + name))
+        self._begin_convolutions()
         self.decoder.to(self.device)
         tables, layers, lstm = [], [], []
         for name, value in self.decoder.named_parameters():
-            if args.freeze_decoder or (args.freeze_steps and not name.startswith("lstm.")):
+            if args.freeze_decoder or (
+                    args.freeze_steps and not name.startswith(("lstm.", "phases."))):
                 value.requires_grad_(False)
             if value.requires_grad:
                 (lstm if name.startswith("lstm.") else layers if "." in name
-                 else tables).append(value)
+                 and name not in ("phases.steps", "phases.momenta") else tables).append(value)
         self.groups = [
             {"params": layers, "lr": self.args.learning_rate},
             # A step parameter is one of few: it may move faster than a weight.
@@ -502,6 +525,19 @@ class Run:
         self.rates = [group["lr"] for group in self.groups]
         self.optimizer = torch.optim.Adam(self.groups)
         self.follow()
+
+    def _begin_convolutions(self):
+        """Convolutions begin with those of trained models of FISTA-Net."""
+        for name in self.args.convolutions_from:
+            network = load_network(name)
+            if not isinstance(network, FistaNet) or (network.na, network.nt) != (self.na, self.nt) \
+                    or network.code_size not in self.sizes:
+                raise ValueError(f"--convolutions-from {name} is a {network.codec} of {network.na} x "
+                                 f"{network.nt} and code size {network.code_size}, allowed is fista-net of "
+                                 f"{self.na} x {self.nt} and " + ", ".join(map(str, self.sizes)))
+            self.fingerprint.setdefault("convolutions_from", []).append(read_model(name).fingerprint())
+            for kind in range(len(self.bits)):
+                self.decoder.phases.take(kind * len(self.sizes) + self.sizes.index(network.code_size), network)
 
     def follow(self, changed: bool = True) -> None:
         """What depends on W is made anew after W has changed."""
@@ -552,7 +588,8 @@ class Run:
             return mean / whole, whole
 
         total, nmse = term(x)
-        for iterate in iterates[:-1] if self.args.intermediate else []:
+        # Not of iterations that stay as they are.
+        for iterate in [i for i in iterates[:-1] if i.requires_grad] if self.args.intermediate else []:
             total = total + self.args.intermediate * term(iterate)[0]
         if self.args.beta:
             for own in self.decoder.autoencoding(h):
@@ -651,7 +688,7 @@ class Run:
         """What a checkpoint must have been made with to be continued."""
         options = {k: v for k, v in vars(self.args).items()
                    if k not in ("output", "test", "json", "device", "overwrite", "drop_bad", "dataset",
-                                "validation", "start_from")}
+                                "validation", "start_from", "convolutions_from")}
         return json.dumps({**options, **self.fingerprint}, sort_keys=True)
 
     def save(self, path: str) -> None:

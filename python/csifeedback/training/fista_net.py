@@ -24,23 +24,36 @@ def pointwise() -> nn.Module:
 class Phase(nn.Module):
     """What follows a gradient step: a transform, a threshold and the transform's inverse.
 
-    No convolution has a bias: the authors' program makes some, but does not use them.
+    No convolution has a bias: the authors' program makes some, but does not use them. norm: whether
+    the network that computes the thresholds has a batch normalization.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, norm: bool = True) -> None:
         super().__init__()
         self.into = nn.Conv2d(2, CHANNELS, 3, padding=1, bias=False)
         self.forward_layers = nn.ModuleList([pointwise() for _ in range(2)])
         self.inverse_layers = nn.ModuleList([pointwise() for _ in range(2)])
         self.out = nn.Conv2d(CHANNELS, 2, 3, padding=1, bias=False)
         self.squeeze = nn.Linear(CHANNELS, CHANNELS // 4)
-        self.norm = nn.BatchNorm1d(CHANNELS // 4)
+        self.norm = nn.BatchNorm1d(CHANNELS // 4) if norm else nn.Identity()
         self.excite = nn.Linear(CHANNELS // 4, CHANNELS)
         for layer in (self.into, *self.forward_layers, *self.inverse_layers, self.out):
             nn.init.xavier_uniform_(layer.weight)
         for layer in (self.squeeze, self.excite):
             nn.init.kaiming_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
+
+    @torch.no_grad()
+    def copy_from(self, other: "Phase") -> None:
+        """Takes over the weights of a trained phase; this one has no normalization, which becomes a
+        part of the layer before it."""
+        state = {k: v.clone() for k, v in other.state_dict().items() if not k.startswith("norm.")}
+        if isinstance(other.norm, nn.BatchNorm1d):
+            scale = other.norm.weight / torch.sqrt(other.norm.running_var + other.norm.eps)
+            state["squeeze.weight"] *= scale[:, None]
+            state["squeeze.bias"] = other.norm.bias + scale * (
+                other.squeeze.bias - other.norm.running_mean)
+        self.load_state_dict(state)
 
     def transform(self, x: torch.Tensor) -> torch.Tensor:
         """F of (B, CHANNELS, rows, columns)."""

@@ -20,6 +20,8 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from .fista_net import Phase
+
 #: what turns a raw parameter into the one that is used, by its number in a model file
 ACTIVATIONS = {
     "identity": (0, lambda x: x),
@@ -30,6 +32,10 @@ ACTIVATIONS = {
 STARTS = {"zeros": 0, "adjoint": 1, "mmse": 2}
 #: the tables of step parameters: rates by iterations
 STEPS = ("p", "a", "b", "theta", "gamma")
+#: the layers of a convolutional phase by their names in a model file
+PHASE_LAYERS = (("into", "into"), ("forward_0", "forward_layers.0"), ("forward_1", "forward_layers.1"),
+                ("inverse_0", "inverse_layers.0"), ("inverse_1", "inverse_layers.1"), ("out", "out"),
+                ("squeeze", "squeeze"), ("excite", "excite"))
 #: elements of an LSTM step at a time: on a CPU what the step needs stays in the cache
 LSTM_BLOCK = {"cpu": 8192, "cuda": 1 << 20}
 
@@ -369,20 +375,96 @@ class ElementLstm(nn.Module):
         return torch.cat(outputs, 1), states
 
 
+class Phases(nn.Module):
+    """What may follow the iterations: FISTA steps with convolutions, as in FISTA-Net, whose transforms
+    see neighbouring delay rows and whose thresholds follow the matrix.
+
+    Each of the rates has phases, steps and momenta of its own. The momentum of the first one has no
+    effect.
+    """
+
+    def __init__(self, na: int, nt: int, rates: int, count: int) -> None:
+        super().__init__()
+        self.na, self.nt, self.count = na, nt, count
+        self.steps = nn.Parameter(torch.ones(rates, count))
+        self.momenta = nn.Parameter(torch.zeros(rates, count))
+        self.layers = nn.ModuleList([nn.ModuleList([Phase(norm=False) for _ in range(count)])
+                                     for _ in range(rates)])
+        with torch.no_grad():
+            for phases in self.layers:
+                for phase in phases:
+                    # Nearly plain gradient steps, rather than random changes, to begin with.
+                    phase.out.weight.mul_(0.1)
+
+    def forward(self, w: torch.Tensor, s: torch.Tensor, x: torch.Tensor, rate: int,
+                lipschitz: float) -> Tuple[torch.Tensor, List[torch.Tensor]]:
+        """From x (B, 2 na nt) the result and that of every phase."""
+        before, results = x, []
+        for number, phase in enumerate(self.layers[rate]):
+            y = x + self.momenta[rate, number] * (x - before)
+            u = y - self.steps[rate, number] * (((y @ w.t() - s) @ w) / lipschitz)
+            image, _ = phase(u.reshape(-1, self.na, 2, self.nt).transpose(1, 2), False)
+            before, x = x, image.transpose(1, 2).reshape(x.shape)
+            results.append(x)
+        return x, results
+
+    @torch.no_grad()
+    def take(self, rate: int, network: nn.Module) -> None:
+        """Takes over the last phases of a FistaNet for one of the rates."""
+        first = network.phases - self.count
+        if first < 0:
+            raise ValueError(f"--convolutions is {self.count}, a FISTA-Net of --convolutions-from has "
+                             f"{network.phases}")
+        for own, other in zip(self.layers[rate], network.layers[first:]):
+            own.copy_from(other)
+        self.steps[rate].copy_(network.steps[first:])
+        self.momenta[rate].copy_(network.momenta[first:])
+
+    def named_arrays(self) -> Iterator[Tuple[str, List[List[torch.Tensor]]]]:
+        """The parameters of the layers, of every phase of every rate, by their names in a model file."""
+        for name, at in PHASE_LAYERS:
+            layers = [[phase.get_submodule(at) for phase in phases] for phases in self.layers]
+            yield f"phase_{name}_weight", [[layer.weight for layer in row] for row in layers]
+            if layers[0][0].bias is not None:
+                yield f"phase_{name}_bias", [[layer.bias for layer in row] for row in layers]
+
+    def arrays(self, chosen: Sequence[int]) -> Dict[str, torch.Tensor]:
+        """What goes into a model file: rates by phases by parameters."""
+        return {"phase_steps": self.steps[list(chosen)], "phase_momenta": self.momenta[list(chosen)],
+                **{name: torch.stack([torch.stack([value.flatten() for value in table[rate]])
+                                      for rate in chosen])
+                   for name, table in self.named_arrays()}}
+
+    @torch.no_grad()
+    def begin_with(self, read: Callable[[str], Any], repeats: int) -> None:
+        """Takes over those of a model file, for `repeats` times its rates."""
+        count = read("phase_steps").shape[1]
+        if count != self.count:
+            raise ValueError(f"--convolutions is {self.count}, --start-from has {count}")
+        for name, parameter in (("phase_steps", self.steps), ("phase_momenta", self.momenta)):
+            parameter.copy_(torch.from_numpy(read(name)).repeat(repeats, 1))
+        for name, table in self.named_arrays():
+            old = torch.from_numpy(read(name)).repeat(repeats, 1, 1)
+            for rate, row in enumerate(table):
+                for number, value in enumerate(row):
+                    value.copy_(old[rate, number].reshape(value.shape))
+
+
 class Decoder(nn.Module):
     """Csi-L2O's decoder, eqs. (19) and (20), or MS4L2O's where transform is None.
 
     rates: code sizes, ascending, each with step parameters of its own for every iteration.
     sizes: layers of the transform, or None. untied: a transform for every iteration. tied_steps:
     the same step parameters in all iterations. activations: names for p, a and b. row_steps: step
-    parameters of its own for each of the na delay rows, to which an LSTM adds.
+    parameters of its own for each of the na delay rows, to which an LSTM adds. convolutions: number of
+    Phases after the iterations.
     """
 
     def __init__(self, na: int, nt: int, rates: Sequence[int], iterations: int, hidden: int = 0,
                  layers: int = 2, sizes: Sequence[int] = (256,), top_g: int = 0,
                  untied: bool = False, activations: Sequence[str] = ("2sigmoid", "tanh", "sigmoid"),
                  start: str = "mmse", gate: bool = True, consistency: bool = True,
-                 tied_steps: bool = False, row_steps: bool = False) -> None:
+                 tied_steps: bool = False, row_steps: bool = False, convolutions: int = 0) -> None:
         super().__init__()
         self.row_steps = row_steps
         self.na, self.nt, self.rates, self.iterations = na, nt, tuple(rates), iterations
@@ -392,6 +474,7 @@ class Decoder(nn.Module):
         self.transforms = nn.ModuleList([Transform(nt, sizes) for _ in range(count)]
                                         if sizes else [])
         self.lstm = ElementLstm(hidden, layers) if hidden else None
+        self.phases = Phases(na, nt, len(rates), convolutions) if convolutions else None
 
         def table(value):
             return nn.Parameter(torch.full((len(rates), 1 if tied_steps else iterations,
@@ -426,7 +509,7 @@ class Decoder(nn.Module):
 
         rate: index of m in `rates`. lstm_share: see ElementLstm. graded: the last iterations,
         which alone have gradients; 0: all. Returns the result and a list of the iterates, with
-        `graded` of the last ones.
+        `graded` of the last ones, and of the results of the phases.
         """
         x = y = x0
         state = self.lstm.start(x) if self.lstm else None
@@ -440,6 +523,9 @@ class Decoder(nn.Module):
                                          range(first, count), lstm_share)
         if float(self.consistency[rate]) != 0:
             x = x - self.consistency[rate] * (((x @ w.t() - s) @ w) / lipschitz)
+        if self.phases:
+            x, results = self.phases(w, s, x, rate, lipschitz)
+            iterates = iterates + results
         return x, iterates
 
     def iterate(self, w: torch.Tensor, s: torch.Tensor, begin: Tuple[Any, Any, Any], rate: int,
@@ -504,6 +590,8 @@ class Decoder(nn.Module):
                 -1, self.iterations, *values[name].shape[2:]).flatten(1)
         if self.row_steps:
             values["rows"] = torch.tensor([self.na])
+        if self.phases:
+            values.update(self.phases.arrays(chosen))
         values["rates"] = torch.tensor([self.rates[r] for r in chosen])
         values["activation"] = torch.tensor([ACTIVATIONS[name][0] for name in self.activations])
         values["start"] = torch.tensor([STARTS[self.start]])
@@ -548,7 +636,9 @@ class Decoder(nn.Module):
                    sizes=[shape[1] for shape in shapes], top_g=numbers("top_g")[0],
                    untied=bool(shapes) and shapes[0][0] > 1,
                    activations=[name_of(ACTIVATIONS, k) for k in numbers("activation")],
-                   start=name_of(STARTS, numbers("start")[0]), row_steps=group + "rows" in arrays)
+                   start=name_of(STARTS, numbers("start")[0]), row_steps=group + "rows" in arrays,
+                   convolutions=arrays[group + "phase_steps"].shape[1]
+                   if group + "phase_steps" in arrays else 0)
         self.begin_with(lambda name: arrays.get(group + name))
         return self
 
@@ -574,6 +664,8 @@ class Decoder(nn.Module):
             old = old[:, columns][..., [min(r, old.shape[2] - 1) for r in range(self.na)]]
             getattr(self, name).copy_(old if self.row_steps else old[..., 0])
         self.consistency.copy_(torch.from_numpy(read("consistency")).repeat(repeats))
+        if self.phases and read("phase_steps") is not None:
+            self.phases.begin_with(read, repeats)
         if self.lstm and read("mlp_weight") is not None:
             for name, value in self.lstm.named_arrays():
                 old = read(name)

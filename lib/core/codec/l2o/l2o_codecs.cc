@@ -67,6 +67,16 @@ operations(const model_file& model, int m, const std::string& profile, int itera
         }
         lstm += count * n * (mlp[0] * mlp[0] + 5 * mlp[0]);
     }
+    const std::vector<size_t> phases = shape(model, profile, "phase_steps", 2);
+    if (!phases.empty()) {
+        gradients += phases[1];
+        for (const char* name :
+             { "into", "forward_0", "forward_1", "inverse_0", "inverse_1", "out" })
+            transforms +=
+                n / 2 * phases[1] *
+                shape(model, profile, std::string("phase_") + name + "_weight", 3)[2];
+        transforms += 2 * phases[1] * shape(model, profile, "phase_squeeze_weight", 3)[2];
+    }
     return { { "start", estimated ? m * n : 0 },
              { "gradients", 2 * gradients * m * n },
              { "transforms", transforms },

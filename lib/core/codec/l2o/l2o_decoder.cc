@@ -114,6 +114,16 @@ private:
             d_scratch.resize((d_model.hidden + 1) * l2o_block, 1.0f);
             d_heads.resize(d_together * blocks * 5 * l2o_block, 0.0f);
         }
+        if (d_model.phases()) {
+            d_last.resize(vectors * d_layout.size, 0.0f);
+            d_image.rows = d_layout.na;
+            d_image.cols = d_layout.nt;
+            d_image.stride = whole_registers(d_layout.nt) + phase_margin;
+            d_image.plane = (d_layout.na + 2) * d_image.stride + phase_margin;
+            d_planes.resize((2 + phase_channels) * d_image.plane, 0.0f);
+            d_image.x = d_planes.data();
+            d_image.z = d_planes.data() + 2 * d_image.plane;
+        }
         if (d_bf16)
             prepare_bf16(vectors, blocks, widest);
         const float norm = prepare(d_p.rows).norm;
@@ -231,21 +241,10 @@ private:
             if (d_tolerance > 0 && t + 1 < d_iterations && converged())
                 break;
         }
-        if (l.consistency != 0) {
-            for (size_t i = 0; i < n; i++)
-                prepare_projection(d_x.data() + i * vector, i, 0, d_layout.na, d_pairs_x);
-            std::fill(d_projected_x.begin(), d_projected_x.end(), 0.0f);
-            add_projection(l, d_x, d_pairs_x, n, d_projected_x, 0, d_layout.size);
-            residual(l, d_projected_x, n, d_residual_x);
-            gradient(l, d_projected_x, d_residual_x, n, 0, d_layout.size, d_gx);
-            for (size_t i = 0; i < n; i++)
-                combine(d_x.data() + i * vector,
-                        d_gx.data() + i * vector,
-                        -l.consistency / l.norm,
-                        0,
-                        d_layout.na,
-                        d_x.data() + i * vector);
-        }
+        if (l.consistency != 0)
+            descend(l, n, l.consistency, d_x);
+        for (size_t k = 0; k < d_model.phases(); k++)
+            phase(l, k, n);
         for (size_t i = 0; i < n; i++) {
             d_layout.to_h_vec(d_x.data() + i * vector, h_vec);
             const float* first = s + i * l.m;
@@ -253,6 +252,55 @@ private:
                 std::all_of(first, first + l.m, [](float x) { return x == 0; }))
                 std::fill_n(h_vec, d_p.cols, 0.0f);
             h_vec += d_p.cols;
+        }
+    }
+
+    // x -= step / L grad f(x).
+    void descend(const length& l, size_t n, float step, volk::vector<float>& x)
+    {
+        const size_t vector = d_w.planes() * d_layout.size;
+        for (size_t i = 0; i < n; i++)
+            prepare_projection(x.data() + i * vector, i, 0, d_layout.na, d_pairs_x);
+        std::fill(d_projected_x.begin(), d_projected_x.end(), 0.0f);
+        add_projection(l, x, d_pairs_x, n, d_projected_x, 0, d_layout.size);
+        residual(l, d_projected_x, n, d_residual_x);
+        gradient(l, d_projected_x, d_residual_x, n, 0, d_layout.size, d_gx);
+        for (size_t i = 0; i < n; i++)
+            combine(x.data() + i * vector,
+                    d_gx.data() + i * vector,
+                    -step / l.norm,
+                    0,
+                    d_layout.na,
+                    x.data() + i * vector);
+    }
+
+    // A FISTA step with convolutions.
+    void phase(const length& l, size_t k, size_t n)
+    {
+        const size_t vector = d_w.planes() * d_layout.size;
+        const float momentum = k ? d_model.phase_momentum(l.m, k) : 0;
+        for (size_t i = 0; i < n; i++)
+            for (size_t e = i * vector; e < i * vector + d_layout.size; e++) {
+                const float x = d_x[e];
+                d_x[e] = x + momentum * (x - d_last[e]);
+                d_last[e] = x;
+            }
+        descend(l, n, d_model.phase_step(l.m, k), d_x);
+        const l2o_phase& p = d_model.phase(l.m, k);
+        for (size_t i = 0; i < n; i++) {
+            float* x = d_x.data() + i * vector;
+            for (size_t r = 0; r < d_layout.na; r++)
+                for (size_t part = 0; part < 2; part++)
+                    std::copy_n(x + r * d_layout.stride + part * d_layout.nt,
+                                d_layout.nt,
+                                d_planes.begin() + part * d_image.plane +
+                                    (r + 1) * d_image.stride + phase_margin);
+            float limits[phase_channels];
+            kernels().phase_analysis(p.weights(), d_image, limits);
+            for (float& limit : limits)
+                limit /= d_layout.na * d_layout.nt;
+            p.limits(limits, limits);
+            kernels().phase_synthesis(p.weights(), d_image, limits, x, d_layout.stride);
         }
     }
 
@@ -821,6 +869,9 @@ private:
     volk::vector<float> d_gx, d_gy; // gradients
     volk::vector<float> d_u, d_v;   // always one
     volk::vector<float> d_before;
+    // With phases: the x before, and the channels of one.
+    volk::vector<float> d_last, d_planes;
+    phase_image d_image{};
     // Codewords and projections, in the layout of d_w.
     volk::vector<float> d_code;
     volk::vector<float> d_projected_x, d_projected_y, d_next_x, d_next_y;

@@ -105,6 +105,49 @@ public:
         }
     }
 
+    // The weights of phases: rates x count vectors.
+    std::vector<l2o_phase> phases(size_t rates, size_t count) const
+    {
+        constexpr size_t channels = phase_channels;
+        std::vector<l2o_phase> result(rates * count);
+        const float_array squeeze_bias = read("phase_squeeze_bias", { rates, count, 0 });
+        const size_t hidden = squeeze_bias.shape[2];
+        // Of f(phase, values) for every phase of an array.
+        const auto each = [&](const char* name, size_t size, auto f) {
+            const float_array values = read(name, { rates, count, size });
+            for (size_t k = 0; k < result.size(); k++)
+                f(result[k], values.data.data() + k * size);
+        };
+        // A layer of `outputs` rows of `inputs` weights becomes its transpose.
+        const auto transposed = [&](const char* name,
+                                    size_t outputs,
+                                    size_t inputs,
+                                    volk::vector<float> l2o_phase::*to) {
+            each(name, outputs * inputs, [&](l2o_phase& phase, const float* w) {
+                for (size_t i = 0; i < inputs; i++)
+                    for (size_t o = 0; o < outputs; o++)
+                        (phase.*to).push_back(w[o * inputs + i]);
+            });
+        };
+        const auto copied =
+            [&](const char* name, size_t size, std::vector<float> l2o_phase::*to) {
+                each(name, size, [&](l2o_phase& phase, const float* w) {
+                    (phase.*to).assign(w, w + size);
+                });
+            };
+        transposed("phase_into_weight", channels, 2 * 9, &l2o_phase::into);
+        transposed("phase_forward_0_weight", channels, channels, &l2o_phase::forward);
+        transposed("phase_forward_1_weight", channels, channels, &l2o_phase::forward);
+        transposed("phase_inverse_0_weight", channels, channels, &l2o_phase::inverse);
+        transposed("phase_inverse_1_weight", channels, channels, &l2o_phase::inverse);
+        transposed("phase_out_weight", 2, channels * 9, &l2o_phase::out);
+        copied("phase_squeeze_weight", hidden * channels, &l2o_phase::squeeze);
+        copied("phase_squeeze_bias", hidden, &l2o_phase::squeeze_bias);
+        copied("phase_excite_weight", channels * hidden, &l2o_phase::excite);
+        copied("phase_excite_bias", channels, &l2o_phase::excite_bias);
+        return result;
+    }
+
     // Rows of weights, each with its bias behind it.
     volk::vector<float> with_bias(const std::string& name, size_t rows, size_t cols) const
     {
@@ -146,6 +189,22 @@ private:
 float softplus(double x) { return x > 30 ? x : std::log1p(std::exp(x)); }
 
 } // namespace
+
+void l2o_phase::limits(const float* magnitudes, float* out) const
+{
+    const size_t hidden = squeeze_bias.size();
+    float part[phase_channels];
+    std::copy(excite_bias.begin(), excite_bias.end(), part);
+    for (size_t h = 0; h < hidden; h++) {
+        float sum = squeeze_bias[h];
+        for (size_t k = 0; k < phase_channels; k++)
+            sum += squeeze[h * phase_channels + k] * magnitudes[k];
+        for (size_t k = 0; sum > 0 && k < phase_channels; k++)
+            part[k] += excite[k * hidden + h] * sum;
+    }
+    for (size_t k = 0; k < phase_channels; k++)
+        out[k] = magnitudes[k] / (1 + std::exp(-part[k]));
+}
 
 template <typename weight, typename product>
 bool l2o_layer::by_panels(const volk::vector<weight>& all,
@@ -291,6 +350,14 @@ l2o_model::l2o_model(const model_file& model, const std::string& profile)
         activation[i] = file.number("activation", kinds.data[i], 0, 3);
     start = file.number("start", file.read("start", { 1 }).data[0], 0, 2);
 
+    if (file.has("phase_steps")) {
+        const float_array steps = file.read("phase_steps", { rates, 0 });
+        d_phases = steps.shape[1];
+        d_steps = steps.data;
+        d_momenta = file.read("phase_momenta", { rates, d_phases }).data;
+        d_phase = file.phases(rates, d_phases);
+    }
+
     const size_t row = 2 * size_t(model.nt());
     forward = file.layers("transform_forward", row, d_iterations);
     const float top = file.read("top_g", { 1 }).data[0];
@@ -415,6 +482,16 @@ float l2o_model::interpolate(const std::vector<float>& table,
     const double lower = std::log2(d_rates[above - 1]), upper = std::log2(d_rates[above]);
     const double part = (std::log2(double(m)) - lower) / (upper - lower);
     return (1 - part) * value(above - 1) + part * value(above);
+}
+
+const l2o_phase& l2o_model::phase(size_t m, size_t k) const
+{
+    const auto distance = [&](float rate) { return std::abs(std::log2(rate / m)); };
+    const auto nearest =
+        std::min_element(d_rates.begin(), d_rates.end(), [&](float a, float b) {
+            return distance(a) < distance(b);
+        });
+    return d_phase[(nearest - d_rates.begin()) * d_phases + k];
 }
 
 std::vector<l2o_parameters> l2o_model::parameters(size_t m) const

@@ -74,6 +74,21 @@ struct l2o_parameters {
     float step, momentum; // p and a behind the activation
 };
 
+//! A step of FISTA-Net after the iterations: the convolutions of kernels.h, and a network
+//! that makes the threshold of each channel of its mean magnitude.
+struct l2o_phase {
+    volk::vector<float> into, forward, inverse, out;
+    //! Hidden units by channels and channels by hidden units, with their biases.
+    std::vector<float> squeeze, squeeze_bias, excite, excite_bias;
+
+    phase_weights weights() const
+    {
+        return { into.data(), forward.data(), inverse.data(), out.data() };
+    }
+    //! Thresholds of phase_channels from their mean magnitudes; may be the same array.
+    void limits(const float* magnitudes, float* out) const;
+};
+
 //! The arrays of a profile of a model file, `l2o/<profile>/`; docs/files.md lists them.
 class l2o_model
 {
@@ -91,6 +106,16 @@ public:
     //! iteration those of all rows().
     std::vector<l2o_parameters> parameters(size_t m) const;
     float consistency(size_t m) const;
+
+    //! Phases after the iterations.
+    size_t phases() const { return d_phases; }
+    //! Phase k for codewords of m values: that of the nearest trained length.
+    const l2o_phase& phase(size_t m, size_t k) const;
+    float phase_step(size_t m, size_t k) const { return interpolate(d_steps, k, m); }
+    float phase_momentum(size_t m, size_t k) const
+    {
+        return interpolate(d_momenta, k, m);
+    }
 
     int activation[3] = { 0,
                           0,
@@ -118,6 +143,10 @@ private:
     // Rates by iterations by rows.
     std::vector<float> d_p, d_a, d_b, d_theta, d_gamma;
     std::vector<float> d_consistency;
+    // Rates by phases.
+    size_t d_phases = 0;
+    std::vector<float> d_steps, d_momenta;
+    std::vector<l2o_phase> d_phase;
 };
 
 } // namespace csifeedback
