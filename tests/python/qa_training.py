@@ -28,6 +28,8 @@ from gnuradio.csifeedback.model import read_model
 from gnuradio.csifeedback.training import run as train
 from gnuradio.csifeedback.training import csi_l2o, linear, quantizers
 from gnuradio.csifeedback.training import l2o_network as network
+from gnuradio.csifeedback.training.graphs import graph_of
+from gnuradio.csifeedback.training.network import load_network
 from programs import free_port
 
 #: what torchrun of PyTorch 1.13 needs under Python 3.11
@@ -302,6 +304,7 @@ class Networks(unittest.TestCase):
                         {"sizes": (32,), "untied": True, "start": "adjoint"},
                         {"sizes": (32,), "row_steps": True},
                         {"sizes": (32,), "row_steps": True, "hidden": 2, "tied_steps": True},
+                        {"sizes": (32,), "row_steps": True, "convolutions": 2},
                         {"hidden": 2, "layers": 1, "sizes": (), "start": "zeros", "gate": False,
                          "activations": ("sigmoid", "identity", "2sigmoid")}):
             decoder = network.Decoder(3, 8, (4, 8), 3, **options)
@@ -552,6 +555,43 @@ class Training(unittest.TestCase):
         self.assertEqual(len(history), 1)
         self.assertIn("first.h5", history[0])
 
+    def test_convolutions(self):
+        """Steps of a trained FISTA-Net after the iterations of a trained decoder, and in C++."""
+        self.train("first.h5", *SMALL, "--steps", 60)
+        self.train("fista.h5", "--ratio", "1/8", "--option", "phases=3", "--steps", 40,
+                   codec="fista-net")
+        base = (*SMALL[:4], "--transform", 32, "--iterations", 3, "--decoder-name", "conv",
+                "--freeze-encoder", "--start-from")
+        begin = (*base, self.path("first.h5"), "--freeze-steps", "--convolutions", 2, "--convolutions-from",
+                 self.path("fista.h5"), "--noise-share", 0, "--report", 50)
+        self.train("begin.h5", *begin, "--steps", 0)
+        self.train("conv.h5", *begin, "--steps", 150, "--learning-rate", 1e-2)
+        before, after = self.arrays("begin.h5"), self.arrays("conv.h5")
+        first = self.arrays("first.h5")
+        for name, array in after.items():
+            if "/phase_" not in name:
+                np.testing.assert_array_equal(array, before[name], err_msg=name)
+        np.testing.assert_array_equal(after["l2o/conv/theta"], first["l2o/realtime/theta"])
+        network_file = load_network(self.path("fista.h5"))
+        np.testing.assert_allclose(before["l2o/conv/phase_steps"][1], network_file.steps.detach()[1:])
+        np.testing.assert_allclose(before["l2o/conv/phase_out_weight"][1, 1],
+                                   network_file.layers[2].out.weight.detach().flatten())
+        curve = self.curve("conv.h5")
+        for m in (16, 32, 64):
+            self.assertLess(float(curve[-1][f"nmse_db_{m}"]), float(curve[0][f"nmse_db_{m}"]))
+        self.assertLess(float(curve[-1]["nmse_db_32"]), float(curve[0]["nmse_db_32"]) - 0.2)
+        # What a file has stays without the option.
+        self.train("more.h5", *base, self.path("conv.h5"), "--steps", 0)
+        self.same_arrays("conv.h5", "more.h5", "l2o/conv/", rtol=0, atol=0)
+        for ratio in ("1/8", "1/4"):
+            graph_of(self.path("conv.h5") + ":l2o,profile=conv", ratio)  # equal to C++, or it is refused
+        base += (self.path("first.h5"),)
+        self.refuse("FISTA-Net of --convolutions-from has 3", *base, "--convolutions", 4,
+                    "--convolutions-from", self.path("fista.h5"))
+        self.refuse("allowed is fista-net of 16 x 8", *base, "--convolutions", 2,
+                    "--convolutions-from", "cost2100-indoor-fista-net-16")
+        self.refuse("--start-decoder is x, --start-from has realtime", *base, "--start-decoder", "x")
+
     def test_random_iterations(self):
         """Trained with random numbers of iterations, more of them do no harm."""
         options = (*SMALL, "--steps", 200, "--learning-rate", 1e-2, "--seed", 3)
@@ -701,6 +741,9 @@ class Training(unittest.TestCase):
         self.refuse("--freeze-encoder needs --start-from", "--freeze-encoder")
         self.refuse("--freeze-steps needs --start-from", "--freeze-steps")
         self.refuse("--freeze-decoder needs --start-from", "--freeze-decoder")
+        self.refuse("--start-decoder needs --start-from", "--start-decoder", "x")
+        self.refuse("--convolutions is -1", "--convolutions", -1)
+        self.refuse("--convolutions-from needs --convolutions", "--convolutions-from", "x.h5")
         self.refuse("leave nothing to train", "--freeze-decoder", "--freeze-encoder", "--start-from",
                     "cost2100-indoor-csi-l2o")
         self.refuse("--random-iterations is 5 2", "--random-iterations", 5, 2)
