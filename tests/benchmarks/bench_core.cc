@@ -475,6 +475,51 @@ void decode_l2o(benchmark::State& state)
     state.counters["gmac_a_s"] = 1e-9 / median(mac);
     state.counters["ns_activation"] = 1e9 * median(activation);
 }
+// The convolutions of a phase of FISTA-Net beside their floor, all products at the
+// processor's peak.
+void phase_convolutions(benchmark::State& state)
+{
+    constexpr size_t channels = phase_channels;
+    const volk::vector<float> into = normal_vector(18 * channels, 1),
+                              forward = normal_vector(2 * channels * channels, 2),
+                              inverse = normal_vector(2 * channels * channels, 3),
+                              out = normal_vector(18 * channels, 4);
+    const phase_weights w{ into.data(), forward.data(), inverse.data(), out.data() };
+    phase_image image{};
+    image.rows = na;
+    image.cols = nt;
+    image.stride = whole_registers(nt) + phase_margin;
+    image.plane = (na + 2) * image.stride + phase_margin;
+    volk::vector<float> planes((2 + channels) * image.plane, 0.0f);
+    image.x = planes.data();
+    image.z = planes.data() + 2 * image.plane;
+    const volk::vector<float> x = normal_vector(2 * n, 5);
+    for (int p = 0; p < 2; p++)
+        for (int r = 0; r < na; r++)
+            std::copy_n(x.data() + (p * na + r) * nt,
+                        nt,
+                        planes.data() + p * image.plane + (r + 1) * image.stride +
+                            phase_margin);
+    volk::vector<float> result(2 * n, 0.0f);
+    float limits[channels];
+    std::vector<double> time, mac;
+    for (auto _ : state) {
+        time.push_back(seconds_a_call(10, [&] {
+            kernels().phase_analysis(w, image, limits);
+            std::fill_n(limits, channels, 1.0f);
+            kernels().phase_synthesis(w, image, limits, result.data(), 2 * nt);
+            benchmark::ClobberMemory();
+        }));
+        mac.push_back(seconds_a_mac());
+        state.SetIterationTime(time.back());
+    }
+    const double macs = double(n) * (36 * channels + 4 * channels * channels);
+    state.counters["us"] = 1e6 * median(time);
+    state.counters["floor_us"] = 1e6 * macs * median(mac);
+    state.counters["over_floor"] = median(time) / (macs * median(mac));
+}
+BENCHMARK(phase_convolutions)->UseManualTime()->Unit(benchmark::kMicrosecond);
+
 // MLCF in the sizes of the paper: 400 random landmarks in 48 subcarriers, 50 neighbours,
 // 32 antennas.
 constexpr int mlcf_rows = 48, mlcf_landmarks = 400, mlcf_neighbours = 50;

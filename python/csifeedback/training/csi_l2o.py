@@ -189,7 +189,8 @@ def _settings(args):
             setattr(args, name, value)
     for name, low, high in (("steps", 0, 10**9), ("batch", 1, 10**5), ("hidden", 0, 1024),
                             ("lstm_layers", 1, 16), ("iterations", 1, 1000),
-                            ("graded_iterations", 0, 1000), ("convolutions", 0, 1000), ("top_g", 0, 10**6), ("entry_bits", 0, quantizers.MAX_BITS),
+                            ("graded_iterations", 0, 1000), ("convolutions", 0, 1000), ("top_g", 0, 10**6),
+                            ("entry_bits", 0, quantizers.MAX_BITS),
                             ("report", 1, 10**9), ("validation_samples", 2, 10**6)):
         value = getattr(args, name)
         if value is not None and not low <= value <= high:
