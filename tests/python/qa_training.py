@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from common import Opener, command_of, environment, run_program, small_disk
 from gnuradio import csifeedback
+from gnuradio.csifeedback import evaluation
 from gnuradio.csifeedback.data.dataset import Dataset
 from gnuradio.csifeedback.model import read_model
 from gnuradio.csifeedback.training import run as train
@@ -580,6 +581,8 @@ class Training(unittest.TestCase):
         for m in (16, 32, 64):
             self.assertLess(float(curve[-1][f"nmse_db_{m}"]), float(curve[0][f"nmse_db_{m}"]))
         self.assertLess(float(curve[-1]["nmse_db_32"]), float(curve[0]["nmse_db_32"]) - 0.2)
+        parts = evaluation.Codec(self.path("conv.h5") + ":l2o,profile=conv").operations(32)[1]
+        self.assertEqual(parts["convolutions"], 2 * (16 * 8 * (2 * 16 * 2 * 9 + 4 * 16 * 16) + 2 * 16 * 4))
         # What a file has stays without the option.
         self.train("more.h5", *base, self.path("conv.h5"), "--steps", 0)
         self.same_arrays("conv.h5", "more.h5", "l2o/conv/", rtol=0, atol=0)

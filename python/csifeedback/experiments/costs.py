@@ -135,11 +135,13 @@ def _l2o(spec: str, code_size: int) -> Dict[str, int]:
     arrays = l2o_arrays(codec)
     transform = sum(n for name, n in arrays.items() if name.startswith("transform"))
     lstm = sum(n for name, n in arrays.items() if name.startswith(("lstm", "mlp", "heads")))
+    # A file has convolutions for each of its ratios.
+    convolutions = sum(n for name, n in arrays.items() if name.startswith("phase_")) // arrays["rates"]
     return {"encoder": product, "encoder_all": sum(encoder.values()),
             "encoder_parameters": product, "encoder_parameters_all": product // 2,
-            "decoder": parts["gradients"] + parts["transforms"] // NA
+            "decoder": parts["gradients"] + parts["transforms"] // NA + parts.get("convolutions", 0)
             + (lstm_as_thop() if parts["lstm"] else 0), "decoder_all": sum(parts.values()),
-            "decoder_parameters": transform + lstm,
+            "decoder_parameters": transform + lstm + convolutions,
             "decoder_parameters_all": sum(arrays.values())}
 
 

@@ -68,19 +68,24 @@ operations(const model_file& model, int m, const std::string& profile, int itera
         lstm += count * n * (mlp[0] * mlp[0] + 5 * mlp[0]);
     }
     const std::vector<size_t> phases = shape(model, profile, "phase_steps", 2);
+    uint64_t convolutions = 0;
     if (!phases.empty()) {
         gradients += phases[1];
+        const auto weights = [&](const std::string& name) {
+            return shape(model, profile, "phase_" + name + "_weight", 3)[2];
+        };
         for (const char* name :
              { "into", "forward_0", "forward_1", "inverse_0", "inverse_1", "out" })
-            transforms +=
-                n / 2 * phases[1] *
-                shape(model, profile, std::string("phase_") + name + "_weight", 3)[2];
-        transforms += 2 * phases[1] * shape(model, profile, "phase_squeeze_weight", 3)[2];
+            convolutions += n / 2 * phases[1] * weights(name);
+        convolutions += phases[1] * (weights("squeeze") + weights("excite"));
     }
-    return { { "start", estimated ? m * n : 0 },
-             { "gradients", 2 * gradients * m * n },
-             { "transforms", transforms },
-             { "lstm", lstm } };
+    operation_counts counts = { { "start", estimated ? m * n : 0 },
+                                { "gradients", 2 * gradients * m * n },
+                                { "transforms", transforms },
+                                { "lstm", lstm } };
+    if (convolutions)
+        counts.push_back({ "convolutions", convolutions });
+    return counts;
 }
 
 // Of the codec ms4l2o the usual profile has its name.
