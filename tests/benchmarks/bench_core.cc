@@ -485,14 +485,8 @@ void phase_convolutions(benchmark::State& state)
                               inverse = normal_vector(2 * channels * channels, 3),
                               out = normal_vector(18 * channels, 4);
     const phase_weights w{ into.data(), forward.data(), inverse.data(), out.data() };
-    phase_image image{};
-    image.rows = na;
-    image.cols = nt;
-    image.stride = whole_registers(nt) + phase_margin;
-    image.plane = (na + 2) * image.stride + phase_margin;
-    volk::vector<float> planes((2 + channels) * image.plane, 0.0f);
-    image.x = planes.data();
-    image.z = planes.data() + 2 * image.plane;
+    volk::vector<float> planes;
+    const phase_image image = make_phase_image(na, nt, planes);
     const volk::vector<float> x = normal_vector(2 * n, 5);
     for (int p = 0; p < 2; p++)
         for (int r = 0; r < na; r++)

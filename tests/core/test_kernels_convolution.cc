@@ -75,14 +75,8 @@ TEST_P(kernels_test, phases_against_their_definition)
                                       { 5, 31 },
                                       { 3, 32 },
                                       { 2, 40 } }) {
-        phase_image image{};
-        image.rows = rows;
-        image.cols = cols;
-        image.stride = whole_registers(cols) + phase_margin;
-        image.plane = (rows + 2) * image.stride + phase_margin;
-        std::vector<float> buffer((2 + channels) * image.plane, 0.0f);
-        image.x = buffer.data();
-        image.z = buffer.data() + 2 * image.plane;
+        std::vector<float> buffer;
+        const phase_image image = make_phase_image(rows, cols, buffer);
         planes x(2, std::vector<double>(rows * cols));
         const auto values = normal_vector(2 * rows * cols, 5);
         const auto at = [&](int r, int c) {

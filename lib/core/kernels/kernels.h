@@ -109,6 +109,16 @@ struct phase_image {
     float* z;       //!< phase_channels planes
 };
 
+//! Images of rows x cols elements in `planes`, which becomes as large as they need, zeros.
+template <typename vector>
+static phase_image make_phase_image(size_t rows, size_t cols, vector& planes)
+{
+    const size_t stride = whole_registers(cols) + phase_margin,
+                 plane = (rows + 2) * stride + phase_margin;
+    planes.assign((2 + phase_channels) * plane, 0.0f);
+    return { rows, cols, stride, plane, planes.data(), planes.data() + 2 * plane };
+}
+
 //! Part of the values beyond which a matrix is not sparse.
 constexpr double sparse_part = 0.3;
 

@@ -116,13 +116,7 @@ private:
         }
         if (d_model.phases()) {
             d_last.resize(vectors * d_layout.size, 0.0f);
-            d_image.rows = d_layout.na;
-            d_image.cols = d_layout.nt;
-            d_image.stride = whole_registers(d_layout.nt) + phase_margin;
-            d_image.plane = (d_layout.na + 2) * d_image.stride + phase_margin;
-            d_planes.resize((2 + phase_channels) * d_image.plane, 0.0f);
-            d_image.x = d_planes.data();
-            d_image.z = d_planes.data() + 2 * d_image.plane;
+            d_image = make_phase_image(d_layout.na, d_layout.nt, d_planes);
         }
         if (d_bf16)
             prepare_bf16(vectors, blocks, widest);
