@@ -6,6 +6,7 @@
 #
 """Domain W: eigenvectors of subbands as data sets, models and reports."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -415,6 +416,21 @@ class Shipped(unittest.TestCase):
             gain = similarity(v, found) - theirs
             print(f"{name}: {bits} bits, SGCS {np.mean(theirs):.3f} {np.mean(gain):+.3f}")
             self.assertGreater(np.mean(gain), 0.02)
+
+
+    @unittest.skipIf(importlib.util.find_spec("torch") is None, "without PyTorch")
+    def test_learned(self):
+        """Csi-L2O and CsiNet give eigenvectors back that they did not see."""
+        v = vectors(PanelDrops("ABCDE", n1=4, n2=4, angle_span_deg=120.0, seed=7).channels(
+            10**6, 50), 13, 1)[:, 0]
+        transform = csifeedback.angular_delay_transform(13, 32, 13, 0)
+        for name, least in (("eigenvectors-cdl-csi-l2o", 0.98), ("eigenvectors-cdl-csinet", 0.8)):
+            codec = csifeedback.open_codec(name)
+            ha = transform.forward(aligned(v))[0]
+            found = codec.decoder(0).decode(codec.encoder(0).encode(ha)[0])
+            sgcs = np.mean(similarity(v, transform.inverse(found.reshape(ha.shape))))
+            print(f"{name}: SGCS {sgcs:.3f}")
+            self.assertGreater(sgcs, least)
 
 
 class Experiment(unittest.TestCase):

@@ -517,7 +517,8 @@ class Shipped(unittest.TestCase):
         found = size = 0
         for name in names:
             model = csifeedback.model_file(name)
-            if model.codec not in networks.SYSTEMS:
+            # Eigenvectors have no error to state; tests of eigenvectors measure these models.
+            if model.codec not in networks.SYSTEMS or model.text("matrices") == "W":
                 continue
             found += 1
             size += os.path.getsize(model.path)
