@@ -417,7 +417,6 @@ class Shipped(unittest.TestCase):
             print(f"{name}: {bits} bits, SGCS {np.mean(theirs):.3f} {np.mean(gain):+.3f}")
             self.assertGreater(np.mean(gain), 0.02)
 
-
     @unittest.skipIf(importlib.util.find_spec("torch") is None, "without PyTorch")
     def test_learned(self):
         """Csi-L2O and CsiNet give eigenvectors back that they did not see."""
