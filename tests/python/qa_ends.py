@@ -938,7 +938,25 @@ class PathTest(EndsTest):
         self.assertEqual(ue.lines[-1]["frame_bits"], 136 + 256)
 
 
-class CodebooksTest(EndsTest):
+class PrecodingTest(EndsTest):
+
+    def gains(self, station):
+        """Figures of the first UE once the gain of precoding has been computed and measured anew; both
+        must be about the same."""
+        def measured(line):
+            figures = line["ues"]["1"]
+            return figures["per_s"] > 1 and None not in (figures["precoded_db"], figures["gain_db"])
+
+        wait_for(station, measured)
+        seen = len(station.lines)
+        wait_for(station, lambda line: measured(line) and len(station.lines) > seen)
+        figures = [line["ues"]["1"] for line in station.lines if measured(line)][-1]
+        self.assertEqual(station.lines[-1]["refused"], {})
+        self.assertAlmostEqual(figures["precoded_db"], figures["gain_db"], delta=1)
+        return figures
+
+
+class CodebooksTest(PrecodingTest):
 
     def test_closed_loop(self):
         """The BS precodes with the PMI that the UE reports, and the UE measures the gain over one of
@@ -953,18 +971,7 @@ class CodebooksTest(EndsTest):
             station = self.start("bs", *common, "--channel", "cdl-c", "--speed", 0.1, "--rate", 0.1,
                                  "--max-age", 1000)
             ue = self.start("ue", *common)
-
-            def measured(line):
-                figures = line["ues"]["1"]
-                return figures["per_s"] > 1 and figures["precoded_db"] is not None \
-                    and figures["gain_db"] is not None
-
-            wait_for(station, measured)
-            seen = len(station.lines)
-            wait_for(station, lambda line: measured(line) and len(station.lines) > seen)
-            figures = [line["ues"]["1"] for line in station.lines if measured(line)][-1]
-            self.assertEqual(station.lines[-1]["refused"], {})
-            self.assertAlmostEqual(figures["precoded_db"], figures["gain_db"], delta=1)
+            figures = self.gains(station)
             self.assertIsNone(figures["nmse_db"])
             gains[spec.split(":")[0]] = figures["precoded_db"]
             for end in (ue, station):
@@ -977,7 +984,7 @@ class CodebooksTest(EndsTest):
         self.assertLess(gains["type1"], gains["etype2"] - 0.7)
 
 
-class AntennasTest(EndsTest):
+class AntennasTest(PrecodingTest):
 
     def test_stack(self):
         """Matrices of the same frame are joined; those of frames that an antenna missed are left out."""
@@ -1018,17 +1025,7 @@ class AntennasTest(EndsTest):
         station = self.start("bs", *common, "--channel", "cdl-c", "--speed", 0.1, "--rate", 0.1,
                              "--max-age", 1000, "--downlink-snr", 20)
         ue = self.start("ue", *common)
-
-        def measured(line):
-            figures = line["ues"]["1"]
-            return figures["per_s"] > 1 and None not in (figures["precoded_db"], figures["gain_db"])
-
-        wait_for(station, measured)
-        seen = len(station.lines)
-        wait_for(station, lambda line: measured(line) and len(station.lines) > seen)
-        figures = [line["ues"]["1"] for line in station.lines if measured(line)][-1]
-        self.assertEqual(station.lines[-1]["refused"], {})
-        self.assertAlmostEqual(figures["precoded_db"], figures["gain_db"], delta=1)
+        figures = self.gains(station)
         self.assertEqual(figures["rank_share"], [0, 0, 1])
         self.assertGreater(figures["sgcs_layers"][0], 0.9)
         self.assertGreater(figures["sgcs_layers"][1], 0.85)

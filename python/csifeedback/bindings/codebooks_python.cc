@@ -363,8 +363,7 @@ void bind_codebooks(py::module& m)
         m,
         "pmi_report_decoder",
         "The decoder of pmi_report_encoder (BS): row k nr + l is the conjugate precoder "
-        "of "
-        "layer l, zero from the rank on.")
+        "of layer l, zero from the rank on.")
         .def(py::init(&pmi_report_decoder::make),
              py::arg("format"),
              py::arg("rows"),

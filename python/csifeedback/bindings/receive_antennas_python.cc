@@ -23,11 +23,9 @@ void bind_receive_antennas(py::module& m)
         py::arg("samples_per_drop") = 1,
         py::arg("step_wavelengths") = 0.0,
         "Channels of UEs with several antennas as a channel_model: matrices (nc nr, nt), "
-        "of "
-        "which row k nr + a is antenna a on subcarrier k; or (nc, nt) of one antenna, 0 "
-        "to "
-        "nr - 1. A UE moves by step_wavelengths along x from sample to sample of a "
-        "drop.");
+        "of which row k nr + a is antenna a on subcarrier k; or (nc, nt) of one "
+        "antenna, 0 to nr - 1. A UE moves by step_wavelengths along x from sample to "
+        "sample of a drop.");
     m.def(
         name,
         [](scenario_panel_channel::sptr panel, int antenna) {
@@ -45,6 +43,5 @@ void bind_receive_antennas(py::module& m)
         py::arg("nr"),
         py::arg("antenna") = -1,
         "Likewise, of a model whose samples i nr to i nr + nr - 1 are the antennas of UE "
-        "i, "
-        "such as dataset_channel of a data set of panels.");
+        "i, such as dataset_channel of a data set of panels.");
 }

@@ -114,7 +114,7 @@ private:
             d_scratch.resize((d_model.hidden + 1) * l2o_block, 1.0f);
             d_heads.resize(d_together * blocks * 5 * l2o_block, 0.0f);
         }
-        if (d_model.phases()) {
+        if (d_model.has_phases()) {
             d_last.resize(vectors * d_layout.size, 0.0f);
             d_image = make_phase_image(d_layout.na, d_layout.nt, d_planes);
         }
@@ -151,6 +151,7 @@ private:
         float norm; // L = ||W||_2^2 of the first m rows
         float consistency;
         std::vector<l2o_parameters> parameters; // by iteration
+        std::vector<l2o_phase> phases;
         std::unique_ptr<projection_tiles> start;
         bool exact;           // whether the first estimate has the codeword
         bool round_transform; // with bfloat16
@@ -194,6 +195,7 @@ private:
         });
         l.consistency = d_model.consistency(m);
         l.parameters = d_model.parameters(m);
+        l.phases = d_model.phases(m);
         if (d_estimate)
             l.start =
                 std::make_unique<projection_tiles>(d_estimate->vectors(d_p, m), d_layout);
@@ -237,8 +239,10 @@ private:
         }
         if (l.consistency != 0)
             descend(l, n, l.consistency, d_x);
-        for (size_t k = 0; k < d_model.phases(); k++)
-            phase(l, k, n);
+        // x is x of the phase before, too.
+        std::copy_n(d_x.begin(), d_last.size(), d_last.begin());
+        for (const l2o_phase& p : l.phases)
+            phase(l, p, n);
         for (size_t i = 0; i < n; i++) {
             d_layout.to_h_vec(d_x.data() + i * vector, h_vec);
             const float* first = s + i * l.m;
@@ -269,18 +273,17 @@ private:
     }
 
     // A FISTA step with convolutions.
-    void phase(const length& l, size_t k, size_t n)
+    void phase(const length& l, const l2o_phase& p, size_t n)
     {
         const size_t vector = d_w.planes() * d_layout.size;
-        const float momentum = k ? d_model.phase_momentum(l.m, k) : 0;
         for (size_t i = 0; i < n; i++)
             for (size_t e = i * vector; e < i * vector + d_layout.size; e++) {
                 const float x = d_x[e];
-                d_x[e] = x + momentum * (x - d_last[e]);
+                d_x[e] = x + p.momentum * (x - d_last[e]);
                 d_last[e] = x;
             }
-        descend(l, n, d_model.phase_step(l.m, k), d_x);
-        const l2o_phase& p = d_model.phase(l.m, k);
+        descend(l, n, p.step, d_x);
+        const l2o_convolutions& c = *p.convolutions;
         for (size_t i = 0; i < n; i++) {
             float* x = d_x.data() + i * vector;
             for (size_t r = 0; r < d_layout.na; r++)
@@ -290,11 +293,11 @@ private:
                                 d_planes.begin() + part * d_image.plane +
                                     (r + 1) * d_image.stride + phase_margin);
             float limits[phase_channels];
-            kernels().phase_analysis(p.weights(), d_image, limits);
+            kernels().phase_analysis(c.weights(), d_image, limits);
             for (float& limit : limits)
                 limit /= d_layout.na * d_layout.nt;
-            p.limits(limits, limits);
-            kernels().phase_synthesis(p.weights(), d_image, limits, x, d_layout.stride);
+            c.limits(limits, limits);
+            kernels().phase_synthesis(c.weights(), d_image, limits, x, d_layout.stride);
         }
     }
 

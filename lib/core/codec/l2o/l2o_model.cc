@@ -105,11 +105,11 @@ public:
         }
     }
 
-    // The weights of phases: rates x count vectors.
-    std::vector<l2o_phase> phases(size_t rates, size_t count) const
+    // The weights of phases: rates x count of them.
+    std::vector<l2o_convolutions> convolutions(size_t rates, size_t count) const
     {
         constexpr size_t channels = phase_channels;
-        std::vector<l2o_phase> result(rates * count);
+        std::vector<l2o_convolutions> result(rates * count);
         const float_array squeeze_bias = read("phase_squeeze_bias", { rates, count, 0 });
         const size_t hidden = squeeze_bias.shape[2];
         // Of f(phase, values) for every phase of an array.
@@ -122,29 +122,33 @@ public:
         const auto transposed = [&](const char* name,
                                     size_t outputs,
                                     size_t inputs,
-                                    volk::vector<float> l2o_phase::*to) {
-            each(name, outputs * inputs, [&](l2o_phase& phase, const float* w) {
+                                    volk::vector<float> l2o_convolutions::*to) {
+            each(name, outputs * inputs, [&](l2o_convolutions& phase, const float* w) {
                 for (size_t i = 0; i < inputs; i++)
                     for (size_t o = 0; o < outputs; o++)
                         (phase.*to).push_back(w[o * inputs + i]);
             });
         };
         const auto copied =
-            [&](const char* name, size_t size, std::vector<float> l2o_phase::*to) {
-                each(name, size, [&](l2o_phase& phase, const float* w) {
+            [&](const char* name, size_t size, std::vector<float> l2o_convolutions::*to) {
+                each(name, size, [&](l2o_convolutions& phase, const float* w) {
                     (phase.*to).assign(w, w + size);
                 });
             };
-        transposed("phase_into_weight", channels, 2 * 9, &l2o_phase::into);
-        transposed("phase_forward_0_weight", channels, channels, &l2o_phase::forward);
-        transposed("phase_forward_1_weight", channels, channels, &l2o_phase::forward);
-        transposed("phase_inverse_0_weight", channels, channels, &l2o_phase::inverse);
-        transposed("phase_inverse_1_weight", channels, channels, &l2o_phase::inverse);
-        transposed("phase_out_weight", 2, channels * 9, &l2o_phase::out);
-        copied("phase_squeeze_weight", hidden * channels, &l2o_phase::squeeze);
-        copied("phase_squeeze_bias", hidden, &l2o_phase::squeeze_bias);
-        copied("phase_excite_weight", channels * hidden, &l2o_phase::excite);
-        copied("phase_excite_bias", channels, &l2o_phase::excite_bias);
+        transposed("phase_into_weight", channels, 2 * 9, &l2o_convolutions::into);
+        transposed(
+            "phase_forward_0_weight", channels, channels, &l2o_convolutions::forward);
+        transposed(
+            "phase_forward_1_weight", channels, channels, &l2o_convolutions::forward);
+        transposed(
+            "phase_inverse_0_weight", channels, channels, &l2o_convolutions::inverse);
+        transposed(
+            "phase_inverse_1_weight", channels, channels, &l2o_convolutions::inverse);
+        transposed("phase_out_weight", 2, channels * 9, &l2o_convolutions::out);
+        copied("phase_squeeze_weight", hidden * channels, &l2o_convolutions::squeeze);
+        copied("phase_squeeze_bias", hidden, &l2o_convolutions::squeeze_bias);
+        copied("phase_excite_weight", channels * hidden, &l2o_convolutions::excite);
+        copied("phase_excite_bias", channels, &l2o_convolutions::excite_bias);
         return result;
     }
 
@@ -190,7 +194,7 @@ float softplus(double x) { return x > 30 ? x : std::log1p(std::exp(x)); }
 
 } // namespace
 
-void l2o_phase::limits(const float* magnitudes, float* out) const
+void l2o_convolutions::limits(const float* magnitudes, float* out) const
 {
     const size_t hidden = squeeze_bias.size();
     float part[phase_channels];
@@ -221,6 +225,38 @@ bool l2o_layer::by_panels(const volk::vector<weight>& all,
     return true;
 }
 
+template <typename word, typename product>
+void l2o_layer::multiply(const volk::vector<word>& all,
+                         size_t depth,
+                         product gemm,
+                         const word* x,
+                         size_t x_stride,
+                         float* y,
+                         size_t y_stride,
+                         size_t rows,
+                         size_t iteration,
+                         bool relu) const
+{
+    by_panels(all,
+              depth,
+              iteration,
+              [&](const word* from, const float* start, size_t at, size_t width) {
+                  gemm(x,
+                       x_stride,
+                       from,
+                       width,
+                       start,
+                       0,
+                       y + at,
+                       y_stride,
+                       rows,
+                       depth,
+                       width,
+                       relu);
+                  return true;
+              });
+}
+
 void l2o_layer::apply(const float* x,
                       size_t x_stride,
                       float* y,
@@ -229,24 +265,8 @@ void l2o_layer::apply(const float* x,
                       size_t iteration,
                       bool relu) const
 {
-    by_panels(weights,
-              inputs,
-              iteration,
-              [&](const float* from, const float* start, size_t at, size_t width) {
-                  kernels().gemm(x,
-                                 x_stride,
-                                 from,
-                                 width,
-                                 start,
-                                 0,
-                                 y + at,
-                                 y_stride,
-                                 rows,
-                                 inputs,
-                                 width,
-                                 relu);
-                  return true;
-              });
+    multiply(
+        weights, inputs, kernels().gemm, x, x_stride, y, y_stride, rows, iteration, relu);
 }
 
 bool l2o_layer::apply_sparse(const float* x,
@@ -283,25 +303,16 @@ void l2o_layer::apply(const bf16_pair* x,
                       size_t iteration,
                       bool relu) const
 {
-    const size_t depth = (inputs + 1) / 2;
-    by_panels(pairs,
-              depth,
-              iteration,
-              [&](const bf16_pair* from, const float* start, size_t at, size_t width) {
-                  bf16_kernels()->gemm(x,
-                                       x_stride,
-                                       from,
-                                       width,
-                                       start,
-                                       0,
-                                       y + at,
-                                       y_stride,
-                                       rows,
-                                       depth,
-                                       width,
-                                       relu);
-                  return true;
-              });
+    multiply(pairs,
+             (inputs + 1) / 2,
+             bf16_kernels()->gemm,
+             x,
+             x_stride,
+             y,
+             y_stride,
+             rows,
+             iteration,
+             relu);
 }
 
 void l2o_layer::add_bf16()
@@ -355,7 +366,7 @@ l2o_model::l2o_model(const model_file& model, const std::string& profile)
         d_phases = steps.shape[1];
         d_steps = steps.data;
         d_momenta = file.read("phase_momenta", { rates, d_phases }).data;
-        d_phase = file.phases(rates, d_phases);
+        d_convolutions = file.convolutions(rates, d_phases);
     }
 
     const size_t row = 2 * size_t(model.nt());
@@ -484,14 +495,20 @@ float l2o_model::interpolate(const std::vector<float>& table,
     return (1 - part) * value(above - 1) + part * value(above);
 }
 
-const l2o_phase& l2o_model::phase(size_t m, size_t k) const
+std::vector<l2o_phase> l2o_model::phases(size_t m) const
 {
     const auto distance = [&](float rate) { return std::abs(std::log2(rate / m)); };
     const auto nearest =
         std::min_element(d_rates.begin(), d_rates.end(), [&](float a, float b) {
             return distance(a) < distance(b);
         });
-    return d_phase[(nearest - d_rates.begin()) * d_phases + k];
+    const size_t first = (nearest - d_rates.begin()) * d_phases;
+    std::vector<l2o_phase> result(d_phases);
+    for (size_t k = 0; k < d_phases; k++)
+        result[k] = { interpolate(d_steps, k, m),
+                      interpolate(d_momenta, k, m),
+                      &d_convolutions[first + k] };
+    return result;
 }
 
 std::vector<l2o_parameters> l2o_model::parameters(size_t m) const

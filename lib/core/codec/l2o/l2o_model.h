@@ -57,6 +57,18 @@ struct l2o_layer {
     void add_bf16();
 
 private:
+    // apply() with the weights `all` of either type, depth rows, and their gemm.
+    template <typename word, typename product>
+    void multiply(const volk::vector<word>& all,
+                  size_t depth,
+                  product gemm,
+                  const word* x,
+                  size_t x_stride,
+                  float* y,
+                  size_t y_stride,
+                  size_t rows,
+                  size_t iteration,
+                  bool relu) const;
     // f(weights, bias, first output, outputs) for the panels of an iteration's layer, until
     // it returns false, which this then does too. depth: rows of `all`.
     template <typename weight, typename product>
@@ -74,9 +86,9 @@ struct l2o_parameters {
     float step, momentum; // p and a behind the activation
 };
 
-//! A step of FISTA-Net after the iterations: the convolutions of kernels.h, and a network
+//! What follows a gradient step of FISTA-Net: the convolutions of kernels.h, and a network
 //! that makes the threshold of each channel of its mean magnitude.
-struct l2o_phase {
+struct l2o_convolutions {
     volk::vector<float> into, forward, inverse, out;
     //! Hidden units by channels and channels by hidden units, with their biases.
     std::vector<float> squeeze, squeeze_bias, excite, excite_bias;
@@ -87,6 +99,12 @@ struct l2o_phase {
     }
     //! Thresholds of phase_channels from their mean magnitudes; may be the same array.
     void limits(const float* magnitudes, float* out) const;
+};
+
+//! A step of FISTA-Net after the iterations.
+struct l2o_phase {
+    float step, momentum;
+    const l2o_convolutions* convolutions; //!< of the model
 };
 
 //! The arrays of a profile of a model file, `l2o/<profile>/`; docs/files.md lists them.
@@ -107,15 +125,10 @@ public:
     std::vector<l2o_parameters> parameters(size_t m) const;
     float consistency(size_t m) const;
 
-    //! Phases after the iterations.
-    size_t phases() const { return d_phases; }
-    //! Phase k for codewords of m values: that of the nearest trained length.
-    const l2o_phase& phase(size_t m, size_t k) const;
-    float phase_step(size_t m, size_t k) const { return interpolate(d_steps, k, m); }
-    float phase_momentum(size_t m, size_t k) const
-    {
-        return interpolate(d_momenta, k, m);
-    }
+    bool has_phases() const { return d_phases > 0; }
+    //! The phases after the iterations for codewords of m values, whose convolutions are
+    //! those of the nearest trained length.
+    std::vector<l2o_phase> phases(size_t m) const;
 
     int activation[3] = { 0,
                           0,
@@ -146,7 +159,7 @@ private:
     // Rates by phases.
     size_t d_phases = 0;
     std::vector<float> d_steps, d_momenta;
-    std::vector<l2o_phase> d_phase;
+    std::vector<l2o_convolutions> d_convolutions;
 };
 
 } // namespace csifeedback
