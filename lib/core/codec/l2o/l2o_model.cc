@@ -7,6 +7,7 @@
 
 #include "codec/l2o/l2o_model.h"
 #include "kernels/kernels.h"
+#include <type_traits>
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -225,39 +226,8 @@ bool l2o_layer::by_panels(const volk::vector<weight>& all,
     return true;
 }
 
-template <typename word, typename product>
-void l2o_layer::multiply(const volk::vector<word>& all,
-                         size_t depth,
-                         product gemm,
-                         const word* x,
-                         size_t x_stride,
-                         float* y,
-                         size_t y_stride,
-                         size_t rows,
-                         size_t iteration,
-                         bool relu) const
-{
-    by_panels(all,
-              depth,
-              iteration,
-              [&](const word* from, const float* start, size_t at, size_t width) {
-                  gemm(x,
-                       x_stride,
-                       from,
-                       width,
-                       start,
-                       0,
-                       y + at,
-                       y_stride,
-                       rows,
-                       depth,
-                       width,
-                       relu);
-                  return true;
-              });
-}
-
-void l2o_layer::apply(const float* x,
+template <typename word>
+void l2o_layer::apply(const word* x,
                       size_t x_stride,
                       float* y,
                       size_t y_stride,
@@ -265,9 +235,36 @@ void l2o_layer::apply(const float* x,
                       size_t iteration,
                       bool relu) const
 {
-    multiply(
-        weights, inputs, kernels().gemm, x, x_stride, y, y_stride, rows, iteration, relu);
+    const auto multiply = [&](const auto& all, size_t depth, const auto& gemm) {
+        by_panels(all,
+                  depth,
+                  iteration,
+                  [&](const word* from, const float* start, size_t at, size_t width) {
+                      gemm(x,
+                           x_stride,
+                           from,
+                           width,
+                           start,
+                           0,
+                           y + at,
+                           y_stride,
+                           rows,
+                           depth,
+                           width,
+                           relu);
+                      return true;
+                  });
+    };
+    if constexpr (std::is_same_v<word, float>)
+        multiply(weights, inputs, kernels().gemm);
+    else
+        multiply(pairs, (inputs + 1) / 2, bf16_kernels()->gemm);
 }
+
+template void
+l2o_layer::apply(const float*, size_t, float*, size_t, size_t, size_t, bool) const;
+template void
+l2o_layer::apply(const bf16_pair*, size_t, float*, size_t, size_t, size_t, bool) const;
 
 bool l2o_layer::apply_sparse(const float* x,
                              size_t x_stride,
@@ -293,26 +290,6 @@ bool l2o_layer::apply_sparse(const float* x,
                                                       width,
                                                       relu);
                      });
-}
-
-void l2o_layer::apply(const bf16_pair* x,
-                      size_t x_stride,
-                      float* y,
-                      size_t y_stride,
-                      size_t rows,
-                      size_t iteration,
-                      bool relu) const
-{
-    multiply(pairs,
-             (inputs + 1) / 2,
-             bf16_kernels()->gemm,
-             x,
-             x_stride,
-             y,
-             y_stride,
-             rows,
-             iteration,
-             relu);
 }
 
 void l2o_layer::add_bf16()

@@ -28,9 +28,10 @@ struct l2o_layer {
     volk::vector<float> bias;
     volk::vector<bf16_pair> pairs; //!< weights of pairs of inputs in bfloat16, or none
 
-    //! y = W x + bias, with relu max(y, 0), for some rows x; writes stride values per
-    //! row.
-    void apply(const float* x,
+    //! y = W x + bias, with relu max(y, 0), for some rows x of floats, or in bfloat16 of
+    //! pairs of neighbours; writes stride values per row.
+    template <typename word>
+    void apply(const word* x,
                size_t x_stride,
                float* y,
                size_t y_stride,
@@ -46,29 +47,9 @@ struct l2o_layer {
                       size_t rows,
                       size_t iteration,
                       bool relu) const;
-    //! The same as apply() in bfloat16, for rows of pairs of neighbours.
-    void apply(const bf16_pair* x,
-               size_t x_stride,
-               float* y,
-               size_t y_stride,
-               size_t rows,
-               size_t iteration,
-               bool relu) const;
     void add_bf16();
 
 private:
-    // apply() with the weights `all` of either type, depth rows, and their gemm.
-    template <typename word, typename product>
-    void multiply(const volk::vector<word>& all,
-                  size_t depth,
-                  product gemm,
-                  const word* x,
-                  size_t x_stride,
-                  float* y,
-                  size_t y_stride,
-                  size_t rows,
-                  size_t iteration,
-                  bool relu) const;
     // f(weights, bias, first output, outputs) for the panels of an iteration's layer, until
     // it returns false, which this then does too. depth: rows of `all`.
     template <typename weight, typename product>
