@@ -425,6 +425,26 @@ def report_choices(codec: Any, budget: int,
     return sorted(choices, key=lambda c: (c.quantizer, c.bits, c.code_size))
 
 
+class _Kept:
+    """A codec whose objects are made once: encoders, decoders and reports of every code size."""
+
+    def __init__(self, codec: Any) -> None:
+        self._codec, self._made = codec, {}
+
+    def __getattr__(self, name: str) -> Any:
+        made = getattr(self._codec, name)
+        if name not in ("encoder", "decoder", "entropy_encoder", "entropy_decoder"):
+            return made
+
+        def keep(code_size: int) -> Any:
+            key = name, code_size
+            if key not in self._made:
+                self._made[key] = made(code_size)
+            return self._made[key]
+
+        return keep
+
+
 def choose_report(codec: Any, validation: "Evaluator", budget: int,
                   kinds: Sequence[str] = REPORTS,
                   finalists: int = 4) -> Tuple[ReportChoice, float]:
@@ -434,10 +454,11 @@ def choose_report(codec: Any, validation: "Evaluator", budget: int,
     picks `finalists`, all of them the best one. Raises ValueError if nothing fits.
     """
     _, truth, _ = validation.matrices(codec)
+    kept = _Kept(codec)
 
     def error(choice, some):
         try:
-            encoder, decoder = choice.report_pair(codec)
+            encoder, decoder = choice.report_pair(kept)
         except ValueError:  # the model has no tables for it
             return float("inf")
         bits, counts, gain_db = encoder.encode(some, budget)
