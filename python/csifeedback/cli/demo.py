@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
         # Last of all: the table is not lost where a picture cannot be written.
         sys.stdout.flush()
         demo.draw_matrices(pictures[0], codec, "allocated", (0, 1, 2))
-        demo.draw_figures(pictures[1], rows)
+        demo.draw_figures(pictures[1], rows, equal)
 
     if args.json:
         print_json({"rows": rows, "lossy_link": lossy, "equal_bits": equal, "pictures": pictures})

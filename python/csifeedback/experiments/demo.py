@@ -51,20 +51,25 @@ def simulate(codec: OpenCodec, ratio: str, quantizer_kind: str, count: int,
     return figures
 
 
+def reports(codec: OpenCodec, budget: int) \
+        -> Tuple[Any, Any, Optional[evaluation.ReportChoice]]:
+    """(report encoder, report decoder, choice) for so many bits: a codec's own, whose choice is None,
+    or those of codewords with the entropy coder."""
+    if codec.has_reports:
+        return (*codec.own_reports(), None)
+    model = codec.model
+    some, _, lost = evaluation.core.generate_channels(model_channel(model), VALIDATION_FIRST,
+                                                      VALIDATION, model.na, model.precursor)
+    choice, _ = evaluation.choose_report(
+        codec, evaluation.Evaluator(some, lost, model.nc, model.precursor, 0), budget, ("entropy",))
+    return (*choice.report_pair(codec), choice)
+
+
 def simulate_budget(codec: OpenCodec, budget: int, count: int) -> Dict[str, Any]:
-    """The same with reports of at most so many bits: a codec's own, or of codewords with the entropy
-    coder."""
-    model, choice = codec.model, None
-    channel = model_channel(model)
-    if not codec.has_reports:
-        some, _, lost = evaluation.core.generate_channels(channel, VALIDATION_FIRST, VALIDATION,
-                                                          model.na, model.precursor)
-        choice, _ = evaluation.choose_report(
-            codec, evaluation.Evaluator(some, lost, model.nc, model.precursor, 0), budget,
-            ("entropy",))
-    encoder, decoder = choice.report_pair(codec) if choice else codec.own_reports()
-    flowgraph = Loopback(channel, encoder, decoder, None, count, model.na, model.precursor, FIRST,
-                         budget=budget)
+    """The same with reports of at most so many bits."""
+    encoder, decoder, choice = reports(codec, budget)
+    flowgraph = Loopback(model_channel(codec.model), encoder, decoder, None, count, codec.model.na,
+                         codec.model.precursor, FIRST, budget=budget)
     flowgraph.run_to_end()
     return {**flowgraph.figures(), "codec": codec.label, "budget": budget,
             **evaluation.choice_names(choice),
@@ -73,7 +78,8 @@ def simulate_budget(codec: OpenCodec, budget: int, count: int) -> Dict[str, Any]
 
 def draw_matrices(path: str, codec: OpenCodec, quantizer_kind: str,
                   indices: Sequence[int]) -> None:
-    """|Ha| true and as the BS reconstructs it, side by side."""
+    """|Ha| true and as the BS reconstructs it, side by side: from codewords, and from reports of
+    equally many bits of this codec and of paths."""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
@@ -82,13 +88,19 @@ def draw_matrices(path: str, codec: OpenCodec, quantizer_kind: str,
     true = np.stack([channel.generate_truncated(FIRST + i, codec.model.na,
                                                 codec.model.precursor)[0] for i in indices])
     columns: List[Tuple[Any, ...]] = [("true", true)]
-    for ratio in ("1/4", "1/16", "1/64"):
+    for ratio in ("1/4", "1/16"):
         size = codec.code_size(ratio)
         quantizer = codec.quantizer(quantizer_kind, size, BITS)
         s, gain = codec.encoder(size).encode(true)
         estimate = codec.decoder(size).decode(quantizer.dequantize(quantizer.quantize(s)), gain)
         errors = evaluation.core.squared_error_ratio(true, estimate)
         columns.append((f"{ratio}, {quantizer.total_bits()} bits", estimate, errors))
+    budget = BUDGETS[len(BUDGETS) // 2]
+    for one in (codec, evaluation.Codec(PATH)):
+        encoder, decoder, _ = reports(one, budget)
+        estimate = decoder.decode(*encoder.encode(true, budget))
+        columns.append((f"{one.label}, {budget} bits", estimate,
+                        evaluation.core.squared_error_ratio(true, estimate)))
     figure, axes = plt.subplots(len(indices), len(columns),
                                 figsize=(2.6 * len(columns), 2.6 * len(indices)),
                                 squeeze=False, constrained_layout=True)
@@ -106,18 +118,21 @@ def draw_matrices(path: str, codec: OpenCodec, quantizer_kind: str,
     for axis in axes[-1]:
         axis.set_xlabel("angle (DFT beam)", fontsize=8)
     figure.colorbar(image, ax=axes, label="|Ha| in dB of the strongest", shrink=0.7)
-    figure.suptitle(f"{codec.model.text('channel')}, {codec.label}, {quantizer_kind}")
+    figure.suptitle(f"{codec.model.text('channel')}: {codec.label}, codewords {quantizer_kind} and "
+                    f"entropy-coded, and {columns[-1][0].split(',')[0]}")
     write_figure(figure, path, 110)
     plt.close(figure)
 
 
-def draw_figures(path: str, rows: Sequence[Dict[str, Any]]) -> None:
-    """NMSE against compression ratio and against the bits that were sent."""
+def draw_figures(path: str, rows: Sequence[Dict[str, Any]],
+                 equal: Sequence[Dict[str, Any]]) -> None:
+    """NMSE against compression ratio, against the bits that were sent, and of `equal` against the
+    bits of a report."""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), constrained_layout=True)
+    figure, axes = plt.subplots(1, 3, figsize=(16, 4.2), constrained_layout=True)
     groups: Dict[Tuple[str, str], List[Dict[str, Any]]] = {}
     for r in rows:
         groups.setdefault((r["codec"], r["quantizer"]), []).append(r)
@@ -127,7 +142,14 @@ def draw_figures(path: str, rows: Sequence[Dict[str, Any]]) -> None:
                         (axes[1], [r["bits_per_csi"] for r in group])):
             axis.plot(x, y, "o-", markersize=4, linewidth=1, label=f"{name}, {quantizer}")
     axes[0].set_xlabel("compression ratio")
+    for name in dict.fromkeys(r["codec"] for r in equal):
+        group = [r for r in equal if r["codec"] == name]
+        axes[2].plot([r["budget"] for r in group], [r["nmse_db"] for r in group], "o-",
+                     markersize=4, linewidth=1,
+                     label=name + ("" if group[0]["quantizer"] == "own" else ", entropy-coded"))
     axes[1].set_xlabel("bits for each CSI as sent (header, gain and checksum included)")
+    axes[2].set_xlabel("bits of a report, at most")
+    axes[2].legend(fontsize=8)
     for axis in axes:
         axis.set_xscale("log", base=2)
         axis.set_ylabel("NMSE in dB")
@@ -136,6 +158,7 @@ def draw_figures(path: str, rows: Sequence[Dict[str, Any]]) -> None:
     axes[0].set_xticks([r["code_size"] for r in first], [r["ratio"] for r in first])
     axes[1].set_xticks([r["bits_per_csi"] for r in first],
                        [f"{r['bits_per_csi']:.0f}" for r in first])
+    axes[2].set_xticks(BUDGETS, [str(budget) for budget in BUDGETS])
     axes[1].legend(fontsize=8)
     write_figure(figure, path, 110)
     plt.close(figure)
