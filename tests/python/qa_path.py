@@ -68,13 +68,10 @@ class Training(unittest.TestCase):
 
     def test_calibration_recovers_what_array_errors_cost(self):
         """At least 80 % of the loss, in dB, of 0.5 dB and 5 degrees rms: here nearly all."""
-        rng = np.random.default_rng(3)
-        response = 10 ** (0.5 / 20 * rng.standard_normal(32)) \
-            * np.exp(1j * np.deg2rad(5) * rng.standard_normal(32))
+        response = path_models.array_with_errors(0.5, 5, 3)
 
         def through_array(ha):
-            return np.fft.fft(np.fft.ifft(ha, axis=2, norm="ortho") * response, axis=2,
-                              norm="ortho").astype(np.complex64)
+            return path_models.seen_through(ha, response)
 
         tables = read_model(csifeedback.model_file(MODEL).path)
 
@@ -291,6 +288,10 @@ class Codec(unittest.TestCase):
         rows = path_models.models(20, lambda done, of: None, bits.CHANNELS[2:3], (256,))
         self.assertEqual(len(rows), 6)
         self.assertLess(max(r["nmse_db"] for r in rows), -6)
+        rows = path_models.calibration(20, lambda done, of: None, bits.CHANNELS[1:2], (256,), 60)
+        clean, lossy, again = (r["nmse_db"] for r in rows)
+        self.assertGreater(lossy - clean, 0.2)
+        self.assertLess(again, clean + 0.3 * (lossy - clean))
         row = path_models.unmeasured(3, lambda done, of: None, bits.CHANNELS[:1], (256,))[0]
         self.assertAlmostEqual(row["dense_measured"], row["dense_between"], delta=0.1)
         self.assertLess(row["measured"], row["beyond_64"])

@@ -4,7 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 """What models of paths are worth beyond what they were made for: the universal model and the
-receiver-aligned ones beside those of one channel, and H on subcarriers and antennas that were not measured.
+receiver-aligned ones beside those of one channel, H on subcarriers and antennas that were not measured, and
+arrays with errors, calibrated.
 """
 
 from typing import Any, Callable, Dict, List, Sequence, Tuple
@@ -16,6 +17,8 @@ from .. import evaluation
 from ..channels import make_channel, model_channel
 from ..codecs import OpenCodec
 from ..files import write_figure
+from ..model import Model, read_model
+from ..training import path as trainer
 from .bits import CHANNELS, Channel
 from .sources import FIRST
 
@@ -26,6 +29,9 @@ NC, NT, SPACING_HZ = 1024, 32, 19531.25
 WHOLE = "cost2100-outdoor-path-whole"
 #: subcarriers beyond each end, and ranges of antennas, in which the error is said
 BEYOND = (64, 128, 256, 512)
+CALIBRATION_BUDGETS = (128, 256, 512)
+#: matrices for the calibration, rms errors of an antenna's gain in dB and phase in degrees, and their seed
+CALIBRATION_SAMPLES, GAIN_DB, PHASE_DEG, ARRAY_SEED = 200, 0.5, 5.0, 3
 ANTENNAS = ((0, 32), (32, 33), (32, 34), (32, 36), (32, 40), (32, 48), (32, 64), (0, 64))
 
 
@@ -138,6 +144,46 @@ def unmeasured(samples: int, progress: Callable[[int, int], None],
     return rows
 
 
+def array_with_errors(gain_db: float, phase_deg: float, seed: int) -> np.ndarray:
+    """Responses of NT antennas with these rms errors, complex (NT,)."""
+    rng = np.random.default_rng(seed)
+    return 10 ** (gain_db / 20 * rng.standard_normal(NT)) \
+        * np.exp(1j * np.deg2rad(phase_deg) * rng.standard_normal(NT))
+
+
+def seen_through(ha: np.ndarray, response: np.ndarray) -> np.ndarray:
+    """Ha (n, na, nt) of a line of antennas with these responses."""
+    return np.fft.fft(np.fft.ifft(ha, axis=2, norm="ortho") * response, axis=2, norm="ortho").astype(np.complex64)
+
+
+def calibration(samples: int, progress: Callable[[int, int], None], channels: Sequence[Channel] = CHANNELS[:3],
+                budgets: Sequence[int] = CALIBRATION_BUDGETS,
+                calibrated_on: int = CALIBRATION_SAMPLES) -> List[Dict[str, Any]]:
+    """NMSE through an array with errors, before and after calibration with matrices of the training set, beside
+    that of an array without errors."""
+    rows: List[Dict[str, Any]] = []
+    response = array_with_errors(GAIN_DB, PHASE_DEG, ARRAY_SEED)
+    for channel in channels:
+        own = core.model_file(f"{channel.models}-path")
+        tables = read_model(own.path)
+
+        def model_with(found: np.ndarray) -> Any:
+            return Model(tables.attributes, {**tables.arrays, **trainer.response_array(found)}).opened({})
+
+        found = trainer.calibrate(seen_through(channel.matrices(0, calibrated_on)[0], response), model_with)
+        ha, _ = channel.matrices(FIRST, samples)
+        for array, model, matrices in (("without errors", own, ha),
+                                       ("with errors", own, seen_through(ha, response)),
+                                       ("with errors, calibrated", model_with(found), seen_through(ha, response))):
+            encoder, decoder = core.path_report_encoder(model), core.path_report_decoder(model)
+            for budget in budgets:
+                decoded = decoder.decode(*encoder.encode(matrices, budget))
+                rows.append({"channel": channel.title, "array": array, "budget": budget,
+                             "nmse_db": error_db(matrices, decoded), "samples": samples})
+                progress(len(rows), len(channels) * 3 * len(budgets))
+    return rows
+
+
 def draw(path: str, rows: List[Dict[str, Any]], experiment: str = "") -> None:
     """NMSE by bits of each model; or by the distance from what was measured."""
     import matplotlib
@@ -160,7 +206,8 @@ def draw(path: str, rows: List[Dict[str, Any]], experiment: str = "") -> None:
                     x.append((high - low) / NT)
                     y.append(r[f"antennas_{low + 1}_{high}"])
             else:
-                x, y = lines.setdefault(f"{r['matrices']}, {r['model']}", ([], []))
+                label = r["array"] if experiment == "path-calibration" else f"{r['matrices']}, {r['model']}"
+                x, y = lines.setdefault(label, ([], []))
                 x.append(r["budget"])
                 y.append(r["nmse_db"])
         for label, (x, y) in lines.items():
@@ -178,4 +225,5 @@ def draw(path: str, rows: List[Dict[str, Any]], experiment: str = "") -> None:
 #: name -> function of (samples, progress), title, default of --samples
 EXPERIMENTS = {
     "path-models": (models, "Models of paths of one channel, of all and of receiver-aligned matrices", 1000),
+    "path-calibration": (calibration, "Paths through an array with errors, before and after calibration", 500),
     "path-unmeasured": (unmeasured, "Paths on subcarriers and antennas that were not measured", 60)}
