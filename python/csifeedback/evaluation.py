@@ -429,7 +429,8 @@ class _Kept:
     """A codec whose objects are made once: encoders, decoders and reports of every code size."""
 
     def __init__(self, codec: Any) -> None:
-        self._codec, self._made = codec, {}
+        self._codec = codec
+        self._made: Dict[Tuple[str, int], Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         made = getattr(self._codec, name)

@@ -18,7 +18,7 @@ import secrets
 import stat
 import tempfile
 import weakref
-from typing import Any, Dict, Iterator, Optional, Sequence
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
 
 
 def check_place(path: str) -> str:
@@ -272,6 +272,14 @@ def write_csv(path: str, rows: Sequence[Dict[str, Any]], names: Sequence[str]) -
         writer = csv.DictWriter(file, names, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def subplots(rows: int, columns: int, width: float, height: float, **options: Any) -> Tuple[Any, Any]:
+    """(Matplotlib figure of this size in inches, its axes (rows, columns)), without a display; options:
+    those of Figure.subplots."""
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
 def write_figure(figure: Any, path: str, dpi: int) -> None:

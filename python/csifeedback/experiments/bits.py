@@ -19,7 +19,7 @@ from .. import csifeedback_python as core
 from .. import evaluation
 from ..channels import make_channel
 from ..codecs import QUANTIZERS
-from ..files import write_figure
+from ..files import subplots, write_figure
 from .sources import FIRST, VALIDATION_FIRST
 
 #: most bits of a report
@@ -186,13 +186,8 @@ def efficiency(codec: Any, choice: Optional[evaluation.ReportChoice], budget: in
 
 def draw(path: str, rows: List[Dict[str, Any]], _: str = "") -> None:
     """NMSE against the bits of a report, and against all that is sent, a row of panels a channel."""
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     channels = list(dict.fromkeys(r["channel"] for r in rows))
-    figure, axes = plt.subplots(len(channels), 2, figsize=(12, 4.3 * len(channels)), squeeze=False,
-                                constrained_layout=True)
+    figure, axes = subplots(len(channels), 2, 12, 4.3 * len(channels))
     labels = list(dict.fromkeys(r["codec"] for r in rows if r.get("how")))
     for line, channel in zip(axes, channels):
         for axis, count, what in zip(line, ("report_bits", "frame_bits"),
@@ -226,7 +221,6 @@ def draw(path: str, rows: List[Dict[str, Any]], _: str = "") -> None:
             axis.grid(alpha=0.3)
         line[0].legend(fontsize=7)
     write_figure(figure, path, 110)
-    plt.close(figure)
 
 
 #: name -> function of (samples, progress), title, default of --samples

@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from .. import csifeedback_python as core
 from .. import evaluation
 from ..codecs import open_codec
-from ..files import write_csv, write_figure
+from ..files import subplots, write_csv, write_figure
 from ..progress import Progress
 from . import sweep
 from .sources import Source, test_matrices, validation_matrices, warn_source
@@ -280,10 +280,6 @@ def draw(path: str, rows: List[Dict[str, Any]], title: str = "", count: str = "r
     Where codecs of H and of Ha are compared, errors are against the whole channel: those against
     the delay rows alone are not of the same matrices.
     """
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     efficiency_rows = [r for r in rows if "se" in r]
     rows = [r for r in rows if "nmse_db" in r]
     for r, label in zip(rows, labels(rows)):
@@ -300,8 +296,7 @@ def draw(path: str, rows: List[Dict[str, Any]], title: str = "", count: str = "r
     panels = [p for p in (([r for r in some if r[y] is not None], kind, y)
                           for some, kind, y in panels) if p[0]]
     width = len(panels) + bool(efficiency_rows)
-    figure, axes = plt.subplots(1, width, figsize=(6.2 * width, 4.4), squeeze=False,
-                                constrained_layout=True)
+    figure, axes = subplots(1, width, 6.2 * width, 4.4)
     markers = "os^Dvx*P"
     for axis, (some, kind, y) in zip(axes[0], panels):
         groups: "dict[str, list]" = {}
@@ -352,7 +347,6 @@ def draw(path: str, rows: List[Dict[str, Any]], title: str = "", count: str = "r
         draw_efficiency(axes[0][-1], efficiency_rows)
     figure.suptitle(title)
     write_figure(figure, path, 120)
-    plt.close(figure)
 
 
 def draw_efficiency(axis: Any, rows: Sequence[Dict[str, Any]]) -> None:

@@ -7,13 +7,13 @@
 
 import math
 from fractions import Fraction
-from typing import Any, Sequence, Tuple
+from typing import Any, Sequence
 
 import numpy as np
 
 from .. import csifeedback_python as core
 from ..channels import make_channel
-from ..files import write_figure
+from ..files import subplots, write_figure
 from .csi_l2o_bench import COMMITTED, SCENARIOS, STEPS, Bench, Result
 from .sources import FIRST
 from .verdict import Row
@@ -22,20 +22,6 @@ from .verdict import Row
 DRAWN = 3
 
 MARKERS = "os^DvhpP<>"
-
-
-def _figure(columns: int, rows: int = 1, width: float = 7.6, height: float = 4.4) -> Tuple[Any, Any]:
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-    return plt.subplots(rows, columns, figsize=(width, height), squeeze=False,
-                        constrained_layout=True)
-
-
-def _write(figure: Any, path: str) -> None:
-    from matplotlib import pyplot as plt
-    write_figure(figure, path, 90)
-    plt.close(figure)
 
 
 def _x(row: Row, key: str) -> float:
@@ -71,18 +57,18 @@ def _legend(axis: Any) -> None:
 
 
 def draw_ratios(path: str, result: Result, bench: Bench) -> None:
-    figure, axes = _figure(1)
+    figure, axes = subplots(1, 1, 7.6, 4.4)
     axis = axes[0, 0]
     _lines(axis, result.rows, "ratio")
     axis.set_xticks([2, 3, 4, 5, 6], ["1/4", "1/8", "1/16", "1/32", "1/64"])
     axis.set_xlabel("compression ratio")
     _legend(axis)
-    _write(figure, path)
+    write_figure(figure, path, 90)
 
 
 def draw_bits(path: str, result: Result, bench: Bench) -> None:
     ratios = list(dict.fromkeys(r["ratio"] for r in result.rows))
-    figure, axes = _figure(len(ratios), width=13, height=4.2)
+    figure, axes = subplots(1, len(ratios), 13, 4.2)
     for axis, ratio in zip(axes[0], ratios):
         # No quantization stands at the right end.
         rows = [{**r, "place": r["bits"] or 7} for r in result.rows if r["ratio"] == ratio]
@@ -92,11 +78,11 @@ def draw_bits(path: str, result: Result, bench: Bench) -> None:
         axis.set_xlabel("bits per value")
         axis.set_title(ratio, fontsize=10)
     _legend(axes[0, -1])
-    _write(figure, path)
+    write_figure(figure, path, 90)
 
 
 def draw_iterations(path: str, result: Result, bench: Bench) -> None:
-    figure, axes = _figure(1)
+    figure, axes = subplots(1, 1, 7.6, 4.4)
     axis = axes[0, 0]
     _lines(axis, [r for r in result.rows if r["iterations"]], "iterations")
     for number, r in enumerate(r for r in result.rows if not r["iterations"]):
@@ -105,13 +91,13 @@ def draw_iterations(path: str, result: Result, bench: Bench) -> None:
     axis.set_xticks(range(0, STEPS[-1] + 1, 2))
     axis.set_xlabel("iterations")
     _legend(axis)
-    _write(figure, path)
+    write_figure(figure, path, 90)
 
 
 def draw_costs(path: str, result: Result, bench: Bench) -> None:
     """Operations and parameters, on logarithmic scales: printed, counted alike, all."""
     rows = [r for r in result.rows if r.get("ratio", "1/16") == "1/16"]
-    figure, axes = _figure(2, width=10, height=3.8)
+    figure, axes = subplots(1, 2, 10, 3.8)
     place = np.arange(len(rows))
     for axis, keys, title in zip(axes[0], (
             ("paper_mflop", "mflop", "mflop_all"),
@@ -127,11 +113,11 @@ def draw_costs(path: str, result: Result, bench: Bench) -> None:
                         + (" at 1/16" if "ratio" in rows[0] else ""), fontsize=9)
         axis.grid(alpha=0.3, axis="y")
     axes[0, 0].legend(fontsize=7)
-    _write(figure, path)
+    write_figure(figure, path, 90)
 
 
 def draw_orders(path: str, result: Result, bench: Bench) -> None:
-    figure, axes = _figure(2, width=10, height=4)
+    figure, axes = subplots(1, 2, 10, 4)
     for axis, side in zip(axes[0], ("encoder", "decoder")):
         for number, method in enumerate(dict.fromkeys(r["method"] for r in result.rows)):
             some = [r for r in result.rows if (r["method"], r["side"]) == (method, side)]
@@ -146,13 +132,13 @@ def draw_orders(path: str, result: Result, bench: Bench) -> None:
         axis.set_ylabel(f"{side}: millions of multiply-adds")
         axis.grid(alpha=0.3)
     axes[0, 0].legend(fontsize=7)
-    _write(figure, path)
+    write_figure(figure, path, 90)
 
 
 def draw_channels(path: str, result: Result, bench: Bench) -> None:
     """|Ha| of a few test drops in shades of gray, as Fig. 3(a)."""
     model = core.model_file(str(bench.model("csi-l2o", "indoor")))
-    figure, axes = _figure(DRAWN, 2, width=7.5, height=5)
+    figure, axes = subplots(2, DRAWN, 7.5, 5)
     for line, scenario in zip(axes, SCENARIOS):
         channel = make_channel(f"cost2100-{scenario}", seed=bench.seed, nt=model.nt, nc=model.nc)
         ha = core.generate_channels(channel, FIRST, DRAWN, model.na, model.precursor)[0]
@@ -162,4 +148,4 @@ def draw_channels(path: str, result: Result, bench: Bench) -> None:
             axis.set_xlabel("angle", fontsize=8)
             axis.set_ylabel("delay", fontsize=8)
             axis.tick_params(labelsize=7)
-    _write(figure, path)
+    write_figure(figure, path, 90)

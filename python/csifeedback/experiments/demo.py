@@ -12,7 +12,7 @@ import numpy as np
 from .. import evaluation
 from ..channels import model_channel
 from ..codecs import OpenCodec
-from ..files import write_figure
+from ..files import subplots, write_figure
 from ..simulation import Loopback
 
 RATIOS = ("1/4", "1/8", "1/16", "1/32", "1/64")
@@ -80,10 +80,6 @@ def draw_matrices(path: str, codec: OpenCodec, quantizer_kind: str,
                   indices: Sequence[int]) -> None:
     """|Ha| true and as the BS reconstructs it, side by side: from codewords, and from reports of
     equally many bits of this codec and of paths."""
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     channel = model_channel(codec.model)
     true = np.stack([channel.generate_truncated(FIRST + i, codec.model.na,
                                                 codec.model.precursor)[0] for i in indices])
@@ -101,9 +97,7 @@ def draw_matrices(path: str, codec: OpenCodec, quantizer_kind: str,
         estimate = decoder.decode(*encoder.encode(true, budget))
         columns.append((f"{one.label}, {budget} bits", estimate,
                         evaluation.core.squared_error_ratio(true, estimate)))
-    figure, axes = plt.subplots(len(indices), len(columns),
-                                figsize=(2.6 * len(columns), 2.6 * len(indices)),
-                                squeeze=False, constrained_layout=True)
+    figure, axes = subplots(len(indices), len(columns), 2.6 * len(columns), 2.6 * len(indices))
     for row in range(len(indices)):
         top = float(np.max(np.abs(true[row])))
         for axis, (title, matrices, *errors) in zip(axes[row], columns):
@@ -121,18 +115,13 @@ def draw_matrices(path: str, codec: OpenCodec, quantizer_kind: str,
     figure.suptitle(f"{codec.model.text('channel')}: {codec.label}, codewords {quantizer_kind} and "
                     f"entropy-coded, and {columns[-1][0].split(',')[0]}")
     write_figure(figure, path, 110)
-    plt.close(figure)
 
 
 def draw_figures(path: str, rows: Sequence[Dict[str, Any]],
                  equal: Sequence[Dict[str, Any]]) -> None:
     """NMSE against compression ratio, against the bits that were sent, and of `equal` against the
     bits of a report."""
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(1, 3, figsize=(16, 4.2), constrained_layout=True)
+    figure, (axes,) = subplots(1, 3, 16, 4.2)
     groups: Dict[Tuple[str, str], List[Dict[str, Any]]] = {}
     for r in rows:
         groups.setdefault((r["codec"], r["quantizer"]), []).append(r)
@@ -161,7 +150,6 @@ def draw_figures(path: str, rows: Sequence[Dict[str, Any]],
     axes[2].set_xticks(BUDGETS, [str(budget) for budget in BUDGETS])
     axes[1].legend(fontsize=8)
     write_figure(figure, path, 110)
-    plt.close(figure)
 
 
 def run(samples: int, progress: Callable[[int, int], None]) \

@@ -19,7 +19,7 @@ from .. import csifeedback_python as core
 from .. import evaluation
 from ..data.dataset import Dataset, DatasetWriter
 from ..data.generate import generate
-from ..files import write_figure
+from ..files import subplots, write_figure
 from ..training import run
 from . import printed
 
@@ -373,10 +373,6 @@ def draw_lines(axis: Any, rows: Sequence[Dict[str, Any]], experiment: str,
 
 def draw(path: str, rows: Sequence[Dict[str, Any]], experiment: str) -> None:
     """The rows as lines; a panel for each split, channel or quantizer; and clouds of points."""
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     _, title, x, _, keys, _ = EXPERIMENTS[experiment]
     clouds: Dict[str, List[Any]] = {}
     panels: Dict[Any, List[Dict[str, Any]]] = {}
@@ -392,8 +388,7 @@ def draw(path: str, rows: Sequence[Dict[str, Any]], experiment: str) -> None:
             for panel in panels.values():
                 panel.append(row)
     count = len(panels) + bool(clouds)
-    figure, axes = plt.subplots(1, count, figsize=(3 + 4 * count, 4.6), squeeze=False,
-                                constrained_layout=True)
+    figure, axes = subplots(1, count, 3 + 4 * count, 4.6)
     for (name, cloud), style in zip(clouds.items(), ({"s": 2, "alpha": 0.4}, {"s": 12})):
         axes[0, 0].scatter(*np.transpose(cloud), label=name, **style)
         axes[0, 0].set_xlabel("y1")
@@ -405,4 +400,3 @@ def draw(path: str, rows: Sequence[Dict[str, Any]], experiment: str) -> None:
             axis.set_title(name, fontsize=9)
     figure.suptitle(title, fontsize=10)
     write_figure(figure, path, 110)
-    plt.close(figure)

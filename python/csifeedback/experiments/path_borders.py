@@ -18,7 +18,7 @@ import numpy as np
 from .. import csifeedback_python as core
 from .. import evaluation
 from ..channels import make_channel
-from ..files import write_figure
+from ..files import subplots, write_figure
 from .sources import FIRST
 
 #: most bits of a report
@@ -127,13 +127,9 @@ def measure(samples: int, progress: Callable[[int, int], None],
 
 def draw(path: str, rows: List[Dict[str, Any]], _: str = "") -> None:
     """How far the path codec is ahead, a bar for each budget."""
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     channels = list(dict.fromkeys(r["channel"] for r in rows))
     budgets = sorted({r["budget"] for r in rows})
-    figure, axis = plt.subplots(figsize=(9, 0.5 * len(channels) + 1.5), constrained_layout=True)
+    figure, ((axis,),) = subplots(1, 1, 9, 0.5 * len(channels) + 1.5)
     height = 0.8 / len(budgets)
     for number, budget in enumerate(budgets):
         y = np.arange(len(channels)) + (number - (len(budgets) - 1) / 2) * height
@@ -146,7 +142,6 @@ def draw(path: str, rows: List[Dict[str, Any]], _: str = "") -> None:
     axis.grid(alpha=0.3, axis="x")
     axis.legend(fontsize=8)
     write_figure(figure, path, 110)
-    plt.close(figure)
 
 
 #: name -> function of (samples, progress), title, default of --samples

@@ -16,7 +16,7 @@ from .. import csifeedback_python as core
 from .. import evaluation
 from ..channels import make_channel, model_channel
 from ..codecs import OpenCodec
-from ..files import write_figure
+from ..files import subplots, write_figure
 from ..model import Model, read_model
 from ..training import path as trainer
 from .bits import CHANNELS, Channel
@@ -186,13 +186,8 @@ def calibration(samples: int, progress: Callable[[int, int], None], channels: Se
 
 def draw(path: str, rows: List[Dict[str, Any]], experiment: str = "") -> None:
     """NMSE by bits of each model; or by the distance from what was measured."""
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     channels = list(dict.fromkeys(r["channel"] for r in rows))
-    figure, axes = plt.subplots(1, len(channels), figsize=(4.6 * len(channels), 4), squeeze=False,
-                                constrained_layout=True)
+    figure, axes = subplots(1, len(channels), 4.6 * len(channels), 4)
     for axis, channel in zip(axes[0], channels):
         lines: Dict[str, Tuple[List[float], List[float]]] = {}
         for r in (r for r in rows if r["channel"] == channel):
@@ -219,7 +214,6 @@ def draw(path: str, rows: List[Dict[str, Any]], experiment: str = "") -> None:
         axis.grid(alpha=0.3)
         axis.legend(fontsize=6)
     write_figure(figure, path, 110)
-    plt.close(figure)
 
 
 #: name -> function of (samples, progress), title, default of --samples

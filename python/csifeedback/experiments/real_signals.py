@@ -16,7 +16,7 @@ from gnuradio import analog, blocks, channels, gr
 
 from .. import csifeedback_python as core
 from .. import evaluation, ofdm
-from ..files import write_figure
+from ..files import subplots, write_figure
 
 #: a UE's carrier
 CARRIER_HZ = 3.5e9
@@ -595,16 +595,11 @@ LABELS = {"snr_db": "SNR in dB", "nmse_db": "NMSE in dB", "share": "frames found
 
 def draw(path: str, rows: Sequence[Dict[str, Any]], experiment: str) -> None:
     """A panel for each one of EXPERIMENTS, with 95 % intervals where rows have them."""
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     panels: Sequence[Any]
     _, title, _, panels = EXPERIMENTS[experiment]  # type: ignore[assignment]
     down = 2 if len(panels) > 3 else 1
     across = -(-len(panels) // down)
-    figure, axes = plt.subplots(down, across, figsize=(1 + 4 * across, 0.6 + 3.8 * down),
-                                squeeze=False, constrained_layout=True)
+    figure, axes = subplots(down, across, 1 + 4 * across, 0.6 + 3.8 * down)
     legends = []
     for axis, (x, y, keys, only, settings) in zip(axes.flat, panels):
         lines: Dict[str, List[Dict[str, Any]]] = {}
@@ -640,4 +635,3 @@ def draw(path: str, rows: Sequence[Dict[str, Any]], experiment: str) -> None:
             axis.set_title(f"{only['channel']}, {only['codec'][0]}", fontsize=9)
     figure.suptitle(title, fontsize=10)
     write_figure(figure, path, 90)
-    plt.close(figure)

@@ -21,7 +21,7 @@ from .. import csifeedback_python as core
 from .. import evaluation
 from ..data.dataset import Dataset
 from ..data.generate import PRECURSOR, write
-from ..files import write_figure
+from ..files import subplots, write_figure
 from ..training import run
 from . import bits
 
@@ -182,13 +182,8 @@ def measure(samples: int, progress: Callable[[int, int], None], directory: str,
 
 def draw(path: str, rows: List[Dict[str, Any]], _: str = "") -> None:
     """NMSE against bits, a panel for each site."""
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     sites = list(dict.fromkeys(r["site"] for r in rows))
-    figure, axes = plt.subplots(1, len(sites), figsize=(5.2 * len(sites), 4.6), squeeze=False,
-                                constrained_layout=True)
+    figure, axes = subplots(1, len(sites), 5.2 * len(sites), 4.6)
     for axis, site in zip(axes[0], sites):
         lines: Dict[Tuple[str, str], List[Dict[str, Any]]] = {}
         for r in rows:
@@ -210,7 +205,6 @@ def draw(path: str, rows: List[Dict[str, Any]], _: str = "") -> None:
         axis.grid(alpha=0.3)
         axis.legend(fontsize=6)
     write_figure(figure, path, 110)
-    plt.close(figure)
 
 
 #: the functions take the directory of the sites' files

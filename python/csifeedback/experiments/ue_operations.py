@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 from .. import evaluation
 from ..codecs import QUANTIZERS
-from ..files import write_figure
+from ..files import subplots, write_figure
 from . import bits
 from .sources import FIRST, VALIDATION_FIRST
 
@@ -66,15 +66,11 @@ def measure(samples: int, progress: Callable[[int, int], None],
 
 def draw(path: str, rows: List[Dict[str, Any]], _: str = "") -> None:
     """NMSE against multiply-adds: a row of panels for each channel, a panel for each budget."""
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     channels = list(dict.fromkeys(r["channel"] for r in rows))
     budgets = sorted({r["budget"] for r in rows})
     codecs = list(dict.fromkeys(r["codec"] for r in rows))
-    figure, axes = plt.subplots(len(channels), len(budgets), figsize=(3.4 * len(budgets), 3.3 * len(channels)),
-                                squeeze=False, constrained_layout=True, sharex=True, sharey="row")
+    figure, axes = subplots(len(channels), len(budgets), 3.4 * len(budgets), 3.3 * len(channels),
+                            sharex=True, sharey="row")
     for line, channel in zip(axes, channels):
         for axis, budget in zip(line, budgets):
             for r in rows:
@@ -95,7 +91,6 @@ def draw(path: str, rows: List[Dict[str, Any]], _: str = "") -> None:
     axes[0][-1].legend(list(handles.values()), list(handles), loc="upper left", bbox_to_anchor=(1, 1),
                        fontsize=8)
     write_figure(figure, path, 110)
-    plt.close(figure)
 
 
 #: name -> function of (samples, progress), title, default of --samples
