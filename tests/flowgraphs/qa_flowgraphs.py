@@ -51,9 +51,35 @@ WAITS = textwrap.dedent("""
                  + tb.bs_dequantizer.discarded() + tb.bs_decoder.discarded() >= taken)
 """)
 
+#: For scripts of windows: shows one while use() drives it in a thread, and passes on what that raises.
+WINDOW = textwrap.dedent("""
+    import threading
+
+    def run_window(application, tb, use):
+        failed = []
+
+        def use_and_quit():
+            try:
+                use()
+            except Exception as error:
+                failed.append(error)
+            finally:
+                application.quit()
+
+        tb.start()
+        tb.show()
+        threading.Thread(target=use_and_quit).start()
+        application.exec_()
+        tb.monitor.qwidget().grab()
+        tb.stop()
+        tb.wait()
+        if failed:
+            raise failed[0]
+""")
+
 #: Drives csi_loopback as a user would: moves its sliders and looks at its figures.
-GUI_SCRIPT = WAITS + textwrap.dedent("""
-    import json, threading
+GUI_SCRIPT = WAITS + WINDOW + textwrap.dedent("""
+    import json
     from PyQt5 import Qt
     from csi_loopback import csi_loopback
 
@@ -81,46 +107,20 @@ GUI_SCRIPT = WAITS + textwrap.dedent("""
                            + tb.deframer.counts()["unknown_quantizer"], **tb.metrics.report()})
         wait_for("pairs", lambda: len(tb.monitor.state()[1]) > 100)
 
-    failed = []
-
-    def use_and_quit():
-        try:
-            use()
-        except Exception as error:
-            failed.append(error)
-        finally:
-            application.quit()
-
-    tb.start()
-    tb.show()
-    threading.Thread(target=use_and_quit).start()
-    application.exec_()
-    tb.monitor.qwidget().grab()
+    run_window(application, tb, use)
     pair, errors = tb.monitor.state()
-    tb.stop()
-    tb.wait()
-    if failed:
-        raise failed[0]
     print(json.dumps({"phases": phases, "shown": pair[0], "errors": errors}))
 """)
 
 #: Drives path_loopback: moves the slider of the bits and looks at the paths that are shown.
-PATH_GUI_SCRIPT = textwrap.dedent("""
-    import json, threading, time
-    import numpy as np
+PATH_GUI_SCRIPT = WAITS + WINDOW + textwrap.dedent("""
+    import json
     from PyQt5 import Qt
     from path_loopback import path_loopback
 
-    def wait_for(what, condition):
-        end = time.monotonic() + 240
-        while not condition():
-            if time.monotonic() > end:
-                raise RuntimeError(f"{what}: did not come")
-            time.sleep(0.01)
-
     application = Qt.QApplication([])
     tb = path_loopback()
-    phases, failed = [], []
+    phases = []
 
     def use():
         for budget in (512, 64):
@@ -137,29 +137,13 @@ PATH_GUI_SCRIPT = textwrap.dedent("""
                            "delays": [float(min(delays)), float(max(delays))],
                            "angles": [float(min(angles)), float(max(angles))]})
 
-    def use_and_quit():
-        try:
-            use()
-        except Exception as error:
-            failed.append(error)
-        finally:
-            application.quit()
-
-    tb.start()
-    tb.show()
-    threading.Thread(target=use_and_quit).start()
-    application.exec_()
-    tb.monitor.qwidget().grab()
-    tb.stop()
-    tb.wait()
-    if failed:
-        raise failed[0]
+    run_window(application, tb, use)
     print(json.dumps(phases))
 """)
 
 #: Drives csi_ofdm_loopback, which shows the error of the CSI after the best phase and delay.
-OFDM_GUI_SCRIPT = WAITS + textwrap.dedent("""
-    import json, threading
+OFDM_GUI_SCRIPT = WAITS + WINDOW + textwrap.dedent("""
+    import json
     from PyQt5 import Qt
     from csi_ofdm_loopback import csi_ofdm_loopback
 
@@ -194,24 +178,7 @@ OFDM_GUI_SCRIPT = WAITS + textwrap.dedent("""
                            "spectrum": tb.spectrum.nitems_read(0),
                            "figures": [tb.figures.nitems_read(i) for i in range(2)]})
 
-    failed = []
-
-    def use_and_quit():
-        try:
-            use()
-        except Exception as error:
-            failed.append(error)
-        finally:
-            application.quit()
-
-    tb.start()
-    tb.show()
-    threading.Thread(target=use_and_quit).start()
-    application.exec_()
-    tb.stop()
-    tb.wait()
-    if failed:
-        raise failed[0]
+    run_window(application, tb, use)
     print(json.dumps(phases))
 """)
 
