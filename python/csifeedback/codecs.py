@@ -486,6 +486,9 @@ class OpenCodec:
                     bits: int = 4) -> Tuple[core.report_encoder, core.report_decoder]:
         """(report encoder, report decoder): its own, or of codewords of code_size values (0: the
         longest) and one of REPORTS, a quantizer with so many bits per value."""
+        if quantizer_kind not in REPORTS:
+            raise ValueError(f"quantizer is {quantizer_kind}, allowed is {', '.join(REPORTS)}; options of "
+                             "a codec stand behind its name: NAME,option=value")
         if self.has_reports:
             return self.own_reports()
         if quantizer_kind == "entropy":

@@ -193,6 +193,14 @@ class Link(unittest.TestCase):
 
 
 class Budget(unittest.TestCase):
+
+    def test_quantizer(self):
+        """One that does not exist is refused, also where a codec has reports of its own and needs none."""
+        for codec in ("cost2100-indoor-klt", "cost2100-indoor-path"):
+            for function in (csifeedback.report_encoder_from_model,
+                             csifeedback.report_decoder_from_model):
+                with self.assertRaisesRegex(ValueError, "quantizer is fast=1, allowed is uniform"):
+                    function(codec, "fast=1")
     def test_choices_fit_and_send(self):
         for name in ("cost2100-indoor-klt", "cost2100-indoor-local-klt", "cdl-a-mlcf"):
             codec = evaluation.Codec(name)
