@@ -506,7 +506,7 @@ class ErrorsTest(unittest.TestCase):
                 ("bs", "--bandwidth", 10**11, "100000000000, allowed is"),
                 ("ue", "--slot", -10**11, "-100000000000, allowed is"),
                 ("ue", "--ue-id", -1, "-1, allowed is 0 to 65535"),
-                ("ue", "--precoded", 4, "4, allowed is 0 to 3"),
+                ("ue", "--precoded", 16, "16, allowed is 0 to 15"),
                 ("ue", "--compact", 256, "256, allowed is 0 to 255"),
                 ("ue", "--compact", "1,2", "1,2, allowed is a number of its own for each UE, 1 "),
                 ("bs", "--compact", "x", "x, allowed is numbers of 0 to 255")):
@@ -1036,17 +1036,142 @@ class AntennasTest(PrecodingTest):
             code, error = end.interrupt()
             self.assertEqual(code, 0, error)
 
+    def test_several_ues(self):
+        """Three UEs at one BS, with two, one and two antennas, codecs, ranks, keys and bits of their own: each
+        gets its own channel, its layers are precoded, and one goes on without the others."""
+        specs = {3: "etype2:rows=300,n1=2,n2=2,param_combination=4,nr=2",
+                 9: "type1:rows=300,n1=2,n2=2",
+                 12: "etype2:rows=300,n1=2,n2=2,param_combination=2,nr=2,ranks=1"}
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        keys = {number: os.path.join(directory.name, f"key{number}") for number in specs}
+        for path in keys.values():
+            with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
+                file.write(os.urandom(32))
+        port, back = free_port(count=5), f"zmq://127.0.0.1:{free_port()}"
+        station = self.start(
+            "bs", "--air", f"zmq://127.0.0.1:{port}", "--feedback", back, "--ue-id", "3,9,12", "--precoded",
+            "--channel", "cdl-c", "--speed", 0.1, "--rate", 0.05, "--max-age", 1000, "--downlink-snr", 20,
+            *(x for number in specs for x in ("--codec", f"{number}={specs[number]}",
+                                              "--key", f"{number}={keys[number]}")))
+        # Antennas and layers of the UEs before.
+        ues = {number: self.start("ue", "--codec", specs[number], "--ue-id", number, "--feedback", back, "--key",
+                                  keys[number], "--air", f"zmq://127.0.0.1:{port + antennas}", "--precoded",
+                                  layers, *options)
+               for number, antennas, layers, options in ((3, 0, 0, ()), (9, 2, 2, ()),
+                                                         (12, 3, 3, ("--budget", 60)))}
+
+        def measured(line):
+            return line["rate"] is not None and all(
+                ue["per_s"] > 1 and None not in (ue["precoded_db"], ue["gain_db"])
+                for ue in line["ues"].values())
+
+        wait_for(station, measured)
+        seen = len(station.lines)
+        wait_for(station, lambda line: measured(line) and len(station.lines) > seen + 1)
+        line = [line for line in station.lines if measured(line)][-1]
+        self.assertEqual(line["refused"], {})
+        for ue in line["ues"].values():
+            self.assertAlmostEqual(ue["precoded_db"], ue["gain_db"], delta=1)
+        self.assertEqual(line["ues"]["3"]["rank_share"], [0, 0, 1])
+        self.assertEqual(line["ues"]["12"]["rank_share"], [0, 1])
+        # Each against the truth of its own channel.
+        self.assertGreater(line["ues"]["3"]["sgcs_layers"][0], 0.9)
+        self.assertGreater(line["ues"]["3"]["sgcs_layers"][1], 0.85)
+        self.assertGreater(line["ues"]["12"]["sgcs_layers"][0], 0.8)
+        self.assertGreater(line["ues"]["9"]["rho"], 0.6)
+        self.assertNotIn("sgcs_layers", line["ues"]["9"])
+        self.assertGreater(line["rate"]["reconstructed"], 0.3 * line["rate"]["perfect"])
+        self.assertLess(line["rate"]["reconstructed"], line["rate"]["perfect"])
+        ues[3].kill()
+        wait_for(station, lambda line: line["ues"]["3"]["per_s"] == 0 and line["ues"]["12"]["per_s"] > 1)
+        # Under the number of another with the own key, or with the codec of another, nothing is accepted.
+        false = self.start("ue", "--codec", specs[12], "--ue-id", 3, "--feedback", back, "--key", keys[12],
+                           "--air", f"zmq://127.0.0.1:{port}")
+        wait_for(station, lambda line: line["refused"].get("unknown_model", 0) > 2)
+        self.assertIn("UE 3 sends codec", station.lines[-1]["mismatches"]["unknown_model"])
+        false.kill()
+        false = self.start("ue", "--codec", specs[3], "--ue-id", 3, "--feedback", back, "--key", keys[12],
+                           "--air", f"zmq://127.0.0.1:{port}")
+        wait_for(station, lambda line: line["refused"].get("bad_signature", 0) > 2)
+        false.kill()
+        for end in (ues[9], ues[12], station):
+            code, error = end.interrupt()
+            self.assertEqual(code, 0, error)
+            self.assertNotIn("Traceback", error)
+        # 60 bits in whole bytes, header and checksum, the signature; without the budget up to 91.
+        self.assertLessEqual(ues[12].lines[-1]["frame_bits"], 64 + 136 + 64)
+
+    def test_recordings(self):
+        """Two UEs with two antennas each in one recording: a UE replays its own channels, records samples and
+        matrices of both antennas, and a codec that replays the same reports them."""
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+
+        def path(name):
+            return os.path.join(directory.name, name)
+
+        spec, frames = "etype2:rows=300,n1=2,n2=2,nr=2", 12
+        done = call("bs", "--codec", spec, "--ue-id", "1,2", "--channel", "cdl-c", "--air", "file:" + path("air"),
+                    "--rate", 0, "--count", frames, "--first", 0, "--snr", 30, "--drop", 3,
+                    "--feedback", f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(sigmf.Samples(path("air")).channels, 4)
+        codec = evaluation.Codec(spec)
+        frame = csifeedback.csirs_frame(**Pilots().parameters(8))
+        models = base_station.Air(channel="cdl-c", frames_per_drop=3).models(codec, frame, 2)
+        for ue in (0, 1):
+            data, again = path(f"h{ue}.h5"), path(f"again{ue}")
+            done = call("ue", "--ports", 8, "--nr", 2, "--air", "file:" + path("air"), "--air-channel", 2 * ue,
+                        "--record", data, "--record-samples", 2 * frames, "--record-air", again, "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(json.loads(done.stdout.splitlines()[-1])["recorded"], 2 * frames)
+            with Dataset(data) as file:
+                self.assertEqual((file.nr, len(file)), (2, 2 * frames))
+                for i, h in enumerate(file.whole_matrices()):
+                    self.assertLess(ofdm.aligned_nmse(h, models[2 * ue + i % 2].generate(i // 2)), 10**-2.5)
+            both = sigmf.Recording(again, count=2)
+            whole = sigmf.Samples(path("air"))
+            self.assertEqual(both.channels, 2)
+            for antenna in (0, 1):
+                x = both.read(0, both.samples, antenna)
+                # The program ends with the last matrix.
+                self.assertGreater(len(x), (frames - 1) * frame.frame_length())
+                np.testing.assert_array_equal(x, whole.read(0, len(x), 2 * ue + antenna))
+            done = call("ue", "--codec", spec, "--air", "file:" + again, "--feedback", "none", "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertGreaterEqual(json.loads(done.stdout.splitlines()[-1])["frames"], frames - 1)
+        for arguments, text in (
+                (("--codec", spec), "which one is replayed, or the first of 2"),
+                (("--codec", spec, "--air-channel", 3), "--air-channel is 3, allowed is 0 to 2"),
+                (("--codec", spec.replace("nr=2", "nr=4"), "--air-channel", 1), "is 1, allowed is 0 to 0"),
+                (("--codec", spec, "--nr", 2, "--air-channel", 0), "--nr is for --ports"),
+                (("--ports", 8, "--nr", 5), "--nr is 5, allowed is 1 to 4"),
+                (("--ports", 8, "--nr", 2, "--air-channel", 0, "--record", path("odd.h5"), "--record-samples", 3),
+                 "--record-samples is 3, allowed is a multiple of the 2 antennas")):
+            done = call("ue", "--air", "file:" + path("air"), "--feedback", "none", *arguments)
+            self.assertEqual(done.returncode, 2, done.stdout)
+            self.assertIn(text, done.stderr)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        # A recording of fewer antennas than the UE has.
+        done = call("ue", "--codec", spec.replace("nr=2", "nr=3"), "--air", "file:" + path("again0"))
+        self.assertIn("core:num_channels is 2, the UE has 3 antennas", done.stderr)
+
     def test_refused(self):
         spec = "etype2:rows=300,n1=2,n2=2,nr=2"
         codec = evaluation.Codec(spec)
+        several = ("bs", "--channel", "cdl-c", "--ue-id", "1,2", "--codec")
         for arguments, text in (
-                (("bs", "--codec", spec, "--channel", "cdl-c", "--ue-id", "1,2"), "UEs with 2 antennas"),
+                ((*several, "1=" + spec), "--codec: UE 2 has none, allowed is N=CODEC"),
+                ((*several, spec, "--codec", "3=" + spec), "there is no UE 3, allowed is 1, 2"),
+                ((*several, spec, "--codec", spec), "is the second without the number of a UE"),
+                ((*several, "1=" + spec, "--codec", "1=" + spec), "UE 1 has two codecs"),
+                ((*several, spec, "--codec", "2=type1:rows=300,n1=2,n2=1"), "measure the same ports"),
+                ((*several, spec, "--codec", "2=" + spec.replace("n1=2,n2=2", "n1=4,n2=1")),
+                 "is for an array of 4 x 1"),
                 (("bs", "--codec", spec.replace("nr=2", "nr=5"), "--channel", "cdl-c"), "allowed is up to 4"),
                 (("bs", "--codec", spec), "give --channel or --dataset"),
                 (("bs", "--codec", spec, "--channel", "cost2100-indoor"), "allowed with a planar array"),
-                (("bs", "--codec", spec, "--channel", "cdl-c", "--air", "file:/tmp/x"),
-                 "is for UEs with one antenna"),
-                (("ue", "--codec", spec, "--record", "x.h5"), "is for UEs with one antenna"),
                 (("ue", "--codec", spec.replace("300", "52")), "is for 52 subcarriers, the pilots have 300")):
             done = call(*arguments)
             self.assertEqual(done.returncode, 2, done.stdout)
@@ -1063,6 +1188,11 @@ class AntennasTest(PrecodingTest):
                 h = data.whole_matrices()
             for antenna, model in enumerate(models):
                 np.testing.assert_array_equal(model.generate(2), h[4 + antenna])
+            # A UE with one antenna beside it has the first one.
+            mixed = [codec, evaluation.Codec("type1:rows=300,n1=2,n2=2")]
+            models = base_station.Air(dataset=path).models(mixed, frame, 2)
+            self.assertEqual(len(models), 3)
+            np.testing.assert_array_equal(models[2].generate(2), h[4])
 
 
 class TwoUesTest(EndsTest):

@@ -9,7 +9,7 @@ import argparse
 import sys
 from typing import Any, Dict, Sequence
 
-from .. import evaluation, layers
+from .. import layers
 from ..channels import NAMES
 from ..link import connections, messages
 from ..link.base_station import Air, BaseStation
@@ -22,14 +22,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = Parser(prog="csifeedback_bs", description=__doc__)
     parser.add_argument("--air", default="zmq://127.0.0.1:5550", metavar="ADDRESS",
                         help="where samples go: zmq://HOST:PORT of this machine (a second UE has "
-                             "the next port), file:PATH for a SigMF recording of what the UE "
-                             "receives, uhd:ARGS, soapy:ARGS (default: %(default)s)")
+                             "the next port), file:PATH for a SigMF recording of what the UEs "
+                             "receive, uhd:ARGS, soapy:ARGS (default: %(default)s)")
     parser.add_argument("--feedback", default="zmq://127.0.0.1:5560", metavar="ADDRESS",
                         help="where feedback comes: zmq://HOST:PORT or udp://HOST:PORT of this "
                              "machine (default: %(default)s)")
     parser.add_argument("--ue-id", default="1", metavar="N[,N..]",
                         help="numbers of the UEs; with zmq: the first has the port of --air, the "
-                             "second the next, up to 4 (default: 1)")
+                             "second the next, up to 4 UEs; a UE with several antennas has a port for "
+                             "each (default: 1)")
     parser.add_argument("--max-age", type=int, default=100, metavar="FRAMES",
                         help="CSI older than that is refused, and not used, 0 to 32767 (default: "
                              "100)")
@@ -42,8 +43,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--downlink-snr", type=float, default=10, metavar="DB",
                         help="for the rate that several UEs get together (default: 10)")
     parser.add_argument("--precoded", action="store_true",
-                        help="send a symbol with the precoder of each UE behind every frame, and "
-                             "show the gain that csifeedback_ue --precoded measures")
+                        help="send a symbol with the precoder of each UE, or of each of its layers, "
+                             "behind every frame, and show the gain that csifeedback_ue --precoded measures")
     ends.add_codec_arguments(parser, True)
     ends.add_compact_arguments(parser, True)
     parser.add_argument("--key", action="append", default=[], metavar="[N=]FILE",
@@ -116,14 +117,14 @@ def main(argv: Sequence[str]) -> int:
     ends.check_run_arguments(args)
     ues = list(ends.numbers("ue-id", args.ue_id,
                             "different numbers of 0 to 65535, such as 1,2"))
-    codec = evaluation.Codec(args.codec)
+    codecs = ends.codecs(args.codec, ues)
     keys = messages.read_keys(args.key, ues)
     _, (host, _) = parse_address("feedback", args.feedback, ("zmq", "udp"))
     if not keys and not connections.is_local(host):
         print(f"--feedback {args.feedback}: without --key whoever reaches this port can pretend to "
               "be a UE", file=sys.stderr)
     station = BaseStation(
-        codec, ends.report_format(args), ends.pilots(args), address=args.air,
+        codecs, ends.report_format(args), ends.pilots(args), address=args.air,
         feedback=args.feedback, ue_ids=ues, keys=keys, compact=ends.compact_frames(args),
         max_age=args.max_age, power=args.power, first=args.first, count=args.count or 0,
         downlink_snr_db=args.downlink_snr, precoded=args.precoded,

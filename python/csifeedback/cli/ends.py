@@ -10,14 +10,16 @@ import contextlib
 import functools
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, Iterator, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from .. import evaluation
+from ..codecs import OpenCodec
 from ..link.compact_frames import CHECKSUMS, CompactFrames
 from ..link.flowgraph import unfinished
 from ..link.parameters import ParameterError
@@ -54,12 +56,14 @@ def pilots(args: argparse.Namespace) -> Pilots:
                   args.cdm_time, args.cell_id, args.slot)
 
 
-def add_codec_arguments(parser: argparse.ArgumentParser, required: bool) -> None:
-    """Options of the codec, which both ends have to give alike."""
+def add_codec_arguments(parser: argparse.ArgumentParser, several: bool = False) -> None:
+    """Options of the codec, which both ends have to give alike. several: whether each UE may have a codec
+    of its own, then --codec is needed."""
     group = parser.add_argument_group("codec, the same at both ends")
-    group.add_argument("--codec", required=required, metavar="MODEL[:DECODER[,..]]",
+    group.add_argument("--codec", required=several, action="append" if several else "store",
+                       metavar="[N=]MODEL[:DECODER[,..]]" if several else "MODEL[:DECODER[,..]]",
                        help="as in csifeedback_eval, for example cdl-c-300x8-klt; it fixes the "
-                            "number of ports")
+                            "number of ports" + ("; N=: of UE number N, once for each" if several else ""))
     group.add_argument("--ratio", help="compression ratio (default: 1/8; with --quantizer entropy "
                                        "all values)")
     group.add_argument("--bits", type=int, default=6, metavar="B",
@@ -70,6 +74,31 @@ def add_codec_arguments(parser: argparse.ArgumentParser, required: bool) -> None
                        help="of codecs with reports of their own, in place of these three, and with "
                             "--quantizer entropy, in place of --bits: most bits of a report "
                             "(default: as many as it can have)")
+
+
+def codecs(texts: Sequence[str], ues: Sequence[int]) -> List[OpenCodec]:
+    """The codec of each UE. texts: "N=CODEC" of UE number N, or "CODEC" of all others. ues: their numbers.
+    Raises ValueError."""
+    specs: Dict[Optional[int], str] = {}
+    for text in texts:
+        match = re.fullmatch(r"(\d+)=(.*)", text, re.DOTALL)
+        ue, spec = (int(match[1]), match[2]) if match else (None, text)
+        if ue is not None and ue not in ues:
+            raise ParameterError("codec", f" {text}: there is no UE {ue}, allowed is "
+                                 + ", ".join(map(str, ues)))
+        if ue in specs:
+            raise ParameterError("codec", f" {text}: " + ("is the second without the number of a UE"
+                                                          if ue is None else f"UE {ue} has two codecs"))
+        specs[ue] = spec
+    opened: Dict[str, OpenCodec] = {}
+    for ue in ues:
+        if ue not in specs and None not in specs:
+            raise ParameterError("codec", f": UE {ue} has none, allowed is N=CODEC for each UE N, or one for "
+                                 "all")
+        spec = specs.get(ue, specs.get(None, ""))
+        if spec not in opened:
+            opened[spec] = evaluation.Codec(spec)
+    return [opened[specs.get(ue, specs.get(None, ""))] for ue in ues]
 
 
 def report_format(args: argparse.Namespace) -> ReportFormat:

@@ -24,7 +24,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
                              "file:PATH of a SigMF recording or archive, uhd:ARGS, soapy:ARGS (default: "
                              "%(default)s)")
     parser.add_argument("--air-channel", type=int, metavar="N",
-                        help="which channel of a recording with several is replayed, from 0")
+                        help="which channel of a recording with several is replayed, from 0; of a UE "
+                             "with several antennas, that of the first one")
     parser.add_argument("--feedback", default="zmq://127.0.0.1:5560", metavar="ADDRESS",
                         help="where feedback goes: zmq://HOST:PORT, udp://HOST:PORT or none "
                              "(default: %(default)s)")
@@ -33,9 +34,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
                         help="(default: lmmse)")
     parser.add_argument("--precoded", type=int, nargs="?", const=0, metavar="I",
                         help="measure the precoded pilots of csifeedback_bs --precoded and report "
-                             "their gain; I: place of this UE in --ue-id of the BS, 0 to 3 "
-                             "(default: 0)")
-    ends.add_codec_arguments(parser, False)
+                             "their gain; I: layers of the UEs before this one in --ue-id of the BS, one "
+                             "of each with one antenna, 0 to 15 (default: 0)")
+    ends.add_codec_arguments(parser)
     ends.add_compact_arguments(parser)
     parser.add_argument("--key", metavar="FILE",
                         help="the secret of this UE, which the BS knows: feedback is signed with "
@@ -45,12 +46,14 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     group = parser.add_argument_group("recording")
     group.add_argument("--ports", type=int, metavar="N",
                        help="antenna ports of the BS, without a codec: measure, feed back nothing")
+    group.add_argument("--nr", type=int, metavar="N",
+                       help="antennas of this UE with --ports, 1 to 4 (default: 1)")
     group.add_argument("--record", metavar="FILE",
                        help="write the measured matrices H to a data set; the same command "
                             "continues one that was interrupted")
     group.add_argument("--record-samples", type=int, default=20000, metavar="N",
-                       help="matrices of the data set; the program ends with the last one "
-                            "(default: %(default)s)")
+                       help="matrices of the data set, one for each antenna; the program ends with the "
+                            "last one (default: %(default)s)")
     group.add_argument("--na", type=int, default=32, metavar="N",
                        help="delay rows that codecs are to keep, noted in the data set (default: "
                             "%(default)s)")
@@ -116,9 +119,12 @@ def main(argv: Sequence[str]) -> int:
     ends.check_run_arguments(args)
     if bool(args.codec) == (args.ports is not None):
         raise ValueError("give either --codec, or --ports to measure without feedback")
+    if args.codec and args.nr is not None:
+        raise ValueError("--nr is for --ports, a codec has its own number of antennas")
     codec = evaluation.Codec(args.codec) if args.codec else None
     ue = UserEquipment(
-        codec, ends.report_format(args), ends.pilots(args), nt=args.ports, address=args.air,
+        codec, ends.report_format(args), ends.pilots(args), nt=args.ports,
+        nr=1 if args.nr is None else args.nr, address=args.air,
         feedback=None if args.feedback == "none" else args.feedback, ue_id=args.ue_id,
         key=messages.read_key(args.key) if args.key else None,
         compact=ends.compact_frames(args), interpolator=args.interpolator,

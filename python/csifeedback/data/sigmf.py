@@ -50,10 +50,11 @@ def base(path: str) -> str:
 
 
 def write_meta(path: str, frame: Any, parameters: Any, frequency_hz: Optional[float] = None,
-               description: str = "") -> None:
+               description: str = "", channels: int = 1) -> None:
     """Writes the .sigmf-meta of a recording of cf32_le samples.
 
-    frame: csirs_frame; parameters: the keyword arguments that it was made of.
+    frame: csirs_frame; parameters: the keyword arguments that it was made of. channels: whose samples come
+    by turns.
     """
     capture = {"core:sample_start": 0,
                "core:datetime": datetime.datetime.now(datetime.timezone.utc)
@@ -67,7 +68,7 @@ def write_meta(path: str, frame: Any, parameters: Any, frequency_hz: Optional[fl
               "spacing_hz": frame.spacing_hz()}
     meta = {
         "global": {
-            "core:version": "1.0.0", "core:datatype": "cf32_le", "core:num_channels": 1,
+            "core:version": "1.0.0", "core:datatype": "cf32_le", "core:num_channels": channels,
             "core:sample_rate": frame.sample_rate(), "core:recorder": "gr-csifeedback",
             "core:description": description,
             "core:extensions": [{"name": "csi", "version": "1.0.0", "optional": True}],
@@ -180,7 +181,8 @@ class Recorder:
     """A recording that is being made: a lock on its name, the metadata, and a block for the samples.
 
     path: as for write_meta, whose other arguments follow. overwrite: replaces a recording that is
-    there. sink: block, of complex samples. A second recorder of the same name is a ValueError.
+    there. sink: block that writes complex samples; those of several channels come by turns. A second
+    recorder of the same name is a ValueError.
     """
 
     def __init__(self, path: str, *meta: Any, overwrite: bool = False, **more: Any) -> None:
@@ -408,22 +410,26 @@ def read_samples(path: str) -> Arrays:
 class Recording(Samples):
     """A recording of pilots, opened for reading.
 
-    path: as of Samples. channel: which of several channels is replayed. sample_rate: in samples/s.
-    parameters: keyword arguments of csirs_frame, {} without the namespace `csi`.
+    path: as of Samples. channel: which of several channels is replayed, or the first one. count: how many
+    are replayed. sample_rate: in samples/s. parameters: keyword arguments of csirs_frame, {} without the
+    namespace `csi`.
 
     Raises ValueError, which names the file and the field with its value, if it is none that can be
     replayed, and OSError if it cannot be read.
     """
 
-    def __init__(self, path: str, channel: Optional[int] = None) -> None:
+    def __init__(self, path: str, channel: Optional[int] = None, count: int = 1) -> None:
         super().__init__(path)
-        if channel is None and self.channels > 1:
+        if self.channels < count:
+            raise ValueError(f"{self.meta_path}: core:num_channels is {self.channels}, the UE has {count} "
+                             "antennas")
+        if channel is None and self.channels > count:
             raise ValueError(f"{self.meta_path}: core:num_channels is {self.channels}: --air-channel says which "
-                             "one is replayed")
-        self.channel = channel or 0
-        if not 0 <= self.channel < self.channels:
+                             "one is replayed" + (f", or the first of {count}" if count > 1 else ""))
+        self.channel, self.count = channel or 0, count
+        if not 0 <= self.channel <= self.channels - count:
             raise ValueError(f"{self.meta_path}: --air-channel is {channel}, allowed is 0 to "
-                             f"{self.channels - 1}")
+                             f"{self.channels - count}")
 
     def _read(self, meta):
         super()._read(meta)

@@ -3,9 +3,10 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-"""UEs with several antennas: matrices of all antennas, gains of precoded pilots of all layers."""
+"""UEs with several antennas: matrices of all antennas, gains of precoded pilots of all layers; several
+UEs with codecs of their own."""
 
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import pmt
@@ -93,29 +94,39 @@ def next_port(place: Tuple[str, int], number: int) -> str:
     return f"zmq://{host}:{port + number}"
 
 
-def refuse_several(codec: Any, **options: Any) -> None:
-    """ValueError for options that are given although the UE of a codec has several antennas."""
-    for name, value in options.items():
-        if value and codec and codec.nr > 1:
-            raise ParameterError(name, f" is for UEs with one antenna, codec {codec.spec} is for "
-                                 f"{codec.nr}")
+def codec_of_each(codec: Any, ues: int) -> List[Any]:
+    """The codec of each UE: one that all have, or a sequence with that of each. ValueError unless they are
+    for the same number of ports, and for up to four antennas."""
+    each = list(codec) if isinstance(codec, (list, tuple)) else [codec] * ues
+    if len(each) != ues:
+        raise ParameterError("codec", f": {len(each)} are given, allowed is one, or one for each of the {ues} "
+                             "UEs")
+    for one in each:
+        if one.nr > 4:
+            raise ValueError(f"codec {one.spec} is for UEs with {one.nr} antennas, allowed is up to 4")
+        if one.model.nt != each[0].model.nt:
+            raise ValueError(f"codec {one.spec} is for {one.model.nt} ports, codec {each[0].spec} for "
+                             f"{each[0].model.nt}: UEs of the same BS measure the same ports")
+    return each
 
 
-def check_antennas(codec: Any, ues: int) -> None:
-    """ValueError if a channel model is not for the UEs of a codec."""
-    if codec.nr > 1 and ues > 1:
-        raise ValueError(f"codec {codec.spec} is for UEs with {codec.nr} antennas, allowed with several UEs "
-                         "are codecs for one antenna")
-    if codec.nr > 4:
-        raise ValueError(f"codec {codec.spec} is for UEs with {codec.nr} antennas, allowed is up to 4")
+def array_of(codecs: Sequence[Any]) -> Tuple[int, int]:
+    """Columns and rows of the planar array of codecs; those that state none fit any. ValueError if there is
+    none, or more than one."""
+    stated = [codec for codec in codecs if codec.array]
+    if not stated:
+        raise ValueError(f"codec {codecs[0].spec} has no planar array: give --dataset")
+    for codec in stated:
+        if tuple(codec.array) != tuple(stated[0].array):
+            raise ValueError(f"codec {codec.spec} is for an array of {codec.array[0]} x {codec.array[1]}, codec "
+                             f"{stated[0].spec} for {stated[0].array[0]} x {stated[0].array[1]}")
+    return stated[0].array
 
 
-def channels_of(codec: Any, name: str, frames_per_drop: int, speed_mps: float, interval_s: float,
-                carrier_hz: float = 3.5e9, **parameters: Any) -> List[core.channel_model]:
-    """A channel model of each antenna of the UE of a codec with a planar array. name: cdl-a to cdl-e or a
-    scenario. parameters: nc, spacing_hz, seed."""
-    if not codec.array:
-        raise ValueError(f"codec {codec.spec} has no planar array: give --dataset")
+def channels_of(array: Tuple[int, int], nr: int, name: str, frames_per_drop: int, speed_mps: float,
+                interval_s: float, carrier_hz: float = 3.5e9, **parameters: Any) -> List[core.channel_model]:
+    """A channel model of each of the nr antennas of a UE at a planar array. array: columns, rows. name:
+    cdl-a to cdl-e or a scenario. parameters: nc, spacing_hz, seed."""
     if name in SCENARIOS:
         parameters.update(carrier_hz=carrier_hz, speed_mps=speed_mps, slots_per_drop=frames_per_drop,
                           sample_interval_s=interval_s)
@@ -123,5 +134,5 @@ def channels_of(codec: Any, name: str, frames_per_drop: int, speed_mps: float, i
     else:
         moving = {"samples_per_drop": frames_per_drop,
                   "step_wavelengths": speed_mps * interval_s * carrier_hz / 299792458.0}
-    drops = make_drops(name, n1=codec.array[0], n2=codec.array[1], nr=codec.nr, **parameters)
-    return [drops.model(antenna, **moving) for antenna in range(codec.nr)]
+    drops = make_drops(name, n1=array[0], n2=array[1], nr=nr, **parameters)
+    return [drops.model(antenna, **moving) for antenna in range(nr)]

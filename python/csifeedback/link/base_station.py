@@ -10,14 +10,14 @@ import collections
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import pmt
 from gnuradio import blocks, channels, gr
 
 from .. import csifeedback_python as core
-from .. import evaluation, layers, ofdm
+from .. import downlink, evaluation, layers, ofdm
 from ..codecs import QUANTIZERS, OpenCodec
 from ..data import sigmf
 from ..data.dataset import Dataset
@@ -25,7 +25,7 @@ from ..channels import make_channel, model_channel
 from ..pdus import guarded, read_pdu
 from ..precoded import SendPrecoded
 from . import messages
-from .antennas import channels_of, check_antennas, refuse_several
+from .antennas import array_of, channels_of, codec_of_each
 from .compact_frames import CompactFrames
 from .flowgraph import Runner, SampleSink, Watch, enlarge_buffer, unfinished
 from .parameters import ParameterError, check_range, refuse
@@ -130,13 +130,15 @@ class UeState:
     """What the base station knows of one UE: its decoder's state, its CSI, its figures.
 
     decoder: of this UE alone. transform: angular_delay_transform of codecs of Ha, or None. scores():
-    makes layers.Scores of UEs with several antennas, or None.
+    makes layers.Scores of UEs with several antennas, or None. nr: antennas. is_precoder: whether its CSI
+    is a precoder.
     """
 
     def __init__(self, decoder: core.report_decoder,
                  transform: Optional[core.angular_delay_transform],
-                 scores: Callable[[], Optional[layers.Scores]] = lambda: None) -> None:
-        self.decoder = decoder
+                 scores: Callable[[], Optional[layers.Scores]] = lambda: None, nr: int = 1,
+                 is_precoder: bool = False) -> None:
+        self.decoder, self.nr, self.is_precoder = decoder, nr, is_precoder
         self._transform = transform
         self._new_scores = scores
         self.frame: Optional[int] = None  # number of the CSI at hand
@@ -181,7 +183,8 @@ class Cell:
     max_age frames older than the one in the air and newer than the last one of this UE), and if the
     decoder makes finite numbers of it.
 
-    codec, reports (ReportFormat): as at the UE. ues: their numbers. frame: csirs_frame. now(): number of
+    codec, reports (ReportFormat): as at the UE; a sequence of codecs has one for each UE. ues: their
+    numbers. frame: csirs_frame. now(): number of
     the frame that is being sent. max_age: in frames. keys: a dictionary with the key of each UE, or
     None for feedback without signatures. truths: a Truth for each UE, or none. downlink_snr_db: for
     the rate of several UEs. compact: CompactFrames to take as well, None: none.
@@ -191,31 +194,32 @@ class Cell:
     last one had, and what this end has. Its methods may be called by several threads.
     """
 
-    def __init__(self, codec: OpenCodec, reports: ReportFormat, ues: Sequence[int],
-                 frame: core.csirs_frame, now: Callable[[], int], max_age: int = 100,
+    def __init__(self, codec: Union[OpenCodec, Sequence[OpenCodec]], reports: ReportFormat,
+                 ues: Sequence[int], frame: core.csirs_frame, now: Callable[[], int], max_age: int = 100,
                  keys: Optional[Mapping[int, bytes]] = None, truths: Sequence[Truth] = (),
                  downlink_snr_db: float = 10, compact: Optional[CompactFrames] = None) -> None:
-        model = codec.model
-        self._is_precoder = codec.is_precoder
+        each = codec_of_each(codec, len(ues))
         self._now, self._max_age = now, max_age
-        self._shape, self._nr = (frame.nc(), frame.nt()), codec.nr
+        self._shape = (frame.nc(), frame.nt())
         self._truths = dict(zip(ues, truths))
-        self._snr = 10 ** (downlink_snr_db / 10)
-        transform = core.angular_delay_transform(frame.nc(), frame.nt(), model.na,
-                                                 model.precursor) if model.domain == "Ha" else None
-
-        def scores():
-            return layers.Scores(codec.nr, evaluation.SUBBANDS, downlink_snr_db, max(codec.ranks)) \
-                if codec.nr > 1 else None
-
-        self.ues = {ue: UeState(reports.decoder(codec), transform, scores) for ue in ues}
-        first = next(iter(self.ues.values())).decoder
-        self._receiver = core.feedback_receiver(first, list(ues), max_age)
-        for ue, key in (keys or {}).items():
-            self._receiver.set_key(ue, key)
+        self._snr_db, self._snr = downlink_snr_db, 10 ** (downlink_snr_db / 10)
+        self.ues = {ue: self._state(one, reports) for ue, one in zip(ues, each)}
+        self._has_layers = any(one.nr > 1 for one in each)
+        # UEs with the same codec have one receiver.
+        groups: Dict[int, List[int]] = {}
+        for ue, one in zip(ues, each):
+            groups.setdefault(id(one), []).append(ue)
+        self._receivers = [core.feedback_receiver(self.ues[some[0]].decoder, some, max_age)
+                           for some in groups.values()]
+        for some, receiver in zip(groups.values(), self._receivers):
+            for ue in some:
+                if keys and ue in keys:
+                    receiver.set_key(ue, keys[ue])
         if compact:
-            for configuration in compact.configurations(list(ues)):
-                self._receiver.add_configuration(configuration)
+            of_ue = dict(zip(ues, compact.configurations(list(ues))))
+            for some, receiver in zip(groups.values(), self._receivers):
+                for ue in some:
+                    receiver.add_configuration(of_ue[ue])
         # Versions of frames that carry a residual energy.
         self._telling = {2, 3} if compact and compact.residual_energy else {2}
         self._precoders: Dict[int, Any] = {}
@@ -229,12 +233,26 @@ class Cell:
         self.messages = 0
         self.refused = collections.Counter({reason: 0 for reason in REASONS})
 
+    def _state(self, codec, reports):
+        """The UeState of a UE with this codec."""
+        model = codec.model
+        transform = core.angular_delay_transform(*self._shape, model.na, model.precursor) \
+            if model.domain == "Ha" else None
+
+        def scores():
+            return layers.Scores(codec.nr, evaluation.SUBBANDS, self._snr_db, max(codec.ranks)) \
+                if codec.nr > 1 else None
+
+        return UeState(reports.decoder(codec), transform, scores, codec.nr, codec.is_precoder)
+
     def receive(self, message: bytes) -> Optional[int]:
         """Takes a message of any bytes. Returns the number of the UE whose CSI it is, or None if
         it was refused."""
         with self._lock:
             self.messages += 1
-            self._receiver.set_now(self._now())
+            now = self._now()
+            for receiver in self._receivers:
+                receiver.set_now(now)
             if message[:1] == bytes([messages.REPORT]):
                 reason, ue = self._take_report(message), None
             else:
@@ -246,19 +264,26 @@ class Cell:
             return ue
 
     def _take_report(self, message):
-        end = len(message) - self._receiver.signature_bytes()
+        end = len(message) - self._receivers[0].signature_bytes()
         report = messages.unpack_report(message[:max(0, end)])
         if not report:
             return "bad_crc"
         ue, low, gain = report
-        status, _ = self._receiver.admit(messages.REPORT_KIND, ue, low, message)
+        for receiver in self._receivers:
+            status, _ = receiver.admit(messages.REPORT_KIND, ue, low, message)
+            if status != core.frame_status.unknown_ue:
+                break
         if status != core.frame_status.ok:
             return status.name
         self.ues[ue].heard.append(gain)
         return None
 
     def _take(self, message):
-        status, header, number, payload = self._receiver.receive(message)
+        # That of another codec does not know the UE, and remembers nothing of the message.
+        for receiver in self._receivers:
+            status, header, number, payload = receiver.receive(message)
+            if status not in (core.frame_status.unknown_ue, core.frame_status.unknown_configuration):
+                break
         if status != core.frame_status.ok:
             self._compare(status.name, header)
             return status.name, None
@@ -282,7 +307,7 @@ class Cell:
 
     def _compare(self, reason, header):
         """Says how a frame is other than those of this end, if that is why it is refused."""
-        here = next(iter(self.ues.values())).decoder
+        here = self.ues.get(header.ue_id, next(iter(self.ues.values()))).decoder
         sides = {
             "unknown_ue": lambda: ("frames", "UE " + ", ".join(map(str, self.ues))),
             "unknown_model": lambda: (
@@ -305,11 +330,15 @@ class Cell:
 
     def precoders(self) -> Tuple[List[int], Optional[np.ndarray]]:
         """(UEs with fresh CSI, weights complex64 (nc, K, nt)): maximum ratio for one UE, zero-
-        forcing for several."""
+        forcing for several. With UEs that have several antennas: a UE comes once for each layer of its
+        report, and zero-forcing is regularized for the noise at downlink_snr_db."""
         fresh = [ue for ue, state in self.ues.items() if self.is_fresh(state)]
         if not fresh:
             return fresh, None
-        return fresh, self._precode([self.ues[ue].h() for ue in fresh])
+        if not self._has_layers:
+            return fresh, self._precode([self.ues[ue].h() for ue in fresh])
+        found = [layers.precoders(self.ues[ue].h()[None], self.ues[ue].nr)[0] for ue in fresh]
+        return self._precode_layers(fresh, found)
 
     def maximum_ratio(self, ue: int) -> Optional[np.ndarray]:
         """Weights complex64 (nc, nt) for one UE, None without fresh CSI."""
@@ -322,7 +351,20 @@ class Cell:
         and which are zero from the rank on; None without fresh CSI."""
         with self._lock:
             state = self.ues[ue]
-            return layers.precoders(state.h()[None], self._nr)[0] if self.is_fresh(state) else None
+            return layers.precoders(state.h()[None], state.nr)[0] if self.is_fresh(state) else None
+
+    def _precode_layers(self, ues, found):
+        """(UE of each stream, weights (nc, K, nt)) for precoders (nc, nt, layers) of each UE, layers that
+        are not used being zero."""
+        streams = [(ue, w[:, :, layer]) for ue, w in zip(ues, found) for layer in range(w.shape[2])
+                   if w[:, :, layer].any()]
+        if not streams:
+            return [], None
+        # A stream of its own, from all ports in phase, has the power of all of them.
+        known = downlink.effective_channel(np.stack([w for _, w in streams], axis=1), float(self._shape[1]))
+        w = downlink.regularized_zero_forcing(known, 1 / self._snr)
+        w = np.sqrt(len(streams)) * np.swapaxes(w, 1, 2)
+        return [ue for ue, _ in streams], w.astype(np.complex64)
 
     def _precode(self, matrices):
         users = len(matrices)
@@ -338,11 +380,11 @@ class Cell:
         self._scored[ue] = time.monotonic()
         state = self.ues[ue]
         truth = self._truths[ue].get(state.frame)
-        if self._nr > 1:
-            self._score_layers(state, truth, self._truths[ue].get(self._truths[ue].newest()))
+        if self._has_layers:
+            self._score_layers(ue, state, truth)
             return
         if truth is not None:
-            if not self._is_precoder:
+            if not state.is_precoder:
                 state.nmse.append(ofdm.aligned_nmse(state.h(), truth))
             state.rho.append(ofdm.rho(state.h(), truth))
         # What the precoders of the CSI at hand do in the channels of now.
@@ -357,16 +399,49 @@ class Cell:
         if len(fresh) > 1:
             self._rates.append([self._rate(now, w), self._rate(now, self._precode(now))])
 
-    def _score_layers(self, state, truth, now):
-        """The same for a UE with several antennas; its gain is the power of all antennas and layers."""
+    def _score_layers(self, ue, state, truth):
+        """The same where UEs have several antennas. The gain of a UE is the power of all its antennas and
+        layers if it is served alone."""
         found = state.h()[None]
-        if truth is not None:
+        if truth is not None and state.scores:
             state.scores.add(truth[None], found)
+        elif truth is not None:
+            if not state.is_precoder:
+                state.nmse.append(ofdm.aligned_nmse(state.h(), truth))
+            state.rho.append(ofdm.rho(state.h(), truth))
+        newest = self._truths[ue].newest()
+        now = self._truths[ue].get(newest)
         if now is not None and self.is_fresh(state):
-            h, w = layers.channels(now[None], self._nr)[0], layers.precoders(found, self._nr)[0]
+            h, w = layers.channels(now[None], state.nr)[0], layers.precoders(found, state.nr)[0]
             power = np.mean(np.sum(np.abs(h @ w)**2, axis=2), axis=0)
             alone = np.mean(np.abs(h)**2, axis=(0, 2))
             state.gain.append(np.sum(power / np.where(alone > 0, alone, 1)))
+        self._rate_layers(newest)
+
+    def _rate_layers(self, newest):
+        """Rates of all UEs with fresh CSI together, with their reports and with eigenvectors of as many
+        layers."""
+        fresh = [u for u, s in self.ues.items() if self.is_fresh(s)]
+        now = {u: self._truths[u].get(newest) for u in fresh}
+        if len(fresh) < 2 or any(h is None for h in now.values()):
+            return
+        streams, w = self.precoders()
+        if not streams:
+            return
+        h = {u: layers.channels(x[None], self.ues[u].nr)[0] for u, x in now.items()}
+        best = [layers.eigenvectors(h[u][None], min(evaluation.SUBBANDS, self._shape[0]),
+                                    streams.count(u))[0] for u in fresh if u in streams]
+        perfect, v = self._precode_layers([u for u in fresh if u in streams], best)
+        self._rates.append([self._layer_rate(h, streams, w), self._layer_rate(h, perfect, v)])
+
+    def _layer_rate(self, h, streams, w):
+        """bit/s/Hz of all streams together behind MMSE receivers. h: (nc, nr, nt) of each UE. w: (nc, K, nt)."""
+        most = max(self.ues[u].nr for u in streams)
+        received = np.zeros((self._shape[0], len(streams), most, self._shape[1]), np.complex64)
+        for k, u in enumerate(streams):
+            received[:, k, :self.ues[u].nr] = h[u] / np.sqrt(max(np.mean(np.abs(h[u])**2), 1e-30))
+        ratio = downlink.sinr(received, np.swapaxes(w, 1, 2) / np.sqrt(len(streams)), 1 / self._snr)
+        return float(np.mean(np.sum(np.log2(1 + ratio), axis=1)))
 
     def _rate(self, matrices, w):
         """bit/s/Hz of all UEs together, docs/conventions.md."""
@@ -497,40 +572,44 @@ class Air:
         check_range("frames_per_drop", self.frames_per_drop, 1, (1 << 31) - 1)
         check_range("seed", self.seed, 0, (1 << 64) - 1)
 
-    def models(self, codec: OpenCodec, frame: core.csirs_frame,
+    def models(self, codec: Union[OpenCodec, Sequence[OpenCodec]], frame: core.csirs_frame,
                count: int) -> List[core.channel_model]:
-        """A channel model for each of `count` UEs, or for each antenna of a single UE. codec: Codec. frame:
-        csirs_frame. Raises ValueError."""
-        check_antennas(codec, count)
-        nr = codec.nr
+        """A channel model for each antenna of `count` UEs, one UE behind the other. codec: Codec of all, or
+        a sequence of one for each. frame: csirs_frame. Raises ValueError."""
+        codecs = codec_of_each(codec, count)
+        several = any(one.nr > 1 for one in codecs)
         if self.dataset:
             model = core.dataset_channel(self.dataset)
             if (model.nc(), model.nt()) != (frame.nc(), frame.nt()):
                 raise ValueError(f"{self.dataset}: has matrices of {model.nc()} x {model.nt()}, "
                                  f"the pilots are for {frame.nc()} x {frame.nt()}")
-            if nr > 1:
-                with Dataset(self.dataset) as data:
-                    if data.nr != nr:
-                        raise ValueError(f"{self.dataset}: has UEs with {data.nr} antennas, codec "
-                                         f"{codec.spec} is for {nr}")
-                return [core.receive_antennas(model, nr, antenna) for antenna in range(nr)]
-            return [model] * count
-        if nr > 1:
+            if not several:
+                return [model] * count
+            with Dataset(self.dataset) as data:
+                nr = data.nr
+            for one in codecs:
+                if one.nr not in (1, nr):
+                    raise ValueError(f"{self.dataset}: has UEs with {nr} antennas, codec {one.spec} is for "
+                                     f"{one.nr}")
+            return [core.receive_antennas(model, nr, antenna) for one in codecs for antenna in range(one.nr)]
+        if several:
             if not self.channel:
-                raise ValueError(f"codec {codec.spec} names no channel that it was trained on: give "
-                                 "--channel or --dataset")
-            return channels_of(codec, self.channel, self.frames_per_drop, self.speed_mps,
-                               period_s(frame), nc=frame.nc(), spacing_hz=frame.spacing_hz(),
-                               seed=self.seed)
+                name = next(one.spec for one in codecs if one.nr > 1)
+                raise ValueError(f"codec {name} names no channel that it was trained on: give --channel or "
+                                 "--dataset")
+            array = array_of(codecs)
+            return [model for k, one in enumerate(codecs) for model in channels_of(
+                array, one.nr, self.channel, self.frames_per_drop, self.speed_mps, period_s(frame),
+                nc=frame.nc(), spacing_hz=frame.spacing_hz(), seed=self.seed + k)]
         result = []
-        for k in range(count):
+        for k, one in enumerate(codecs):
             parameters = dict(nc=frame.nc(), nt=frame.nt(), spacing_hz=frame.spacing_hz(),
                               seed=self.seed + k, slots_per_drop=self.frames_per_drop,
                               sample_interval_s=period_s(frame), speed_mps=self.speed_mps,
                               # Whatever the codec was trained on: delays do not jump in the air.
                               receiver_aligned=False)
             result.append(make_channel(self.channel, **parameters) if self.channel
-                          else model_channel(codec.model, **parameters))
+                          else model_channel(one.model, **parameters))
         return result
 
     def offsets(self, frame: core.csirs_frame) -> Any:
@@ -545,9 +624,10 @@ class BaseStation:
     """A base station as a whole: csirs_source -> channel model -> one stream for each UE, or ->
     radio with nt channels; and feedback -> Cell.
 
-    codec: evaluation.Codec. reports: ReportFormat. Both as at the UEs. pilots: Pilots.
-    address: where samples go: zmq://HOST:PORT of this machine (the second UE has the next port, and
-    so on), file:PATH for a SigMF recording of what a single UE receives, uhd:ARGS, soapy:ARGS.
+    codec: evaluation.Codec of all UEs, or a sequence with that of each. reports: ReportFormat. Both as at
+    the UEs. pilots: Pilots. address: where samples go: zmq://HOST:PORT of this machine (the second UE has
+    the next port, and so on), file:PATH for a SigMF recording of what the UEs receive, a channel for each
+    of their antennas, uhd:ARGS, soapy:ARGS.
     feedback: zmq://HOST:PORT or udp://HOST:PORT of this machine, where feedback comes. ue_ids:
     numbers of the UEs, 0 to 65535, up to MAX_SIMULATED_UES without a radio. keys: a dictionary with
     the key of each UE, None: feedback is not signed. compact: CompactFrames to take beside frames
@@ -560,14 +640,15 @@ class BaseStation:
     pictures: whether figures() has |H| of each UE as it was fed back and, with a channel model, as it
     is.
 
-    The UE of a codec for nr antennas, up to 4, has nr streams, on the ports of `address` and the next
-    ones; it is the only one. Its precoded symbols are those of its layers.
+    The UE of a codec for nr antennas, up to 4, has nr streams, on nr consecutive ports behind those of the
+    UEs before it. Its precoded symbols are those of its layers, likewise behind those of the UEs before it.
 
     Listens and opens devices when it is made; run() begins to send. Raises ValueError.
     """
 
-    def __init__(self, codec: OpenCodec, reports: ReportFormat = ReportFormat(),
-                 pilots: Pilots = Pilots(), *, address: str = "zmq://127.0.0.1:5550",
+    def __init__(self, codec: Union[OpenCodec, Sequence[OpenCodec]],
+                 reports: ReportFormat = ReportFormat(), pilots: Pilots = Pilots(), *,
+                 address: str = "zmq://127.0.0.1:5550",
                  feedback: str = "zmq://127.0.0.1:5560", ue_ids: Sequence[int] = (1,),
                  keys: Optional[Mapping[int, bytes]] = None,
                  compact: Optional[CompactFrames] = None, max_age: int = 100, power: float = 1.0,
@@ -584,76 +665,90 @@ class BaseStation:
             compact.check_age(max_age)
             compact.configurations(ue_ids)
         air.check()
-        parameters = {**pilots.parameters(codec.model.nt), "power": power}
+        codecs = codec_of_each(codec, len(ue_ids))
+        parameters = {**pilots.parameters(codecs[0].model.nt), "power": power}
         self.frame = frame = core.csirs_frame(**parameters)
-        check_codec(codec, frame)
+        for one in codecs:
+            check_codec(one, frame)
         #: time from frame to frame in s
         self.period_s = period_s(frame)
         # The same numbers never come twice, whenever a base station begins anew.
         first = int(time.time() / self.period_s) if first is None else first
         first %= 1 << 32
         scheme, _ = parse_address("air", address, ("zmq", "file", "uhd", "soapy"))
-        channel, truths, nr = None, [], codec.nr
-        check_antennas(codec, len(ue_ids))
+        truths = []
+        #: each with the receiving antennas of one UE, or of all
+        air_channels: List[core.mimo_channel] = []
+        self._antennas = [one.nr for one in codecs]
         if scheme in ("zmq", "file"):
             if len(ue_ids) > MAX_SIMULATED_UES:
                 raise ParameterError("ue_ids", f" has {len(ue_ids)} UEs, allowed are "
                                      f"{MAX_SIMULATED_UES} with a channel model")
-            channel = core.mimo_channel(air.models(codec, frame, len(ue_ids)), frame.sample_rate(),
-                                        snr_db=air.snr_db, signal_power=power, seed=air.seed)
-            truths = [Truth((frame.nc() * nr, frame.nt()), max_age + 64, nr) for _ in ue_ids]
-        self._precoded = SendPrecoded(frame, max(codec.ranks) if nr > 1 else len(ue_ids)) \
-            if precoded else None
-        self._nr, self._layers = nr, max(codec.ranks)
+            models = air.models(codecs, frame, len(ue_ids))
+            # A block has four receiving antennas at most.
+            ends = [len(models)] if len(models) <= 4 else np.cumsum(self._antennas).tolist()
+            air_channels = [core.mimo_channel(models[first:end], frame.sample_rate(), snr_db=air.snr_db,
+                                              signal_power=power, seed=(air.seed + first) % (1 << 64))
+                            for first, end in zip([0, *ends], ends)]
+            truths = [Truth((frame.nc() * nr, frame.nt()), max_age + 64, nr) for nr in self._antennas]
+        #: layers of each UE, each with a precoded symbol
+        self._layers = [max(one.ranks) if one.nr > 1 else 1 for one in codecs]
+        self._precoded = SendPrecoded(frame, sum(self._layers)) if precoded else None
         self._receiver = FeedbackReceiver(feedback)
         self._recorder = None
-        if scheme == "file":
-            refuse_several(codec, air=address)
-        sinks = self._make_sinks(address, parameters, len(ue_ids) * nr, radio, overwrite)
+        sinks = self._make_sinks(address, parameters, sum(self._antennas), radio, overwrite)
         self._source = core.csirs_source(frame, count, first)
-        self.flowgraph = self._connect(sinks, channel, truths, air)
+        self.flowgraph = self._connect(sinks, air_channels, truths, air)
         #: the Cell
-        self.cell = Cell(codec, reports, ue_ids, frame,
+        self.cell = Cell(codecs, reports, ue_ids, frame,
                          lambda: first + self._source.frames(), max_age, keys, truths,
                          downlink_snr_db, compact)
-        self._blocks = [b for b in (self._source, self._precoded, channel, *sinks) if b]
+        self._blocks = [b for b in (self._source, self._precoded, *air_channels, *sinks) if b]
         self._totals, self._seconds, self._pictures = Totals(), 0.0, pictures
 
     def _make_sinks(self, address, parameters, count, radio, overwrite):
-        """Where each UE's samples go, or the radio as the only entry."""
+        """Where the samples of each UE's antennas go, or the radio as the only entry."""
         frame = self.frame
         scheme, rest = parse_address("air", address, ("zmq", "file", "uhd", "soapy"))
         if scheme == "file":
-            if count > 1:
-                raise ParameterError("air", f" {address}: records one UE, there are {count}")
             self._recorder = sigmf.Recorder(rest, frame, parameters, radio.frequency_hz,
-                                            "pilots of csifeedback_bs", overwrite=overwrite)
+                                            "pilots of csifeedback_bs", count, overwrite=overwrite)
             return [self._recorder.sink]
         if scheme == "zmq":
             host, port = rest
             return [SampleSink(SamplePublisher(f"zmq://{host}:{port + k}")) for k in range(count)]
         return [radio.make("air", address, frame.sample_rate(), frame.nt(), True)]
 
-    def _connect(self, sinks, channel, truths, air):
+    def _connect(self, sinks, air_channels, truths, air):
         flowgraph, source = gr.top_block("csifeedback_bs"), self._source
         # connect() needs the blocks to outlive it.
-        self._keep = [channel, truths, sinks]
+        self._keep = [air_channels, truths, sinks]
         if self._precoded:
             enlarge_buffer(source, _LONG_BUFFER)
             enlarge_buffer(self._precoded, _LONG_BUFFER)
         for n in range(self.frame.nt()):
-            chain = [(source, n), (channel or sinks[0], n)]
+            last = source
             if self._precoded:
-                chain.insert(1, (self._precoded, n))
-            flowgraph.connect(*chain)
-        if not channel:
+                last = self._precoded
+                flowgraph.connect((source, n), (last, n))
+            for channel in air_channels or sinks:
+                flowgraph.connect((last, n), (channel, n))
+        if not air_channels:
             return flowgraph
-        for k, sink in enumerate(sinks):
+        entries = [(sink, 0) for sink in sinks]
+        if self._recorder and sum(self._antennas) > 1:
+            # A recording has the samples of its channels by turns.
+            turns = blocks.interleave(gr.sizeof_gr_complex)
+            flowgraph.connect(turns, sinks[0])
+            entries = [(turns, k) for k in range(sum(self._antennas))]
+        antennas = [(truth, antenna) for truth, nr in zip(truths, self._antennas) for antenna in range(nr)]
+        counts = [len(antennas)] if len(air_channels) == 1 else self._antennas
+        outputs = [(channel, k) for channel, nr in zip(air_channels, counts) for k in range(nr)]
+        for (channel, k), entry, (truth, antenna) in zip(outputs, entries, antennas):
             chain = [(channel, k), air.offsets(self.frame), blocks.throttle(
                 gr.sizeof_gr_complex, air.rate * self.frame.sample_rate()) if air.rate else None]
-            flowgraph.connect(*[block for block in chain if block], sink)
-            nr = len(sinks) // len(truths)
-            flowgraph.msg_connect(channel, truth_port(k), truths[k // nr], truth_port(k % nr))
+            flowgraph.connect(*[block for block in chain if block], entry)
+            flowgraph.msg_connect(channel, truth_port(k), truth, truth_port(antenna))
         return flowgraph
 
     def run(self, show: Callable[[Dict[str, Any], bool], None], duration: Optional[float] = None,
@@ -692,19 +787,19 @@ class BaseStation:
 
     def _precode(self, changed):
         """Gives the UEs' precoders to the block that sends with them; changed: UE with new CSI."""
-        if self._nr > 1:
-            ((ue, state),) = self.cell.ues.items()
+        first = 0
+        for (ue, state), count in zip(self.cell.ues.items(), self._layers):
             if ue == changed or not self.cell.is_fresh(state):
-                w = self.cell.layer_weights(ue)
-                for layer in range(self._layers):
-                    one = None if w is None else w[:, :, layer]
-                    self._precoded.set_weights(layer, one if one is not None and one.any() else None)
-            return
-        for index, (ue, state) in enumerate(self.cell.ues.items()):
-            if ue == changed:
-                self._precoded.set_weights(index, self.cell.maximum_ratio(ue))
-            elif not self.cell.is_fresh(state):
-                self._precoded.set_weights(index, None)
+                for layer, w in enumerate(self._weights(ue, state, count)):
+                    self._precoded.set_weights(first + layer, w)
+            first += count
+
+    def _weights(self, ue, state, count):
+        """Weights (nc, nt) of each of the layers of a UE, None of those without any."""
+        if state.nr == 1:
+            return [self.cell.maximum_ratio(ue)]
+        w = self.cell.layer_weights(ue)
+        return [w[:, :, layer] if w is not None and w[:, :, layer].any() else None for layer in range(count)]
 
     def figures(self, seconds: float, last: bool) -> Dict[str, Any]:
         """Figures since the last call, as a dictionary; at the end those of the whole run.

@@ -52,22 +52,22 @@ class SampleSource(gr.sync_block):
 
 
 class RecordingSource(gr.sync_block):
-    """Samples of a recording of any type, once.
+    """Samples of a recording of any type, once; an output for each channel that is replayed.
 
     recording: data.sigmf.Recording.
     """
 
     def __init__(self, recording: Recording) -> None:
-        gr.sync_block.__init__(self, "recording", None, [np.complex64])
+        gr.sync_block.__init__(self, "recording", None, [np.complex64] * recording.count)
         self._recording, self._at = recording, 0
 
     def work(self, _: Any, output_items: List[np.ndarray]) -> int:
-        x = self._recording.read(self._at, len(output_items[0]), self._recording.channel)
-        if not len(x):
-            return -1
-        output_items[0][:len(x)] = x
+        x = np.empty(0)
+        for channel, out in enumerate(output_items, self._recording.channel):
+            x = self._recording.read(self._at, len(output_items[0]), channel)
+            out[:len(x)] = x
         self._at += len(x)
-        return len(x)
+        return len(x) or -1
 
 
 class SampleSink(gr.sync_block):

@@ -5,12 +5,13 @@
 #
 """The user equipment: receives pilots, measures the channel and feeds it back."""
 
+import copy
 import json
 import os
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import pmt
@@ -24,7 +25,7 @@ from ..data.dataset import DatasetWriter
 from ..pdus import guarded, read_pdu
 from ..precoded import MeasurePrecoded
 from . import messages
-from .antennas import StackAntennas, SumOfGains, next_port, refuse_several
+from .antennas import StackAntennas, SumOfGains, next_port
 from .compact_frames import CompactFrames
 from .flowgraph import RecordingSource, Runner, SampleSource, Watch, enlarge_buffer
 from .parameters import ParameterError, check_range, refuse
@@ -66,15 +67,17 @@ class Monitor(gr.basic_block):
     """Takes the estimates: figures of them, and a data set if there is one to be written. Message
     port `pdus` (in): channel_estimator's.
 
-    frame: csirs_frame. writer: DatasetWriter or None. frames, missed: numbers of frames. frame: the
-    last one's number, None before it. at: time.monotonic() then. h: the last one, complex64 (nc, nt),
-    None before it. error: what ended the data set.
+    frame: csirs_frame. writer: DatasetWriter or None. several: whether the UE has several antennas, whose
+    matrices add() takes. frames, missed: numbers of frames. frame: the last one's number, None before it.
+    at: time.monotonic() then. h: the last one, complex64 (nc, nt), None before it. error: what ended the
+    data set.
     """
 
-    def __init__(self, frame: core.csirs_frame, writer: Optional[DatasetWriter] = None) -> None:
+    def __init__(self, frame: core.csirs_frame, writer: Optional[DatasetWriter] = None,
+                 several: bool = False) -> None:
         gr.basic_block.__init__(self, "estimates", None, None)
         self._shape = (frame.nc(), frame.nt())
-        self._writer = writer
+        self._writer, self._several = writer, several
         self._block: List[np.ndarray] = []
         self.frames = self.missed = 0
         self.frame: Optional[int] = None
@@ -103,8 +106,13 @@ class Monitor(gr.basic_block):
         self._snr += metadata["snr_db"]
         self._offset += metadata["offset_hz"]
         self._seen += 1
+        if not self._several:
+            self.add([self.h])
+
+    def add(self, matrices: Sequence[np.ndarray]) -> None:
+        """Adds matrices (nc, nt) of a frame to the data set, if there is one to be written."""
         if self._writer and not self.recorded:
-            self._block.append(self.h)
+            self._block.extend(matrices)
             if len(self._block) >= _RECORD_BLOCK:
                 self.flush()
 
@@ -131,6 +139,22 @@ class Monitor(gr.basic_block):
         snr, self._snr = self._snr, 0.0
         offset, self._offset = self._offset, 0.0
         return (snr / n, offset / n) if n else (None, None)
+
+
+class RecordAntennas(gr.sync_block):
+    """Puts the matrices of StackAntennas into a data set, those of the antennas one behind the other.
+
+    monitor: Monitor, which writes. nr, nc, nt: antennas, subcarriers, ports.
+    """
+
+    def __init__(self, monitor: Monitor, nr: int, nc: int, nt: int) -> None:
+        gr.sync_block.__init__(self, "record antennas", [(np.complex64, nc * nr * nt)], None)
+        self._monitor, self._shape = monitor, (nc, nr, nt)
+
+    def work(self, input_items: List[np.ndarray], _: Any) -> int:
+        for item in input_items[0]:
+            self._monitor.add([h.copy() for h in item.reshape(self._shape).swapaxes(0, 1)])
+        return len(input_items[0])
 
 
 class Feedback(gr.basic_block):
@@ -188,7 +212,8 @@ class Reports:
 class MatrixRecording:
     """A data set of the measured matrices H.
 
-    path: file name. samples: number of matrices, with the last of which the UE ends; 1 to 2^28. na:
+    path: file name. samples: number of matrices, with the last of which the UE ends; 1 to 2^28, a multiple
+    of the UE's antennas. na:
     delay rows that codecs are to keep, noted in the data set. precursor: rows of these before delay
     zero. overwrite: whether to replace a data set that is there.
     """
@@ -199,47 +224,52 @@ class MatrixRecording:
     precursor: int = 8
     overwrite: bool = False
 
-    def writer(self, frame: core.csirs_frame, interpolator: str) -> DatasetWriter:
-        """The DatasetWriter. frame: csirs_frame. interpolator: its name. Raises ValueError."""
+    def writer(self, frame: core.csirs_frame, interpolator: str, nr: int = 1) -> DatasetWriter:
+        """The DatasetWriter. frame: csirs_frame. interpolator: its name. nr: antennas. Raises ValueError."""
         check_range("na", self.na, 1, frame.nc())
         check_range("precursor", self.precursor, 0, self.na - 1)
         check_range("record_samples", self.samples, 1, 1 << 28)
+        if self.samples % nr:
+            refuse("record_samples", self.samples, f"a multiple of the {nr} antennas")
+        antennas = {"nr": nr} if nr > 1 else {}
         return DatasetWriter(self.path, self.samples, {
             "domain": "H", "nc": frame.nc(), "na": self.na, "nt": frame.nt(),
             "precursor": self.precursor, "align": 1, "spacing_hz": frame.spacing_hz(),
             "sample_interval_s": period_s(frame), "channel": "measured",
             "parameters": json.dumps({"spacing_hz": frame.spacing_hz(),
                                       "interpolator": interpolator}),
-            "command": f"csifeedback_ue --record FILE --ports {frame.nt()}"}, self.overwrite)
+            "command": f"csifeedback_ue --record FILE --ports {frame.nt()}"
+                       + (f" --nr {nr}" if nr > 1 else ""), **antennas}, self.overwrite)
 
 
 class UserEquipment:
     """A UE as a whole: samples -> csi_sync -> channel_estimator -> angular_delay ->
     csi_report_encoder -> report_framer -> socket.
 
-    codec: evaluation.Codec, None: measures only, and nt says for how many antenna ports. reports:
-    ReportFormat. pilots: Pilots. All three as at the base station. address: where samples come
-    from: zmq://HOST:PORT of a base station, file:PATH of a SigMF recording, uhd:ARGS, soapy:ARGS.
+    codec: evaluation.Codec, None: measures only, nt says for how many antenna ports, nr with how many
+    antennas, 1 to 4. reports: ReportFormat. pilots: Pilots. All three as at the base station. address: where
+    samples come from: zmq://HOST:PORT of a base station, file:PATH of a SigMF recording, uhd:ARGS, soapy:ARGS.
     feedback: zmq://HOST:PORT or udp://HOST:PORT of a base station, None: there is none. ue_id: 0 to
     65535. key: secret that feedback is signed with, None: it is not signed. compact: CompactFrames
     with at most the number of this UE, as at the base station; None: frames that name codec and
-    model. interpolator: one of INTERPOLATORS. precoded: place of this UE in the base station's
-    list, 0 to 3, to measure the gain of its precoded pilots; None: not. recording: MatrixRecording,
+    model. interpolator: one of INTERPOLATORS. precoded: to measure the gain of this UE's precoded pilots,
+    number of the first of them, 0 to 15: how many layers the UEs before it in the base station's list have;
+    None: not. recording: MatrixRecording,
     or None. record_air: path of a SigMF recording of the received samples, or None. radio: Radio.
     profile: whether the last figures say how much time of a processor each block took. overwrite:
     whether record_air may replace a recording that is there. pictures: whether figures() has |H| as it
     was measured and the spectrum of the samples. air_channel: which channel of a recording with several
-    is replayed, from 0.
+    is replayed, from 0; of a UE with several antennas, that of the first one.
 
-    The UE of a codec for nr antennas has nr streams of samples: of a base station those of nr ports from
-    PORT on, of a radio those of nr channels. It records nothing.
+    A UE with nr antennas has nr streams of samples: of a base station those of nr ports from PORT on, of a
+    radio or a recording those of nr channels.
 
     Opens files and devices when it is made; run() begins to receive. Raises ValueError, and OSError
     for files.
     """
 
     def __init__(self, codec: Optional[OpenCodec] = None, reports: ReportFormat = ReportFormat(),
-                 pilots: Pilots = Pilots(), *, nt: Optional[int] = None,
+                 pilots: Pilots = Pilots(), *, nt: Optional[int] = None, nr: int = 1,
                  address: str = "zmq://127.0.0.1:5550",
                  feedback: Optional[str] = "zmq://127.0.0.1:5560", ue_id: int = 1,
                  key: Optional[bytes] = None, compact: Optional[CompactFrames] = None,
@@ -252,15 +282,15 @@ class UserEquipment:
         if interpolator not in INTERPOLATORS:
             refuse("interpolator", interpolator, ", ".join(INTERPOLATORS))
         if precoded is not None:
-            check_range("precoded", precoded, 0, 3)
+            check_range("precoded", precoded, 0, 15)
+        check_range("nr", nr, 1, 4)
         configuration = compact.configurations([ue_id])[0] if compact else None
         if profile:
             os.environ["GR_CONF_PERFCOUNTERS_ON"] = "True"
         self._profile, self._address, self._recording = profile, address, None
         self._air_channel = air_channel
-        refuse_several(codec, recording=recording, record_air=record_air)
         #: antennas
-        self._nr = codec.nr if codec else 1
+        self._nr = codec.nr if codec else nr
         parameters = self._make_source(address, pilots, codec.model.nt if codec else nt, codec,
                                        radio)
         frame = self.frame
@@ -271,19 +301,19 @@ class UserEquipment:
         #: the FeedbackSender, or None
         self.sender = FeedbackSender(feedback) if codec and feedback else None
         #: the DatasetWriter, or None
-        self.writer = recording.writer(frame, interpolator) if recording else None
-        self._monitor = Monitor(frame, self.writer)
+        self.writer = recording.writer(frame, interpolator, self._nr) if recording else None
+        self._monitor = Monitor(frame, self.writer, self._nr > 1)
         self._recorder = sigmf.Recorder(
             record_air, frame, parameters, radio.frequency_hz,
-            "pilots received by csifeedback_ue", overwrite=overwrite) if record_air else None
+            "pilots received by csifeedback_ue", self._nr, overwrite=overwrite) if record_air else None
         self._reports = Reports(self.sender, ue_id, key)
         measures: List[List[MeasurePrecoded]] = [[] for _ in range(self._nr)]
         if precoded is not None and codec and self._nr > 1:
             total = SumOfGains(self._reports.found)
-            measures = [[MeasurePrecoded(frame, layer, total.add) for layer in range(max(codec.ranks))]
+            measures = [[MeasurePrecoded(frame, precoded + layer, total.add) for layer in range(max(codec.ranks))]
                         for _ in range(self._nr)]
         elif precoded is not None:
-            measures = [[MeasurePrecoded(frame, precoded, self._reports.found)]]
+            measures[0] = [MeasurePrecoded(frame, precoded, self._reports.found)]
         self.flowgraph = self._connect(INTERPOLATORS[interpolator], measures)
         self._spectrum = Spectrum(self.flowgraph, self._sources[-1], frame.sample_rate()) \
             if pictures else None
@@ -297,8 +327,7 @@ class UserEquipment:
         scheme, rest = parse_address("air", address, ("zmq", "file", "uhd", "soapy"))
         parameters = pilots.parameters(nt)
         if scheme == "file":
-            refuse_several(codec, air=address)
-            recording = sigmf.Recording(rest, self._air_channel)
+            recording = sigmf.Recording(rest, self._air_channel, self._nr)
             ports = recording.parameters.get("nt", nt)
             if ports != nt:
                 raise ParameterError("air", f" {address}: was recorded with {ports} ports, "
@@ -333,7 +362,9 @@ class UserEquipment:
         head = blocks.head(gr.sizeof_gr_complex, int(_FRAMES_TRIED * period_s(self.frame)
                                                      * self.frame.sample_rate()))
         sink = blocks.null_sink(sync.output_signature().sizeof_stream_item(0))
-        chain = [*self._file_source(self._recording), head, blocks.conjugate_cc(), sync, sink]
+        one = copy.copy(self._recording)
+        one.count = 1
+        chain = [*self._file_source(one), head, blocks.conjugate_cc(), sync, sink]
         flowgraph.connect(*chain)
         flowgraph.run()
         return "there are pilots in the conjugate of the recording: its I and Q are swapped (try the " \
@@ -353,6 +384,11 @@ class UserEquipment:
         self._blocks = [b for b in (*self._sources, *self._others, sink) if b]
         for one, next_ in zip(self._sources, self._sources[1:]):
             flowgraph.connect(one, next_)
+        # A recording has the samples of several antennas by turns.
+        turns = sink
+        if sink and self._nr > 1:
+            turns = blocks.interleave(gr.sizeof_gr_complex)
+            flowgraph.connect(turns, sink)
         estimators = []
         for antenna in range(self._nr):
             # A radio has a stream for each antenna.
@@ -367,10 +403,10 @@ class UserEquipment:
             for measure in measures[antenna]:
                 flowgraph.connect((source, port), measure)
                 flowgraph.msg_connect(estimators[-1], "pdus", measure, "pdus")
+            if sink:
+                flowgraph.connect((source, port), (turns, antenna))
             if antenna == 0:
                 self._sync = sync
-                if sink:
-                    flowgraph.connect(source, sink)
         flowgraph.msg_connect(estimators[0], "pdus", self._monitor, "pdus")
         #: what has the matrices of all antennas
         self._estimator = estimators[0]
@@ -379,6 +415,10 @@ class UserEquipment:
             for antenna, estimator in enumerate(estimators):
                 flowgraph.connect(estimator, (self._estimator, antenna))
             self._blocks.append(self._estimator)
+            if self.writer:
+                record = RecordAntennas(self._monitor, self._nr, frame.nc(), frame.nt())
+                flowgraph.connect(self._estimator, record)
+                self._blocks.append(record)
         return flowgraph
 
     def _connect_codec(self, codec, reports, ue_id, key, configuration):
