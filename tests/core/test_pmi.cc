@@ -1171,6 +1171,90 @@ TEST(Pmi, RankAndCqiFollowTheSnr)
     EXPECT_THROW(two->report(h.data(), 8, 1, 1, r), std::invalid_argument);
 }
 
+TEST(Pmi, RankFollowsTheBudget)
+{
+    // Of every rank the precoders that the BS has after the omission, through the bits.
+    random_engine engine = make_engine(31, 0);
+    const double snr = 100;
+    for (const auto& codebook : { type1({ 4, 2 }, 8, 1, { 1, 2, 3, 4, 5, 6 }),
+                                  type2({ 4, 2 }, 8, 4, 8, true, { 1, 2 }),
+                                  etype2({ 4, 4 }, 8, 6, { 1, 2 }),
+                                  etype2({ 4, 2 }, 8, 5, { 1, 2, 3, 4 }) }) {
+        SCOPED_TRACE(codebook->name());
+        const auto format = csi_report_format::make(codebook, { "wideband", 1, 2 });
+        const int nr = codebook->ranks().back(), rows = 16, ports = codebook->ports();
+        int lower = 0, better = 0;
+        for (int n = 0; n < 6; n++) {
+            const auto h = waves(engine, codebook->array(), rows, nr, 6);
+            csi_report all;
+            format->report(h.data(), rows, nr, snr, all);
+            EXPECT_EQ(all.groups, 3);
+            for (int budget = format->part1_bits(); budget <= format->max_bits();
+                 budget += 7) {
+                std::map<int, double> rates;
+                std::map<int, int> quality;
+                for (const int rank : codebook->ranks()) {
+                    csi_report one, back;
+                    codebook->select(h.data(), rows, nr, rank, one.precoding);
+                    std::vector<uint8_t> bits(format->max_bits() / 8 + 1);
+                    const int used = format->pack(one, bits.data(), budget);
+                    ASSERT_EQ(format->unpack(bits.data(), used, back), "");
+                    if (back.groups == 0) {
+                        rates[rank] = 0;
+                        continue;
+                    }
+                    std::vector<cf> w(size_t(8) * ports * rank);
+                    codebook->precoder(back.precoding, w.data());
+                    const int codewords = rank > 4 ? 2 : 1;
+                    for (int c = 0; c < codewords; c++) {
+                        const auto layers = csi_report::codeword_layers(rank, c);
+                        std::vector<double> some;
+                        for (int k = 0; k < rows; k++) {
+                            double sinr[8];
+                            post_equalization_sinr(h.data() + size_t(k) * nr * ports,
+                                                   w.data() +
+                                                       size_t(k / 2) * ports * rank,
+                                                   nr,
+                                                   ports,
+                                                   rank,
+                                                   snr,
+                                                   sinr);
+                            some.insert(some.end(),
+                                        sinr + layers.first,
+                                        sinr + layers.first + layers.second);
+                        }
+                        const double sinr = effective_sinr(some.data(), some.size());
+                        rates[rank] += layers.second * std::log2(1 + sinr);
+                        if (c == 0)
+                            quality[rank] = cqi_table::select(1, sinr, 2);
+                    }
+                }
+                csi_report r;
+                format->report(h.data(), rows, nr, snr, budget, r);
+                const auto best = std::max_element(
+                    rates.begin(), rates.end(), [](const auto& a, const auto& b) {
+                        return a.second < b.second;
+                    });
+                EXPECT_NEAR(rates[r.precoding.rank], best->second, 1e-9) << budget;
+                EXPECT_EQ(r.cqi[0], quality[r.precoding.rank]);
+                std::vector<uint8_t> bits(format->max_bits() / 8 + 1);
+                csi_report back;
+                const int used = format->pack(r, bits.data(), budget);
+                ASSERT_EQ(format->unpack(bits.data(), used, back), "");
+                EXPECT_EQ(back.groups, r.groups);
+                lower += r.precoding.rank < all.precoding.rank;
+                better += best->second > 1.02 * rates[all.precoding.rank];
+            }
+        }
+        EXPECT_GT(lower, 10);
+        EXPECT_GT(better, 10);
+        csi_report r;
+        const auto h = waves(engine, codebook->array(), rows, nr, 6);
+        EXPECT_THROW(format->report(h.data(), rows, nr, snr, format->part1_bits() - 1, r),
+                     std::invalid_argument);
+    }
+}
+
 TEST(Pmi, RefusesWrongParameters)
 {
     const auto refused = [](const std::function<void()>& make, const std::string& what) {

@@ -10,6 +10,7 @@
 
 #include <gnuradio/csifeedback/api.h>
 #include <gnuradio/csifeedback/pmi_codebook.h>
+#include <algorithm>
 #include <array>
 #include <complex>
 #include <memory>
@@ -153,19 +154,31 @@ public:
     unpack(const uint8_t* bits, int count, csi_report& report) const = 0;
     /*!
      * \brief Makes the report for a channel: the rank of the largest rate, its PMI and CQI.
+     *
+     * Rate and CQI are those of the precoders that the BS has: where the budget is short,
+     * without the groups that do not fit. So a lower rank is reported if it can be reported
+     * so much better.
      * \param h      finite, rows x nr x ports, not all zero
      * \param rows   at least the codebook's subbands()
      * \param nr     receive antennas; ranks above it are left out
      * \param snr    transmit power over noise, linear, > 0: with h of mean |h|^2 = 1 the
      *               SNR at a receive antenna
-     * \param report output
+     * \param budget most bits, at least part1_bits()
+     * \param report output; its precoding is whole, its groups are those that fit
      * \throws std::invalid_argument if a number is out of range or no rank is possible
      */
     virtual void report(const std::complex<float>* h,
                         int rows,
                         int nr,
                         double snr,
+                        int budget,
                         csi_report& report) = 0;
+    //! Likewise, for any number of bits.
+    void
+    report(const std::complex<float>* h, int rows, int nr, double snr, csi_report& report)
+    {
+        this->report(h, rows, nr, snr, std::max(max_bits(), part1_bits()), report);
+    }
 };
 
 } // namespace csifeedback

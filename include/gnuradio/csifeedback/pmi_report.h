@@ -20,9 +20,9 @@ namespace csifeedback {
  * \brief Reports of a PMI codebook for a UE with one or several antennas: the UE's half.
  *
  * Takes whole matrices H, (rows nr) x ports: row k nr + a is antenna a on subcarrier k.
- * Columns are ports in 3GPP's order. The encoder chooses the rank of the largest rate. A
- * report is part 1, with the rank, and part 2 of the format; groups that the budget has no
- * room for are omitted.
+ * Columns are ports in 3GPP's order. A report is part 1, with the rank, and part 2 of the
+ * format; groups that the budget has no room for are omitted. The encoder chooses the rank
+ * whose precoders have the largest rate with what is left.
  */
 class CSIFEEDBACK_API pmi_report_encoder : public report_encoder
 {

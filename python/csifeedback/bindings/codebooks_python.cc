@@ -302,18 +302,25 @@ void bind_codebooks(py::module& m)
             "Bits of both parts with so many groups of part 2.")
         .def(
             "report",
-            [](csi_report_format& self, const array_in<cf>& h, double snr_db) {
+            [](csi_report_format& self,
+               const array_in<cf>& h,
+               double snr_db,
+               int budget) {
                 const channel c = channel_of(h, self.codebook()->ports());
                 csi_report r;
+                if (budget == 0)
+                    budget = self.max_bits();
                 const cf* in = h.data();
                 py::gil_scoped_release release;
-                self.report(in, c.rows, c.nr, std::pow(10, snr_db / 10), r);
+                self.report(in, c.rows, c.nr, std::pow(10, snr_db / 10), budget, r);
                 return r;
             },
             py::arg("h"),
             py::arg("snr_db") = 10.0,
+            py::arg("budget") = 0,
             "The report for a channel, complex (rows, ports) or (rows, nr, ports): rank "
-            "of the largest rate at this transmit power over noise, PMI and CQI.")
+            "of the largest rate at this transmit power over noise with at most `budget` "
+            "bits (0: all), PMI and CQI.")
         .def(
             "pack",
             [](const csi_report_format& self, const csi_report& r, int budget) {

@@ -237,15 +237,21 @@ public:
             rank, number, r.groups, bits, starts.data(), r.precoding);
     }
 
-    void report(const cf* h, int rows, int nr, double snr, csi_report& r) override
+    using csi_report_format::report;
+
+    void
+    report(const cf* h, int rows, int nr, double snr, int budget, csi_report& r) override
     {
         const char* where = "csi_report_format";
+        if (budget < part1_bits())
+            throw_bad(
+                where, "budget", budget, std::to_string(part1_bits()) + " bits and more");
         check_range(where, "snr", snr, 1e-10, 1e10);
         check_range(where, "rows", rows, d_codebook->subbands(), 65536);
         const auto& ranks = d_codebook->ranks();
         if (ranks.size() == 1 && !d_has_cqi) { // nothing to choose by
             d_codebook->select(h, rows, nr, ranks.front(), r.precoding);
-            r.groups = pmi_codebook::group_count;
+            r.groups = groups_of(r.precoding, budget);
             r.cqi = { 0, 0 };
             for (auto& all : r.subband_cqi)
                 all.clear();
@@ -256,7 +262,11 @@ public:
             if (rank > nr || rank > d_codebook->ports())
                 continue;
             d_codebook->select(h, rows, nr, rank, d_trial.precoding);
-            const double rate = qualities(h, rows, nr, snr, d_trial);
+            d_trial.groups = groups_of(d_trial.precoding, budget);
+            const double rate =
+                d_trial.groups == 0
+                    ? without_precoder(d_trial)
+                    : qualities(h, rows, nr, snr, received(d_trial), d_trial);
             if (rate > best) {
                 best = rate;
                 std::swap(r, d_trial);
@@ -267,7 +277,6 @@ public:
                       "receive antennas",
                       nr,
                       std::to_string(ranks.front()) + " and more");
-        r.groups = pmi_codebook::group_count;
     }
 
 private:
@@ -276,6 +285,8 @@ private:
     const int d_table;
     const double d_gap_db;
     csi_report d_trial;
+    pmi d_received;
+    std::vector<uint8_t> d_bits; // of part 2
     std::vector<cf> d_w;
     std::vector<double> d_sinr; // rows x rank
 
@@ -290,14 +301,56 @@ private:
         return d_has_subbands ? 2 * (group == 1 ? (subbands + 1) / 2 : subbands / 2) : 0;
     }
 
-    // Sets the CQI of a report; the rate in bit/s/Hz of all codewords.
-    double qualities(const cf* h, int rows, int nr, double snr, csi_report& r)
+    // Groups of part 2 that fit.
+    int groups_of(const pmi& p, int budget) const
     {
-        const int rank = r.precoding.rank, ports = d_codebook->ports(),
-                  n3 = d_codebook->subbands(), subbands = d_codebook->cqi_subbands();
+        const int count = d_codebook->count(p);
+        int groups = 0;
+        while (groups < pmi_codebook::group_count &&
+               total_bits(p.rank, count, groups + 1) <= budget)
+            groups++;
+        return groups;
+    }
+
+    // What the BS makes of the groups of a report, at least one.
+    const pmi& received(const csi_report& r)
+    {
+        if (r.groups == pmi_codebook::group_count)
+            return r.precoding;
+        const int rank = r.precoding.rank, count = d_codebook->count(r.precoding);
+        std::array<size_t, pmi_codebook::group_count> starts = {};
+        size_t at = 0;
+        for (int group = 0; group < r.groups; group++) {
+            starts[group] = at;
+            at += d_codebook->group_bits(rank, count, group);
+        }
+        d_bits.assign(at / 8 + 1, 0);
+        for (int group = 0; group < r.groups; group++)
+            d_codebook->pack(r.precoding, group, d_bits.data(), starts[group]);
+        d_codebook->unpack(
+            rank, count, r.groups, d_bits.data(), starts.data(), d_received);
+        return d_received;
+    }
+
+    // The BS cannot send with this report; its rate is 0.
+    double without_precoder(csi_report& r) const
+    {
+        r.cqi = { 0, 0 };
+        for (auto& all : r.subband_cqi)
+            all.assign(d_has_subbands ? d_codebook->cqi_subbands() : 0, 0);
+        return 0;
+    }
+
+    // Sets the CQI of a report for the precoders of p; the rate in bit/s/Hz of all
+    // codewords.
+    double
+    qualities(const cf* h, int rows, int nr, double snr, const pmi& p, csi_report& r)
+    {
+        const int rank = p.rank, ports = d_codebook->ports(), n3 = d_codebook->subbands(),
+                  subbands = d_codebook->cqi_subbands();
         d_w.resize(size_t(n3) * ports * rank);
         d_sinr.resize(size_t(rows) * rank);
-        d_codebook->precoder(r.precoding, d_w.data());
+        d_codebook->precoder(p, d_w.data());
         for (int k = 0; k < rows; k++)
             post_equalization_sinr(h + size_t(k) * nr * ports,
                                    d_w.data() +

@@ -72,7 +72,7 @@ protected:
         const size_t n = d_h.size();
         for (size_t i = 0; i < n; i++)
             d_h[i] = cf(h_vec[i], h_vec[n + i]);
-        d_report_format->report(d_h.data(), rows() / d_nr, d_nr, d_snr, d_report);
+        d_report_format->report(d_h.data(), rows() / d_nr, d_nr, d_snr, budget, d_report);
         result r;
         r.bits = d_report_format->pack(d_report, bits, budget);
         return r;
