@@ -237,7 +237,7 @@ class Verdicts(unittest.TestCase):
 
         self.assertIs(judged(-20, -10)[0], True)
         self.assertIs(judged(-10, -20)[0], False)
-        self.assertIn("TiLISTA is ahead by 10.00 dB at 1/4", judged(-10, -20)[1])
+        self.assertIn("behind TiLISTA by 10.00 dB at 1/4", judged(-10, -20)[1])
         self.assertIsNone(judged(-10, -10)[0])
         self.assertIsNone(judged(-20, -10, "CsiNet")[0])
         self.assertIs(judged(-10, -20, "CsiNet")[0], False)

@@ -201,6 +201,7 @@ class Budget(unittest.TestCase):
                              csifeedback.report_decoder_from_model):
                 with self.assertRaisesRegex(ValueError, "quantizer is fast=1, allowed is uniform"):
                     function(codec, "fast=1")
+
     def test_choices_fit_and_send(self):
         for name in ("cost2100-indoor-klt", "cost2100-indoor-local-klt", "cdl-a-mlcf"):
             codec = evaluation.Codec(name)

@@ -26,6 +26,17 @@ from .csi_l2o_pictures import (draw_bits, draw_channels, draw_costs, draw_iterat
 from .verdict import Claim, Row, every, lower
 
 
+def listed(words: Sequence[str]) -> str:
+    """"a, b and c"."""
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
+
+
+def between(values: Sequence[float]) -> str:
+    """"1.02 to 1.29", or one number where both are the same."""
+    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
+    return low if low == high else f"{low} to {high}"
+
+
 def behind(rows: Sequence[Row], method: str, others: Sequence[str]) -> Tuple[Optional[bool], str]:
     """(whether a method is ahead of all others at every ratio, the evidence in words)."""
     of = {(r["method"], r["ratio"]): r for r in rows if r.get("nmse_db") is not None}
@@ -39,26 +50,27 @@ def behind(rows: Sequence[Row], method: str, others: Sequence[str]) -> Tuple[Opt
                 continue
             if row is None:
                 results.append(None)
-                texts.setdefault(f"{other} is missing at ", []).append(ratio)
+                texts.setdefault(f"no weights of {other} at ", []).append(ratio)
                 continue
             result = lower(own, row)
             if result is False:
-                texts.setdefault(f"{other} is ahead by ", []).append(
+                texts.setdefault(f"behind {other} by ", []).append(
                     f"{own['nmse_db'] - row['nmse_db']:.2f} dB at {ratio}")
             elif result is None:
-                texts.setdefault(f"{other} is level at ", []).append(ratio)
+                texts.setdefault(f"within the intervals of {other} at ", []).append(ratio)
             elif other in STARVED:
                 # It could be ahead after a longer training.
                 result = None
                 starved.add(other)
             results.append(result)
-    words = [f"ahead of {other} at every ratio" for other in others
+    ahead = [other for other in others
              if all((other, r["ratio"]) in of and lower(of[method, r["ratio"]], of[other, r["ratio"]])
                     for r in rows if (method, r["ratio"]) in of)]
-    words += [start + ", ".join(ends) for start, ends in texts.items()]
+    words = [f"ahead of {listed(ahead)} at every ratio"] if ahead else []
+    words += [start + listed(ends) for start, ends in texts.items()]
     if starved:
-        words.append("trained too little for a verdict where they are behind: "
-                     + ", ".join(sorted(starved)))
+        verb, them = ("are", "them") if len(starved) > 1 else ("is", "it")
+        words.append(f"{listed(sorted(starved))} {verb} undertrained, so a lead over {them} decides nothing")
     return every(results), "; ".join(words) or "nothing to compare"
 
 
@@ -113,21 +125,21 @@ def table_1(bench: Bench) -> Result:
         table.rows.append([formula.method, formula.side, formula.text, *(
             f"{of[ratio][k] / 1e6:.3f} M" for ratio in ("1/4", "1/64")
             for k in ("formula_value", "multiply_adds")),
-            f"{min(found):.2f} to {max(found):.2f}"])
+            between(found)])
     claims = []
     for (method, side), found in factors.items():
         spread = max(found) / min(found)
         claims.append(Claim(
-            f"the {side} of {method} grows with the codeword as the formula says", spread < 1.5,
-            f"operations are {min(found):.2f} to {max(found):.2f} times its value from 1/4 to 1/64, "
-            "where an order allows a constant factor"))
+            f"the operations of {method}'s {side} grow with the codeword as the formula does",
+            spread < 1.5, f"{between(found)} times the formula's value from 1/4 to 1/64; an order of "
+            "complexity leaves a constant factor open"))
     cheap = {m: [r["multiply_adds"] for r in rows if (r["method"], r["side"]) == (m, "encoder")]
              for m in ("Csi-L2O", "CsiNet", "TransNet")}
     claims.append(Claim(
         "the encoder of Csi-L2O takes fewer operations than those of CsiNet and TransNet",
         all(a < min(b, c) for a, b, c in zip(*cheap.values())),
-        f"{cheap['Csi-L2O'][2] / 1e6:.3f}, {cheap['CsiNet'][2] / 1e6:.3f} and "
-        f"{cheap['TransNet'][2] / 1e6:.3f} M at 1/16"))
+        f"at 1/16 {cheap['Csi-L2O'][2] / 1e6:.3f} M, compared with {cheap['CsiNet'][2] / 1e6:.3f} M and "
+        f"{cheap['TransNet'][2] / 1e6:.3f} M"))
     return Result(rows, [table], claims, [
         "values of the formulas with the sizes of the networks here: Na = Nt = 32, T = 10, K = 3, "
         "d = 64, C_f one transform of 32 delay rows, C_LSTM the LSTM of 2048 elements in one "
@@ -225,7 +237,7 @@ def table_3(bench: Bench) -> Result:
             claims.append(Claim(
                 f"the decoder of {method} takes fewer operations than TransNet's at 1/16 and "
                 f"shorter, {how}", all(a < b for a, b in pairs),
-                ", ".join(f"{a:.1f} against {b:.1f} M at {r}" for r, (a, b) in zip(ratios, pairs))))
+                ", ".join(f"{a:.1f} M, TransNet {b:.1f} M, at {r}" for r, (a, b) in zip(ratios, pairs))))
     return Result(rows, [cost_table(rows)], claims, [
         THOP, "the paper prints 1.639 for Csi-L2O at 1/16, between 22.125 and 6.396"])
 
@@ -319,9 +331,9 @@ def ratio_figure(bench: Bench, scenario: str) -> Result:
             claims.append(Claim(
                 f"{method} is {printed.GAIN_OVER_TRANSNET_DB} dB ahead of TransNet at 1/16",
                 None if gain > 0 and "TransNet" in STARVED else gain > 0,
-                f"{gain:.2f} dB here, where TransNet is trained too little; "
+                f"{gain:.2f} dB here, where TransNet is undertrained; "
                 f"{printed.nmse_db('TransNet', 'indoor', 16) - of[method, '1/16']['nmse_db']:.2f} dB "
-                "beside its printed value, on other data"))
+                "relative to its printed value, which is for other data"))
             gains = {r: of["MS4L2O", r]["nmse_db"] - of[method, r]["nmse_db"]
                      for r in ("1/4", "1/8", "1/16", "1/32") if ("MS4L2O", r) in of}
             claims.append(Claim(
@@ -339,7 +351,7 @@ def ratio_figure(bench: Bench, scenario: str) -> Result:
                 f"{method} is comparable to TransNet (at most {COMPARABLE_DB:g} dB behind)",
                 None if max(gaps.values()) <= COMPARABLE_DB else False,
                 ", ".join(f"{v:+.2f} dB at {r}" for r, v in gaps.items())
-                + "; TransNet is trained too little"))
+                + "; TransNet is undertrained"))
     method = profiles(bench, scenario)[0]
     claims.append(Claim(f"beyond the paper: {method} is ahead of FISTA-Net at every ratio",
                         *behind(rows, method, ["FISTA-Net"])))
@@ -410,8 +422,8 @@ def figure_6(bench: Bench) -> Result:
         claims.append(Claim(
             f"{method}: {printed.AHEAD_OF_TRANSNET_AFTER} iterations are ahead of TransNet",
             None if ahead and "TransNet" in STARVED else ahead,
-            f"{seven['nmse_db']:.2f} against {level['nmse_db']:.2f} dB here, where TransNet is "
-            f"trained too little, and its printed {beside:.2f} dB"))
+            f"{seven['nmse_db']:.2f} dB; TransNet, undertrained here, has {level['nmse_db']:.2f} dB, and "
+            f"{beside:.2f} dB in print"))
     ista = [of["ISTA", t]["nmse_db"] for t in STEPS]
     best = min(of[m, STEPS[-1]]["nmse_db"] for m in profiles(bench))
     claims.append(Claim("ISTA stays far behind", min(ista) > best + 3,
@@ -425,7 +437,7 @@ def figure_6(bench: Bench) -> Result:
         ten = next(r for r in rows if r["method"] == "TiLISTA" and r["iterations"] == 10)
         worse = lower(ten, twenty)
         claims.append(Claim("TiLISTA with 20 layers is worse than with 10", worse is True,
-                            f"{twenty['nmse_db']:.2f}* against {ten['nmse_db']:.2f} dB"))
+                            f"{twenty['nmse_db']:.2f}* compared with {ten['nmse_db']:.2f} dB"))
     table = ratio_table([r for r in rows if r["iterations"] in (1, 2, 4, 7, 10, 11, 16, 20)
                          and r["method"] != "TiLISTA, 20 layers"], "iterations")
     table.rows += [[level["method"], "here", value_text(level)] + [""] * (len(table.header) - 3)

@@ -163,7 +163,7 @@ def introduction(bench: csi_l2o_bench.Bench, mlcf_samples: int, command: str) ->
         f"{bench.seed} for Csi-L2O, {mlcf_samples} for MLCF, that nothing was trained on. Here you find every "
         "table and figure of both papers with our numbers, and whether each claim of the papers holds. The verdicts "
         "are computed from the numbers; \"not decided\" means that 95 % intervals overlap, or that a system was "
-        "trained too little for a verdict.",
+        "undertrained, which leaves the verdict open.",
         "Values are NMSE in dB (mean of the ratios, against the kept delay rows) with half the 95 % interval. *: from "
         "a committed table, not measured now. -: no value. The data differ from those of the papers: COST 2100 drops "
         "of this module for Csi-L2O, CDL-A for MLCF.",
