@@ -56,6 +56,24 @@ private:
     uint64_t d_count = 0;
 };
 
+// Rows of nc that count: all, or eight evenly spaced ones of each subband.
+std::vector<size_t> picked_rows(size_t nc, size_t subbands)
+{
+    constexpr size_t of_subband = 8;
+    std::vector<size_t> rows;
+    if (nc < of_subband * subbands)
+        for (size_t k = 0; k < nc; k++)
+            rows.push_back(k);
+    else
+        for (size_t s = 0; s < subbands; s++) {
+            const size_t low = (s * nc + subbands - 1) / subbands;
+            const size_t high = ((s + 1) * nc + subbands - 1) / subbands;
+            for (size_t i = 0; i < of_subband; i++)
+                rows.push_back(low + (2 * i + 1) * (high - low) / (2 * of_subband));
+        }
+    return rows;
+}
+
 // SGCS of the dominant eigenvectors of subbands of matrices nc x nt.
 class subband_similarity
 {
@@ -64,21 +82,11 @@ public:
         : d_subbands(std::min<size_t>(subbands, nc)),
           d_nt(nt),
           d_eigenvectors(subband_eigenvectors::make(d_subbands, nt, 1)),
+          d_rows(picked_rows(nc, d_subbands)),
+          d_picked(d_rows.size() * nt),
           d_v(d_subbands * nt),
           d_w(d_subbands * nt)
     {
-        if (nc < rows_of_subband * d_subbands)
-            for (size_t k = 0; k < nc; k++)
-                d_rows.push_back(k);
-        else
-            for (size_t s = 0; s < d_subbands; s++) {
-                const size_t low = (s * nc + d_subbands - 1) / d_subbands;
-                const size_t high = ((s + 1) * nc + d_subbands - 1) / d_subbands;
-                for (size_t i = 0; i < rows_of_subband; i++)
-                    d_rows.push_back(low +
-                                     (2 * i + 1) * (high - low) / (2 * rows_of_subband));
-            }
-        d_picked.resize(d_rows.size() * nt);
     }
 
     double compute(const gr_complex* h, const gr_complex* h_hat)
@@ -91,8 +99,6 @@ public:
     }
 
 private:
-    static constexpr size_t rows_of_subband = 8;
-
     void vectors(const gr_complex* h, gr_complex* v)
     {
         for (size_t i = 0; i < d_rows.size(); i++)
@@ -103,8 +109,162 @@ private:
     const size_t d_subbands;
     const size_t d_nt;
     const subband_eigenvectors::sptr d_eigenvectors;
-    std::vector<size_t> d_rows; // that count
+    const std::vector<size_t> d_rows; // that count
     volk::vector<gr_complex> d_picked, d_v, d_w;
+};
+
+// Figures of the layers of a report, of a UE with several antennas.
+class layer_scores
+{
+public:
+    layer_scores(size_t nc, int nr, int nt, int subbands, double snr_db)
+        : d_subbands(std::min<size_t>(subbands, nc)),
+          d_nr(nr),
+          d_nt(nt),
+          d_layers(std::min(nr, nt)),
+          d_snr(std::pow(10, snr_db / 10)),
+          d_rows(picked_rows(nc, d_subbands)),
+          d_eigenvectors(subband_eigenvectors::make(d_subbands, nt, d_layers)),
+          d_h(d_rows.size() * nr * nt),
+          d_w(d_rows.size() * nt * d_layers),
+          d_v(size_t(d_subbands) * nt * d_layers),
+          d_sgcs(d_layers)
+    {
+        for (size_t s = 0, i = 0; s < d_subbands; s++) {
+            d_first.push_back(i);
+            while (i < d_rows.size() && d_rows[i] * d_subbands / nc == s)
+                i++;
+        }
+        d_first.push_back(d_rows.size());
+    }
+
+    int layers() const { return d_layers; }
+    int rank() const { return d_rank; }
+    double sgcs(int layer) const { return d_sgcs[layer]; } // of layers below the rank
+    double efficiency() const { return d_efficiency; }
+    double perfect() const { return d_perfect; }
+
+    // False if a matrix has a value that is not finite, or the true one is zero.
+    bool compute(const gr_complex* h, const gr_complex* found)
+    {
+        const size_t size = size_t(d_nr) * d_nt;
+        double power = 0, sum = 0;
+        d_rank = 0;
+        for (size_t i = 0; i < d_rows.size(); i++) {
+            const gr_complex* const from = h + d_rows[i] * size;
+            std::copy_n(from, size, d_h.data() + i * size);
+            for (size_t k = 0; k < size; k++)
+                power += std::norm(from[k]);
+            sum += take(found + d_rows[i] * size, d_w.data() + i * d_nt * d_layers);
+        }
+        if (!std::isfinite(power) || !std::isfinite(sum) || power <= 0)
+            return false;
+        d_eigenvectors->compute(d_h.data(), int(d_rows.size()), d_nr, d_v.data());
+        const double snr = d_snr * double(d_h.size()) / power;
+        d_efficiency = 0;
+        for (size_t i = 0; i < d_rows.size(); i++)
+            d_efficiency += rate(i, d_w.data() + i * d_nt * d_layers, d_layers, snr);
+        d_efficiency /= double(d_rows.size());
+        d_perfect = 0;
+        for (int rank = 1; rank <= d_layers; rank++) {
+            double all = 0;
+            for (size_t s = 0; s < d_subbands; s++)
+                for (size_t i = d_first[s]; i < d_first[s + 1]; i++)
+                    all += rate(i, d_v.data() + s * d_nt * d_layers, rank, snr / rank);
+            d_perfect = std::max(d_perfect, all / double(d_rows.size()));
+        }
+        for (int layer = 0; layer < d_rank; layer++)
+            d_sgcs[layer] = similarity(layer);
+        return true;
+    }
+
+private:
+    // W (nt x layers) of a row's rows of layers, its Frobenius norm 1 or 0; returns the
+    // power.
+    double take(const gr_complex* found, gr_complex* w)
+    {
+        double power = 0;
+        for (size_t k = 0; k < d_nt * d_layers; k++)
+            power += std::norm(found[k]);
+        const float scale = power > 0 ? float(1 / std::sqrt(power)) : 0;
+        for (int layer = 0; layer < d_layers; layer++) {
+            bool some = false;
+            for (size_t n = 0; n < d_nt; n++) {
+                const gr_complex x = found[layer * d_nt + n];
+                w[n * d_layers + layer] = scale * std::conj(x);
+                some |= x != gr_complex(0);
+            }
+            if (some)
+                d_rank = std::max(d_rank, layer + 1);
+        }
+        return power;
+    }
+
+    // log2 det(I + snr (H W)^H H W) of a row, with the first `rank` columns of W.
+    double rate(size_t row, const gr_complex* w, int rank, double snr) const
+    {
+        std::complex<double> gram[max_layers][max_layers] = {};
+        for (int l = 0; l < rank; l++)
+            gram[l][l] = 1;
+        for (int a = 0; a < d_nr; a++) {
+            std::complex<double> y[max_layers] = {};
+            const gr_complex* const h = d_h.data() + (row * d_nr + a) * d_nt;
+            for (size_t n = 0; n < d_nt; n++)
+                for (int l = 0; l < rank; l++)
+                    y[l] += std::complex<double>(h[n] * w[n * d_layers + l]);
+            for (int p = 0; p < rank; p++)
+                for (int q = 0; q <= p; q++)
+                    gram[p][q] += snr * y[p] * std::conj(y[q]);
+        }
+        // The squares of the diagonal of the Cholesky factor.
+        double bits = 0;
+        for (int p = 0; p < rank; p++)
+            for (int q = 0; q <= p; q++) {
+                std::complex<double> x = gram[p][q];
+                for (int k = 0; k < q; k++)
+                    x -= gram[p][k] * std::conj(gram[q][k]);
+                if (p == q)
+                    bits += std::log2(std::max(x.real(), 1.0));
+                gram[p][q] =
+                    p == q ? std::sqrt(std::max(x.real(), 1.0)) : x / gram[q][q].real();
+            }
+        return bits;
+    }
+
+    double similarity(int layer) const
+    {
+        double sum = 0;
+        for (size_t s = 0; s < d_subbands; s++) {
+            double here = 0;
+            for (size_t i = d_first[s]; i < d_first[s + 1]; i++) {
+                std::complex<double> product = 0;
+                double power = 0;
+                for (size_t n = 0; n < d_nt; n++) {
+                    const gr_complex w = d_w[(i * d_nt + n) * d_layers + layer];
+                    product += std::complex<double>(
+                        std::conj(d_v[(s * d_nt + n) * d_layers + layer]) * w);
+                    power += std::norm(w);
+                }
+                here += power > 0 ? std::norm(product) / power : 0;
+            }
+            sum += here / double(d_first[s + 1] - d_first[s]);
+        }
+        return sum / double(d_subbands);
+    }
+
+    static constexpr int max_layers = 8;
+    const size_t d_subbands;
+    const int d_nr;
+    const size_t d_nt;
+    const int d_layers;
+    const double d_snr;
+    const std::vector<size_t> d_rows; // that count, and the first of each subband
+    std::vector<size_t> d_first;
+    const subband_eigenvectors::sptr d_eigenvectors;
+    volk::vector<gr_complex> d_h, d_w, d_v;
+    std::vector<double> d_sgcs;
+    int d_rank = 0;
+    double d_efficiency = 0, d_perfect = 0;
 };
 
 class csi_metrics_impl : public csi_metrics
@@ -116,7 +276,9 @@ public:
                      int nc,
                      int history,
                      int interval,
-                     int subbands = 0)
+                     int subbands = 0,
+                     int nr = 1,
+                     double snr_db = 10)
         : gr::block("csi_metrics",
                     gr::io_signature::make(0, 1, sizeof(gr_complex) * rows * nt),
                     gr::io_signature::make(0, 2, sizeof(float))),
@@ -138,7 +300,13 @@ public:
             d_spectrum.resize(size_t(nc) * nt);
             d_spectrum_hat.resize(size_t(nc) * nt);
         }
-        if (subbands)
+        if (nr > 1) {
+            d_scores = std::make_unique<layer_scores>(
+                size_t(rows) / nr, nr, nt, subbands ? subbands : 13, snr_db);
+            d_sgcs_layers.resize(d_scores->layers());
+            d_layer_values.resize(d_scores->layers());
+            d_ranks.resize(d_scores->layers() + 1);
+        } else if (subbands)
             d_similarity = std::make_unique<subband_similarity>(
                 delay_rows ? nc : rows, nt, subbands);
         set_tag_propagation_policy(TPP_DONT);
@@ -210,6 +378,14 @@ public:
         r.rho = d_rho.estimate();
         r.sgcs = d_sgcs.estimate();
         r.sgcs_5 = d_sgcs_values.quantile(0.05);
+        for (const running_mean& x : d_sgcs_layers)
+            r.sgcs_layers.push_back(x.estimate());
+        for (const unit_histogram& x : d_layer_values)
+            r.sgcs_layers_5.push_back(x.quantile(0.05));
+        for (const uint64_t x : d_ranks)
+            r.rank_share.push_back(double(x) / double(std::max<uint64_t>(r.matched, 1)));
+        r.se = d_se.estimate();
+        r.se_perfect = d_se_perfect.estimate();
         r.age = d_age.estimate();
         r.bits_per_csi = d_bits.estimate().mean;
         return r;
@@ -223,6 +399,13 @@ public:
         d_rho.reset();
         d_sgcs.reset();
         d_sgcs_values.reset();
+        for (running_mean& x : d_sgcs_layers)
+            x.reset();
+        for (unit_histogram& x : d_layer_values)
+            x.reset();
+        std::fill(d_ranks.begin(), d_ranks.end(), 0);
+        d_se.reset();
+        d_se_perfect.reset();
         d_age.reset();
         d_bits.reset();
     }
@@ -368,6 +551,8 @@ private:
         if (d_ring_frame[slot] != frame)
             return count_unmatched();
         const gr_complex* h = d_ring.data() + slot * d_size;
+        if (d_scores)
+            return compare_layers(h, h_hat, e);
         const double ratio = squared_error_ratio(h, h_hat, d_size);
         if (!std::isfinite(ratio))
             return count_unmatched();
@@ -392,14 +577,48 @@ private:
                 d_sgcs.add(similarity);
                 d_sgcs_values.add(similarity);
             }
-            d_age.add(e.age);
-            if (e.age > 0)
-                d_report.held++;
-            if (e.frame_bits > 0)
-                d_bits.add(e.frame_bits);
+            add_frame(e);
         }
         if (d_interval && matched % d_interval == 0)
             publish();
+    }
+
+    // The same of a UE with several antennas.
+    void compare_layers(const gr_complex* h, const gr_complex* found, const estimate& e)
+    {
+        if (!d_scores->compute(h, found))
+            return count_unmatched();
+        const int rank = d_scores->rank();
+        const double first = rank ? d_scores->sgcs(0) : 0;
+        if (d_streaming && d_results.size() < max_results)
+            d_results.emplace_back(d_scores->efficiency(), first);
+        uint64_t matched;
+        {
+            gr::thread::scoped_lock lock(d_mutex);
+            matched = ++d_report.matched;
+            d_sgcs.add(first);
+            d_sgcs_values.add(first);
+            for (int layer = 0; layer < rank; layer++) {
+                d_sgcs_layers[layer].add(d_scores->sgcs(layer));
+                d_layer_values[layer].add(d_scores->sgcs(layer));
+            }
+            d_ranks[rank]++;
+            d_se.add(d_scores->efficiency());
+            d_se_perfect.add(d_scores->perfect());
+            add_frame(e);
+        }
+        if (d_interval && matched % d_interval == 0)
+            publish();
+    }
+
+    // Age and bits, with the lock held.
+    void add_frame(const estimate& e)
+    {
+        d_age.add(e.age);
+        if (e.age > 0)
+            d_report.held++;
+        if (e.frame_bits > 0)
+            d_bits.add(e.frame_bits);
     }
 
     // Delay rows to subcarriers. Which delay the first row has, and whether the columns
@@ -418,11 +637,21 @@ private:
         const auto add = [&dict](const char* name, const pmt::pmt_t& value) {
             dict = pmt::dict_add(dict, pmt::mp(name), value);
         };
-        add("nmse_db", pmt::from_double(r.nmse_db));
-        add("nmse_db_low", pmt::from_double(r.nmse_db_low));
-        add("nmse_db_high", pmt::from_double(r.nmse_db_high));
-        add("rho", pmt::from_double(r.rho.mean));
-        if (d_similarity) {
+        if (d_scores) {
+            std::vector<double> means;
+            for (const mean_estimate& x : r.sgcs_layers)
+                means.push_back(x.mean);
+            add("sgcs_layers", pmt::init_f64vector(means.size(), means));
+            add("rank_share", pmt::init_f64vector(r.rank_share.size(), r.rank_share));
+            add("se", pmt::from_double(r.se.mean));
+            add("se_perfect", pmt::from_double(r.se_perfect.mean));
+        } else {
+            add("nmse_db", pmt::from_double(r.nmse_db));
+            add("nmse_db_low", pmt::from_double(r.nmse_db_low));
+            add("nmse_db_high", pmt::from_double(r.nmse_db_high));
+            add("rho", pmt::from_double(r.rho.mean));
+        }
+        if (d_similarity || d_scores) {
             add("sgcs", pmt::from_double(r.sgcs.mean));
             add("sgcs_5", pmt::from_double(r.sgcs_5));
         }
@@ -464,12 +693,21 @@ private:
     running_mean d_nmse, d_rho, d_sgcs, d_age, d_bits;
     unit_histogram d_sgcs_values;
     std::unique_ptr<subband_similarity> d_similarity; // null without subbands
+    std::unique_ptr<layer_scores> d_scores;           // null with one antenna
+    std::vector<running_mean> d_sgcs_layers;
+    std::vector<unit_histogram> d_layer_values;
+    std::vector<uint64_t> d_ranks;
+    running_mean d_se, d_se_perfect;
 };
 
 } // namespace
 
-csi_metrics::sptr
-csi_metrics::make(const csi_shape& shape, int history, int interval, int subbands)
+csi_metrics::sptr csi_metrics::make(const csi_shape& shape,
+                                    int history,
+                                    int interval,
+                                    int subbands,
+                                    int nr,
+                                    double snr_db)
 {
     const char* where = "csi_metrics";
     if (!shape.nc)
@@ -478,13 +716,24 @@ csi_metrics::make(const csi_shape& shape, int history, int interval, int subband
     check_range(where, "history", history, 1, 65536);
     check_range(where, "interval", interval, 0, 1 << 30);
     check_range(where, "subbands", subbands, 0, 65536);
+    check_range(where, "nr", nr, 1, 8);
+    check_range(where, "snr_db", snr_db, -100.0, 100.0);
+    if (nr > 1 && shape.domain != "H")
+        throw_bad(where, "domain of the shape with several antennas", shape.domain, "H");
+    if (shape.rows % nr)
+        throw_bad(where,
+                  "rows of the shape",
+                  shape.rows,
+                  "multiples of nr, " + std::to_string(nr));
     return gnuradio::make_block_sptr<csi_metrics_impl>(shape.rows,
                                                        shape.nt,
                                                        shape.domain == "Ha",
                                                        shape.nc,
                                                        history,
                                                        interval,
-                                                       subbands);
+                                                       subbands,
+                                                       nr,
+                                                       snr_db);
 }
 
 csi_metrics::sptr

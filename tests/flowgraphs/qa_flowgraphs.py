@@ -24,7 +24,7 @@ import numpy as np
 import pmt
 import zmq
 from gnuradio import csifeedback
-from gnuradio.csifeedback import evaluation, ofdm
+from gnuradio.csifeedback import evaluation, layers, ofdm
 from gnuradio.csifeedback.simulation import Loopback
 from grc_tools import FLOWGRAPHS, NEEDS
 
@@ -321,7 +321,7 @@ class TestFlowgraphs(unittest.TestCase):
         self.assertEqual({path.stem for path in FLOWGRAPHS} | set(NEEDS),
                          {"csi_loopback", "csi_loopback_headless", "csi_ue", "csi_bs",
                           "mlcf_loopback", "mlcf_loopback_headless", "path_loopback",
-                          "path_loopback_headless", "csi_radio",
+                          "path_loopback_headless", "codebook_loopback_headless", "csi_radio",
                           "csi_ofdm_loopback", "csi_ofdm_loopback_headless", "radio_ue",
                           "radio_bs", "over_the_air_uhd", "over_the_air_soapy"})
         for path in FLOWGRAPHS:
@@ -361,6 +361,31 @@ class TestFlowgraphs(unittest.TestCase):
                                 "--budget", 200)
         self.assertEqual(int(found["matched"]), 100)
         self.assertAlmostEqual(float(found["nmse_db"]), expected["nmse_db"], delta=0.01)
+
+    def test_codebook(self):
+        """eType II with several layers: the figures of the objects without a flowgraph, and of a short
+        budget."""
+        spec = "etype2:n1=4,n2=4,rows=52,nr=4,snr_db=12"
+        codec = evaluation.Codec(spec)
+        panel = csifeedback.cdl_panel_channel("C", 4, 4, nr=4, nc=52, spacing_hz=180e3, angle_span_deg=120,
+                                              sector_element=True)
+        h = panel.generate(2000, 40).reshape(40, 208, 32)
+        encoder, decoder = codec.own_reports()
+        for budget in (300, 1200):
+            scores = layers.Scores(4, 13, 12, 4)
+            scores.add(h, decoder.decode(*encoder.encode(h, budget)))
+            expected = scores.figures()
+            found = self.run_to_end("codebook_loopback_headless", "--count", 40, "--first", 2000, "--budget",
+                                    budget, "--snr-db", 12)
+            self.assertEqual(int(found["matched"]), 40)
+            np.testing.assert_allclose(ast.literal_eval(found["rank_share"]), expected["rank_share"])
+            np.testing.assert_allclose(
+                np.array(ast.literal_eval(found["sgcs_layers"]), float),
+                np.array(expected["sgcs_layers"], float), atol=1e-5)
+            self.assertAlmostEqual(float(found["se"]), expected["se_layers"], places=4)
+            self.assertAlmostEqual(float(found["se_perfect"]), expected["se_layers_perfect"], places=4)
+            # Feedback frames: header and checksum, and the report in whole bytes.
+            self.assertLessEqual(float(found["bits_per_csi"]), 136 + budget + 7)
 
     def test_mlcf(self):
         """MLCF on whole matrices: the same as the evaluation without a flowgraph."""

@@ -11,7 +11,7 @@ import unittest
 import numpy as np
 import pmt
 from gnuradio import blocks, csifeedback, gr
-from gnuradio.csifeedback import codecs
+from gnuradio.csifeedback import codecs, layers
 from gnuradio.csifeedback.evaluation import subband_rows
 
 from common import (Messages, make_deframer, make_framer, metadata, numbered, pdu, random_complex,
@@ -754,6 +754,78 @@ class Metrics(unittest.TestCase):
             self.assertNotIn("sgcs", block.report())
         with self.assertRaisesRegex(ValueError, "subbands is -1"):
             csifeedback.csi_metrics(transform, subbands=-1)
+
+    def test_layers(self):
+        """Reports of several layers, some of which are lost: the figures of gnuradio.csifeedback.layers."""
+        panel = csifeedback.cdl_panel_channel("C", 2, 2, nr=3, nc=24, spacing_hz=360e3, angle_span_deg=120)
+        h = panel.generate(0, 50).reshape(50, 72, 8)
+        codec = csifeedback.open_codec("etype2:n1=2,n2=2,rows=24,subbands=6,param_combination=4,nr=3,snr_db=15")
+        encoder, decoder = codec.own_reports()
+        # Short budgets: several ranks.
+        parts = [encoder.encode(h[i:i + 1], (encoder.min_bits(), 200, encoder.max_bits())[i % 3]) for i in range(50)]
+        found = np.concatenate([decoder.decode(*part) for part in parts])
+        found[7] = 0  # nothing was reported
+        scores = layers.Scores(3, 6, 15, 3)
+        scores.add(h, found)
+        expected = scores.figures()
+        self.assertGreater(np.count_nonzero(expected["rank_share"]), 2)
+        block = csifeedback.csi_metrics(encoder, subbands=6, interval=50, nr=3, snr_db=15)
+        Messages(block, "truth", "ack").run([pdu(x, frame=i) for i, x in enumerate(h)], 0)
+        out = Messages(block, "pdus", "reports").run(
+            [pdu(x, frame=i, frame_bits=100) for i, x in enumerate(found)], 1)
+        report = block.report()
+        self.assertEqual((report["matched"], report["bits_per_csi"]), (50, 100))
+        self.assertNotIn("rho", report)
+        self.assertNotIn("nmse_db", report)
+        np.testing.assert_allclose(report["rank_share"], expected["rank_share"], atol=1e-12)
+        np.testing.assert_allclose(report["sgcs_layers"], expected["sgcs_layers"], atol=1e-5)
+        np.testing.assert_allclose(report["sgcs_layers_5"], expected["sgcs_layers_5"], atol=0.05)
+        self.assertAlmostEqual(report["se"], expected["se_layers"], places=4)
+        self.assertAlmostEqual(report["se_perfect"], expected["se_layers_perfect"], places=4)
+        self.assertAlmostEqual(report["sgcs"], scores.similarity()["sgcs"], places=5)
+        sent = pmt.to_python(out[0])
+        np.testing.assert_allclose(sent["sgcs_layers"], report["sgcs_layers"])
+        np.testing.assert_allclose(sent["rank_share"], report["rank_share"])
+        self.assertEqual((sent["se"], sent["se_perfect"]), (report["se"], report["se_perfect"]))
+        self.assertNotIn("nmse_db", sent)
+        block.reset()
+        self.assertEqual(block.report()["rank_share"], [0] * 4)
+        self.assertEqual(block.report()["sgcs_layers"], [None] * 3)
+        # Matrices without a figure.
+        truth = h[:3].copy()
+        truth[0] = 0
+        bad = found[:3].copy()
+        bad[1, 0, 0] = np.nan
+        Messages(block, "truth", "ack").run([pdu(x, frame=100 + i) for i, x in enumerate(truth)], 0)
+        Messages(block, "pdus", "ack").run([pdu(x, frame=100 + i) for i, x in enumerate(bad)], 0)
+        self.assertEqual((block.report()["matched"], block.report()["unmatched"]), (1, 2))
+        # SE and SGCS of the first layer as streams.
+        flowgraph = gr.top_block()
+        block = csifeedback.csi_metrics(encoder, subbands=6, nr=3, snr_db=15)
+        sinks = [blocks.vector_sink_f(), blocks.vector_sink_f()]
+        source = blocks.vector_source_c(h[:20].ravel().tolist(), False, h[0].size)
+        flowgraph.connect(source, block)
+        for port, sink in enumerate(sinks):
+            flowgraph.connect((block, port), sink)
+        for i, x in enumerate(found[:20]):
+            block._post(pmt.intern("pdus"), pdu(x, frame=i))
+        flowgraph.run()
+        se = layers.efficiency(layers.channels(h[:20], 3), layers.precoders(found[:20], 3), 15)
+        first = layers.similarities(layers.eigenvectors(layers.channels(h[:20], 3), 6, 3),
+                                    layers.precoders(found[:20], 3), 6)[:, 0]
+        # Those that are compared before the first call are not in the streams.
+        shown = np.array([sink.data() for sink in sinks]).T
+        self.assertGreater(len(shown), 0)
+        expected = np.stack([se, np.nan_to_num(first)], axis=1)
+        for pair in shown:
+            self.assertLess(np.min(np.max(np.abs(expected - pair), axis=1)), 1e-3)
+        for arguments, text in (((encoder, 256, 0, 6, 9), "nr is 9, allowed is 1 to 8"),
+                                ((encoder, 256, 0, 6, 5), "multiples of nr, 5"),
+                                ((encoder, 256, 0, 6, 3, 200), "snr_db is 200"),
+                                ((csifeedback.angular_delay_transform(64, 4, 24, 3), 256, 0, 6, 2),
+                                 "domain of the shape with several")):
+            with self.assertRaisesRegex(ValueError, text):
+                csifeedback.csi_metrics(*arguments)
 
     def test_bad_matrices_do_not_spoil_the_mean(self):
         block = csifeedback.csi_metrics(csifeedback.csi_shape("H", 24, 4))

@@ -11,6 +11,7 @@
 #include <gnuradio/block.h>
 #include <gnuradio/csifeedback/csi_shape.h>
 #include <gnuradio/csifeedback/metrics.h>
+#include <vector>
 
 namespace gr {
 namespace csifeedback {
@@ -29,8 +30,14 @@ struct CSIFEEDBACK_API csi_metrics_report {
     mean_estimate rho;       //!< cosine similarity, mean over subcarriers
     mean_estimate sgcs;      //!< SGCS; no values if the block has no subbands
     double sgcs_5 = 0;       //!< its 5 % point, exact to 1/4096; NaN without values
-    mean_estimate age;       //!< age of the CSI in frames (key `age` of the PDUs)
-    double bits_per_csi = 0; //!< mean length of a feedback frame (key `frame_bits`)
+    std::vector<mean_estimate>
+        sgcs_layers; //!< several antennas: SGCS of each layer, over the reports that have it
+    std::vector<double> sgcs_layers_5; //!< their 5 % points; NaN without values
+    std::vector<double> rank_share;    //!< share of the reports with 0, 1, 2 .. layers
+    mean_estimate se;         //!< spectral efficiency of the reported precoders, bit/s/Hz
+    mean_estimate se_perfect; //!< the same of eigenvectors with the best rank
+    mean_estimate age;        //!< age of the CSI in frames (key `age` of the PDUs)
+    double bits_per_csi = 0;  //!< mean length of a feedback frame (key `frame_bits`)
 };
 
 /*!
@@ -59,6 +66,17 @@ struct CSIFEEDBACK_API csi_metrics_report {
  * which the delay rows transform. SGCS is the mean over the subbands of |v^H w|^2, v and
  * w being the dominant eigenvectors of a subband of the true and of the reconstructed
  * matrix; of more than 8 rows of each subband, 8 evenly spaced ones count.
+ *
+ * **UEs with several antennas** (nr > 1, domain H): row k nr + a of a true matrix is
+ * antenna a on subcarrier k, and row k nr + l of a reconstruction is the conjugate precoder
+ * of layer l, or zero from the rank on, as pmi_report_decoder has them. The figures are
+ * ranks, SGCS of each layer against the eigenvectors of the subbands, and the spectral
+ * efficiency log2 det(I + snr (H W)^H H W), W having the Frobenius norm 1 and true channels
+ * a mean |h|^2 of 1, beside that of eigenvectors with equal power and the best rank.
+ * `sgcs` is that of the first layer, 0 of a report without any; NMSE and rho have no
+ * values. Output 0 is the spectral efficiency, output 1 the SGCS of the first layer. The
+ * dictionary of `reports` has `sgcs`, `sgcs_5`, `sgcs_layers`, `rank_share`, `se` and
+ * `se_perfect` in place of `nmse_db` and `rho`.
  */
 class CSIFEEDBACK_API csi_metrics : virtual public gr::block
 {
@@ -72,12 +90,18 @@ public:
      * \param history    true matrices kept, 1 to 65536
      * \param interval   comparisons between two reports, 0: no reports
      * \param subbands   subbands of SGCS, 0 (no SGCS) to 65536; with fewer subcarriers each
-     *                   is one
-     * \throws std::invalid_argument if a parameter is out of range, or the shape is of
-     *         domain Ha and does not say nc
+     *                   is one; of 0 with several antennas, 13
+     * \param nr         antennas of the UE, 1 to 8, of which the rows are a multiple
+     * \param snr_db     of the spectral efficiency, at a receive antenna, -100 to 100
+     * \throws std::invalid_argument if a parameter is out of range, the shape is of
+     *         domain Ha and does not say nc, or nr > 1 and it is not of domain H
      */
-    static sptr
-    make(const csi_shape& shape, int history = 256, int interval = 0, int subbands = 0);
+    static sptr make(const csi_shape& shape,
+                     int history = 256,
+                     int interval = 0,
+                     int subbands = 0,
+                     int nr = 1,
+                     double snr_db = 10);
 
     /*!
      * \brief Makes the block of numbers: rows of a matrix, antenna ports, whether rows are

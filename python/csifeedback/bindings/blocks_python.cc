@@ -320,12 +320,14 @@ void bind_blocks(py::module& m)
         .def("mean_age", &csi_hold::mean_age);
     block_class<csi_metrics>(
         m, "csi_metrics", "Compares reconstructed CSI with the truth.")
-        .def(py::init(
-                 py::overload_cast<const csi_shape&, int, int, int>(&csi_metrics::make)),
+        .def(py::init(py::overload_cast<const csi_shape&, int, int, int, int, double>(
+                 &csi_metrics::make)),
              py::arg("shape"),
              py::arg("history") = 256,
              py::arg("interval") = 0,
-             py::arg("subbands") = 0)
+             py::arg("subbands") = 0,
+             py::arg("nr") = 1,
+             py::arg("snr_db") = 10.0)
         .def(
             py::init(
                 [](int rows, int nt, bool delay_rows, int nc, int history, int interval) {
@@ -362,6 +364,31 @@ void bind_blocks(py::module& m)
                     d["sgcs"] = r.sgcs.mean;
                     d["sgcs_half_width"] = r.sgcs.half_width;
                     d["sgcs_5"] = r.sgcs_5;
+                }
+                if (!r.rank_share.empty()) {
+                    for (const char* name : { "nmse",
+                                              "nmse_half_width",
+                                              "nmse_db",
+                                              "nmse_db_low",
+                                              "nmse_db_high",
+                                              "rho",
+                                              "rho_half_width" })
+                        d.attr("pop")(name);
+                    py::list means, low;
+                    for (size_t i = 0; i < r.sgcs_layers.size(); i++) {
+                        const bool some = r.sgcs_layers[i].count > 0;
+                        means.append(some ? py::object(py::float_(r.sgcs_layers[i].mean))
+                                          : py::object(py::none()));
+                        low.append(some ? py::object(py::float_(r.sgcs_layers_5[i]))
+                                        : py::object(py::none()));
+                    }
+                    d["rank_share"] = r.rank_share;
+                    d["sgcs_layers"] = means;
+                    d["sgcs_layers_5"] = low;
+                    d["se"] = r.se.mean;
+                    d["se_half_width"] = r.se.half_width;
+                    d["se_perfect"] = r.se_perfect.mean;
+                    d["se_perfect_half_width"] = r.se_perfect.half_width;
                 }
                 d["age"] = r.age.mean;
                 d["bits_per_csi"] = r.bits_per_csi;
