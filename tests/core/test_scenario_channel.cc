@@ -370,6 +370,62 @@ TEST(scenario_channel, release_19_has_other_numbers)
     }
 }
 
+// Table 7.4.3-3: 20 dB, 0.5 dB/m over U(0, 25) m, no variance; shadowing of 7 dB.
+TEST(scenario_channel, penetration_of_a_single_frequency)
+{
+    for (const char* name : { "uma", "umi" }) {
+        scenario_parameters p = parameters(name, 5);
+        p.penetration = "single-frequency";
+        p.indoor_share = 0.8;
+        const scenario_kind kind = kind_of(name);
+        const scenario_layout& layout = scenario_layouts[int(kind)];
+        const auto model = scenario_panel_channel::make(p, {});
+        std::vector<double> losses;
+        double shadowing = 0;
+        for (int i = 0; i < 4000; i++) {
+            const scenario_link l = model->link(i);
+            const double d = std::hypot(l.x_m, l.y_m);
+            if (l.height_m >= 13 || d < 25) // heights that leave the environment at 1 m
+                continue;
+            const double wall =
+                l.path_loss_db -
+                scenario_basic_loss(
+                    kind, l.los, d, layout.bs_height_m, l.height_m, 3.5, 1)
+                    .loss_db;
+            if (!l.indoor) {
+                EXPECT_NEAR(wall, 0, 1e-9);
+                continue;
+            }
+            losses.push_back(wall - 20);
+            shadowing += l.shadowing_db * l.shadowing_db;
+        }
+        const double n = losses.size();
+        ASSERT_GT(n, 1500);
+        std::sort(losses.begin(), losses.end());
+        EXPECT_GE(losses.front(), -1e-9);
+        EXPECT_LE(losses.back(), 12.5 + 1e-9);
+        // The distance of Kolmogorov and Smirnov to the uniform distribution.
+        double most = 0;
+        for (size_t i = 0; i < losses.size(); i++)
+            most = std::max({ most,
+                              std::abs(losses[i] / 12.5 - i / n),
+                              std::abs(losses[i] / 12.5 - (i + 1) / n) });
+        EXPECT_LT(most, 1.95 / std::sqrt(n)); // 1 of 1000
+        // Correlated over the distance: the 4000 are some hundred independent ones.
+        EXPECT_NEAR(std::sqrt(shadowing / n), 7, 1.5);
+    }
+    // The other model, of the same places.
+    scenario_parameters p = parameters("uma", 5);
+    const auto before = scenario_panel_channel::make(p, {});
+    p.penetration = "single-frequency";
+    const auto after = scenario_panel_channel::make(p, {});
+    for (int i = 0; i < 50; i++) {
+        const scenario_link a = before->link(i), b = after->link(i);
+        EXPECT_EQ(a.x_m, b.x_m);
+        EXPECT_EQ(a.path_loss_db == b.path_loss_db, !a.indoor);
+    }
+}
+
 TEST(scenario_channel, condition_is_that_of_all_ues)
 {
     for (const auto& layout : scenario_layouts) {
@@ -759,6 +815,20 @@ TEST(scenario_channel, bad_parameters_are_named)
     bad([](q& p) { p.bs_height_m = 1; }, { "bs_height_m is 1" });
     bad([](q& p) { p.indoor_share = 1.5; }, { "indoor_share is 1.5", "0 to 1" });
     bad([](q& p) { p.high_loss_share = -1; }, { "high_loss_share is -1" });
+    bad([](q& p) { p.penetration = "none"; },
+        { "penetration is none", "low-high, single-frequency" });
+    bad(
+        [](q& p) {
+            p.penetration = "single-frequency";
+            p.carrier_hz = 6e9;
+        },
+        { "penetration is single-frequency", "below 6 GHz" });
+    bad(
+        [](q& p) {
+            p.penetration = "single-frequency";
+            p.scenario = "rma";
+        },
+        { "penetration is single-frequency", "uma and umi" });
     bad([](q& p) { p.downtilt_deg = 91; }, { "downtilt_deg is 91" });
     bad([](q& p) { p.speed_mps = -1; }, { "speed_mps is -1" });
     bad([](q& p) { p.slots_per_drop = 0; }, { "slots_per_drop is 0" });

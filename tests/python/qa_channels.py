@@ -121,6 +121,7 @@ class qa_channels(unittest.TestCase):
             ("profile is Z", lambda: csifeedback.cdl_channel(profile="Z")),
             ("scenario is moon", lambda: csifeedback.scenario_channel("moon")),
             ("release is 17", lambda: csifeedback.scenario_channel("uma", release=17)),
+            ("penetration is thick", lambda: csifeedback.scenario_channel("uma", penetration="thick")),
             ("condition is fine", lambda: csifeedback.scenario_channel("uma", condition="fine")),
             ("model is cdl-c", lambda: csifeedback.scenario_link(csifeedback.cdl_channel("C"), 0)),
             ("rows_per_port is 65", lambda: csifeedback.cdl_panel_channel("C", rows_per_port=65)),

@@ -27,13 +27,16 @@ struct CSIFEEDBACK_API scenario_parameters {
                                    //!< scenario's; no meaning for inh-*
     double high_loss_share = 0.5; //!< part of the buildings with high penetration loss, 0
                                   //!< to 1; those of rma have low loss
-    double downtilt_deg = -1;     //!< of the BS array, 0 to 90; -1: the scenario's
-    bool sector_element = true;   //!< BS element of Table 7.3-1; false: isotropic
-    bool path_loss = false;       //!< step 12: H has path loss, penetration loss,
-                                  //!< shadowing and the 8 dBi of the sector element;
-                                  //!< false: the rays of every UE have a mean power of 1
-    double speed_mps = 0;         //!< of the UEs, 0 to 1e4
-    int slots_per_drop = 1;       //!< samples of one UE, with the same rays
+    std::string penetration = "low-high"; //!< of walls: low-high, by Table 7.4.3-2, or
+                                          //!< single-frequency, that of Table 7.4.3-3 for
+                                          //!< uma and umi below 6 GHz
+    double downtilt_deg = -1;   //!< of the BS array, 0 to 90; -1: the scenario's
+    bool sector_element = true; //!< BS element of Table 7.3-1; false: isotropic
+    bool path_loss = false;     //!< step 12: H has path loss, penetration loss,
+                                //!< shadowing and the 8 dBi of the sector element;
+                                //!< false: the rays of every UE have a mean power of 1
+    double speed_mps = 0;       //!< of the UEs, 0 to 1e4
+    int slots_per_drop = 1;     //!< samples of one UE, with the same rays
     double sample_interval_s = 1e-3; //!< time between two samples of a UE, > 0
     uint64_t seed = 1;               //!< of all random numbers
 };

@@ -69,7 +69,8 @@ public:
              << p.condition << "\", \"carrier_hz\": " << p.carrier_hz
              << ", \"isd_m\": " << p.isd_m << ", \"bs_height_m\": " << p.bs_height_m
              << ", \"indoor_share\": " << p.indoor_share
-             << ", \"high_loss_share\": " << p.high_loss_share
+             << ", \"high_loss_share\": " << p.high_loss_share << ", \"penetration\": \""
+             << p.penetration << "\""
              << ", \"downtilt_deg\": " << p.downtilt_deg
              << ", \"sector_element\": " << p.sector_element
              << ", \"path_loss\": " << p.path_loss << ", \"speed_mps\": " << p.speed_mps

@@ -117,6 +117,15 @@ scenario_drop::scenario_drop(const char* where, const scenario_parameters& p) : 
     check_range(where, "bs_height_m", d_p.bs_height_m, 2.0, 150.0);
     check_range(where, "indoor_share", d_p.indoor_share, 0.0, 1.0);
     check_range(where, "high_loss_share", p.high_loss_share, 0.0, 1.0);
+    if (p.penetration != "low-high" && p.penetration != "single-frequency")
+        throw_bad(where, "penetration", p.penetration, "low-high, single-frequency");
+    if (p.penetration == "single-frequency" &&
+        ((d_kind != scenario_kind::uma && d_kind != scenario_kind::umi) ||
+         p.carrier_hz >= 6e9))
+        throw_bad(where,
+                  "penetration",
+                  p.penetration,
+                  "low-high, or single-frequency in uma and umi below 6 GHz");
     check_range(where, "downtilt_deg", d_p.downtilt_deg, 0.0, 90.0);
     check_range(where, "speed_mps", p.speed_mps, 0.0, 1e4);
     check_range(where, "slots_per_drop", p.slots_per_drop, 1, 1 << 30);
@@ -206,7 +215,10 @@ scenario_link scenario_drop::draw(uint64_t ue,
     // Step 2: propagation condition; step 3: path loss.
     const double d2d = std::hypot(link.x_m, link.y_m);
     double inside = 0, wall = 0;
-    if (link.indoor) {
+    if (link.indoor && d_p.penetration == "single-frequency") {
+        inside = std::min(scenario_single_depth_m * draw_uniform(engine), d2d);
+        wall = scenario_single_wall_db + 0.5 * inside;
+    } else if (link.indoor) {
         const double depth = d_kind == scenario_kind::rma ? 10 : 25;
         const double one = depth * draw_uniform(engine),
                      other = depth * draw_uniform(engine);

@@ -301,6 +301,12 @@ inline scenario_path_loss scenario_basic_loss(scenario_kind kind,
     }
 }
 
+//! Table 7.4.3-3, of simulations of a single frequency below 6 GHz: the loss of the wall, and
+//! the largest of the uniformly distributed distances in the building, of one draw; the loss
+//! has no other variance.
+constexpr double scenario_single_wall_db = 20, scenario_single_depth_m = 25;
+
+
 //! Loss through the outer wall, Tables 7.4.3-1 and 7.4.3-2: its standard deviation is
 //! 4.4 dB (low) or 6.5 dB (high).
 inline double scenario_wall_loss(bool high, double ghz, bool release_19 = false)

@@ -58,12 +58,14 @@ static scenario_parameters scenario_arguments(const std::string& scenario,
                                               double sample_interval_s,
                                               uint64_t seed,
                                               int release,
-                                              const std::string& condition)
+                                              const std::string& condition,
+                                              const std::string& penetration)
 {
     scenario_parameters p;
     p.scenario = scenario;
     p.release = release;
     p.condition = condition;
+    p.penetration = penetration;
     p.carrier_hz = carrier_hz;
     p.isd_m = isd_m;
     p.bs_height_m = bs_height_m;
@@ -136,7 +138,8 @@ static void bind_scenarios(py::module& m)
            uint64_t seed,
            bool receiver_aligned,
            int release,
-           const std::string& condition) {
+           const std::string& condition,
+           const std::string& penetration) {
             return scenario_channel::make(scenario_arguments(scenario,
                                                              carrier_hz,
                                                              isd_m,
@@ -151,7 +154,8 @@ static void bind_scenarios(py::module& m)
                                                              sample_interval_s,
                                                              seed,
                                                              release,
-                                                             condition),
+                                                             condition,
+                                                             penetration),
                                           { nc, nt, spacing_hz, antenna_spacing },
                                           align,
                                           normalize,
@@ -179,6 +183,7 @@ static void bind_scenarios(py::module& m)
         py::arg("receiver_aligned") = false,
         py::arg("release") = 16,
         py::arg("condition") = "any",
+        py::arg("penetration") = "low-high",
         "UEs of 3GPP TR 38.901, 7.5: scenario uma, umi, rma, inh-open or inh-mixed.");
     m.def(
         "scenario_link",
@@ -237,7 +242,8 @@ static void bind_scenarios(py::module& m)
                          int release,
                          const std::string& condition,
                          int rows_per_port,
-                         double electrical_downtilt_deg) {
+                         double electrical_downtilt_deg,
+                         const std::string& penetration) {
                  return scenario_panel_channel::make(scenario_arguments(scenario,
                                                                         carrier_hz,
                                                                         isd_m,
@@ -252,7 +258,8 @@ static void bind_scenarios(py::module& m)
                                                                         sample_interval_s,
                                                                         seed,
                                                                         release,
-                                                                        condition),
+                                                                        condition,
+                                                                        penetration),
                                                      { n1,
                                                        n2,
                                                        spacing1,
@@ -288,7 +295,8 @@ static void bind_scenarios(py::module& m)
              py::arg("release") = 16,
              py::arg("condition") = "any",
              py::arg("rows_per_port") = 1,
-             py::arg("electrical_downtilt_deg") = 0.0)
+             py::arg("electrical_downtilt_deg") = 0.0,
+             py::arg("penetration") = "low-high")
         .def("ports", &scenario_panel_channel::ports)
         .def(
             "link",

@@ -62,6 +62,8 @@ SCENARIO = (
     ("indoor_share", float, "part of the UEs in buildings, 0 to 1 (default: the scenario's)"),
     ("high_loss_share", float, "part of the buildings with high penetration loss, 0 to 1 "
                                "(default: 0.5)"),
+    ("penetration", str, "of walls: low-high, or single-frequency (TR 38.901, Table 7.4.3-3: uma and umi "
+                         "below 6 GHz) (default: low-high)"),
     ("downtilt_deg", float, "of the BS array, 0 to 90 (default: the scenario's)"),
     ("path_loss", None, "matrices with path loss and shadowing (default: no)"),
     ("condition", str, "of propagation: any, los or nlos for all UEs (default: any)"),

@@ -29,7 +29,7 @@ ARRAYS = (
 OF_CDL = ("nc", "spacing_hz", "seed", "delay_spread_s", "max_delay_spread_s", "angle_span_deg",
           "sector_element")
 OF_SCENARIOS = ("nc", "spacing_hz", "seed", "carrier_hz", "sector_element", "isd_m", "bs_height_m",
-                "indoor_share", "high_loss_share", "downtilt_deg", "path_loss", "release", "condition",
+                "indoor_share", "high_loss_share", "penetration", "downtilt_deg", "path_loss", "release", "condition",
                 "speed_mps", "slots_per_drop", "sample_interval_s")
 
 
