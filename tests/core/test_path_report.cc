@@ -147,7 +147,8 @@ double error_ratio(const floats& x, const floats& y)
 std::vector<double> figures(const std::string& name,
                             channel_model::sptr channel,
                             int drops,
-                            const std::vector<int>& budgets)
+                            const std::vector<int>& budgets,
+                            uint64_t first = 1000000)
 {
     const auto model = shipped(name);
     const auto ue = report_encoder::from_model(model);
@@ -156,7 +157,7 @@ std::vector<double> figures(const std::string& name,
     std::vector<std::complex<float>> ha(drops * n);
     std::vector<channel_sample_info> info(drops);
     generate_channels(channel,
-                      1000000,
+                      first,
                       drops,
                       model->na(),
                       model->precursor(),
@@ -579,6 +580,18 @@ TEST(path_report, one_path_far_above_the_others)
                             << weak << " " << delay << " " << budget << " " << is_fast;
                     }
         }
+}
+
+TEST(path_report, strong_paths_in_fine_steps)
+{
+    // Two strong paths close together: with many bits the gain of the first one is more than
+    // 2,896 of the finest steps, in the direction of the real axis.
+    expect_figures(figures("cost2100-indoor-path",
+                           cost2100_channel::make({}),
+                           1,
+                           { 1024, 1300, 1536, 2048, 4096 },
+                           1001385),
+                   { -51, -55, -55, -55, -55 });
 }
 
 TEST(path_report, matrices_that_are_no_channels)

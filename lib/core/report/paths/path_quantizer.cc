@@ -27,9 +27,13 @@ constexpr float class_price = 0.15f;
 // The integer gain of class `least` or above for a gain in steps.
 void round_gain(float re, float im, int least, int& a, int& b)
 {
-    constexpr float most = lattice::max_value / 2;
-    re = std::min(std::max(re, -most), most);
-    im = std::min(std::max(im, -most), most);
+    // Rounded it stays below the largest one.
+    constexpr float most = lattice::max_value - 2;
+    const float size = std::hypot(re, im);
+    if (size > most) {
+        re *= most / size;
+        im *= most / size;
+    }
     const int energy = 1 << least;
     const int a0 = int(std::floor(re)), b0 = int(std::floor(im));
     bool is_found = false;
