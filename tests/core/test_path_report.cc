@@ -148,10 +148,11 @@ std::vector<double> figures(const std::string& name,
                             channel_model::sptr channel,
                             int drops,
                             const std::vector<int>& budgets,
-                            uint64_t first = 1000000)
+                            uint64_t first = 1000000,
+                            bool is_fast = false)
 {
     const auto model = shipped(name);
-    const auto ue = report_encoder::from_model(model);
+    const auto ue = path_report_encoder::make(model, 100, is_fast);
     const auto bs = report_decoder::from_model(model);
     const size_t n = size_t(model->na()) * model->nt();
     std::vector<std::complex<float>> ha(drops * n);
@@ -592,6 +593,26 @@ TEST(path_report, strong_paths_in_fine_steps)
                            { 1024, 1300, 1536, 2048, 4096 },
                            1001385),
                    { -51, -55, -55, -55, -55 });
+}
+
+TEST(path_report, more_paths_than_single_precision_tells_apart)
+{
+    // The search for so many bits finds many paths close together, of which few can be sent.
+    cost2100_parameters parameters;
+    parameters.scenario = "outdoor";
+    expect_figures(figures("cost2100-outdoor-path",
+                           cost2100_channel::make(parameters),
+                           1,
+                           { 2048, 4096 },
+                           1000496),
+                   { -50.5, -50.5 });
+    expect_figures(figures("cost2100-indoor-path",
+                           cost2100_channel::make({}),
+                           1,
+                           { 1024, 2048, 4096 },
+                           1000124,
+                           true),
+                   { -53.5, -53.5, -53.5 });
 }
 
 TEST(path_report, matrices_that_are_no_channels)
