@@ -27,8 +27,17 @@ std::string attributes_of(const torch::jit::Module& module)
     const auto add = [&](const char* name, const std::string& value) {
         text += (text.empty() ? "" : ",") + std::string(name) + "=" + value;
     };
-    for (const char* name :
-         { "rows", "nt", "nc", "precursor", "code_size", "number", "model_id", "nested" })
+    for (const char* name : { "rows",
+                              "nt",
+                              "nc",
+                              "precursor",
+                              "n1",
+                              "n2",
+                              "polarizations",
+                              "code_size",
+                              "number",
+                              "model_id",
+                              "nested" })
         if (module.hasattr(name)) {
             const c10::IValue value = module.attr(name);
             if (value.isBool())

@@ -59,7 +59,7 @@ class Codebook(Codec):
         if not 1 <= self.nr <= 64:
             raise ValueError(f"codec {self.name}: nr is {self.nr}, allowed is 1 to 64")
         self.ranks = allowed_ranks(self.nr, values.pop("ranks"), self._highest_rank(values))
-        self.array = values["n1"], values["n2"]
+        self.array = values["n1"], values["n2"], 2
         self._values = values
         self._snr_db = values["snr_db"]
         # UE and BS with different options do not understand each other. Those with one antenna have the

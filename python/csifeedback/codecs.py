@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence, Tuple, Type, Un
 import numpy as np
 
 from . import csifeedback_python as core
+from .arrays import Array, plane_of
 
 if TYPE_CHECKING:
     from .model import Model
@@ -71,6 +72,8 @@ class _Part(core.codec_part):
     nc = 0
     #: rows that are kept before delay zero, -1: not stated (domain "Ha")
     precursor = -1
+    #: (N1, N2, polarizations) of the antenna ports, None: a line
+    array: Optional[Array] = None
 
     def __init__(self, **attributes):
         """attributes: those above, where the class has not set them."""
@@ -181,8 +184,8 @@ class Codec:
     ranks: Sequence[int] = (1,)
     #: SNR at an antenna of the UE for rank and CQI, in dB
     snr_db = 10.0
-    #: columns and rows of the planar array, None: not stated
-    array: Optional[Tuple[int, int]] = None
+    #: (N1, N2, polarizations) of the antenna ports, None: a line, or not stated
+    array: Optional[Array] = None
 
     def __init__(self, model: Optional[core.model_file] = None, **options: str) -> None:
         if options:
@@ -191,6 +194,7 @@ class Codec:
         if model is not None:
             self.rows, self.nt, self.nc = model.na, model.nt, model.nc
             self.precursor, self.model_id = model.precursor, model.model_id
+            self.array = plane_of(model)
 
     def encoder(self, code_size: int = 0) -> Union[Encoder, core.encoder]:
         """The UE half for codewords of code_size values, 0: the longest: an Encoder, or a core.encoder
@@ -276,7 +280,7 @@ def _Half(kind, codec, code_size):
                   "domain": codec.domain, "rows": codec.rows, "nt": codec.nt,
                   "code_size": code_size, "nc": codec.nc,
                   # The usual number is too large for small matrices.
-                  "precursor": min(codec.precursor, codec.rows - 1)}
+                  "precursor": min(codec.precursor, codec.rows - 1), "array": codec.array}
     if not code_size:
         if not codec.report_bits[1]:
             raise ValueError(f"codec {codec.name} has no reports")
@@ -440,7 +444,7 @@ class OpenCodec:
     nr = 1
     ranks: Sequence[int] = (1,)
     snr_db = 10.0
-    array: Optional[Tuple[int, int]] = None
+    array: Optional[Array] = None
 
     def code_size(self, ratio: Union[str, Fraction]) -> int:
         """M for a compression ratio M / (2 na nt), a Fraction or text such as 1/16."""
@@ -518,6 +522,7 @@ class RegisteredCodec(OpenCodec):
     def __init__(self, spec: str, model: core.model_file, text: str) -> None:
         self.spec, self.model = spec, model
         self._codec = core.describe_codec(model.codec)
+        self.array = plane_of(model)
         self.has_codewords, self.has_reports = (
             self._codec["has_codewords"], self._codec["has_reports"])
         if not self.has_codewords:

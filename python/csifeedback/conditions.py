@@ -14,6 +14,8 @@ from typing import Any, List, Optional
 import h5py
 import numpy as np
 
+from .arrays import Array, array_text
+
 #: What files are called that nobody has given the name of a channel.
 _UNNAMED = ("", "imported")
 
@@ -24,12 +26,14 @@ class Conditions:
 
     align: whether the earliest path is at delay zero. precursor: rows before delay zero, of Ha.
     bandwidth_hz: subcarriers times their distance. channel: name of the channel model.
+    array: of the antenna ports, of a codec of Ha.
     """
 
     align: Optional[bool] = None
     precursor: Optional[int] = None
     bandwidth_hz: Optional[float] = None
     channel: Optional[str] = None
+    array: Optional[Array] = None
 
 
 def _bandwidth(nc, spacing_hz):
@@ -47,14 +51,15 @@ def of_model(model: Any) -> Any:
         align=None if align is None else bool(align),
         precursor=model.precursor if model.domain == "Ha" else None,
         bandwidth_hz=_bandwidth(model.nc, parameters.get("spacing_hz")),
-        channel=model.text("channel") or None)
+        channel=_name(model.text("channel"), parameters),
+        array=model.array if model.domain == "Ha" else None)
 
 
 def of_dataset(data: Any) -> Any:
     """The Conditions of a Dataset. Whole matrices are cut as each model wants it."""
     return Conditions(align=bool(data.align), precursor=None if data.whole else data.precursor,
                       bandwidth_hz=_bandwidth(data.nc, data.spacing_hz),
-                      channel=data.channel or None)
+                      channel=_name(data.channel, _parameters(data.parameters)), array=data.array)
 
 
 def of_channel(channel: Any) -> Any:
@@ -62,7 +67,15 @@ def of_channel(channel: Any) -> Any:
     parameters = _parameters(channel.parameters())
     return Conditions(align=parameters.get("align"),
                       bandwidth_hz=_bandwidth(channel.nc(), channel.spacing_hz()),
-                      channel=channel.name() or None)
+                      channel=channel.name() or None, array=channel.array())
+
+
+def _name(channel, parameters):
+    """Name of a channel; of drops of one profile with a planar array, that of the profile."""
+    profiles = parameters.get("profiles")
+    if channel == "cdl-panel" and isinstance(profiles, list) and len(profiles) == 1:
+        return f"cdl-{str(profiles[0]).lower()}-panel"
+    return channel or None
 
 
 def _parameters(text):
@@ -120,6 +133,8 @@ def differences(data: Any, model: Any) -> List[str]:
                      f"{names[model.align]}")
     if values := both("precursor"):
         texts.append("rows before delay zero are {}, the model's {}".format(*values))
+    if values := both("array"):
+        texts.append("ports are {}, the model's {}".format(*map(array_text, values)))
     if (values := both("bandwidth_hz")) and not np.isclose(values[0], values[1], rtol=1e-3):
         texts.append("bandwidth is {:g} MHz, the model's {:g} MHz".format(
             *(1e-6 * x for x in values)))

@@ -23,6 +23,7 @@ import numpy as np
 
 from . import csifeedback_python as core
 from . import layers
+from .arrays import Array
 from .codecs import REPORTS, Codec, ReportDecoder, ReportEncoder, open_codec
 
 #: bits of the field that says how layers share the bits of a report, and the value for all alike
@@ -55,8 +56,8 @@ class Pair:
 
     def __init__(self, encoder: core.report_encoder, decoder: core.report_decoder) -> None:
         self.encoder, self.decoder = encoder, decoder
-        self._transform = core.angular_delay_transform(encoder.rows(), encoder.nt(),
-                                                       encoder.rows(), 0)
+        self._transform = core.angular_delay_transform(core.csi_shape(
+            "Ha", encoder.rows(), encoder.nt(), encoder.rows(), 0, encoder.array()))
 
     def encode(self, w: np.ndarray, budget: int) -> Tuple[np.ndarray, np.ndarray]:
         """(bits, counts) of matrices W (n, subbands, ports)."""
@@ -377,11 +378,11 @@ class Eigenvectors(Codec):
         return Half(**self._attributes())
 
 
-def _array_of(model: core.model_file) -> Optional[Tuple[int, int]]:
-    """(n1, n2) of the panels that a model was trained on, if it says so."""
+def _array_of(model: core.model_file) -> Optional[Array]:
+    """(n1, n2, 2) of the panels that a model was trained on, if it says so."""
     try:
         channels = json.loads(model.text("parameters"))["channels"]
-        array = int(channels["n1"]), int(channels["n2"])
+        array = int(channels["n1"]), int(channels["n2"]), 2
     except (ValueError, KeyError, TypeError):
         return None
     return array if 2 * array[0] * array[1] == model.nt else None

@@ -19,6 +19,7 @@ import numpy as np
 
 from . import csifeedback_python as core
 from . import layers
+from .arrays import Array, plane_of
 from .codecs import QUANTIZERS, REPORTS, open_codec  # noqa: F401
 
 #: header, gain and checksum of a feedback frame, in bits; one byte more where the encoder tells
@@ -79,6 +80,8 @@ class Evaluator:
     """Test matrices Ha (n, na, nt), with what the cut to na rows lost of each, and whole ones
     H (n, nc, nt) of the same channels; None what no codec takes.
 
+    array: (N1, N2, polarizations) of the ports that Ha is of, None: a line. Codecs of Ha of another array get
+    the matrices that the other transform makes of the same rows.
     rho_samples: matrices, the first ones, of which rho and SGCS are computed. subbands: over which
     SGCS is the mean; of fewer rows each is one.
     compact: core.compact_configuration of frames that gains are sent in, None: full ones.
@@ -88,7 +91,7 @@ class Evaluator:
 
     def __init__(self, ha: Optional[np.ndarray], energy_lost: Optional[np.ndarray], nc: int,
                  precursor: int, rho_samples: int = 500, h: Optional[np.ndarray] = None,
-                 subbands: int = SUBBANDS) -> None:
+                 subbands: int = SUBBANDS, array: Optional[Array] = None) -> None:
         def contiguous(x):
             return None if x is None else np.ascontiguousarray(x, np.complex64)
 
@@ -97,11 +100,26 @@ class Evaluator:
         self.energy_lost: Any = energy_lost
         if ha is not None:
             _, na, nt = self.ha.shape
-            self._transform = core.angular_delay_transform(nc, nt, na, precursor)
+            self._shape = core.csi_shape("Ha", na, nt, nc, precursor, array)
+            self._transform = core.angular_delay_transform(self._shape)
         self._rho_samples = min(rho_samples, len(self.h if ha is None else self.ha))
         self._subbands = min(subbands, nc)
         self._subband_rows = subband_rows(nc, self._subbands)
         self._vectors: Any = None
+
+    def _turned(self, matrices, of, to):
+        """Ha (n, na, nt) of one array as that of another: the same rows, from angles to antennas and to
+        the other angles."""
+        if of == to:
+            return matrices
+        _, na, nt = matrices.shape
+        before, after = (core.angular_delay_transform(core.csi_shape("Ha", na, nt, na, 0, array))
+                         for array in (of, to))
+        return after.forward(before.inverse(matrices))[0]
+
+    def _array_of(self, codec):
+        """The array of the Ha that a codec takes."""
+        return plane_of(codec.model) or (codec.model.nt, 1, 1)
 
     def _spectra(self, domain, matrices):
         """H of matrices in either domain."""
@@ -185,6 +203,8 @@ class Evaluator:
             raise ValueError(f"codec {codec.spec} is for {codec.model.na} x {codec.model.nt} "
                              f"matrices ({trained_on(codec.model)}), the data are "
                              f"{truth.shape[1]} x {truth.shape[2]}")
+        if domain == "Ha":
+            truth = self._turned(truth, self._shape.array, self._array_of(codec))
         return domain, truth, lost
 
     def run(self, codec: Any, code_size: int, quantizer_kind: Optional[str] = None, bits: int = 0,
@@ -293,6 +313,8 @@ class Evaluator:
                 scores.add(truth[i:end], estimate[i:end])
             return {**nmse, "rho": None, **scores.similarity(), "samples": len(ratios),
                     **scores.figures()}
+        if domain == "Ha":
+            estimate = self._turned(estimate, self._array_of(codec), self._shape.array)
         rho, similarity = self.likeness(domain, estimate)
         return {
             **nmse,

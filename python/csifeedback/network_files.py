@@ -25,6 +25,7 @@ from typing import Any, Callable, Dict, Optional, Tuple, Type
 import numpy as np
 
 from . import csifeedback_python as core
+from .arrays import array_attributes
 from .codecs import Codec, _options
 from .files import whole_file
 from .model import Model
@@ -32,7 +33,7 @@ from .model import Model
 HALVES = ("encoder", "decoder")
 #: what a file may state, see `network_info`
 STATED = ("name", "title", "number", "model_id", "domain", "rows", "nt", "nc", "precursor",
-          "code_size", "nested", "part", "decoder")
+          "n1", "n2", "polarizations", "code_size", "nested", "part", "decoder")
 #: array of a model file: checksums of the network's file and of that of its decoder, 0: none
 CHECKSUM = "network/checksum"
 
@@ -147,7 +148,8 @@ class NetworkFile(Codec):
             model = self._beside(path)
         defaults = {} if model is None else {
             "domain": model.domain, "rows": model.na, "nt": model.nt,
-            **({} if model.domain == "H" else {"nc": model.nc, "precursor": model.precursor})}
+            **({} if model.domain == "H" else {"nc": model.nc, "precursor": model.precursor}),
+            **array_attributes(model.array)}
         self.network = self.open_network(path, _text(options), _text(
             {name: value for name, value in defaults.items() if value}))
         info = self.network.info()
@@ -160,7 +162,7 @@ class NetworkFile(Codec):
         if model is not None and model.has(CHECKSUM):
             self._check(path, info["decoder"], model)
         if model is None:
-            for name in ("rows", "nt", "nc", "precursor"):
+            for name in ("rows", "nt", "nc", "precursor", "array"):
                 setattr(self, name, info[name])
             self.model_id = _checksum(path) & 0xffff if info["model_id"] < 0 else info["model_id"]
         self.domain, self.code_size = info["domain"], info["code_size"]

@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, Optional, Union
 from gnuradio import gr
 
 from . import csifeedback_python as core
+from .arrays import array_text
 from .layers import LayerMetrics, Scores
 
 
@@ -80,7 +81,11 @@ class Loopback(gr.top_block):
         # The true matrices under way, those that bursts of losses leave behind included.
         history = 4 * max(window, 64) + (link or {}).get("delay", 0)
         full_band = core.csi_shape("H", nc, nt)
-        shape = core.csi_shape("Ha", na, nt, nc, precursor) if domain == "Ha" else full_band
+        shape = core.csi_shape("Ha", na, nt, nc, precursor, encoder.array()) if domain == "Ha" \
+            else full_band
+        if cut and channel.array() != encoder.array():
+            raise ValueError(f"channel has delay rows of {array_text(channel.array())}, the codec takes those "
+                             f"of {array_text(encoder.array())}: whole matrices are needed")
         behind = whole and domain == "Ha" and not align  # H is compared too
         self.metrics = core.csi_metrics(shape, history, subbands=0 if behind else subbands)
         self.transform = self.inverse = self.whole_metrics = None

@@ -698,6 +698,21 @@ void angular_delay_inverse(benchmark::State& state)
 }
 BENCHMARK(angular_delay_inverse);
 
+// A plane of 4 x 4 ports of two polarizations, in place of a line of as many.
+void angular_delay_plane(benchmark::State& state)
+{
+    const auto transform = angular_delay_transform::make(
+        csi_shape("Ha", na, nt, 1024, 4, { 4, nt / 8, 2 }), state.range(0));
+    const volk::vector<float> h = normal_vector(2 * 1024 * nt, 7);
+    std::vector<std::complex<float>> ha(n);
+    for (auto _ : state) {
+        transform->forward(reinterpret_cast<const std::complex<float>*>(h.data()),
+                           ha.data());
+        benchmark::ClobberMemory();
+    }
+}
+BENCHMARK(angular_delay_plane)->ArgName("align")->Arg(0)->Arg(1);
+
 void frame_pack(benchmark::State& state)
 {
     const std::vector<uint8_t> payload(state.range(0), 0x5a);

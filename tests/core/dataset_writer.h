@@ -12,8 +12,14 @@
 
 //! Writes a small data set with HDF5's C API, for tests: matrices H (nc x nt) or Ha (na x
 //! nt) of which every entry of sample i is i + 1 + j.
-inline void write_dataset(
-    const std::string& path, bool whole, int nc, int na, int nt, int samples, bool latest)
+inline void write_dataset(const std::string& path,
+                          bool whole,
+                          int nc,
+                          int na,
+                          int nt,
+                          int samples,
+                          bool latest,
+                          bool plane = false)
 {
     model_writer file(path, latest);
     file.text("format", "gr-csifeedback dataset");
@@ -23,6 +29,11 @@ inline void write_dataset(
     file.integer("nc", nc);
     file.integer("na", na);
     file.integer("nt", nt);
+    if (plane) {
+        file.integer("n1", nt / 2);
+        file.integer("n2", 1);
+        file.integer("polarizations", 2);
+    }
     file.integer("precursor", na / 2);
     file.integer("align", 0);
     file.integer("samples", samples);

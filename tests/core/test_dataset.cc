@@ -10,6 +10,7 @@
 
 #include "dataset_writer.h"
 #include <gnuradio/csifeedback/channel_generator.h>
+#include <gnuradio/csifeedback/csi_shape.h>
 #include <gnuradio/csifeedback/dataset_channel.h>
 #include <gnuradio/csifeedback/dataset_file.h>
 #include <gtest/gtest.h>
@@ -171,6 +172,38 @@ TEST_F(dataset, has_what_was_written)
         EXPECT_TRUE(std::equal(two.begin(), two.end(), expected.begin() + size));
         file->read(samples, 0, nullptr);
     }
+}
+
+TEST_F(dataset, array_of_the_ports)
+{
+    write(true);
+    EXPECT_EQ(dataset_file::open(path)->array(), (antenna_array{ nt, 1, 1 }));
+    const auto plane = [](int n1, int n2, int polarizations) {
+        return [=](model_writer& f) {
+            f.integer("n1", n1);
+            f.integer("n2", n2);
+            f.integer("polarizations", polarizations);
+        };
+    };
+    expect_error(plane(3, 1, 2), "'n1', 'n2' and 'polarizations' are 3, 1 and 2");
+    expect_error(plane(-1, 3, 1), "attribute 'n1' is -1");
+    expect_error(plane(3, 1, 0), "attribute 'polarizations' is 0");
+    expect_error([](model_writer& f) { f.integer("n2", 3); }, "'n1'");
+
+    // As a channel it is transformed as the array says.
+    write(true, plane(1, 3, 1));
+    const antenna_array vertical{ 1, 3, 1 };
+    EXPECT_EQ(dataset_file::open(path)->array(), vertical);
+    const auto channel = dataset_channel::make(path);
+    EXPECT_EQ(csi_shape(channel).array, vertical);
+    std::vector<cf> found(na * nt);
+    channel->generate_truncated(1, na, precursor, found.data());
+    const std::vector<cd> expected = angular_delay(h.data() + nc * nt);
+    for (int r = 0; r < na; r++)
+        for (int b = 0; b < nt; b++)
+            EXPECT_LT(std::abs(cd(found[r * nt + b]) -
+                               expected[(r - precursor + nc) % nc * nt + b]),
+                      1e-5);
 }
 
 TEST_F(dataset, eigenvectors_are_whole_matrices)

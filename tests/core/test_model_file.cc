@@ -9,6 +9,7 @@
 
 #include "model_writer.h"
 #include <gnuradio/csifeedback/codec_registry.h>
+#include <gnuradio/csifeedback/csi_shape.h>
 #include <gnuradio/csifeedback/linear_encoder.h>
 #include <gnuradio/csifeedback/model_file.h>
 #include <gnuradio/csifeedback/report.h>
@@ -107,6 +108,36 @@ TEST_F(model, attributes_and_arrays)
         EXPECT_EQ(a.shape, (std::vector<size_t>{ 2, 3 }));
         EXPECT_EQ(a.data, (std::vector<float>{ 1, 2, 3, 4, 5, 6 }));
     }
+}
+
+TEST_F(model, array_of_the_ports)
+{
+    write([](model_writer&) {});
+    EXPECT_EQ(model_file::open(path)->array(), (antenna_array{ 2, 1, 1 }));
+    const auto plane = [](int n1, int n2, int polarizations) {
+        return [=](model_writer& f) {
+            f.integer("n1", n1);
+            f.integer("n2", n2);
+            f.integer("polarizations", polarizations);
+        };
+    };
+    write(plane(1, 1, 2));
+    const auto file = model_file::open(path);
+    EXPECT_EQ(file->array(), (antenna_array{ 1, 1, 2 }));
+    EXPECT_EQ(csi_shape(file).array, file->array());
+    write(plane(1, 2, 1));
+    EXPECT_EQ(model_file::open(path)->array(), (antenna_array{ 1, 2, 1 }));
+
+    write(plane(2, 1, 2));
+    expect_bad_file({ "'n1', 'n2' and 'polarizations' are 2, 1 and 2", "'nt' = 2" });
+    write(plane(0, 1, 2));
+    expect_bad_file({ "'n1' is 0" });
+    write(plane(1, 1025, 2));
+    expect_bad_file({ "'n2' is 1025" });
+    write(plane(1, 1, 3));
+    expect_bad_file({ "'polarizations' is 3", "1 to 2" });
+    write([](model_writer& f) { f.integer("polarizations", 2); });
+    expect_bad_file({ "'n1'" });
 }
 
 TEST_F(model, domain)

@@ -137,6 +137,166 @@ TEST(transform, inverse_equals_the_formula)
     }
 }
 
+struct plane_case {
+    int nc, na, precursor;
+    antenna_array array;
+};
+const plane_case planes[] = {
+    { 52, 13, 4, { 4, 4, 2 } }, { 24, 24, 0, { 3, 2, 2 } }, { 31, 9, 8, { 16, 1, 2 } },
+    { 17, 3, 1, { 1, 5, 1 } },  { 67, 67, 2, { 2, 7, 1 } }, { 106, 20, 4, { 5, 3, 2 } },
+    { 48, 12, 4, { 1, 1, 2 } }, { 1, 1, 0, { 2, 2, 2 } },
+};
+
+// One entry of Ha of a plane, from the definition: beam (i, j) of polarization p.
+cd cell(const matrix& h, int nc, const antenna_array& a, int delay, int p, int i, int j)
+{
+    cd sum = 0;
+    for (int k = 0; k < nc; k++)
+        for (int m = 0; m < a.n1; m++)
+            for (int n = 0; n < a.n2; n++) {
+                const double turns =
+                    double(k) * delay / nc - double(m) * i / a.n1 - double(n) * j / a.n2;
+                sum += cd(h[k * a.ports() + p * a.n1 * a.n2 + m * a.n2 + n]) *
+                       std::polar(1.0, 2 * M_PI * turns);
+            }
+    return sum / std::sqrt(double(nc) * a.n1 * a.n2);
+}
+
+csi_shape shape_of(const plane_case& s)
+{
+    return csi_shape("Ha", s.na, s.array.ports(), s.nc, s.precursor, s.array);
+}
+
+TEST(transform, of_a_plane_equals_the_formula)
+{
+    for (const plane_case& s : planes) {
+        const antenna_array& a = s.array;
+        const int nt = a.ports();
+        const auto t = angular_delay_transform::make(shape_of(s));
+        EXPECT_EQ(t->array(), a);
+        EXPECT_EQ(csi_shape(t).array, a);
+        const matrix h = random_matrix(s.nc * nt, s.nc);
+        matrix ha(s.na * nt), back(h.size());
+        angular_delay_info info;
+        t->forward(h.data(), ha.data(), &info);
+        for (int r = 0; r < s.na; r++)
+            for (int p = 0; p < a.polarizations; p++)
+                for (int i = 0; i < a.n1; i++)
+                    for (int j = 0; j < a.n2; j++)
+                        ASSERT_LT(std::abs(cd(ha[r * nt + (p * a.n1 + i) * a.n2 + j]) -
+                                           cell(h, s.nc, a, r - s.precursor, p, i, j)),
+                                  1e-5)
+                            << a.text() << " row " << r << " beam " << i << " " << j;
+        // The inverse puts back what was kept, and the energy is that of the rows.
+        t->inverse(ha.data(), back.data());
+        EXPECT_NEAR(info.energy_lost, squared_distance(h, back) / energy(h), 1e-5);
+        EXPECT_NEAR(energy(back), energy(ha), 1e-4 * energy(ha));
+        if (s.na == s.nc)
+            EXPECT_LT(squared_distance(h, back) / energy(h), 1e-12);
+        matrix again(ha.size());
+        t->forward(back.data(), again.data());
+        EXPECT_LT(squared_distance(ha, again), 1e-11 * energy(ha));
+    }
+}
+
+TEST(transform, of_a_plane_inverse_equals_the_formula)
+{
+    for (const plane_case& s : planes) {
+        const antenna_array& a = s.array;
+        const int nt = a.ports();
+        const matrix ha = random_matrix(s.na * nt, nt);
+        // <inverse(ha), h> = <ha, forward(h)> for all h: the inverse is the adjoint.
+        const matrix h = random_matrix(s.nc * nt, 7);
+        matrix back(h.size());
+        angular_delay_transform::make(shape_of(s))->inverse(ha.data(), back.data());
+        cd left = 0, right = 0;
+        for (size_t i = 0; i < h.size(); i++)
+            left += std::conj(cd(h[i])) * cd(back[i]);
+        for (int r = 0; r < s.na; r++)
+            for (int n = 0; n < nt; n++)
+                right += std::conj(cell(h,
+                                        s.nc,
+                                        a,
+                                        r - s.precursor,
+                                        n / (a.n1 * a.n2),
+                                        n / a.n2 % a.n1,
+                                        n % a.n2)) *
+                         cd(ha[r * nt + n]);
+        EXPECT_LT(std::abs(left - right), 1e-4 * std::sqrt(energy(h) * energy(ha)));
+    }
+}
+
+TEST(transform, of_a_plane_aligns_as_that_of_a_line)
+{
+    const int nc = 64, na = 16, precursor = 4;
+    const antenna_array a{ 4, 2, 2 };
+    const int nt = a.ports();
+    const matrix h = channel({ { 9.4, 2, 1, 0.3 }, { 14, 5, 0.7, 1 } }, nc, nt);
+    matrix line(na * nt), plane(line.size()), of_line(h.size()), of_plane(h.size());
+    angular_delay_info of_one, of_other;
+    const auto one = angular_delay_transform::make(nc, nt, na, precursor, true);
+    const auto other =
+        angular_delay_transform::make(csi_shape("Ha", na, nt, nc, precursor, a), true);
+    one->forward(h.data(), line.data(), &of_one);
+    other->forward(h.data(), plane.data(), &of_other);
+    EXPECT_EQ(of_one.shift, of_other.shift);
+    EXPECT_NEAR(of_one.energy_lost, of_other.energy_lost, 1e-6);
+    one->inverse(line.data(), of_line.data());
+    other->inverse(plane.data(), of_plane.data());
+    EXPECT_LT(squared_distance(of_line, of_plane), 1e-10 * energy(h));
+}
+
+TEST(transform, of_a_line_is_the_same_whatever_states_it)
+{
+    const int nc = 106, nt = 9, na = 20;
+    const matrix h = random_matrix(nc * nt, 5);
+    matrix expected(na * nt), found(expected.size()), back(h.size()), again(h.size());
+    const auto t = angular_delay_transform::make(nc, nt, na, 4);
+    EXPECT_EQ(t->array(), (antenna_array{ nt, 1, 1 }));
+    t->forward(h.data(), expected.data());
+    t->inverse(expected.data(), back.data());
+    for (const antenna_array& a : { antenna_array{}, antenna_array{ nt, 1, 1 } }) {
+        const auto stated =
+            angular_delay_transform::make(csi_shape("Ha", na, nt, nc, 4, a));
+        stated->forward(h.data(), found.data());
+        stated->inverse(expected.data(), again.data());
+        EXPECT_EQ(found, expected); // bit for bit
+        EXPECT_EQ(again, back);
+    }
+}
+
+TEST(transform, arrays_out_of_range)
+{
+    for (const antenna_array& a : { antenna_array{ 4, 4, 1 },
+                                    { 0, 4, 2 },
+                                    { 8, 1, 4 },
+                                    { -4, -4, 2 },
+                                    { 32, 0, 1 },
+                                    { 2048, 1, 1 },
+                                    { 0, 1, 2 } }) {
+        try {
+            csi_shape("Ha", 8, 32, 64, 4, a);
+            FAIL() << a.text();
+        } catch (const std::invalid_argument& error) {
+            const std::string text = error.what();
+            EXPECT_NE(text.find("csi_shape: "), std::string::npos) << text;
+            EXPECT_NE(text.find("array"), std::string::npos) << text;
+        }
+    }
+    try {
+        csi_shape("H", 64, 32, 0, -1, { 4, 4, 1 });
+        FAIL();
+    } catch (const std::invalid_argument& error) {
+        EXPECT_STREQ(
+            error.what(),
+            "csi_shape: array is 4 x 4 ports of 1 polarization, allowed is n1 n2 "
+            "polarizations = nt = 32");
+    }
+    EXPECT_EQ(csi_shape("Ha", 8, 32, 64, 4, { 4, 4, 2 }).with_nc(100).array,
+              (antenna_array{ 4, 4, 2 }));
+    EXPECT_EQ((antenna_array{ 32, 1, 1 }.text()), "a line of 32 ports");
+}
+
 TEST(transform, plane_wave_falls_into_one_cell)
 {
     const int nc = 1024, nt = 32, na = 32, precursor = 4;

@@ -33,6 +33,14 @@ std::vector<uint8_t> make_file(bool whole, bool latest)
     return take_file(path);
 }
 
+// One with a plane of ports.
+std::vector<uint8_t> make_plane_file()
+{
+    const std::string path = scratch("corpus");
+    write_dataset(path, true, 8, 4, 4, 3, false, true);
+    return take_file(path);
+}
+
 void check_matrix(const complex_vector& matrix)
 {
     for (const std::complex<float>& x : matrix)
@@ -46,6 +54,7 @@ void read_all(const std::string& path)
     require(file->na() >= 1 && file->na() <= file->nc());
     require(file->nt() >= 1 && file->nt() <= 1024);
     require(file->precursor() >= 0 && file->precursor() < file->na());
+    require(file->array().ports() == file->nt() && file->array().n1 >= 1);
     require(std::isfinite(file->spacing_hz()) && file->spacing_hz() >= 0);
     require(std::isfinite(file->sample_interval_s()) && file->sample_interval_s() >= 0);
     require(file->samples() >= 1);
@@ -104,5 +113,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
 
 std::vector<std::vector<uint8_t>> fuzz_corpus()
 {
-    return { make_file(false, false), make_file(true, false), make_file(false, true) };
+    return { make_file(false, false),
+             make_file(true, false),
+             make_file(false, true),
+             make_plane_file() };
 }

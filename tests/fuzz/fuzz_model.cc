@@ -67,6 +67,9 @@ std::vector<uint8_t> make_l2o_file(bool lstm)
     {
         model_writer file(path);
         file.header("csi-l2o", 8, 2, 2);
+        file.integer("n1", 1);
+        file.integer("n2", 2 - lstm);
+        file.integer("polarizations", 1 + lstm);
         const auto array = [&](const char* name, const std::vector<hsize_t>& shape) {
             size_t size = 1;
             for (const hsize_t n : shape)
@@ -190,6 +193,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
     const memory_limit limit;
     attempt([&] {
         const auto model = model_file::open(input.path());
+        require(model->array().ports() == model->nt() && model->array().n1 >= 1);
         for (const char* name : { "format", "channel", "codec", "nmse" })
             attempt([&] { model->text(name); });
         attempt([&] { encode(linear_encoder::make(model, 0)); });

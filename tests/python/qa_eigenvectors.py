@@ -191,9 +191,9 @@ class Files(unittest.TestCase):
         v = csifeedback.subband_eigenvectors(expected[2], 4, 2)
         np.testing.assert_allclose(similarity(v[None, :, :, 1], w[5][None]), 1, atol=1e-4)
         for arguments, text in (
-                (["--channel", "umi", "--n1", 2], "need --whole"),
+                (["--channel", "umi", "--n1", 2, "--na", 2000], "--na is 2000"),
                 (["--channel", "umi", "--nr", 2, "--nt", 8, "--whole"], "--nt is no parameter"),
-                (["--channel", "cdl-a", "--nr", 2, "--whole", "--align"], "--align is no parameter"),
+                (["--channel", "cdl-a", "--nr", 2, "--normalize"], "--normalize is no parameter"),
                 (["--channel", "cost2100-indoor", "--nr", 2, "--whole"], "--nr is no parameter"),
                 (["--channel", "cdl-a", "--nr", 65, "--whole"], "nr is 65"),
                 (["--channel", "umi", "--condition", "fair"], "condition is fair")):
@@ -331,7 +331,7 @@ class Files(unittest.TestCase):
             codec = csifeedback.open_codec(
                 f"eigenvectors:model={self.models[name]},rows=24,nr=3,ranks=1-3,snr_db=15")
             self.assertEqual((codec.nr, list(codec.ranks), codec.array, codec.model.na),
-                             (3, [1, 2, 3], (2, 2), 72))
+                             (3, [1, 2, 3], (2, 2, 2), 72))
             reports = codec.codec._layer_reports()
             self.assertEqual(reports.min_bits, 2 + reports.pair.encoder.min_bits())
             v = csifeedback.subband_eigenvectors(h, 6, 3)

@@ -24,10 +24,14 @@ struct CSIFEEDBACK_API angular_delay_info {
 };
 
 /*!
- * \brief The unitary 2D-DFT of CSI, cut to the first delay rows, and its inverse.
+ * \brief The unitary DFT of CSI to delays and angles, cut to the first delay rows, and its
+ * inverse.
  *
  * Ha = F_d^H H F_a: a unitary inverse DFT over the subcarriers (a path with positive
- * delay falls in low rows) and a unitary DFT over the antennas, Csi-L2O eq. (2). The rows
+ * delay falls in low rows) and a unitary DFT over the antennas, Csi-L2O eq. (2). Of planes
+ * it is 3-D: F_a is a DFT over the columns and one over the rows of the array, for each
+ * polarization, which stays an axis; column (p n1 + i) n2 + j of Ha is beam (i, j) of
+ * polarization p. The rows
  * [-precursor, na - precursor) modulo nc are kept, so delay zero is row `precursor` of
  * Ha: a delay off the grid leaks into the rows before it too.
  *
@@ -41,7 +45,7 @@ public:
     /*!
      * \brief Makes a transform.
      * \param nc           subcarriers, rows of H, 1 to 65536
-     * \param nt           antenna ports, 1 to 1024
+     * \param nt           antenna ports, 1 to 1024, of a line
      * \param na           delay rows kept, 1 to nc
      * \param precursor    rows kept before delay zero, 0 to na - 1
      * \param align        true: the earliest path is moved to delay zero by a phase ramp
@@ -60,7 +64,8 @@ public:
     /*!
      * \brief Makes the transform to an object's Ha.
      * \param shape        of domain "Ha", with nc and precursor: that of a model file,
-     *                     encoder, decoder or report
+     *                     encoder, decoder or report; its array says over which axes the
+     *                     ports are transformed
      * \param align, threshold_db as above
      * \throws std::invalid_argument if shape is of domain "H", nc or precursor is unknown,
      *         or a parameter is out of range
@@ -72,6 +77,8 @@ public:
     virtual int nt() const = 0;
     virtual int na() const = 0;
     virtual int precursor() const = 0;
+    //! Of the ports.
+    virtual const antenna_array& array() const = 0;
 
     /*!
      * \brief H to Ha.

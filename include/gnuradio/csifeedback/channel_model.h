@@ -8,6 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_LINK_MODEL_H
 #define INCLUDED_CSIFEEDBACK_LINK_MODEL_H
 
+#include <gnuradio/csifeedback/antenna_array.h>
 #include <gnuradio/csifeedback/api.h>
 #include <complex>
 #include <cstdint>
@@ -22,7 +23,8 @@ namespace csifeedback {
  * \brief The frequency and antenna grid on which a channel is sampled.
  *
  * Row k of H lies at the frequency k * spacing_hz above the first one (ascending), column
- * n is antenna port n of a uniform linear array.
+ * n is antenna port n, of a uniform linear array unless the model has a plane, see
+ * channel_model::array().
  */
 struct CSIFEEDBACK_API channel_grid {
     int nc = 1024;                   //!< rows of H: subcarriers or resource blocks
@@ -71,6 +73,9 @@ public:
     //! The grid of the matrices.
     virtual const channel_grid& grid() const = 0;
 
+    //! Array of the antenna ports: a line of grid().nt, or a plane.
+    virtual antenna_array array() const { return { grid().nt, 1, 1 }; }
+
     //! Time between sample `index` and `index + 1` of the same drop, in s; 0:
     //! independent.
     virtual double sample_interval_s() const = 0;
@@ -93,7 +98,7 @@ public:
 
     /*!
      * \brief Computes only the delay rows [-precursor, na - precursor) of the unitary
-     * 2D-DFT of H (see angular_delay), without making H.
+     * DFT of H (see angular_delay), without making H where the model can.
      * \param index     number of the sample, from 0
      * \param na        rows kept, 1 to nc
      * \param precursor rows kept before delay zero, 0 to na - 1

@@ -8,6 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_CODEC_PART_H
 #define INCLUDED_CSIFEEDBACK_CODEC_PART_H
 
+#include <gnuradio/csifeedback/antenna_array.h>
 #include <gnuradio/csifeedback/api.h>
 #include <atomic>
 #include <cstdint>
@@ -41,6 +42,8 @@ struct CSIFEEDBACK_API codec_info {
     int nc = 0;
     //! Rows of Ha before delay zero; -1: unknown. With domain "H" both follow from rows.
     int precursor = -1;
+    //! Of the antenna ports; a line, unless it is stated.
+    antenna_array array = {};
 };
 
 /*!
@@ -79,6 +82,8 @@ public:
     int nc() const { return d_info.nc; }
     //! \copydoc codec_info::precursor
     int precursor() const { return d_info.precursor; }
+    //! \copydoc codec_info::array
+    const antenna_array& array() const { return d_info.array; }
     //! Length of h_vec: 2 rows() nt().
     int h_size() const { return 2 * d_info.rows * d_info.nt; }
 
@@ -92,7 +97,8 @@ public:
                                       const std::string& where);
 
 protected:
-    //! \throws std::invalid_argument if a size is out of range
+    //! \throws std::invalid_argument if a size is out of range, or the array has not nt
+    //! ports
     explicit codec_part(codec_info info);
     //! For the duration of a call.
     std::unique_lock<std::mutex> lock() { return std::unique_lock<std::mutex>(d_mutex); }

@@ -8,6 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_CSI_SHAPE_H
 #define INCLUDED_CSIFEEDBACK_CSI_SHAPE_H
 
+#include <gnuradio/csifeedback/antenna_array.h>
 #include <gnuradio/csifeedback/api.h>
 #include <memory>
 #include <string>
@@ -31,17 +32,22 @@ class model_file;
 struct CSIFEEDBACK_API csi_shape {
     //! "H": full-band matrices, nc x nt; "Ha": truncated angular-delay ones, na x nt.
     std::string domain = "H";
-    int rows = 0;       //!< rows of a matrix: Nc of H, Na of Ha; 1 to 65536
-    int nt = 0;         //!< antenna ports, its columns; 1 to 1024
-    int nc = 0;         //!< subcarriers, at least rows; 0: unknown (domain Ha)
-    int precursor = -1; //!< rows of Ha before delay zero; -1: unknown; 0 with domain H
+    int rows = 0;        //!< rows of a matrix: Nc of H, Na of Ha; 1 to 65536
+    int nt = 0;          //!< antenna ports, its columns; 1 to 1024
+    int nc = 0;          //!< subcarriers, at least rows; 0: unknown (domain Ha)
+    int precursor = -1;  //!< rows of Ha before delay zero; -1: unknown; 0 with domain H
+    antenna_array array; //!< of the ports; a line, unless it is stated
 
     /*!
      * \brief A shape in numbers.
-     * \throws std::invalid_argument if one is out of range
+     * \throws std::invalid_argument if one is out of range, or the array has not nt ports
      */
-    csi_shape(
-        const std::string& domain, int rows, int nt, int nc = 0, int precursor = -1);
+    csi_shape(const std::string& domain,
+              int rows,
+              int nt,
+              int nc = 0,
+              int precursor = -1,
+              const antenna_array& array = {});
     //! That of a transform's Ha.
     csi_shape(const angular_delay_transform& transform);
     //! H of a channel model.

@@ -8,6 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_DATASET_FILE_H
 #define INCLUDED_CSIFEEDBACK_DATASET_FILE_H
 
+#include <gnuradio/csifeedback/antenna_array.h>
 #include <gnuradio/csifeedback/api.h>
 #include <complex>
 #include <cstdint>
@@ -57,6 +58,8 @@ public:
     virtual int nt() const = 0;
     //! Rows of Ha before delay zero.
     virtual int precursor() const = 0;
+    //! Array of the antenna ports: a line, unless the file states a plane.
+    virtual antenna_array array() const = 0;
     //! Whether the earliest path of every sample was moved to delay zero.
     virtual bool align() const = 0;
     //! Distance of two rows of H in Hz, 0 if not known.

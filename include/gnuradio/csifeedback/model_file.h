@@ -8,6 +8,7 @@
 #ifndef INCLUDED_CSIFEEDBACK_MODEL_FILE_H
 #define INCLUDED_CSIFEEDBACK_MODEL_FILE_H
 
+#include <gnuradio/csifeedback/antenna_array.h>
 #include <gnuradio/csifeedback/api.h>
 #include <cstdint>
 #include <memory>
@@ -27,8 +28,8 @@ struct CSIFEEDBACK_API float_array {
  * \brief A trained model in an HDF5 file, opened for reading.
  *
  * Attributes of the root: `format` = "gr-csifeedback model", `format_version` = 1,
- * `codec`, `domain` (optional), `nc`, `na`, `nt`, `precursor`, `model_id`, and for
- * people: `channel`, `command`, `seed`, `nmse`. Arrays are float32 (or complex as a
+ * `codec`, `domain` (optional), `nc`, `na`, `nt`, `precursor`, `model_id`, of planes `n1`,
+ * `n2` and `polarizations`, and for people: `channel`, `command`, `seed`, `nmse`. Arrays are float32 (or complex as a
  * compound of two float32; float16 and float64 are read too), in the groups `encoder`,
  * `quantizer` and `decoder`, each stored in one piece (no chunks, no compression), in
  * HDF5's most compatible format (libver="earliest"). The manual has the whole format.
@@ -71,6 +72,8 @@ public:
     virtual int nt() const = 0;
     //! Rows kept before delay zero.
     virtual int precursor() const = 0;
+    //! Array of the antenna ports: a line, unless the file states a plane.
+    virtual antenna_array array() const = 0;
     //! Number that tells this model from others in a feedback frame.
     virtual uint16_t model_id() const = 0;
     //! A text attribute of the root; empty if there is none.

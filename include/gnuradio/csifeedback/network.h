@@ -40,6 +40,7 @@ struct CSIFEEDBACK_API network_info {
     int rows = 0, nt = 0;
     //! Subcarriers of H; 0: not stated. Rows before delay zero (domain Ha).
     int nc = 0, precursor = 0;
+    antenna_array array;
     //! M, values of a codeword, 1 to 65535; 0: not stated.
     int code_size = 0;
     //! Whether the first m values of a codeword are one too; otherwise only whole

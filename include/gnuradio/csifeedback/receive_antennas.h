@@ -22,8 +22,10 @@ namespace csifeedback {
  * Its matrices have a row for each antenna of each subcarrier, (nc nr) x nt: row k nr + a
  * is antenna a on subcarrier k, as pmi_report_encoder takes them; or they are those of one
  * of the antennas, nc x nt. The distance of the rows of grid() is that of the subcarriers
- * over the number of antennas in a matrix. They are not scaled or aligned. The list of
- * paths of a sample is empty, and generate_truncated() throws std::invalid_argument.
+ * over the number of antennas in a matrix. They are not scaled. The list of paths of a
+ * sample is empty, and generate_truncated() makes H and transforms it; of matrices of
+ * several antennas it throws std::invalid_argument. The array of a panel is n1 x n2 ports
+ * of two polarizations.
  */
 class CSIFEEDBACK_API receive_antennas
 {
@@ -36,6 +38,9 @@ public:
         uint64_t samples_per_drop = 1;
         //! Displacement from sample to sample of a drop, along x, in wavelengths, finite
         double step_wavelengths = 0;
+        //! Moves the earliest path of each matrix to delay zero, as a receiver does (see
+        //! angular_delay): the same phase ramp for all of its antennas
+        bool align = false;
     };
 
     /*!

@@ -151,6 +151,7 @@ public:
     static sptr make(const scenario_parameters& parameters, const scenario_panel& panel);
     virtual ~scenario_panel_channel() = default;
 
+    virtual const scenario_parameters& parameters() const = 0;
     virtual const scenario_panel& panel() const = 0;
     //! 2 n1 n2.
     int ports() const { return 2 * panel().n1 * panel().n2; }

@@ -6,6 +6,7 @@
  */
 
 #include "check.h"
+#include "transform/transform_pool.h"
 #include <gnuradio/csifeedback/receive_antennas.h>
 #include <algorithm>
 #include <cctype>
@@ -28,21 +29,33 @@ public:
     // Sample -> nc x nr x nt.
     using generator = std::function<void(uint64_t, cf*)>;
 
+    // align: null if it is not known.
     antennas_model(const std::string& name,
                    const channel_grid& grid,
+                   const antenna_array& array,
                    int nr,
                    int antenna,
+                   const bool* align,
                    double sample_interval_s,
                    generator generate)
         : d_name(name),
           d_grid(grid),
+          d_array(array),
           d_nc(grid.nc),
           d_nr(nr),
           d_antenna(antenna),
+          d_aligns(align && *align),
+          d_align(!align   ? ""
+                  : *align ? ", \"align\": true"
+                           : ", \"align\": false"),
           d_sample_interval_s(sample_interval_s),
-          d_generate(std::move(generate))
+          d_generate(std::move(generate)),
+          d_transforms(grid.nc, grid.nt, array),
+          d_aligners(grid.nc, grid.nt * (antenna < 0 ? nr : 1), {})
     {
         check_range(where, "antenna", antenna, -1, nr - 1);
+        if (d_aligns && antenna < 0)
+            check_range(where, "ports times antennas, with align", grid.nt * nr, 1, 1024);
         if (antenna < 0) {
             d_grid.nc *= nr;
             d_grid.spacing_hz /= nr;
@@ -55,9 +68,10 @@ public:
         return "{\"model\": \"" + d_name + "\", \"nc\": " + std::to_string(d_nc) +
                ", \"nr\": " + std::to_string(d_nr) +
                ", \"nt\": " + std::to_string(d_grid.nt) +
-               ", \"antenna\": " + std::to_string(d_antenna) + "}";
+               ", \"antenna\": " + std::to_string(d_antenna) + d_align + "}";
     }
     const channel_grid& grid() const override { return d_grid; }
+    antenna_array array() const override { return d_array; }
     double sample_interval_s() const override { return d_sample_interval_s; }
     std::vector<propagation_path> paths(uint64_t) const override { return {}; }
 
@@ -73,6 +87,12 @@ public:
                 std::copy_n(
                     all.data() + (size_t(k) * d_nr + d_antenna) * nt, nt, H + k * nt);
         }
+        if (d_aligns) {
+            const auto transform = d_aligners.borrow(d_nc, 0, true);
+            std::vector<cf> rows(size);
+            transform->forward(H, rows.data());
+            transform->inverse(rows.data(), H);
+        }
         if (info) {
             *info = {};
             for (size_t i = 0; i < size; i++)
@@ -80,18 +100,36 @@ public:
         }
     }
 
-    void generate_truncated(uint64_t, int, int, cf*, channel_sample_info*) const override
+    void generate_truncated(uint64_t index,
+                            int na,
+                            int precursor,
+                            cf* Ha,
+                            channel_sample_info* info) const override
     {
-        throw std::invalid_argument(d_name + ": channels of receive antennas are "
-                                             "full-band matrices alone");
+        if (d_antenna < 0 && d_nr > 1)
+            throw std::invalid_argument(d_name + ": channels of several receive antennas "
+                                                 "are full-band matrices alone");
+        check_range("generate_truncated", "na", na, 1, d_nc);
+        check_range("generate_truncated", "precursor", precursor, 0, na - 1);
+        std::vector<cf> h(size_t(d_nc) * d_grid.nt);
+        generate(index, h.data(), info);
+        const auto transform = d_transforms.borrow(na, precursor);
+        angular_delay_info found;
+        transform->forward(h.data(), Ha, &found);
+        if (info)
+            info->energy_lost = found.energy_lost;
     }
 
 private:
     const std::string d_name;
     channel_grid d_grid;
+    const antenna_array d_array;
     const int d_nc, d_nr, d_antenna;
+    const bool d_aligns;
+    const std::string d_align; // of the parameters
     const double d_sample_interval_s;
     const generator d_generate;
+    mutable transform_pool d_transforms, d_aligners;
 };
 
 } // namespace
@@ -106,8 +144,10 @@ channel_model::sptr receive_antennas::make(cdl_panel_channel::sptr panel,
     return std::make_shared<antennas_model>(
         std::string("cdl-") + char(std::tolower(p.profile)) + "-panel",
         channel_grid{ p.nc, panel->ports(), p.spacing_hz, p.spacing1 },
+        antenna_array{ p.n1, p.n2, 2 },
         p.nr,
         c.antenna,
+        &c.align,
         0,
         [panel, c](uint64_t index, cf* h) {
             panel->generate(index / c.samples_per_drop,
@@ -126,10 +166,12 @@ channel_model::sptr receive_antennas::make(scenario_panel_channel::sptr panel,
                   c.samples_per_drop,
                   "1 without steps: scenarios have slots_per_drop and speed_mps");
     return std::make_shared<antennas_model>(
-        "scenario-panel",
+        panel->parameters().scenario + "-panel",
         channel_grid{ p.nc, panel->ports(), p.spacing_hz, p.spacing1 },
+        antenna_array{ p.n1, p.n2, 2 },
         p.nr,
         c.antenna,
+        &c.align,
         0,
         [panel](uint64_t index, cf* h) { panel->generate(index, h); });
 }
@@ -143,8 +185,10 @@ receive_antennas::make(channel_model::sptr antennas, int nr, int antenna)
     return std::make_shared<antennas_model>(
         antennas->name(),
         grid,
+        antennas->array(),
         nr,
         antenna,
+        nullptr,
         antennas->sample_interval_s(),
         [antennas, nr, grid](uint64_t index, cf* h) {
             std::vector<cf> one(size_t(grid.nc) * grid.nt);

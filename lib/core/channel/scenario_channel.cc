@@ -147,6 +147,7 @@ public:
     {
     }
 
+    const scenario_parameters& parameters() const override { return d_drop.parameters(); }
     const scenario_panel& panel() const override { return d_panel; }
 
     scenario_link link(uint64_t index) const override

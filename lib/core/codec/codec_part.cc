@@ -22,6 +22,8 @@ namespace {
 // Of whole matrices all sizes follow from the rows.
 codec_info with_all_sizes(codec_info info)
 {
+    check_range(info.name.c_str(), "nt", info.nt, 1, 1024);
+    info.array = info.array.of_ports(info.name.c_str(), info.nt);
     if (info.domain == "H") {
         info.nc = info.rows;
         info.precursor = 0;
@@ -35,7 +37,6 @@ codec_part::codec_part(codec_info info) : d_info(with_all_sizes(std::move(info))
 {
     const char* where = d_info.name.c_str();
     check_range(where, "rows", d_info.rows, 1, 65536);
-    check_range(where, "nt", d_info.nt, 1, 1024);
     // The frame's code_size field has 16 bits. Reports have no codewords.
     check_range(where, "code_size", d_info.code_size, 0, 65535);
     if (d_info.domain != "Ha" && d_info.domain != "H")

@@ -6,6 +6,7 @@
  */
 
 #include "dsp/fft_plan.h"
+#include <array>
 #include <cstdlib>
 #include <mutex>
 #include <new>
@@ -30,6 +31,22 @@ fft_plan::fft_plan(int n,
                    int sign,
                    bool in_place,
                    bool aligned)
+    : fft_plan(1, &n, { count, istride, idist, ostride, odist }, sign, in_place, aligned)
+{
+}
+
+fft_plan::fft_plan(int n1, int n2, int count, int sign, bool aligned)
+    : fft_plan(2,
+               std::array<int, 2>{ n1, n2 }.data(),
+               { count, 1, n1 * n2, 1, n1 * n2 },
+               sign,
+               false,
+               aligned)
+{
+}
+
+fft_plan::fft_plan(
+    int rank, const int* n, const layout& l, int sign, bool in_place, bool aligned)
 {
     // FFTW's planner is shared by the whole process, GNU Radio's plans included.
     static std::once_flag once;
@@ -37,17 +54,17 @@ fft_plan::fft_plan(int n,
     // FFTW_ESTIMATE does not touch the arrays; FFTW_UNALIGNED lets the plan run on any,
     // without SIMD. Planning must be cheap: objects are made at every edit in GRC.
     alignas(64) fftwf_complex dummy[16];
-    d_plan = fftwf_plan_many_dft(1,
-                                 &n,
-                                 count,
+    d_plan = fftwf_plan_many_dft(rank,
+                                 n,
+                                 l.count,
                                  dummy,
                                  nullptr,
-                                 istride,
-                                 idist,
+                                 l.istride,
+                                 l.idist,
                                  in_place ? dummy : dummy + 8,
                                  nullptr,
-                                 ostride,
-                                 odist,
+                                 l.ostride,
+                                 l.odist,
                                  sign,
                                  FFTW_ESTIMATE | FFTW_PRESERVE_INPUT |
                                      (aligned ? 0u : FFTW_UNALIGNED));

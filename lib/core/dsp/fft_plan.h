@@ -43,6 +43,11 @@ public:
              int sign,
              bool in_place = false,
              bool aligned = false);
+    /*!
+     * \brief Plans `count` transforms of matrices n1 x n2, row-major, one behind the other,
+     * from one array to another.
+     */
+    fft_plan(int n1, int n2, int count, int sign, bool aligned);
     fft_plan(const fft_plan&) = delete;
     fft_plan& operator=(const fft_plan&) = delete;
     ~fft_plan();
@@ -51,6 +56,12 @@ public:
     void run(const std::complex<float>* in, std::complex<float>* out) const;
 
 private:
+    struct layout {
+        int count, istride, idist, ostride, odist;
+    };
+    fft_plan(
+        int rank, const int* n, const layout& l, int sign, bool in_place, bool aligned);
+
     fftwf_plan d_plan;
 };
 

@@ -6,13 +6,11 @@
  */
 
 #include "check.h"
-#include <gnuradio/csifeedback/angular_delay_transform.h>
+#include "transform/transform_pool.h"
 #include <gnuradio/csifeedback/dataset_channel.h>
 #include <volk/volk_alloc.hh>
 #include <algorithm>
 #include <cstdio>
-#include <map>
-#include <mutex>
 #include <stdexcept>
 
 namespace gr {
@@ -47,7 +45,8 @@ public:
     dataset_channel_impl(const std::string& path, bool drop_zero)
         : d_file(dataset_file::open(path)),
           d_rows(d_file->whole() ? d_file->nc() : d_file->na()),
-          d_size(size_t(d_rows) * d_file->nt())
+          d_size(size_t(d_rows) * d_file->nt()),
+          d_transforms(d_file->nc(), d_file->nt(), d_file->array())
     {
         d_grid.nc = d_file->nc();
         d_grid.nt = d_file->nt();
@@ -72,6 +71,7 @@ public:
                ", \"command\": " + quoted(d_file->text("command")) + "}";
     }
     const channel_grid& grid() const override { return d_grid; }
+    antenna_array array() const override { return d_file->array(); }
     double sample_interval_s() const override { return d_file->sample_interval_s(); }
     uint64_t samples() const override { return d_numbers.size(); }
     std::vector<propagation_path> paths(uint64_t) const override { return {}; }
@@ -82,7 +82,7 @@ public:
         if (d_file->whole()) {
             std::copy_n(get(index), d_size, H);
         } else {
-            const borrowed transform(*this, d_file->na(), d_file->precursor());
+            const auto transform = d_transforms.borrow(d_file->na(), d_file->precursor());
             transform->inverse(get(index), H);
         }
         if (info)
@@ -101,7 +101,7 @@ public:
         const int nt = d_grid.nt;
         const cf* const matrix = get(index);
         if (d_file->whole()) {
-            const borrowed transform(*this, na, precursor);
+            const auto transform = d_transforms.borrow(na, precursor);
             transform->forward(matrix, Ha);
         } else {
             // Row r of the file is delay r - d_file->precursor(), modulo nc.
@@ -126,38 +126,6 @@ public:
     }
 
 private:
-    // A transform that no other thread uses meanwhile.
-    class borrowed
-    {
-    public:
-        borrowed(const dataset_channel_impl& owner, int na, int precursor)
-            : d_owner(owner), d_key(na, precursor)
-        {
-            {
-                const std::lock_guard<std::mutex> lock(owner.d_mutex);
-                auto& idle = owner.d_idle[d_key];
-                if (!idle.empty()) {
-                    d_transform = idle.back();
-                    idle.pop_back();
-                    return;
-                }
-            }
-            d_transform = angular_delay_transform::make(
-                owner.d_grid.nc, owner.d_grid.nt, na, precursor);
-        }
-        ~borrowed()
-        {
-            const std::lock_guard<std::mutex> lock(d_owner.d_mutex);
-            d_owner.d_idle[d_key].push_back(d_transform);
-        }
-        angular_delay_transform* operator->() const { return d_transform.get(); }
-
-    private:
-        const dataset_channel_impl& d_owner;
-        const std::pair<int, int> d_key;
-        angular_delay_transform::sptr d_transform;
-    };
-
     // A sample, which is in memory or is read into memory of this thread until the next
     // call.
     const cf* get(uint64_t index) const
@@ -184,9 +152,7 @@ private:
     channel_grid d_grid;
     std::vector<uint64_t> d_numbers; // in the file, of the samples
     std::vector<cf> d_matrices;      // empty if they are too many
-    mutable std::mutex d_mutex;
-    mutable std::map<std::pair<int, int>, std::vector<angular_delay_transform::sptr>>
-        d_idle;
+    mutable transform_pool d_transforms;
 };
 
 } // namespace

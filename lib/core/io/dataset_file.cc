@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
+#include "io/file_array.h"
 #include "io/h5.h"
 #include <gnuradio/csifeedback/dataset_file.h>
 #include <unistd.h>
@@ -50,6 +51,7 @@ public:
         d_na = file.integer("na", 1, d_nc);
         d_nt = file.integer("nt", 1, 1024);
         d_precursor = file.integer("precursor", 0, d_na - 1);
+        d_antennas = file_array(file, d_nt);
         d_align = file.integer("align", 0, 1);
         d_spacing_hz = file.real("spacing_hz", 0, 1e12);
         d_sample_interval_s = file.real("sample_interval_s", 0, 1e6);
@@ -90,6 +92,7 @@ public:
     int na() const override { return d_na; }
     int nt() const override { return d_nt; }
     int precursor() const override { return d_precursor; }
+    antenna_array array() const override { return d_antennas; }
     bool align() const override { return d_align; }
     double spacing_hz() const override { return d_spacing_hz; }
     double sample_interval_s() const override { return d_sample_interval_s; }
@@ -175,6 +178,7 @@ private:
     std::string d_domain;
     bool d_whole, d_align;
     int d_nc, d_na, d_nt, d_precursor;
+    antenna_array d_antennas;
     double d_spacing_hz, d_sample_interval_s;
     uint64_t d_samples;
     std::map<std::string, std::string> d_text;

@@ -6,6 +6,7 @@
  */
 
 #include "check.h"
+#include "io/file_array.h"
 #include "io/h5.h"
 #include "io/installed.h"
 #include <gnuradio/csifeedback/model_directories.h>
@@ -104,6 +105,7 @@ public:
         d_nt = d_file.integer("nt", 1, 1024);
         d_na = d_file.integer("na", 1, d_nc);
         d_precursor = d_file.integer("precursor", 0, d_na - 1);
+        d_array = file_array(d_file, d_nt);
         d_model_id = d_file.integer("model_id", 0, 65535);
         if (d_file.has_attribute("domain"))
             d_domain = d_file.text("domain");
@@ -125,6 +127,7 @@ public:
     int na() const override { return d_na; }
     int nt() const override { return d_nt; }
     int precursor() const override { return d_precursor; }
+    antenna_array array() const override { return d_array; }
     uint16_t model_id() const override { return d_model_id; }
     std::string text(const std::string& name) const override
     {
@@ -148,6 +151,7 @@ private:
     std::string d_codec;
     std::string d_domain = "Ha";
     int d_nc, d_na, d_nt, d_precursor;
+    antenna_array d_array;
     uint16_t d_model_id;
 };
 

@@ -147,26 +147,43 @@ private:
     volk::vector<float> d_in, d_out[2]; // nc x columns
 };
 
+// Unitary DFTs over the antennas of rows: one of a line, or of a plane one over its columns
+// and one over its rows for each polarization. Rows and polarizations lie one behind the
+// other.
+fft_plan beams(const antenna_array& array, int na, int sign)
+{
+    const int nt = array.ports();
+    if (array.is_line())
+        return fft_plan(nt, na, 1, nt, 1, nt, sign, false, true);
+    return fft_plan(array.n1, array.n2, na * array.polarizations, sign, true);
+}
+
 class angular_delay_transform_impl : public angular_delay_transform
 {
 public:
-    angular_delay_transform_impl(
-        int nc, int nt, int na, int precursor, bool align, float threshold_db)
-        : d_nc(nc),
-          d_nt(nt),
+    angular_delay_transform_impl(int nc,
+                                 const antenna_array& array,
+                                 int na,
+                                 int precursor,
+                                 bool align,
+                                 float threshold_db)
+        : d_array(array),
+          d_nc(nc),
+          d_nt(array.ports()),
           d_na(na),
           d_precursor(precursor),
           d_threshold(std::pow(10.0f, -threshold_db / 10)),
-          d_delay_rows(nc, nt, na, precursor),
+          d_scale(1 / std::sqrt(float(array.n1 * array.n2))),
+          d_delay_rows(nc, d_nt, na, precursor),
           // the rows that are kept, antenna fastest
-          d_to_angle(nt, na, 1, nt, 1, nt, FFTW_FORWARD, false, true),
-          d_to_antenna(nt, na, 1, nt, 1, nt, FFTW_BACKWARD, false, true),
-          d_h(size_t(nc) * nt),
-          d_rows(size_t(na) * nt),
-          d_ha(size_t(na) * nt)
+          d_to_angle(beams(array, na, FFTW_FORWARD)),
+          d_to_antenna(beams(array, na, FFTW_BACKWARD)),
+          d_h(size_t(nc) * d_nt),
+          d_rows(size_t(na) * d_nt),
+          d_ha(size_t(na) * d_nt)
     {
         if (align) {
-            d_profiler = std::make_unique<delay_profiler>(nc, nt);
+            d_profiler = std::make_unique<delay_profiler>(nc, d_nt);
             d_profile.resize(d_profiler->bins());
         }
     }
@@ -175,6 +192,7 @@ public:
     int nt() const override { return d_nt; }
     int na() const override { return d_na; }
     int precursor() const override { return d_precursor; }
+    const antenna_array& array() const override { return d_array; }
 
     void forward(const cf* h, cf* ha, angular_delay_info* info) override
     {
@@ -199,7 +217,7 @@ public:
         d_to_angle.run(d_rows.data(), d_ha.data());
         volk_32f_s32f_multiply_32f(reinterpret_cast<float*>(ha),
                                    reinterpret_cast<const float*>(d_ha.data()),
-                                   1 / std::sqrt(float(d_nt)),
+                                   d_scale,
                                    2 * d_ha.size());
         if (info) {
             const double whole = energy(h, size_t(d_nc) * d_nt);
@@ -215,7 +233,7 @@ public:
     {
         volk_32f_s32f_multiply_32f(reinterpret_cast<float*>(d_ha.data()),
                                    reinterpret_cast<const float*>(ha),
-                                   1 / std::sqrt(float(d_nt)),
+                                   d_scale,
                                    2 * d_ha.size());
         d_to_antenna.run(d_ha.data(), d_rows.data());
         const bool is_aligned = volk_is_aligned(h);
@@ -247,11 +265,13 @@ private:
         return sum;
     }
 
+    const antenna_array d_array;
     const int d_nc;
     const int d_nt;
     const int d_na;
     const int d_precursor;
     const float d_threshold;
+    const float d_scale; // of the DFTs over the antennas
     delay_rows d_delay_rows;
     const fft_plan d_to_angle;
     const fft_plan d_to_antenna;
@@ -265,8 +285,15 @@ private:
 
 } // namespace
 
-angular_delay_transform::sptr angular_delay_transform::make(
-    int nc, int nt, int na, int precursor, bool align, float threshold_db)
+namespace {
+
+angular_delay_transform::sptr make_checked(int nc,
+                                           int nt,
+                                           const antenna_array& array,
+                                           int na,
+                                           int precursor,
+                                           bool align,
+                                           float threshold_db)
 {
     const char* where = "angular_delay";
     check_range(where, "nc", nc, 1, 65536);
@@ -276,7 +303,15 @@ angular_delay_transform::sptr angular_delay_transform::make(
     if (!(threshold_db > 0 && threshold_db <= 100))
         throw_bad(where, "threshold_db", threshold_db, "above 0, at most 100");
     return std::make_shared<angular_delay_transform_impl>(
-        nc, nt, na, precursor, align, threshold_db);
+        nc, array.of_ports(where, nt), na, precursor, align, threshold_db);
+}
+
+} // namespace
+
+angular_delay_transform::sptr angular_delay_transform::make(
+    int nc, int nt, int na, int precursor, bool align, float threshold_db)
+{
+    return make_checked(nc, nt, {}, na, precursor, align, threshold_db);
 }
 
 angular_delay_transform::sptr
@@ -293,7 +328,13 @@ angular_delay_transform::make(const csi_shape& shape, bool align, float threshol
                   "precursor of the shape",
                   shape.precursor,
                   "0 to " + std::to_string(shape.rows - 1));
-    return make(shape.nc, shape.nt, shape.rows, shape.precursor, align, threshold_db);
+    return make_checked(shape.nc,
+                        shape.nt,
+                        shape.array,
+                        shape.rows,
+                        shape.precursor,
+                        align,
+                        threshold_db);
 }
 
 } // namespace csifeedback

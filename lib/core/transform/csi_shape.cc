@@ -16,8 +16,12 @@
 namespace gr {
 namespace csifeedback {
 
-csi_shape::csi_shape(
-    const std::string& domain_, int rows_, int nt_, int nc_, int precursor_)
+csi_shape::csi_shape(const std::string& domain_,
+                     int rows_,
+                     int nt_,
+                     int nc_,
+                     int precursor_,
+                     const antenna_array& array_)
     : domain(domain_), rows(rows_), nt(nt_), nc(nc_), precursor(precursor_)
 {
     const char* where = "csi_shape";
@@ -25,6 +29,7 @@ csi_shape::csi_shape(
         throw_bad(where, "domain", domain, "Ha or H");
     check_range(where, "rows", rows, 1, 65536);
     check_range(where, "nt", nt, 1, 1024);
+    array = array_.of_ports(where, nt);
     if (domain == "H") {
         if (nc == 0)
             nc = rows;
@@ -39,17 +44,22 @@ csi_shape::csi_shape(
 }
 
 csi_shape::csi_shape(const angular_delay_transform& t)
-    : csi_shape("Ha", t.na(), t.nt(), t.nc(), t.precursor())
+    : csi_shape("Ha", t.na(), t.nt(), t.nc(), t.precursor(), t.array())
 {
 }
 
 csi_shape::csi_shape(const channel_model& model)
-    : csi_shape("H", model.grid().nc, model.grid().nt)
+    : csi_shape("H", model.grid().nc, model.grid().nt, 0, -1, model.array())
 {
 }
 
 csi_shape::csi_shape(const codec_part& codec)
-    : csi_shape(codec.domain(), codec.rows(), codec.nt(), codec.nc(), codec.precursor())
+    : csi_shape(codec.domain(),
+                codec.rows(),
+                codec.nt(),
+                codec.nc(),
+                codec.precursor(),
+                codec.array())
 {
 }
 
@@ -59,13 +69,18 @@ csi_shape::csi_shape(const csirs_frame& frame)
 }
 
 csi_shape::csi_shape(const model_file& model)
-    : csi_shape(model.domain(), model.na(), model.nt(), model.nc(), model.precursor())
+    : csi_shape(model.domain(),
+                model.na(),
+                model.nt(),
+                model.nc(),
+                model.precursor(),
+                model.array())
 {
 }
 
 csi_shape csi_shape::with_nc(int other) const
 {
-    return csi_shape(domain, rows, nt, other, precursor);
+    return csi_shape(domain, rows, nt, other, precursor, array);
 }
 
 void csi_shape::throw_null() { throw std::invalid_argument("csi_shape: object is null"); }

@@ -7,10 +7,12 @@
 #ifndef INCLUDED_CSIFEEDBACK_ARRAYS_H
 #define INCLUDED_CSIFEEDBACK_ARRAYS_H
 
+#include <gnuradio/csifeedback/antenna_array.h>
 #include <gnuradio/csifeedback/feedback_frame.h>
 #include <pybind11/complex.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 #include <complex>
 #include <filesystem>
@@ -25,6 +27,25 @@ namespace py = pybind11;
 // What users hand over: any array that converts, made contiguous.
 template <typename T>
 using array_in = py::array_t<T, py::array::c_style | py::array::forcecast>;
+
+// Arrays of antenna ports are tuples (n1, n2, polarizations) in Python; None is a line.
+inline py::tuple as_tuple(const gr::csifeedback::antenna_array& a)
+{
+    return py::make_tuple(a.n1, a.n2, a.polarizations);
+}
+inline gr::csifeedback::antenna_array as_antenna_array(const py::object& given)
+{
+    if (given.is_none())
+        return {};
+    try {
+        const auto numbers = given.cast<std::vector<int>>();
+        if (numbers.size() == 3)
+            return { numbers[0], numbers[1], numbers[2] };
+    } catch (const py::cast_error&) {
+    }
+    throw std::invalid_argument("array is " + std::string(py::repr(given)) +
+                                ", allowed is None, a line, or (n1, n2, polarizations)");
+}
 
 // File names: text, bytes, or a path object.
 using file_name = std::filesystem::path;

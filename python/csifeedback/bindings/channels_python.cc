@@ -333,6 +333,10 @@ void bind_channels(py::module& m)
         .def("parameters", &channel_model::parameters, "All parameters as JSON.")
         .def("nc", [](const channel_model& self) { return self.grid().nc; })
         .def("nt", [](const channel_model& self) { return self.grid().nt; })
+        .def(
+            "array",
+            [](const channel_model& self) { return as_tuple(self.array()); },
+            "(n1, n2, polarizations) of the ports; of a line (nt, 1, 1).")
         .def("spacing_hz",
              [](const channel_model& self) { return self.grid().spacing_hz; })
         .def("sample_interval_s", &channel_model::sample_interval_s)
@@ -656,6 +660,7 @@ void bind_channels(py::module& m)
         .def("na", &dataset_file::na)
         .def("nt", &dataset_file::nt)
         .def("precursor", &dataset_file::precursor)
+        .def("array", [](const dataset_file& self) { return as_tuple(self.array()); })
         .def("align", &dataset_file::align)
         .def("spacing_hz", &dataset_file::spacing_hz)
         .def("sample_interval_s", &dataset_file::sample_interval_s)

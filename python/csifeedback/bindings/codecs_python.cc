@@ -343,6 +343,7 @@ codec_class(py::module& m, const char* name, const char* doc)
         .def("nt", [](const part& self) { return self.nt(); })
         .def("nc", [](const part& self) { return self.nc(); })
         .def("precursor", [](const part& self) { return self.precursor(); })
+        .def("array", [](const part& self) { return as_tuple(self.array()); })
         .def("code_size", [](const part& self) { return self.code_size(); });
 }
 

@@ -38,6 +38,10 @@ void bind_model(py::module& m)
         .def_property_readonly("na", &model_file::na)
         .def_property_readonly("nt", &model_file::nt)
         .def_property_readonly("precursor", &model_file::precursor)
+        .def_property_readonly(
+            "array",
+            [](const model_file& self) { return as_tuple(self.array()); },
+            "(n1, n2, polarizations) of the antenna ports; of a line (nt, 1, 1).")
         .def_property_readonly("model_id", &model_file::model_id)
         .def("text",
              &model_file::text,

@@ -93,6 +93,7 @@ py::dict as_dict(const network_info& i)
     d["nt"] = i.nt;
     d["nc"] = i.nc;
     d["precursor"] = i.precursor;
+    d["array"] = i.array.n1 ? as_tuple(i.array) : py::object(py::none());
     d["code_size"] = i.code_size;
     d["nested"] = i.nested;
     d["part"] = i.part;

@@ -82,7 +82,8 @@ codec_info info_of(const py::object& codec)
              attribute<int>(codec, "nt"),
              attribute<int>(codec, "code_size"),
              attribute<int>(codec, "nc"),
-             attribute<int>(codec, "precursor") };
+             attribute<int>(codec, "precursor"),
+             as_antenna_array(codec.attr("array")) };
 }
 
 //! A Python object that may be let go by any thread.

@@ -15,24 +15,33 @@ void bind_receive_antennas(py::module& m)
     const char* name = "receive_antennas";
     m.def(
         name,
-        [](cdl_panel_channel::sptr panel, int antenna, uint64_t drop, double step) {
-            return receive_antennas::make(std::move(panel), { antenna, drop, step });
+        [](cdl_panel_channel::sptr panel,
+           int antenna,
+           uint64_t drop,
+           double step,
+           bool align) {
+            return receive_antennas::make(std::move(panel),
+                                          { antenna, drop, step, align });
         },
         py::arg("panel"),
         py::arg("antenna") = -1,
         py::arg("samples_per_drop") = 1,
         py::arg("step_wavelengths") = 0.0,
+        py::arg("align") = false,
         "Channels of UEs with several antennas as a channel_model: matrices (nc nr, nt), "
         "of which row k nr + a is antenna a on subcarrier k; or (nc, nt) of one "
         "antenna, 0 to nr - 1. A UE moves by step_wavelengths along x from sample to "
-        "sample of a drop.");
+        "sample of a drop. align moves the earliest path of each matrix to delay zero, "
+        "as "
+        "a receiver does.");
     m.def(
         name,
-        [](scenario_panel_channel::sptr panel, int antenna) {
-            return receive_antennas::make(std::move(panel), { antenna });
+        [](scenario_panel_channel::sptr panel, int antenna, bool align) {
+            return receive_antennas::make(std::move(panel), { antenna, 1, 0, align });
         },
         py::arg("panel"),
         py::arg("antenna") = -1,
+        py::arg("align") = false,
         "Likewise, of UEs of a scenario.");
     m.def(
         name,

@@ -41,20 +41,33 @@ void bind_shapes(py::module& m)
     py::class_<csi_shape> shape(
         m,
         "csi_shape",
-        "Which matrices a stream carries: csi_shape(domain, rows, nt, nc, precursor), or "
+        "Which matrices a stream carries: csi_shape(domain, rows, nt, nc, precursor, "
+        "array), "
+        "or "
         "csi_shape(object) of an encoder, decoder, report, model file, pilot frame, "
         "channel model or transform, with another nc if it is given. Blocks take these "
         "objects themselves too.");
     shape
-        .def(py::init<const std::string&, int, int, int, int>(),
+        .def(py::init([](const std::string& domain,
+                         int rows,
+                         int nt,
+                         int nc,
+                         int precursor,
+                         const py::object& array) {
+                 return csi_shape(
+                     domain, rows, nt, nc, precursor, as_antenna_array(array));
+             }),
              py::arg("domain"),
              py::arg("rows"),
              py::arg("nt"),
              py::arg("nc") = 0,
              py::arg("precursor") = -1,
+             py::arg("array") = py::none(),
              "domain: \"H\", nc x nt, or \"Ha\", delay rows x nt. rows: 1 to 65536. nt: "
              "1 to 1024. nc: subcarriers, 0: unknown. precursor: rows of Ha before delay "
-             "zero, -1: unknown.")
+             "zero, -1: unknown. array: (n1, n2, polarizations) of the ports, whose "
+             "product "
+             "is nt; None: a line.")
         .def(py::init([](const csi_shape& other, int nc) {
                  return nc ? other.with_nc(nc) : other;
              }),
@@ -69,7 +82,11 @@ void bind_shapes(py::module& m)
         .def_readonly("rows", &csi_shape::rows)
         .def_readonly("nt", &csi_shape::nt)
         .def_readonly("nc", &csi_shape::nc)
-        .def_readonly("precursor", &csi_shape::precursor);
+        .def_readonly("precursor", &csi_shape::precursor)
+        .def_property_readonly(
+            "array",
+            [](const csi_shape& self) { return as_tuple(self.array); },
+            "(n1, n2, polarizations) of the ports; of a line (nt, 1, 1).");
     is_shape<encoder>(shape);
     is_shape<decoder>(shape);
     is_shape<report_encoder>(shape);
@@ -87,7 +104,8 @@ void bind_shapes(py::module& m)
                                     object.attr("rows").cast<int>(),
                                     object.attr("nt").cast<int>(),
                                     object.attr("nc").cast<int>(),
-                                    object.attr("precursor").cast<int>());
+                                    object.attr("precursor").cast<int>(),
+                                    as_antenna_array(object.attr("array")));
                   return nc ? s.with_nc(nc) : s;
               }),
               py::arg("object"),
@@ -98,7 +116,11 @@ void bind_shapes(py::module& m)
 void bind_transform(py::module& m)
 {
     py::class_<angular_delay_transform, angular_delay_transform::sptr>(
-        m, "angular_delay_transform", "The unitary, truncated 2D-DFT of CSI.")
+        m,
+        "angular_delay_transform",
+        "The unitary, truncated DFT of CSI to delays and angles: 2-D of a line of ports, "
+        "3-D "
+        "of a plane, whose polarizations stay an axis.")
         .def(py::init(py::overload_cast<int, int, int, int, bool, float>(
                  &angular_delay_transform::make)),
              py::arg("nc"),
@@ -116,6 +138,10 @@ void bind_transform(py::module& m)
         .def("nt", &angular_delay_transform::nt)
         .def("na", &angular_delay_transform::na)
         .def("precursor", &angular_delay_transform::precursor)
+        .def(
+            "array",
+            [](const angular_delay_transform& self) { return as_tuple(self.array()); },
+            "(n1, n2, polarizations) of the ports.")
         .def(
             "forward",
             [](angular_delay_transform& self, const array_in<cf>& h) {

@@ -11,6 +11,7 @@ import shlex
 import sys
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from ..arrays import array_attributes, array_text
 from ..channels import NAMES, SCENARIOS
 from ..conditions import warn_swapped
 from ..data import eigenvectors, generate as generation
@@ -235,11 +236,16 @@ def add_import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--axes", metavar="A,A,..",
                         help="what each axis of the array is: " + ", ".join(AXES) + ". Several "
                              "may be samples, or antennas of one column, the last one counts "
-                             "fastest; reim has real and imaginary part, and so has an axis with /iq (by "
+                             "fastest; horizontal, vertical and polarization are those of a plane; "
+                             "reim has real and imaginary part, and so has an axis with /iq (by "
                              "turns), /qi (imaginary first) or /reim (first all real parts) behind its "
                              "name, such as subcarrier/iq. The arrays HT and "
                              "HF_all of the CsiNet family need none: HT has the axes "
                              "sample,reim,angle,delay reshaped to 2,32,32 with offset 0.5")
+    parser.add_argument("--array", metavar="N1,N2,P",
+                        help="antennas or angles on one axis are those of a plane of N1 columns, N2 rows "
+                             "and P polarizations, numbered by polarization, column and row (default: a "
+                             "line, or as the axes say)")
     parser.add_argument("--csinet", action="store_true",
                         help="the array has the form of HT or HF_all, whatever its name is")
     parser.add_argument("--reshape", metavar="N,N,..",
@@ -334,7 +340,7 @@ def import_matrices(args: argparse.Namespace, command: str) -> None:
         check_range("--sample-interval-s", args.sample_interval_s, 0, 1e6)
         attributes = {
             "domain": matrices.domain, "nc": nc, "na": na, "nt": matrices.nt,
-            "precursor": args.precursor, "align": int(args.align),
+            "precursor": args.precursor, **array_attributes(matrices.array), "align": int(args.align),
             "spacing_hz": args.spacing_hz, "sample_interval_s": args.sample_interval_s,
             # The name of a file does not say what is in it.
             "channel": args.name, "parameters": json.dumps(file.fingerprint()),
@@ -366,6 +372,10 @@ def import_matrices(args: argparse.Namespace, command: str) -> None:
 def _named(args, key, array):
     """The Matrices that the options find in an array."""
     is_real = array.dtype.kind in "fiu"
+    try:
+        plane = args.array and tuple(int(n) for n in args.array.split(","))
+    except ValueError:
+        raise ValueError(f"--array is {args.array}, allowed are numbers such as 4,4,2") from None
     if args.offset is not None:
         if not is_real:
             raise ValueError(f"--offset is {args.offset:g}, the numbers are complex")
@@ -388,7 +398,7 @@ def _named(args, key, array):
                 + ("; no number is negative: amplitudes need their phases too (--phase)"
                    if is_real and value_range(array)[0] >= 0 else "")
                 + f"; only {' and '.join(CSINET_KEYS)} need none (--csinet: it is one of these)")
-        layout = csinet_layout(array, args.nt)
+        layout = {**csinet_layout(array, args.nt), "plane": plane}
         if is_real:
             layout["offset"] = CSINET_OFFSET if args.offset is None else args.offset
             check_offset(array, layout["offset"], args.offset is None)
@@ -403,7 +413,7 @@ def _named(args, key, array):
     matrices = Matrices(
         array, args.axes.split(","), reshape, args.offset or 0.0, args.domain,
         None if args.carriers is None else lambda count: parse_carriers(args.carriers, count),
-        args.fft_order)
+        args.fft_order, plane)
     if args.offset is not None:
         check_offset(array, args.offset)
     return matrices
@@ -459,7 +469,7 @@ def inspect(args: argparse.Namespace, _: str) -> None:
     with Dataset(args.file) as data:
         facts = {"file": args.file, "domain": data.domain, "samples": len(data),
                  **{name: getattr(data, name) for name in (
-                     "nc", "na", "nt", "nr", "precursor", "align", "spacing_hz", "sample_interval_s",
+                     "nc", "na", "nt", "array", "nr", "precursor", "align", "spacing_hz", "sample_interval_s",
                      "channel", "parameters", "seed", "first", "command")},
                  **statistics(data)}
         if args.plot:
@@ -476,6 +486,7 @@ def inspect(args: argparse.Namespace, _: str) -> None:
         ("samples", f"{facts['samples']} of {facts['domain']}"),
         ("H", size + (f", {facts['spacing_hz']:g} Hz apart" if facts["spacing_hz"] else "")
          + (f", {facts['nr']} one behind the other are a UE's" if facts["nr"] > 1 else "")),
+        ("ports", array_text(facts["array"])),
         ("Ha", cut + (", aligned" if facts["align"] else ", absolute delays")),
         ("time", f"{facts['sample_interval_s']:g} s between samples of a drop"
          if facts["sample_interval_s"] else "independent samples"),
@@ -555,6 +566,7 @@ def _show_model(args, model):
             ("matrices", f"{model['domain']}, {size}" + (
                 f", {model['precursor']} rows before delay zero, of {model['nc']} subcarriers"
                 if model["domain"] == "Ha" else "")),
+            ("ports", array_text(model["array"])),
             ("codewords", f"up to {model['code_size']} values" if model["code_size"] else "-"),
             ("trained on", f"{model['samples'] or '?'} matrices, {model['channel'] or 'not known'}"),
             ("data set", model["dataset_command"] or "-"), ("command", model["command"] or "-"),

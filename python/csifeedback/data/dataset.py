@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import csifeedback_python as core
 from .. import hdf5
+from ..arrays import Array, array_attributes
 from ..files import ADVICE, Lock, WholeFile, check_place, same_file, sync_directory
 from ..progress import keeps
 
@@ -54,6 +55,8 @@ class Dataset:
     (nc x nt, see `eigenvectors`). whole: whether these are nc rows, of H or W.
     nc, na, nt, precursor, align: sizes and conventions of H and Ha; for a file of H, na and
     precursor are the rows that `chunks` keeps.
+    array: of the antenna ports, see ..arrays; of a line (nt, 1, 1): columns are numbered by
+    polarization, N1 and N2, and Ha has a DFT over N1 and one over N2 of each polarization.
     spacing_hz: distance of two subcarriers, 0: not known. sample_interval_s: time between
     two samples of a track, 0: independent.
     channel, parameters (JSON), command: texts on where the data come from, maybe empty.
@@ -75,6 +78,7 @@ class Dataset:
     na: int
     nt: int
     precursor: int
+    array: Array
     align: bool
     spacing_hz: float
     sample_interval_s: float
@@ -91,7 +95,7 @@ class Dataset:
         self.path = os.fspath(path)
         self._file = core.dataset_file(self.path)
         self._aligned = aligned
-        for name in ("domain", "whole", "nc", "na", "nt", "precursor", "align", "spacing_hz",
+        for name in ("domain", "whole", "nc", "na", "nt", "precursor", "array", "align", "spacing_hz",
                      "sample_interval_s", "energy"):
             setattr(self, name, getattr(self._file, name)())
         self.zeros = np.flatnonzero(self.energy == 0)
@@ -119,7 +123,8 @@ class Dataset:
         """A text that differs, but by chance, where matrices or conventions differ; the name and
         the place of the file do not count."""
         names = ("whole", "nc", "na", "nt", "precursor", "align", "channel", "parameters", "seed",
-                 "first", "command", *["domain"] * (self.domain == "W"), *["nr"] * (self.nr > 1))
+                 "first", "command", *["domain"] * (self.domain == "W"), *["nr"] * (self.nr > 1),
+                 *["array"] * bool(array_attributes(self.array)))
         content = hashlib.sha256(json.dumps([getattr(self, name) for name in names]).encode())
         content.update(self.energy.data)
         return content.hexdigest()[:32]
@@ -207,7 +212,8 @@ class Dataset:
 
     @functools.cached_property
     def _transform(self):
-        return core.angular_delay_transform(self.nc, self.nt, self.na, self.precursor)
+        return core.angular_delay_transform(
+            core.csi_shape("Ha", self.na, self.nt, self.nc, self.precursor, self.array))
 
     def _cut(self, first, count):
         """Ha of matrices H, and the energy that the cut lost."""
@@ -234,7 +240,8 @@ class DatasetWriter:
 
     path: file name. samples: number of matrices in the end. attributes: domain (H, Ha or W),
     nc, na, nt, precursor, align, spacing_hz, sample_interval_s, and if known channel,
-    parameters, command, seed, first, nr. They decide the bytes of the file, with the matrices.
+    parameters, command, seed, first, nr, and of a plane those of array_attributes(). They decide the
+    bytes of the file, with the matrices.
     """
 
     def __init__(self, path: str, samples: int, attributes: Dict[str, Any],

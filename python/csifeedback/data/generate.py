@@ -17,7 +17,7 @@ from .. import csifeedback_python as core
 from ..channels import make_channel
 from ..progress import Progress
 from . import panels
-from .dataset import Dataset, DatasetWriter, block_samples
+from .dataset import Dataset, DatasetWriter, align_matrices, block_samples
 
 #: Parameters of the channel models: name, type (None: yes or no), help.
 GRID = (
@@ -31,8 +31,9 @@ MODEL = (
     ("slots_per_drop", int, "samples of one drop: 1, or a track of a moving UE (default: 1)"),
     ("sample_interval_s", float, "time between two samples of a track (default: 0.001)"),
     ("speed_mps", float, "speed of the UE (default: 1 for COST 2100, 0 for others)"),
-    ("align", None, "move the earliest path within 20 dB of the strongest to delay zero "
-                    "(default: yes)"),
+    ("align", None, "move the earliest path within 20 dB of the strongest to delay zero; of planar "
+                    "arrays that of the matrix of each antenna, as a receiver finds it (default: yes, "
+                    "of planar arrays with --whole no)"),
     ("receiver_aligned", None, "the earliest path is the one that angular_delay finds in the "
                                "matrix, as a receiver does; for codecs that work on measured "
                                "channels (default: no, the exact ray)"),
@@ -81,7 +82,7 @@ GROUPS = (
      ("cdl-", "uma", "umi", "rma", "inh-"), STANDARD),
     ("CDL only", ("cdl-",), CDL),
     ("scenarios only", ("uma", "umi", "rma", "inh-"), SCENARIO),
-    ("planar arrays, of CDL and scenarios, with --whole", ("cdl-", "uma", "umi", "rma", "inh-"), PANEL),
+    ("planar arrays, of CDL and scenarios", ("cdl-", "uma", "umi", "rma", "inh-"), PANEL),
 )
 #: Rows before delay zero that generate() keeps by default.
 PRECURSOR = 4
@@ -129,10 +130,10 @@ def generate(path: str, channel: str, samples: int, first: int = 0, whole: bool 
 
     path: data set; it is `path`.part until it is whole. channel: name of the model, see
     channels.NAMES. samples: number of matrices, of panels (n1 and others of PANEL) of UEs, with nr matrices
-    each. first: number of the first one. whole: stores H, all subcarriers, and not Ha. na: delay
-    rows of Ha (default: 32, or nc if that is less). precursor: rows of these before delay zero.
-    threads: 0 to 256; the file is the same whatever
-    their number. overwrite: replaces a data set that is there. parameters: of the channel model,
+    each, of which Ha has the DFT of the plane. first: number of the first one. whole: stores H, all
+    subcarriers, and not Ha. na: delay rows of Ha (default: 32, or nc if that is less; of whole matrices of
+    panels all). precursor: rows of these before delay zero. threads: 0 to 256; the file is the same
+    whatever their number. overwrite: replaces a data set that is there. parameters: of the channel model,
     see GRID, MODEL and GROUPS; None leaves the default.
 
     Returns a summary, see write(). Raises ValueError if a parameter is out of range, or path is
@@ -144,19 +145,31 @@ def generate(path: str, channel: str, samples: int, first: int = 0, whole: bool 
     seed = given.get("seed", 1)
     check_range("--seed", seed, 0, (1 << 63) - 1)
     if any(name in given for name, _, _ in PANEL):
-        if not whole:
-            raise ValueError("--n1, --n2, --nr and others of planar arrays need --whole")
+        aligned = bool(given.pop("align", not whole))
         drops = panels.make_drops(channel, **{"n1": 4, "n2": 4, "nr": 1, "nc": 1024,
                                               "spacing_hz": 20e6 / 1024, **given})
+        rows = min(32, drops.nc) if na is None else na
         check_range("--samples", samples, 1, (1 << 28) // drops.nr)
         check_range("--first", first, 0, (1 << 63) - 1 - samples)
+        about = {**panels.attributes(drops), "domain": "H" if whole else "Ha", "align": int(aligned),
+                 "command": command, "first": first}
+        if na is not None or not whole:
+            check_range("--na", rows, 1, drops.nc)
+            check_range("--precursor", precursor, 0, rows - 1)
+            about.update(na=rows, precursor=precursor)
+        if not whole:
+            transform = core.angular_delay_transform(core.csi_shape(
+                "Ha", rows, drops.ports, drops.nc, precursor, drops.array), aligned)
 
         def matrices(begin: int, count: int) -> Tuple[np.ndarray, ...]:
-            return (panels.antennas(drops, first * drops.nr + begin, count),)
+            h = panels.antennas(drops, first * drops.nr + begin, count)
+            if whole:
+                return (align_matrices(h) if aligned else h,)
+            energy = np.square(np.abs(h), dtype=np.float64).sum(axis=(1, 2))
+            ha, lost, _ = transform.forward(h)
+            return ha, energy, lost
 
-        return write(path, samples * drops.nr, {
-            **panels.attributes(drops), "domain": "H", "command": command, "first": first},
-            matrices, overwrite)
+        return write(path, samples * drops.nr, about, matrices, overwrite)
     model = make_channel(channel, **given)
     nc = model.nc()
     rows = min(32, nc) if na is None else na

@@ -24,6 +24,7 @@ import h5py
 import numpy as np
 
 from .. import hdf5
+from ..arrays import array_attributes, array_text
 from ..files import whole_file
 from .composed import (INTERLEAVED, PARTS, Interleaved, Joined, Parts, Reshaped, Shaped, stacked,
                        value_range)
@@ -40,9 +41,13 @@ AXES = {"sample": "sample", "n": "sample", "user": "sample", "slot": "sample", "
         "subcarrier": "subcarrier", "nc": "subcarrier", "delay": "delay", "na": "delay",
         "frame": "sample", "packet": "sample", "time": "sample", "batch": "sample", "cell": "sample",
         "row": "row",
-        "antenna": "antenna", "polarization": "antenna", "angle": "angle", "nt": "nt",
+        "antenna": "antenna", "polarization": "polarization", "horizontal": "horizontal",
+        "vertical": "vertical", "angle": "angle", "nt": "nt",
         "reim": "reim"}
 
+
+#: Axes of a plane of antennas, in the order in which its ports are numbered.
+PLANE = ("polarization", "horizontal", "vertical")
 
 #: bytes that an array may have when it is unpacked, whatever the size of its file ...
 UNPACKED_BYTES = 1 << 30
@@ -629,18 +634,22 @@ class Matrices:
     the rows of H come as an FFT has them, DC first; they are put in ascending order before
     `carriers` counts.
 
-    Several antenna axes (rows and columns of a panel, polarizations) are put together, the last one
-    counts fastest; without any the matrices have one column.
+    Axes called horizontal or vertical are those of a plane, which may have polarizations: ports are
+    numbered by polarization, horizontal and vertical place, whatever the order of the axes. Other antenna
+    axes are put together, the last one counts fastest; without any the matrices have one column. plane:
+    (N1, N2, polarizations) of antennas or angles on one axis or several, numbered like ports; None: a
+    line, or as the axes say.
 
-    domain, rows, nt: of the matrices. A column axis called `antenna` in Ha, or `angle` in H,
-    is transformed by the unitary DFT that lies between the two; `nt` means what fits.
+    domain, rows, nt: of the matrices. array: (N1, N2, polarizations). A column axis called `antenna`
+    (horizontal, vertical) in Ha, or `angle` in H, is transformed by the unitary DFT that lies between the
+    two, of a plane one over each of N1 and N2; `nt` means what fits.
     len(): their number.
     """
 
     def __init__(self, array: Any, axes: Sequence[str], reshape: Optional[Sequence[int]] = None,
                  offset: float = 0.0, domain: Optional[str] = None,
                  carriers: Optional[Callable[[int], np.ndarray]] = None,
-                 fft_order: bool = False) -> None:
+                 fft_order: bool = False, plane: Optional[Sequence[int]] = None) -> None:
         self._offset = offset
         if reshape is not None:
             array = Reshaped(array, reshape)
@@ -669,7 +678,7 @@ class Matrices:
             return at[0] if at else None
 
         row = one(("subcarrier", "delay", "row"))
-        columns = [i for i, name in enumerate(axes) if name in ("antenna", "angle", "nt")]
+        columns, named = _columns(axes, shape)
         kinds = {axes[i] for i in columns}
         if len(kinds) > 1:
             raise ValueError(f"axes are {','.join(axes)}, expected is one of antenna, angle, nt, or "
@@ -680,11 +689,13 @@ class Matrices:
             raise ValueError(f"the domain is {domain}, the row axis is '{axes[row]}'")
         self._beams = {("H", "angle"): np.fft.ifft,
                        ("Ha", "antenna"): np.fft.fft}.get((own, min(kinds, default="nt")))
-        if self._beams and len(columns) > 1:
-            raise ValueError(f"axes are {','.join(axes)}: several axes of a panel are not transformed "
-                             "between antennas and angles")
         self.domain, self.rows = own, shape[row]
         self.nt = int(np.prod([shape[i] for i in columns], dtype=object)) if columns else 1
+        self.array = self._array_of(plane, named)
+        if self._beams and len(columns) > 1 and plane is None and named is None:
+            raise ValueError(f"axes are {','.join(axes)}: several axes of a panel are not transformed "
+                             "between antennas and angles, unless they are called horizontal and "
+                             "vertical, or the array is given")
         self._carriers: Any = None
         if carriers is not None or fft_order:
             if own != "H":
@@ -713,6 +724,17 @@ class Matrices:
         self._row_at = len(samples)
         self._ndim = len(array.shape)
 
+    def _array_of(self, plane, named):
+        """(N1, N2, polarizations) of what a person and the axes say."""
+        found = tuple(map(int, plane or named or (self.nt, 1, 1)))
+        if plane is not None and named is not None and found != named:
+            raise ValueError(f"the array is {array_text(found)}, the axes are those of "
+                             f"{array_text(named)}")
+        if len(found) != 3 or min(found) < 1 or found[2] > 2 or math.prod(found) != self.nt:
+            raise ValueError(f"the array is {','.join(map(str, found))}, allowed is N1,N2,P with P "
+                             f"polarizations, 1 or 2, and the product {self.nt}")
+        return found
+
     def __len__(self):
         return self._size
 
@@ -740,8 +762,38 @@ class Matrices:
         first -= start * self._inner
         matrices = matrices.reshape(-1, self.rows, self.nt)[first:first + count]
         if self._beams:
-            matrices = self._beams(matrices, axis=-1, norm="ortho").astype(np.complex64)
+            n1, n2, polarizations = self.array
+            if n2 * polarizations > 1:
+                for axis in (-2, -1):
+                    matrices = self._beams(matrices.reshape(*matrices.shape[:2], polarizations, n1, n2),
+                                           axis=axis, norm="ortho").reshape(matrices.shape)
+            else:
+                matrices = self._beams(matrices, axis=-1, norm="ortho")
+            matrices = matrices.astype(np.complex64)
         return matrices
+
+
+def _columns(axes, shape):
+    """(numbers of the axes of antennas, in the order in which they count; array that they are, or None).
+    Axes of a plane become antenna axes."""
+    if not {"horizontal", "vertical"} & set(axes):
+        for i, name in enumerate(axes):
+            axes[i] = "antenna" if name == "polarization" else name
+        return [i for i, name in enumerate(axes) if name in ("antenna", "angle", "nt")], None
+    found = [i for kind in PLANE for i, name in enumerate(axes) if name == kind]
+    for kind in PLANE:
+        if axes.count(kind) > 1:
+            raise ValueError(f"axes are {','.join(axes)}, allowed is one called {kind}")
+    others = {"antenna", "angle", "nt"} & set(axes)
+    if others:
+        raise ValueError(f"axes are {','.join(axes)}: beside horizontal and vertical none is "
+                         f"{min(others)}")
+    polarizations, n1, n2 = (shape[axes.index(kind)] if kind in axes else 1 for kind in PLANE)
+    if polarizations > 2:
+        raise ValueError(f"the axis 'polarization' has the length {polarizations}, allowed is 1 or 2")
+    for i in found:
+        axes[i] = "antenna"
+    return found, (n1, n2, polarizations)
 
 
 def _bad(x):
@@ -915,7 +967,7 @@ def export_matrices(data: Any, path: str) -> None:
     if extension == ".h5":
         arrays = {f"{name}_re": (shape, np.float32, lambda: (x.real for x in chunks())),
                   f"{name}_im": (shape, np.float32, lambda: (x.imag for x in chunks()))}
-    _write_arrays(path, extension, arrays, {"precursor": data.precursor})
+    _write_arrays(path, extension, arrays, {"precursor": data.precursor, **array_attributes(data.array)})
 
 
 def _extension(path, *allowed):

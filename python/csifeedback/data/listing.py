@@ -159,7 +159,7 @@ def describe_model(name: str) -> Dict[str, Any]:
     nmse: List[Any] = json.loads(model.text("nmse") or "[]")
     return {"name": os.path.basename(model.path).removesuffix(".h5"), "path": model.path,
             "codec": model.codec, "model_id": model.model_id, "domain": model.domain,
-            "rows": model.na, "nt": model.nt, "nc": model.nc, "precursor": model.precursor,
+            "rows": model.na, "nt": model.nt, "array": model.array, "nc": model.nc, "precursor": model.precursor,
             **numbers, "channel": model.text("channel"),
             "command": model.text("command"),
             "dataset_command": model.text("dataset_command"), "nmse": nmse, "arrays": arrays}

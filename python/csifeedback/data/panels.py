@@ -12,6 +12,7 @@ from typing import Any, Dict, Sequence, Union
 import numpy as np
 
 from .. import csifeedback_python as core
+from ..arrays import Array, array_attributes
 from ..channels import SCENARIOS
 
 #: delay spreads that drops are drawn from, between the smallest and the largest one
@@ -65,6 +66,7 @@ class PanelDrops:
             core.cdl_panel_channel(profile, **{**self.parameters, "delay_spread_s": spread})
             for spread in spreads for profile in profiles]
         self.ports = self._channels[0].ports()
+        self.array = _array(self._channels[0])
         self.nr, self.nc, self.seed = (int(self.parameters[name]) for name in ("nr", "nc", "seed"))
         self.spacing_hz = float(self.parameters["spacing_hz"])
         self.parameters["max_delay_spread_s"] = max_delay_spread_s
@@ -78,11 +80,11 @@ class PanelDrops:
         return np.concatenate([self._channels[i % n].generate(i, 1)
                                for i in range(first, first + count)])
 
-    def model(self, antenna: int = -1, **moving: Any) -> core.channel_model:
+    def model(self, antenna: int = -1, **options: Any) -> core.channel_model:
         """The drops of a single profile and delay spread as a channel model, see core.receive_antennas."""
         if len(self._channels) > 1:
             raise ValueError(f"profiles has {len(self._channels)} channels, allowed is one")
-        return core.receive_antennas(self._channels[0], antenna, **moving)
+        return core.receive_antennas(self._channels[0], antenna, **options)
 
     def track(self, index: int, displacement: np.ndarray) -> np.ndarray:
         """Drop `index` while its UE moves: displacement (n, 2) along x and y in wavelengths; complex64
@@ -103,6 +105,7 @@ class ScenarioDrops:
         self._channel = core.scenario_panel_channel(scenario, **self.parameters)
         self.name = f"{scenario}-panel"
         self.ports = self._channel.ports()
+        self.array = _array(self._channel)
         self.nr, self.nc, self.seed = (int(self.parameters[name]) for name in ("nr", "nc", "seed"))
         self.spacing_hz = float(self.parameters["spacing_hz"])
         self.sample_interval_s = float(self.parameters.get("sample_interval_s", 1e-3)) \
@@ -113,13 +116,18 @@ class ScenarioDrops:
         """Samples [first, first + count), complex64 (count, nc, nr, ports)."""
         return self._channel.generate(first, count)
 
-    def model(self, antenna: int = -1) -> core.channel_model:
+    def model(self, antenna: int = -1, **options: Any) -> core.channel_model:
         """The UEs as a channel model, see core.receive_antennas."""
-        return core.receive_antennas(self._channel, antenna)
+        return core.receive_antennas(self._channel, antenna, **options)
 
     def link(self, index: int) -> Dict[str, Any]:
         """Large-scale parameters of the UE of a sample."""
         return self._channel.link(index)
+
+
+def _array(channel: Any) -> Array:
+    """(N1, N2, polarizations) of a panel channel."""
+    return core.receive_antennas(channel).array()
 
 
 Drops = Union[PanelDrops, ScenarioDrops]
@@ -142,6 +150,22 @@ def make_drops(channel: str, **parameters: Any) -> Drops:
     return PanelDrops(channel[-1].upper(), **parameters)
 
 
+def drops_of(channel: str, text: str, **changes: Any) -> Drops:
+    """Drops of a data set of panels, or of a model trained on it, by its channel and parameters, with some
+    changes. Raises ValueError if they are none."""
+    try:
+        about = json.loads(text)
+        profiles, scenario = about.pop("profiles", None), about.pop("scenario", None)
+        if channel == "cdl-panel" and profiles:
+            return PanelDrops(profiles, **{**about, **changes})
+        if channel == f"{scenario}-panel":
+            return ScenarioDrops(scenario, **{**about, **changes})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"the parameters of channel {channel} are not those of drops of panels: {error}"
+                         ) from None
+    raise ValueError(f"channel {channel} is none of planar arrays")
+
+
 def antennas(drops: Drops, first: int, count: int) -> np.ndarray:
     """Matrices of single antennas of the UEs, one behind the other: complex64 (count, nc, ports), of which
     number i is antenna i modulo nr of drop i / nr."""
@@ -153,8 +177,8 @@ def antennas(drops: Drops, first: int, count: int) -> np.ndarray:
 
 
 def attributes(drops: Drops) -> Dict[str, Any]:
-    """What a data set of whole matrices says of drops."""
+    """What a data set of matrices H, not aligned, says of drops."""
     return {"nc": drops.nc, "na": drops.nc, "nt": drops.ports, "nr": drops.nr, "precursor": 0,
-            "align": 0, "spacing_hz": drops.spacing_hz, "channel": drops.name,
+            **array_attributes(drops.array), "align": 0, "spacing_hz": drops.spacing_hz, "channel": drops.name,
             "sample_interval_s": drops.sample_interval_s if drops.nr == 1 else 0.0,
             "parameters": json.dumps(drops.about), "seed": drops.seed}

@@ -13,9 +13,10 @@ import numpy as np
 
 from .. import conditions
 from .. import csifeedback_python as core
+from ..arrays import array_text, plane_of
 from ..channels import make_channel, model_channel
 from ..data.dataset import Dataset, align_matrices
-from ..data.panels import make_drops
+from ..data.panels import drops_of, make_drops
 from ..evaluation import SUBBANDS, Evaluator, sent_gain, trained_on
 from ..progress import Progress
 
@@ -104,6 +105,9 @@ def channel_of(source: Source, model: Any,
     if nr > 1:
         return _panel(source, model), source.samples or 2000, \
             FIRST if source.first is None else source.first
+    if model.domain == "Ha" and plane_of(model):
+        return _plane(source, model), source.samples or 2000, \
+            FIRST if source.first is None else source.first
     # Codecs in Python without model file may leave nc open.
     sizes = {"nt": model.nt, **({"nc": model.nc} if model.nc else {})}
     channel = (make_channel(source.channel, seed=source.seed, **sizes) if source.channel
@@ -119,6 +123,26 @@ def _panel(source: Source, model: Any) -> core.channel_model:
     rows = model.nc // model.nr
     return make_drops(source.channel, n1=model.array[0], n2=model.array[1], nr=model.nr, nc=rows,
                       spacing_hz=BANDWIDTH_HZ / rows, seed=source.seed).model()
+
+
+def _plane(source: Source, model: Any) -> core.channel_model:
+    """The channel model of a planar array and one antenna, as a model of Ha takes it: the one that it was
+    trained on, or another of the same bandwidth."""
+    n1, n2, polarizations = model.array
+    if polarizations != 2:
+        raise ValueError(f"the model is for {array_text(model.array)}, channel models of planar arrays have 2: "
+                         "give --dataset")
+    known = conditions.of_model(model)
+    about = {"n1": n1, "n2": n2, "nr": 1, "seed": source.seed}
+    if source.channel:
+        rows = model.nc or 52
+        drops = make_drops(source.channel, **about, nc=rows,
+                           spacing_hz=(known.bandwidth_hz or BANDWIDTH_HZ) / rows)
+    elif not model.text("channel"):
+        raise ValueError("the model names no channel that it was trained on: give --channel or --dataset")
+    else:
+        drops = drops_of(model.text("channel"), model.text("parameters"), **about)
+    return drops.model(align=known.align is not False)
 
 
 def warn_conditions(source: Source, models: Sequence[Any],
@@ -192,8 +216,12 @@ def test_matrices(source: Source, models: Sequence[Any], whole: bool = False,
         if first + count > available:
             raise ValueError(f"{source.dataset}: has {available} matrices, of which {skip} are "
                              f"for validation: --samples {count} are too many")
-    transform = core.angular_delay_transform(channel.nc(), channel.nt(), cut.na, cut.precursor) \
-        if cut and whole else None
+    array = None if cut is None else plane_of(cut) or (cut.nt, 1, 1)
+    # The codec says which transform full-band matrices get, whatever the data set says of its ports.
+    whole = whole or cut is not None and source.data is not None and source.data.whole \
+        and array != channel.array()
+    transform = core.angular_delay_transform(core.csi_shape(
+        "Ha", cut.na, channel.nt(), channel.nc(), cut.precursor, array)) if cut and whole else None
     progress = Progress("channels", count)
     blocks: Dict[str, List[np.ndarray]] = {"h": [], "ha": [], "energy_lost": []}
     for start in range(0, count, 500):
@@ -212,4 +240,5 @@ def test_matrices(source: Source, models: Sequence[Any], whole: bool = False,
         progress.update(start + step)
     arrays = {name: np.concatenate(some) if some else None for name, some in blocks.items()}
     return Evaluator(nc=channel.nc(), precursor=cut.precursor if cut else 0,
+                     array=array if transform else channel.array(),
                      rho_samples=rho_samples, subbands=subbands, **arrays)

@@ -13,8 +13,9 @@ import pmt
 from gnuradio import gr
 
 from .. import csifeedback_python as core
+from ..arrays import Array
 from ..channels import SCENARIOS
-from ..data.panels import make_drops
+from ..data.panels import drops_of, make_drops
 from .parameters import ParameterError
 
 
@@ -110,8 +111,8 @@ def codec_of_each(codec: Any, ues: int) -> List[Any]:
     return each
 
 
-def array_of(codecs: Sequence[Any]) -> Tuple[int, int]:
-    """Columns and rows of the planar array of codecs; those that state none fit any. ValueError if there is
+def array_of(codecs: Sequence[Any]) -> Array:
+    """The planar array of codecs; those that state none fit any. ValueError if there is
     none, or more than one."""
     stated = [codec for codec in codecs if codec.array]
     if not stated:
@@ -123,16 +124,20 @@ def array_of(codecs: Sequence[Any]) -> Tuple[int, int]:
     return stated[0].array
 
 
-def channels_of(array: Tuple[int, int], nr: int, name: str, frames_per_drop: int, speed_mps: float,
-                interval_s: float, carrier_hz: float = 3.5e9, **parameters: Any) -> List[core.channel_model]:
-    """A channel model of each of the nr antennas of a UE at a planar array. array: columns, rows. name:
-    cdl-a to cdl-e or a scenario. parameters: nc, spacing_hz, seed."""
-    if name in SCENARIOS:
+def channels_of(array: Array, nr: int, name: Optional[str], frames_per_drop: int, speed_mps: float,
+                interval_s: float, carrier_hz: float = 3.5e9, model: Any = None,
+                **parameters: Any) -> List[core.channel_model]:
+    """A channel model of each of the nr antennas of a UE at a planar array. name: cdl-a to cdl-e or a
+    scenario; None: the channel that `model` was trained on. parameters: nc, spacing_hz, seed."""
+    trained = "" if name else model.text("channel")
+    if name in SCENARIOS or trained.removesuffix("-panel") in SCENARIOS:
         parameters.update(carrier_hz=carrier_hz, speed_mps=speed_mps, slots_per_drop=frames_per_drop,
                           sample_interval_s=interval_s)
         moving: Dict[str, Any] = {}
     else:
         moving = {"samples_per_drop": frames_per_drop,
                   "step_wavelengths": speed_mps * interval_s * carrier_hz / 299792458.0}
-    drops = make_drops(name, n1=array[0], n2=array[1], nr=nr, **parameters)
+    parameters.update(n1=array[0], n2=array[1], nr=nr)
+    drops = make_drops(name, **parameters) if name else \
+        drops_of(trained, model.text("parameters"), **parameters)
     return [drops.model(antenna, **moving) for antenna in range(nr)]

@@ -236,8 +236,9 @@ class Cell:
     def _state(self, codec, reports):
         """The UeState of a UE with this codec."""
         model = codec.model
-        transform = core.angular_delay_transform(*self._shape, model.na, model.precursor) \
-            if model.domain == "Ha" else None
+        nc, nt = self._shape
+        transform = core.angular_delay_transform(core.csi_shape(
+            "Ha", model.na, nt, nc, model.precursor, codec.array)) if model.domain == "Ha" else None
 
         def scores():
             return layers.Scores(codec.nr, evaluation.SUBBANDS, self._snr_db, max(codec.ranks)) \
@@ -592,15 +593,15 @@ class Air:
                     raise ValueError(f"{self.dataset}: has UEs with {nr} antennas, codec {one.spec} is for "
                                      f"{one.nr}")
             return [core.receive_antennas(model, nr, antenna) for one in codecs for antenna in range(one.nr)]
-        if several:
-            if not self.channel:
-                name = next(one.spec for one in codecs if one.nr > 1)
-                raise ValueError(f"codec {name} names no channel that it was trained on: give --channel or "
-                                 "--dataset")
+        if several or any(one.array and one.model.domain == "Ha" for one in codecs):
+            for one in codecs:
+                if not self.channel and (one.nr > 1 or not one.model.text("channel")):
+                    raise ValueError(f"codec {one.spec} names no channel that it was trained on: give --channel "
+                                     "or --dataset")
             array = array_of(codecs)
             return [model for k, one in enumerate(codecs) for model in channels_of(
                 array, one.nr, self.channel, self.frames_per_drop, self.speed_mps, period_s(frame),
-                nc=frame.nc(), spacing_hz=frame.spacing_hz(), seed=self.seed + k)]
+                model=one.model, nc=frame.nc(), spacing_hz=frame.spacing_hz(), seed=self.seed + k)]
         result = []
         for k, one in enumerate(codecs):
             parameters = dict(nc=frame.nc(), nt=frame.nt(), spacing_hz=frame.spacing_hz(),

@@ -428,7 +428,7 @@ class UserEquipment:
         if codec.model.domain == "Ha":
             transform = core.angular_delay(
                 core.csi_shape("Ha", codec.model.na, frame.nt(), frame.nc(),
-                               codec.model.precursor), True)
+                               codec.model.precursor, codec.array), True)
             flowgraph.connect(last, transform)
             last = transform
             self._blocks.append(transform)

@@ -26,6 +26,7 @@ import numpy as np
 
 from .. import codecs
 from .. import csifeedback_python as core
+from ..arrays import array_attributes
 from ..data.dataset import Dataset
 from ..model import Model
 
@@ -102,7 +103,7 @@ class PythonTrainer:
         if self._cls.domain == "H":
             model.attributes.update(domain="H", na=data.nc, precursor=0)
         codec = self._cls(model.opened({"nc": data.nc, "na": data.na, "nt": data.nt,
-                                        "precursor": data.precursor}),
+                                        "precursor": data.precursor, **array_attributes(data.array)}),
                           **codecs._options(self._cls.name, args.codec_options))
         if codec.code_size:
             encoder = core.encoder(codec.encoder(0))

@@ -27,6 +27,7 @@ from torch import nn
 
 from .. import csifeedback_python as core
 from .. import network_files
+from ..arrays import array_attributes
 from ..codecs import open_codec
 from ..model import read_model
 from . import l2o_network, normalized
@@ -273,7 +274,7 @@ def graph_of(spec: str, ratio: Optional[str] = None) -> Graph:
     stated = {"title": codec.label.replace(",", ""), "domain": model.domain, "rows": rows, "nt": nt,
               "code_size": size, "model_id": model.model_id}
     if model.domain == "Ha":
-        stated.update(nc=model.nc, precursor=model.precursor)
+        stated.update(nc=model.nc, precursor=model.precursor, **array_attributes(model.array))
     stated = {k: v for k, v in stated.items() if v or k == "model_id"}
     graph = Graph(*halves, rows, nt, stated)
     # What is no matrix shows here.

@@ -66,7 +66,7 @@ class LearnedCodec(Codec):
     def _attributes(self, code_size):
         return {"name": self.name, "codec_id": self.number, "model_id": self.model_id,
                 "domain": self.domain, "rows": self.rows, "nt": self.nt, "code_size": code_size,
-                "nc": self.nc, "precursor": self.precursor}
+                "nc": self.nc, "precursor": self.precursor, "array": self.array}
 
     def encoder(self, code_size: int = 0) -> Encoder:
         size = self._checked(code_size)

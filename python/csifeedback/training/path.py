@@ -22,6 +22,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 import numpy as np
 
 from .. import csifeedback_python as core
+from ..arrays import array_attributes, array_text
 from ..data.dataset import Dataset
 from ..model import Model
 from ..progress import Progress
@@ -454,6 +455,9 @@ def train(args: argparse.Namespace, data: Dataset) -> Model:
                                      ("rounds", args.rounds, 1, 20), ("margin", margin, 0, 16)):
         if not least <= value <= most:
             raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed is {least} to {most}")
+    if not whole and array_attributes(data.array):
+        raise ValueError(f"{data.path}: has {array_text(data.array)}, the codec path needs a line: its paths "
+                         "have one angle")
     # The rows of a window are as those of Ha; the tables are those of Ha.
     window = window_of(args, data) if whole else None
     rows, precursor = window or (data.na, data.precursor)

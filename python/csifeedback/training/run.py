@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from .. import conditions
 from .. import csifeedback_python as core
+from ..arrays import array_attributes
 from ..codecs import open_codec
 from ..data.dataset import Dataset
 from ..evaluation import Evaluator
@@ -78,7 +79,8 @@ def measure(path: str, test: Dataset) -> List[Dict[str, Any]]:
     if core.model_file(path).domain == "H":
         evaluator = Evaluator(None, None, test.nc, 0, h=test.whole_matrices())
     else:
-        evaluator = Evaluator(test.angular_delay(), test.energy_lost, test.nc, test.precursor)
+        evaluator = Evaluator(test.angular_delay(), test.energy_lost, test.nc, test.precursor,
+                              array=test.array)
     codec = open_codec(path)
     if not codec.has_codewords:
         return [evaluator.run_budget(codec, budget) for budget in BUDGETS]
@@ -175,7 +177,7 @@ def _train(args, trainer, argv):
                 data.read_truncated(0, min(entropy.SAMPLES, len(data))))
         model.attributes = {
             "nc": data.nc, "na": data.na, "nt": data.nt, "precursor": data.precursor,
-            "align": data.align, "channel": data.channel, "parameters": data.parameters,
+            **array_attributes(data.array), "align": data.align, "channel": data.channel, "parameters": data.parameters,
             **({"matrices": "W"} if data.domain == "W" else {}),
             "samples": len(data), "seed": args.seed,
             "command": command_of(argv), "dataset_command": data.command,

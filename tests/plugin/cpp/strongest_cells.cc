@@ -49,7 +49,8 @@ codec_info info_of(const model_file& model, int code_size)
              model.nt(),
              code_size ? code_size : longest,
              model.nc(),
-             model.precursor() };
+             model.precursor(),
+             model.array() };
 }
 
 class cells_encoder : public encoder

@@ -38,6 +38,7 @@ void projection_info::describe(const char* where, const model_file& model)
     nt = model.nt();
     nc = model.nc();
     precursor = model.precursor();
+    array = model.array();
     codec = model.codec();
     codec_id = codec_number(where, codec);
     model_id = model.model_id();

@@ -28,6 +28,7 @@ struct projection_info {
     int nt = 0;
     int nc = 0;         // 0: unknown
     int precursor = -1; // -1: unknown
+    antenna_array array;
     uint8_t codec_id = 0;
     uint16_t model_id = 0;
     std::string codec;
@@ -36,7 +37,9 @@ struct projection_info {
     //! What a codec object of it says of itself, with the name of the codec or decoder.
     codec_info info(const std::string& name) const
     {
-        return { name, codec_id, model_id, domain, na, nt, int(rows), nc, precursor };
+        return {
+            name, codec_id, model_id, domain, na, nt, int(rows), nc, precursor, array
+        };
     }
     //! All but the rows.
     void describe(const char* where, const model_file& model);

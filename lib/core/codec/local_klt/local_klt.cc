@@ -111,6 +111,7 @@ local_klt::local_klt(const char* where,
       nt(model.nt()),
       nc(model.nc()),
       precursor(model.precursor()),
+      array(model.array()),
       d_stride(whole_registers(nt))
 {
     check_codec(where, model, "local-klt");

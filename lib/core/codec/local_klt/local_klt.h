@@ -42,7 +42,8 @@ public:
     //! What both objects say of themselves.
     codec_info info() const
     {
-        return { codec, codec_id, model_id, domain, na, nt, d_code_size, nc, precursor };
+        return { codec, codec_id,    model_id, domain,    na,
+                 nt,    d_code_size, nc,       precursor, array };
     }
 
     const std::string codec;
@@ -53,6 +54,7 @@ public:
     const int nt;
     const int nc;
     const int precursor;
+    const antenna_array array;
     int code_size() const { return d_code_size; }
     //! Values of a codeword that tell the patches, one bit each as their sign.
     int bits() const { return d_rows.bits + d_columns.bits; }

@@ -52,7 +52,8 @@ private:
                          model.nt(),
                          checked_size(maps, model, code_size),
                          model.nc(),
-                         model.precursor() }),
+                         model.precursor(),
+                         model.array() }),
           d_maps(std::move(maps)),
           d_code(d_maps.front().dim() * nt())
     {

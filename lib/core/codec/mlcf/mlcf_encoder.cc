@@ -56,7 +56,8 @@ private:
                          model.nt(),
                          checked_size(map.image_dim(), model.nt(), code_size),
                          model.nc(),
-                         model.precursor() }),
+                         model.precursor(),
+                         model.array() }),
           d_map(std::move(map))
     {
         d_map.columns(nt());

@@ -35,6 +35,9 @@ const std::vector<codec_option>& stated()
         codec_option::integer("nt", 0, 1, 1024, "Antenna ports."),
         codec_option::integer("nc", 0, 1, 65536, "Subcarriers of H."),
         codec_option::integer("precursor", 0, 0, 65535, "Rows before delay zero."),
+        codec_option::integer("n1", 0, 1, 1024, "Columns of a planar array of ports."),
+        codec_option::integer("n2", 1, 1, 1024, "Its rows."),
+        codec_option::integer("polarizations", 1, 1, 2, "Its polarizations."),
         codec_option::integer("code_size", 0, 1, 65535, "M, values of a codeword."),
         codec_option::flag(
             "nested", false, "Whether the beginning of a codeword is one too."),
@@ -81,6 +84,9 @@ network_info network_info::read(const std::string& path,
         integer("nt", info.nt);
         integer("nc", info.nc);
         integer("precursor", info.precursor);
+        integer("n1", info.array.n1);
+        integer("n2", info.array.n2);
+        integer("polarizations", info.array.polarizations);
         integer("code_size", info.code_size);
         if (values.given("nested"))
             info.nested = values.flag("nested");
@@ -328,7 +334,7 @@ identity(const network::sptr& net, network::part half, int code_size, int model_
              uint16_t(model_id), info.domain,
              info.rows,          info.nt,
              code_size,          info.nc,
-             info.precursor };
+             info.precursor,     info.array };
 }
 
 class network_encoder : public encoder

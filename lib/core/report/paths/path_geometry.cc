@@ -32,6 +32,11 @@ path_geometry::path_geometry(const char* where, const model_file::sptr& file)
     check_codec(where, *file, is_whole ? whole_codec : "path");
     if (file->domain() != (is_whole ? "H" : "Ha"))
         throw_bad(where, "domain of the model", file->domain(), is_whole ? "H" : "Ha");
+    if (!is_whole && !file->array().is_line())
+        throw_bad(where,
+                  "array of the model",
+                  file->array().text(),
+                  "a line of ports: a path has one angle here");
     model = std::make_shared<path_model>(*file);
     rows = std::make_shared<dirichlet_axis>(model->na(), file->nc(), model->margin());
     columns = std::make_shared<dirichlet_axis>(file->nt(), file->nt(), 0);
@@ -43,7 +48,8 @@ path_geometry::path_geometry(const char* where, const model_file::sptr& file)
              file->nt(),
              0,
              file->nc(),
-             file->precursor() };
+             file->precursor(),
+             file->array() };
     const int nt = info.nt, size = this->size();
     for (int r = 0; r < rows->size(); r++)
         for (int c = 0; c < nt; c++) {

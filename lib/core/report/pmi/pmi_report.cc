@@ -38,6 +38,7 @@ codec_info info_of(
     info.domain = "H";
     info.rows = rows * nr;
     info.nt = codebook->ports();
+    info.array = { codebook->array().n1, codebook->array().n2, 2 };
     return info;
 }
 
