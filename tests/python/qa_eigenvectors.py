@@ -526,9 +526,39 @@ class Experiment(unittest.TestCase):
         self.assertTrue(any(r["codec"] == "KLT" for r in rows))
 
     def test_patches(self):
-        """A line of columns has more patches over the ports."""
-        self.assertEqual(experiment.Setup(16, 1, 8).options("local-klt")[-3::2], ("4", "128"))
-        self.assertEqual(experiment.Setup(4, 4, 8).options("local-klt")[-3::2], ("16", "16"))
+        """A line of columns has more patches over the ports, and learns them from more drops."""
+        line, plane = experiment.Setup(16, 1, 8), experiment.Setup(4, 4, 8)
+        self.assertEqual(line.options("local-klt")[-3::2], ("8", "256"))
+        self.assertEqual(plane.options("local-klt")[-3::2], ("16", "16"))
+        self.assertEqual([setup.drops(codec) for setup in (line, plane) for codec in ("klt", "local-klt")],
+                         [2500, 5000, 2500, 2500])
+        made = []
+
+        def train(arguments):
+            made.append(arguments)
+
+        with tempfile.TemporaryDirectory() as directory, \
+                mock.patch.multiple(experiment, TRAINING=20), \
+                mock.patch.object(experiment.run, "train", train):
+            for codec in ("klt", "local-klt"):
+                experiment.model_of(experiment.Setup(8, 1, 4, nr=2), directory, codec)
+            sizes = []
+            for arguments in made:
+                with Dataset(arguments[arguments.index("--dataset") + 1]) as data:
+                    sizes.append(len(data))
+        self.assertEqual(sizes, [40, 80])
+
+    def test_networks(self):
+        """Networks are measured on all arrays, N3 and UMa, for the published figures alone not; those that are
+        not shipped are trained for a shorter time."""
+        of = [setup for setup in experiment.SETUPS if setup.networks]
+        self.assertEqual({(s.n1, s.n2, s.subbands, s.scenario) for s in of},
+                         {(4, 4, 13, ""), (4, 4, 8, ""), (16, 1, 13, ""), (16, 1, 8, ""), (4, 4, 13, "uma")})
+        for setup in of:
+            self.assertEqual(setup.codecs, ("klt", "local-klt", "path", "csi-l2o", "csinet"))
+        self.assertEqual(of[0].options("csinet")[-1], "8")
+        self.assertEqual(of[1].options("csinet")[-1], "1.5")
+        self.assertEqual(experiment.Setup(4, 4, 8).codecs, ("klt", "local-klt", "path"))
 
 
 if __name__ == "__main__":

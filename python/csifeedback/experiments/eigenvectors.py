@@ -42,16 +42,17 @@ SNR_DB = 10.0
 TRAINING = 2500
 #: codecs of every set-up
 CODECS: Tuple[str, ...] = ("klt", "local-klt", "path")
-#: models that are shipped, whose codecs count beside CODECS: csifeedback_dataset models NAME says how they
-#: were trained
+#: networks, of set-ups that ask for them
+NETWORKS: Tuple[str, ...] = ("csi-l2o", "csinet")
+#: models that are shipped: csifeedback_dataset models NAME says how they were trained
 SHIPPED = {"local-klt": "eigenvectors-cdl", "csi-l2o": "eigenvectors-cdl-csi-l2o",
            "csinet": "eigenvectors-cdl-csinet"}
 SHIPPED_UMA = {"local-klt": "eigenvectors-uma"}
 #: drops behind those of the training, of which code sizes and quantizers are chosen
 VALIDATION = 50
 #: patches over the subbands and over the ports, of the local KLT: a line of 16 columns resolves angles
-#: finer than four columns do
-PATCHES, PATCHES_OF_LINES = ("16", "16"), ("4", "128")
+#: finer than four columns do, and more patches take more drops to learn
+PATCHES, PATCHES_OF_LINES = ("16", "16"), ("8", "256")
 #: bits of the published mixture of KLTs, and its SGCS on CDL-A to E
 PUBLISHED = 98, (0.981, 0.891, 0.968, 0.977, 0.966)
 
@@ -71,11 +72,12 @@ class Setup:
     scenario: str = ""  #: in place of CDL
     #: codec -> its shipped model
     shipped: Dict[str, str] = dataclasses.field(default_factory=dict)
+    networks: bool = False  #: whether NETWORKS are measured
 
     @property
     def codecs(self) -> Tuple[str, ...]:
         """The codecs that are measured."""
-        return (*CODECS, *(codec for codec in self.shipped if codec not in CODECS))
+        return (*CODECS, *(NETWORKS if self.networks else ()))
 
     @property
     def name(self) -> str:
@@ -92,11 +94,17 @@ class Setup:
     def options(self, codec: str) -> Sequence[str]:
         """What the training of a codec is told beside data set and file."""
         rows, columns = PATCHES_OF_LINES if self.n2 == 1 else PATCHES
+        # Networks that are trained in each run have less time than shipped ones.
+        steps, minutes = ("4500", "8") if codec in self.shipped else ("600", "1.5")
         return {"klt": ("--entry-bits", "0"), "path": (), "local-klt": (
             "--entry-bits", "0", "--row-patches", rows, "--column-patches", columns),
-            "csi-l2o": ("--entry-bits", "0", "--rates", "1/32", "1/16", "1/8", "1/4", "--steps", "4500",
-                        "--report", "500"),
-            "csinet": ("--ratio", "1/16", "--budget-minutes", "8")}[codec]
+            "csi-l2o": ("--entry-bits", "0", "--rates", "1/32", "1/16", "1/8", "1/4", "--steps", steps,
+                        "--report", str(int(steps) // 9)),
+            "csinet": ("--ratio", "1/16", "--budget-minutes", minutes)}[codec]
+
+    def drops(self, codec: str) -> int:
+        """Drops of the training of a codec."""
+        return 2 * TRAINING if codec == "local-klt" and self.n2 == 1 else TRAINING
 
     def panels(self, **changes: Any) -> Any:
         """Channels of the training. changes: of their parameters."""
@@ -124,8 +132,9 @@ class Setup:
 
 
 #: the last one is that of the published figures
-SETUPS = (Setup(4, 4, 13, shipped=SHIPPED), Setup(4, 4, 8), Setup(16, 1, 13), Setup(16, 1, 8),
-          Setup(4, 4, 13, scenario="uma", shipped=SHIPPED_UMA), Setup(4, 4, 8, 2, (1,), {}))
+SETUPS = (Setup(4, 4, 13, shipped=SHIPPED, networks=True), Setup(4, 4, 8, networks=True),
+          Setup(16, 1, 13, networks=True), Setup(16, 1, 8, networks=True),
+          Setup(4, 4, 13, scenario="uma", shipped=SHIPPED_UMA, networks=True), Setup(4, 4, 8, 2, (1,), {}))
 
 
 def efficiency(h: np.ndarray, w: np.ndarray, snr_db: float = SNR_DB) -> np.ndarray:
@@ -227,8 +236,9 @@ def model_of(setup: Setup, directory: str, codec: str, train: bool = False) -> s
     else one that is trained on drops of the set-up. Data set and model are kept in the directory."""
     if codec in setup.shipped and not train:
         return setup.shipped[codec]
-    path = os.path.join(directory, f"w-{setup.name}.h5")
-    drops.of_drops(path, setup.panels(), TRAINING, setup.subbands, 2)
+    count = setup.drops(codec)
+    path = os.path.join(directory, f"w-{setup.name}" + (f"-{count}.h5" if count != TRAINING else ".h5"))
+    drops.of_drops(path, setup.panels(), count, setup.subbands, 2)
     model = os.path.join(directory, f"{codec}-{setup.name}.h5")
     arguments = ["--codec", codec, "--dataset", path, "-o", model, *setup.options(codec)]
     if not os.path.exists(model) or not run.made_by(model, arguments):
@@ -373,9 +383,11 @@ def _range(values: Sequence[float], form: str) -> str:
 
 
 def tables(rows: List[Dict[str, Any]]) -> str:
-    """Tables in Markdown: for each set-up SGCS of rank 1 beside each eType II, the local KLT alone where no
-    networks were measured; then the gain of all codecs, and the rows beside the published ones."""
-    parts, gains = [], []
+    """Tables in Markdown: for each set-up SGCS of rank 1 beside each eType II, of all codecs in the first one
+    if it has networks, of the local KLT alone in the others; then the gain of all codecs, and the rows
+    beside the published ones."""
+    parts: List[str] = []
+    gains = []
     published = f"{PUBLISHED[0]} bits"
     for setup in dict.fromkeys(r["setup"] for r in rows):
         here = [r for r in rows if r["setup"] == setup]
@@ -386,7 +398,8 @@ def tables(rows: List[Dict[str, Any]]) -> str:
             return [r for r in here if r["rank"] == 1 and r["codec"] == codec
                     and r.get("beside") == beside]
 
-        shown = codecs if len(codecs) > len(CODECS) else [c for c in codecs if c == "local KLT"]
+        shown = codecs if len(codecs) > len(CODECS) and not parts else \
+            [c for c in codecs if c == "local KLT"]
         lines = []
         for book in dict.fromkeys(r["codec"] for r in here if r["codec"].startswith("eType")):
             some = cells(book, None)
