@@ -1184,7 +1184,7 @@ TEST(Pmi, RankFollowsTheBudget)
         const auto format = csi_report_format::make(codebook, { "wideband", 1, 2 });
         const int nr = codebook->ranks().back(), rows = 16, ports = codebook->ports();
         int lower = 0, better = 0;
-        for (int n = 0; n < 6; n++) {
+        for (int n = 0; n < 15; n++) {
             const auto h = waves(engine, codebook->array(), rows, nr, 6);
             csi_report all;
             format->report(h.data(), rows, nr, snr, all);
