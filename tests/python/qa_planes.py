@@ -327,11 +327,14 @@ class Ends(EndsTest):
             common = ("--codec", model, "--ratio", "1/8", "--air", f"zmq://127.0.0.1:{free_port()}",
                       "--feedback", f"zmq://127.0.0.1:{free_port()}")
             station = self.start("bs", *common, "--speed", 0.1, "--rate", 0.1)
-            ue = self.start("ue", *common)
+            seen = os.path.join(folder, "seen.h5")
+            ue = self.start("ue", *common, "--record", seen)
             wait_for(station, lambda line: line["ues"]["1"]["received"] > 20)
             for end in (ue, station):
                 code, error = end.interrupt()
                 self.assertEqual(code, 0, error)
+            with Dataset(seen + ".part") as recorded:
+                self.assertEqual(recorded.array, (2, 2, 2))
             figures = station.lines[-1]["ues"]["1"]
             self.assertGreater(figures["rho"], 0.98)
             self.assertLess(figures["nmse_db"], -12)

@@ -19,6 +19,7 @@ from gnuradio import blocks, gr
 
 from .. import csifeedback_python as core
 from .. import evaluation
+from ..arrays import Array, array_attributes
 from ..codecs import OpenCodec
 from ..data import sigmf
 from ..data.dataset import DatasetWriter
@@ -224,8 +225,10 @@ class MatrixRecording:
     precursor: int = 8
     overwrite: bool = False
 
-    def writer(self, frame: core.csirs_frame, interpolator: str, nr: int = 1) -> DatasetWriter:
-        """The DatasetWriter. frame: csirs_frame. interpolator: its name. nr: antennas. Raises ValueError."""
+    def writer(self, frame: core.csirs_frame, interpolator: str, nr: int = 1,
+               array: Optional[Array] = None) -> DatasetWriter:
+        """The DatasetWriter. frame: csirs_frame. interpolator: its name. nr: antennas. array: of the ports,
+        see ..arrays. Raises ValueError."""
         check_range("na", self.na, 1, frame.nc())
         check_range("precursor", self.precursor, 0, self.na - 1)
         check_range("record_samples", self.samples, 1, 1 << 28)
@@ -234,7 +237,8 @@ class MatrixRecording:
         antennas = {"nr": nr} if nr > 1 else {}
         return DatasetWriter(self.path, self.samples, {
             "domain": "H", "nc": frame.nc(), "na": self.na, "nt": frame.nt(),
-            "precursor": self.precursor, "align": 1, "spacing_hz": frame.spacing_hz(),
+            "precursor": self.precursor, **array_attributes(array), "align": 1,
+            "spacing_hz": frame.spacing_hz(),
             "sample_interval_s": period_s(frame), "channel": "measured",
             "parameters": json.dumps({"spacing_hz": frame.spacing_hz(),
                                       "interpolator": interpolator}),
@@ -301,7 +305,8 @@ class UserEquipment:
         #: the FeedbackSender, or None
         self.sender = FeedbackSender(feedback) if codec and feedback else None
         #: the DatasetWriter, or None
-        self.writer = recording.writer(frame, interpolator, self._nr) if recording else None
+        self.writer = recording.writer(frame, interpolator, self._nr, codec.array if codec else None) \
+            if recording else None
         self._monitor = Monitor(frame, self.writer, self._nr > 1)
         self._recorder = sigmf.Recorder(
             record_air, frame, parameters, radio.frequency_hz,
