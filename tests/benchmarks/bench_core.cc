@@ -672,9 +672,8 @@ BENCHMARK(unpack_dequantize)
     ->Args({ 128, 4 })
     ->Args({ 512, 8 });
 
-void angular_delay_forward(benchmark::State& state)
+void run_forward(benchmark::State& state, const angular_delay_transform::sptr& transform)
 {
-    const auto transform = angular_delay_transform::make(1024, nt, na, 4, state.range(0));
     const volk::vector<float> h = normal_vector(2 * 1024 * nt, 7);
     std::vector<std::complex<float>> ha(n);
     for (auto _ : state) {
@@ -682,6 +681,11 @@ void angular_delay_forward(benchmark::State& state)
                            ha.data());
         benchmark::ClobberMemory();
     }
+}
+
+void angular_delay_forward(benchmark::State& state)
+{
+    run_forward(state, angular_delay_transform::make(1024, nt, na, 4, state.range(0)));
 }
 BENCHMARK(angular_delay_forward)->ArgName("align")->Arg(0)->Arg(1);
 
@@ -701,15 +705,9 @@ BENCHMARK(angular_delay_inverse);
 // A plane of 4 x 4 ports of two polarizations, in place of a line of as many.
 void angular_delay_plane(benchmark::State& state)
 {
-    const auto transform = angular_delay_transform::make(
-        csi_shape("Ha", na, nt, 1024, 4, { 4, nt / 8, 2 }), state.range(0));
-    const volk::vector<float> h = normal_vector(2 * 1024 * nt, 7);
-    std::vector<std::complex<float>> ha(n);
-    for (auto _ : state) {
-        transform->forward(reinterpret_cast<const std::complex<float>*>(h.data()),
-                           ha.data());
-        benchmark::ClobberMemory();
-    }
+    run_forward(state,
+                angular_delay_transform::make(
+                    csi_shape("Ha", na, nt, 1024, 4, { 4, nt / 8, 2 }), state.range(0)));
 }
 BENCHMARK(angular_delay_plane)->ArgName("align")->Arg(0)->Arg(1);
 

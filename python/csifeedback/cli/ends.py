@@ -91,6 +91,7 @@ def codecs(texts: Sequence[str], ues: Sequence[int]) -> List[OpenCodec]:
                                                           if ue is None else f"UE {ue} has two codecs"))
         specs[ue] = spec
     opened: Dict[str, OpenCodec] = {}
+    found = []
     for ue in ues:
         if ue not in specs and None not in specs:
             raise ParameterError("codec", f": UE {ue} has none, allowed is N=CODEC for each UE N, or one for "
@@ -98,7 +99,8 @@ def codecs(texts: Sequence[str], ues: Sequence[int]) -> List[OpenCodec]:
         spec = specs.get(ue, specs.get(None, ""))
         if spec not in opened:
             opened[spec] = evaluation.Codec(spec)
-    return [opened[specs.get(ue, specs.get(None, ""))] for ue in ues]
+        found.append(opened[spec])
+    return found
 
 
 def report_format(args: argparse.Namespace) -> ReportFormat:

@@ -28,7 +28,7 @@ from ..data import eigenvectors as drops
 from ..data.panels import PanelDrops, ScenarioDrops
 from ..eigenvectors import Pair, vectors
 from ..evaluation import QUANTIZERS, Evaluator, choose_report
-from ..files import write_figure
+from ..files import subplots, write_figure
 from ..training import run
 from . import sweep
 from .codebooks import codebooks
@@ -329,17 +329,12 @@ def short(setup: str) -> str:
 
 def draw(path: str, rows: List[Dict[str, Any]], _: str = "") -> None:
     """SGCS of the first layer against bits, rank 1: a row of panels a setup, one a profile."""
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     setups = list(dict.fromkeys(r["setup"] for r in rows))
     kinds = list(dict.fromkeys(kind_of(r["codec"]) for r in rows if r["bits"]))
     panels = {setup: list(dict.fromkeys(r["profile"] for r in rows if r["setup"] == setup))
               for setup in setups}
     columns = max(map(len, panels.values()))
-    figure, axes = plt.subplots(len(setups), columns, squeeze=False, sharey="row",
-                                figsize=(3.4 * columns, 3 * len(setups)), constrained_layout=True)
+    figure, axes = subplots(len(setups), columns, 3.4 * columns, 3 * len(setups), sharey="row")
     lines: Dict[str, Any] = {}
     for line, setup in zip(axes, setups):
         for axis in line[len(panels[setup]):]:
@@ -369,7 +364,6 @@ def draw(path: str, rows: List[Dict[str, Any]], _: str = "") -> None:
         loc="best" if free is None else "center")
     figure.supxlabel("bits of a report")
     write_figure(figure, path, 100)
-    plt.close(figure)
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

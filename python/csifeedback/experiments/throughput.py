@@ -18,7 +18,7 @@ import numpy as np
 
 from ..downlink import Cell, Ftp, FullBuffer, Result, effective_channel, reported_sinr
 from ..eigenvectors import vectors
-from ..files import write_figure
+from ..files import subplots, write_figure
 from . import eigenvectors
 from .bits import compact_bits
 from .codebooks import codebooks
@@ -177,14 +177,9 @@ def measure(samples: int, progress: Callable[[int, int], None], directory: str,
 
 def draw(path: str, rows: List[Dict[str, Any]], _: str = "") -> None:
     """Mean and 5 % UPT against the bits of a report, a column of panels a traffic."""
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     first = [r for r in rows if r["reports"] == rows[0]["reports"]]
     traffics = list(dict.fromkeys(r["traffic"] for r in first))
-    figure, axes = plt.subplots(2, len(traffics), squeeze=False, constrained_layout=True,
-                                figsize=(3.4 * len(traffics), 6))
+    figure, axes = subplots(2, len(traffics), 3.4 * len(traffics), 6)
     for column, traffic in zip(axes.T, traffics):
         for axis, name, what in zip(column, ("upt_mbps", "upt_5_mbps"), ("mean", "5 % point")):
             some = [r for r in first if r["traffic"] == traffic]
@@ -204,7 +199,6 @@ def draw(path: str, rows: List[Dict[str, Any]], _: str = "") -> None:
         axis.set_xlabel("bits of a report")
     axes[0][0].legend(fontsize=7)
     write_figure(figure, path, 100)
-    plt.close(figure)
 
 
 #: name -> function of (samples, progress, directory), title, default of --samples

@@ -113,6 +113,7 @@ private:
         constexpr double fine = 2e-6;
         const int used = search_and_code(bits, budget);
         const auto first = d_best;
+        const int first_step = d_best_step;
         if (budget < many_bits || first.bits + spare_bits >= budget || d_best_step < 0 ||
             d_min_power > 0 ||
             d_quantizer.total() - first.energy < fine * d_quantizer.total())
@@ -120,7 +121,7 @@ private:
         std::fill(d_bits[2].begin(), d_bits[2].end(), 0);
         const int other = search_and_code(d_bits[2].data(), budget / 2);
         if (d_best.energy <= first.energy) {
-            d_best = first;
+            d_best_step = first_step;
             return used;
         }
         std::fill_n(bits, (used + 7) / 8, 0);
