@@ -6,9 +6,14 @@
 """What the tests of blocks and programs share."""
 
 import contextlib
+import importlib
+import io
 import os
+import signal
 import subprocess
+import sys
 import time
+from unittest import mock
 
 import numpy as np
 import pmt
@@ -41,6 +46,25 @@ def run_program(name, *arguments, before=(), variables=None, timeout=300, **opti
     return subprocess.run([*map(str, before), *command_of(name, *arguments)],
                           capture_output=True, text=True, timeout=timeout,
                           env=environment(**(variables or {})), **options)
+
+
+def run_here(name, *arguments):
+    """Runs csifeedback_NAME in this process, as run_program does in one of its own: for the many calls
+    that end with a message about their arguments. A program takes a second or two to load."""
+    program = importlib.import_module("gnuradio.csifeedback.cli." + name)
+    run = importlib.import_module("gnuradio.csifeedback.cli.common").run
+    command = command_of(name, *arguments)
+    output, errors, status = io.StringIO(), io.StringIO(), None
+    interrupted = signal.getsignal(signal.SIGINT)
+    try:
+        with mock.patch.object(sys, "argv", command), contextlib.redirect_stdout(output), \
+                contextlib.redirect_stderr(errors):
+            run(program.main)
+    except SystemExit as ended:
+        status = ended.code
+    finally:
+        signal.signal(signal.SIGINT, interrupted)
+    return subprocess.CompletedProcess(command, status, output.getvalue(), errors.getvalue())
 
 
 def pdu(values, **metadata):

@@ -15,7 +15,7 @@ import time
 import unittest
 
 import numpy as np
-from common import command_of, run_program
+from common import command_of, run_here, run_program
 from gnuradio import csifeedback
 from gnuradio.csifeedback import csifeedback_python as core
 from gnuradio.csifeedback.data.dataset import Dataset
@@ -56,8 +56,8 @@ class Training(unittest.TestCase):
         return done
 
     def refuse(self, text, *arguments, dataset="train.h5"):
-        done = run_program("train", "--codec", "mlcf", "--dataset", self.path(dataset), "-o",
-                           self.path("refused.h5"), *SMALL, *arguments)
+        done = run_here("train", "--codec", "mlcf", "--dataset", self.path(dataset), "-o",
+                        self.path("refused.h5"), *SMALL, *arguments)
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertNotIn("Traceback", done.stderr)
         self.assertIn(text, done.stderr.strip().splitlines()[-1])

@@ -21,7 +21,7 @@ import unittest
 import h5py
 import numpy as np
 import torch
-from common import Opener, command_of, environment, run_program, small_disk
+from common import Opener, command_of, environment, run_here, run_program, small_disk
 from gnuradio import csifeedback
 from gnuradio.csifeedback import evaluation
 from gnuradio.csifeedback.data.dataset import Dataset
@@ -344,8 +344,8 @@ class Training(unittest.TestCase):
         return done
 
     def refuse(self, text, *arguments, codec="csi-l2o"):
-        done = run_program("train", "--codec", codec, "--dataset", self.path("train.h5"), "-o",
-                           self.path("refused.h5"), *arguments)
+        done = run_here("train", "--codec", codec, "--dataset", self.path("train.h5"), "-o",
+                        self.path("refused.h5"), *arguments)
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertNotIn("Traceback", done.stderr)
         self.assertIn(text, done.stderr.strip().splitlines()[-1])
