@@ -24,8 +24,7 @@ path_basis::path_basis(std::shared_ptr<const dirichlet_axis> rows,
       d_a(d_max * d_columns->stride()),
       d_inverse(d_max * d_max, 0.0f),
       d_gram(2 * d_max),
-      d_products(d_max),
-      d_row(2 * d_columns->stride())
+      d_products(d_max)
 {
 }
 
@@ -77,32 +76,6 @@ void path_basis::accept()
         d_operations += n * (n + 1);
     }
     d_size++;
-}
-
-void path_basis::gains(const float* re, const float* im, float* x_re, float* x_im) const
-{
-    std::fill_n(x_re, d_size, 0.0f);
-    std::fill_n(x_im, d_size, 0.0f);
-    kernels().add_rows(d_inverse.data(), d_max, re, d_size, x_re, d_size);
-    kernels().add_rows(d_inverse.data(), d_max, im, d_size, x_im, d_size);
-}
-
-void path_basis::sum(const float* re, const float* im, float* h)
-{
-    const size_t na = d_rows->stride(), nt = d_columns->stride(), rows = d_rows->size();
-    float *x = d_gram.data(), *y = x + d_max;
-    gains(re, im, x, y);
-    // One path at a time: its row [x a, y a], which is added to each row of h.
-    std::fill_n(h, rows * 2 * nt, 0.0f);
-    float* z = d_row.data();
-    for (int k = 0; k < d_size; k++) {
-        const float* a = &d_a[k * nt];
-        for (size_t c = 0; c < nt; c++) {
-            z[c] = x[k] * a[c];
-            z[nt + c] = y[k] * a[c];
-        }
-        kernels().add_outer(&d_s[k * na], z, rows, 2 * nt, h);
-    }
 }
 
 } // namespace csifeedback

@@ -21,7 +21,8 @@ namespace csifeedback {
  * less its projection on those before it.
  *
  * Gains of the orthonormal matrices are independent of each other, so the errors of their
- * quantization add up and no more. Both ends compute the same ones from the positions.
+ * quantization add up and no more. Both ends compute the same ones from the positions, the
+ * BS all at once (path_sum).
  */
 class path_basis
 {
@@ -56,19 +57,6 @@ public:
     //! Adds it. The matrix of one that is below min_norm is zero.
     void accept();
 
-    /*!
-     * \brief Gains of the paths, of those of the orthonormal matrices.
-     * \param re, im   size() values each
-     * \param x_re, x_im output, likewise
-     */
-    void gains(const float* re, const float* im, float* x_re, float* x_im) const;
-    /*!
-     * \brief The sum of all matrices times their gains.
-     * \param re, im gains, size() values each
-     * \param h      output, rows of real and then imaginary parts
-     */
-    void sum(const float* re, const float* im, float* h);
-
 private:
     const std::shared_ptr<const dirichlet_axis> d_rows, d_columns;
     const size_t d_max;
@@ -79,7 +67,6 @@ private:
     volk::vector<float> d_s, d_a, d_inverse;
     // Products of the path that was prepared with the paths and with the matrices.
     volk::vector<float> d_gram, d_products;
-    volk::vector<float> d_row;
 };
 
 } // namespace csifeedback

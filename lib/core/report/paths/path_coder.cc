@@ -31,18 +31,24 @@ uint32_t power(uint32_t x, int n)
     }
 }
 
-// (part / whole)^n
-uint32_t power(uint32_t part, uint32_t whole, int n)
+// Powers of shares, (part / whole)^n.
+class share_of
 {
-    return power((uint64_t(part) << 15) / whole, n);
-}
+public:
+    explicit share_of(uint32_t whole) : d_inverse(1.0 / whole) {}
 
-// A position in units of 2^-lattice::max_resolution, rounded to units of 2^-bits.
-int rounded(int position, int bits)
-{
-    const int shift = lattice::max_resolution - bits;
-    return (position + (1 << shift >> 1)) >> shift;
-}
+    uint32_t power(uint32_t part, int n) const
+    {
+        // The integer quotient part one / whole. Half of one part more is at least half of
+        // 2^-32 away from the next whole number, and rounding doubles changes it by less
+        // than 2^-36: so this is exact.
+        return ::gr::csifeedback::power(uint32_t((part * double(one) + 0.5) * d_inverse),
+                                        n);
+    }
+
+private:
+    const double d_inverse;
+};
 
 } // namespace
 
@@ -60,13 +66,16 @@ path_coder::position::position(const path_symbol& p)
 }
 
 path_coder::path_coder(std::shared_ptr<const path_model> model)
-    : d_model(std::move(model))
+    : d_model(std::move(model)),
+      d_candidates(max_paths),
+      d_from(std::max(d_model->nt(), d_model->cell_rows()) + 1)
 {
     for (state* s : { &d_now, &d_saved }) {
         s->cells.resize(d_model->cell_rows() * d_model->stride());
         s->rows.resize(d_model->cell_rows());
     }
-    d_paths.reserve(max_paths);
+    d_delays.reserve(max_paths);
+    d_angles.reserve(max_paths);
     begin(1);
 }
 
@@ -82,7 +91,8 @@ int path_coder::largest_group(int step)
 void path_coder::begin(int bits)
 {
     d_size_class = path_model::size_class(bits);
-    d_paths.clear();
+    d_delays.clear();
+    d_angles.clear();
     d_now.level = 0;
     std::copy_n(d_model->cells(0), d_now.cells.size(), d_now.cells.begin());
     std::copy_n(d_model->cell_row_sums(0), d_now.rows.size(), d_now.rows.begin());
@@ -138,9 +148,11 @@ int path_coder::decode_count(range_decoder& coder, int group) const
 {
     const frequency_table& table = d_model->count(count_context(group));
     const int symbol = table.decode(coder);
-    if (symbol < path_model::count_more)
-        return symbol - 1;
-    const int count = path_model::count_more - 1 + int(coder.decode_uniform(max_paths));
+    const int count =
+        symbol < path_model::count_more
+            ? symbol - 1
+            : path_model::count_more - 1 + int(coder.decode_uniform(max_paths));
+    // Damaged bits may name more.
     return std::min(count, max_paths - size());
 }
 
@@ -178,7 +190,8 @@ void path_coder::encode_cell(range_encoder& coder, int row, int column, int left
     }
     whole -= skipped;
     const uint32_t here = after + d_now.rows[row] - (row == d_now.row ? skipped : 0);
-    const uint32_t high = power(here, whole, left), low = power(after, whole, left);
+    const share_of all(whole), own(here);
+    const uint32_t high = all.power(here, left), low = all.power(after, left);
     d_operations += d_now.column + (rows - d_now.row) + column;
     coder.encode(
         one - high + (row - d_now.row), high - low + 1, one + (rows - d_now.row));
@@ -188,47 +201,75 @@ void path_coder::encode_cell(range_encoder& coder, int row, int column, int left
     uint32_t from = here;
     for (int c = begin; c < column; c++)
         from -= cell[c];
-    const uint32_t p = power(from, here, left),
-                   q = power(from - cell[column], here, left),
-                   end = power(after, here, left);
+    const uint32_t p = own.power(from, left), q = own.power(from - cell[column], left),
+                   end = own.power(after, left);
     coder.encode(one - p + (column - begin), p - q + 1, one - end + (nt - begin));
+}
+
+// Where a value is in a row of cells or of their sums: the symbol i of `count` for which
+// from[i + 1] is the first part of from[0] with one - power + i + 1 above the value.
+// high, low: the powers before and behind it.
+int path_coder::find(uint32_t value,
+                     const uint32_t* from,
+                     int count,
+                     int left,
+                     uint32_t& high,
+                     uint32_t& low)
+{
+    const share_of all(from[0]);
+    // The part whose power is what is left above the value: near the one, nearly always it.
+    const float share = float(one - std::min(value, one - 1)) / one;
+    const uint32_t part =
+        from[0] * double(left > 1 ? std::exp2(std::log2(share) / left) : share);
+    int found = 0;
+    for (int i = 1; i < count; i++)
+        found += from[i] >= part;
+    const auto is_before = [&](uint32_t power, int i) { return value < one - power + i; };
+    high = all.power(from[found], left);
+    if (found && is_before(high, found)) {
+        do {
+            low = high;
+            high = all.power(from[--found], left);
+        } while (found && is_before(high, found));
+        return found;
+    }
+    low = all.power(from[found + 1], left);
+    while (found < count - 1 && !is_before(low, found + 1)) {
+        high = low;
+        low = all.power(from[++found + 1], left);
+    }
+    return found;
 }
 
 void path_coder::decode_cell(range_decoder& coder, int& row, int& column, int left)
 {
-    const int rows = d_now.rows.size(), nt = d_model->nt();
-    const uint32_t* cell = &d_now.cells[d_now.row * d_model->stride()];
-    uint32_t skipped = 0, whole = 0;
+    const int rows = int(d_now.rows.size()) - d_now.row, nt = d_model->nt();
+    const uint32_t *cell = &d_now.cells[d_now.row * d_model->stride()],
+                   *sums = &d_now.rows[d_now.row];
+    uint32_t skipped = 0;
     for (int c = 0; c < d_now.column; c++)
         skipped += cell[c];
-    for (int r = rows - 1; r >= d_now.row; r--)
-        whole += d_now.rows[r];
-    whole -= skipped;
-    uint32_t total = one + (rows - d_now.row), value = coder.peek(total);
-    uint32_t here = whole, high = one, low = 0, after = 0;
-    for (row = d_now.row;; row++) {
-        after = here - (d_now.rows[row] - (row == d_now.row ? skipped : 0));
-        low = power(after, whole, left);
-        if (row == rows - 1 || value < one - low + (row + 1 - d_now.row))
-            break;
-        here = after;
-        high = low;
-    }
-    coder.take(one - high + (row - d_now.row), high - low + 1, total);
+    // What is left from each row on, and in the row from each column on.
+    uint32_t* from = d_from.data();
+    from[rows] = 0;
+    for (int r = rows - 1; r >= 0; r--)
+        from[r] = from[r + 1] + sums[r];
+    from[0] -= skipped;
+    uint32_t total = one + rows, high, low;
+    const int below = find(coder.peek(total), from, rows, left, high, low);
+    coder.take(one - high + below, high - low + 1, total);
 
+    row = d_now.row + below;
     cell = &d_now.cells[row * d_model->stride()];
-    const int begin = row == d_now.row ? d_now.column : 0;
-    total = one - power(after, here, left) + (nt - begin);
-    value = coder.peek(total);
-    uint32_t from = here, p = one, q = 0;
-    for (column = begin;; column++) {
-        q = power(from - cell[column], here, left);
-        if (column == nt - 1 || value < one - q + (column + 1 - begin))
-            break;
-        from -= cell[column];
-        p = q;
-    }
-    coder.take(one - p + (column - begin), p - q + 1, total);
+    const int begin = below ? 0 : d_now.column, columns = nt - begin;
+    const uint32_t here = from[below], after = from[below + 1];
+    total = one - share_of(here).power(after, left) + columns;
+    from[0] = here;
+    for (int c = 0; c < columns; c++)
+        from[c + 1] = from[c] - cell[begin + c];
+    column = find(coder.peek(total), from, columns, left, high, low);
+    coder.take(one - high + column, high - low + 1, total);
+    column += begin;
 }
 
 // Frequencies of the symbols of a fraction, and their sum. first: what the first symbol
@@ -242,26 +283,53 @@ uint32_t path_coder::fine_weights(int axis, int row, const path_symbol& path, in
     const int scale = std::min(bits, path_model::fine_bits[axis]);
     const uint32_t *prior = d_model->fine(axis, row, bits),
                    *near = d_model->fine_near(axis, bits);
-    std::copy_n(prior, symbols, d_weights);
-    d_operations += symbols + d_paths.size();
+    uint32_t weights[path_model::most_fine_symbols] = {};
+    std::copy_n(prior, symbols, weights);
+    d_operations += symbols + d_delays.size();
     const int ring = axis                 ? d_model->nt() << scale
                      : d_model->is_ring() ? d_model->na() << scale
                                           : 0;
-    for (const position& other : d_paths) {
-        if (axis && std::abs(other.at[0] - own.at[0]) >= 1 << lattice::max_resolution)
-            continue;
-        int distance = first - rounded(other.at[axis], scale);
-        if (ring) {
-            // Into [-ring / 2, ring / 2)
-            distance = (distance + ring + ring / 2) % ring - ring / 2;
+    // Those that may be near, before anything else: they are few.
+    const int unit = lattice::max_resolution - scale, half = 1 << unit >> 1;
+    const int cell = 1 << lattice::max_resolution, farthest = reach + symbols - 1;
+    const unsigned distances = 2 * reach + symbols;
+    int near_count = 0;
+    const int paths = d_delays.size(), *other = d_delays.data();
+    if (axis) {
+        const int own_delay = own.at[0] - cell + 1;
+        const unsigned span = 2 * cell - 1;
+        for (int k = 0; k < paths; k++) {
+            d_candidates[near_count] = k;
+            near_count += unsigned(other[k] - own_delay) < span;
         }
-        if (distance > reach || distance + symbols - 1 < -reach)
+    } else if (ring) {
+        while (near_count < paths) {
+            d_candidates[near_count] = near_count;
+            near_count++;
+        }
+    } else {
+        // first - rounded(delay) + farthest is 0 to distances - 1.
+        const int nearest = first + farthest - int(distances) + 1;
+        for (int k = 0; k < paths; k++) {
+            d_candidates[near_count] = k;
+            near_count += unsigned(((other[k] + half) >> unit) - nearest) < distances;
+        }
+    }
+    other = axis ? d_angles.data() : d_delays.data();
+    for (int k = 0; k < near_count; k++) {
+        int distance = first - ((other[d_candidates[k]] + half) >> unit);
+        if (ring) {
+            // Into [-ring / 2, ring / 2); it is within one and a half rings of zero.
+            distance += distance >= ring / 2 ? -ring : distance < -ring / 2 ? ring : 0;
+        }
+        if (distance > reach || distance < -farthest)
             continue;
-        for (int i = std::max(0, -reach - distance); i < symbols && distance + i <= reach;
-             i++)
-            d_weights[i] += near[std::abs(distance + i)];
+        const uint32_t* added = near + distance;
+        for (int i = 0; i < path_model::most_fine_symbols; i++)
+            weights[i] += added[i];
         d_operations += symbols;
     }
+    std::copy_n(weights, path_model::most_fine_symbols, d_weights);
     uint32_t sum = 0;
     for (int i = 0; i < symbols; i++)
         sum += d_weights[i];
@@ -388,13 +456,15 @@ void path_coder::add(const path_symbol& path)
     for (int r = 0; r < rows; r++)
         d_now.rows[r] += d_model->near_sum(r - row);
     d_operations += rows * (nt + 1);
-    d_paths.emplace_back(path);
+    const position p(path);
+    d_delays.push_back(p.at[0]);
+    d_angles.push_back(p.at[1]);
     skip_to(path);
 }
 
 void path_coder::save()
 {
-    d_now.size = d_paths.size();
+    d_now.size = d_delays.size();
     std::copy(d_now.cells.begin(), d_now.cells.end(), d_saved.cells.begin());
     std::copy(d_now.rows.begin(), d_now.rows.end(), d_saved.rows.begin());
     d_saved.level = d_now.level;
@@ -413,7 +483,8 @@ void path_coder::rewind()
     d_now.column = d_saved.column;
     d_now.before = d_saved.before;
     d_now.size = d_saved.size;
-    d_paths.erase(d_paths.begin() + d_saved.size, d_paths.end());
+    d_delays.resize(d_saved.size);
+    d_angles.resize(d_saved.size);
 }
 
 } // namespace csifeedback

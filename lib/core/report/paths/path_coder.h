@@ -107,7 +107,7 @@ public:
     //! Additions to tables, and of their frequencies, so far.
     uint64_t operations() const { return d_operations; }
     //! Paths so far.
-    int size() const { return d_paths.size(); }
+    int size() const { return d_delays.size(); }
     //! Whether any bit more fits into a budget.
     template <typename coder_half>
     static bool has_room(const coder_half& coder, int budget)
@@ -137,13 +137,21 @@ private:
     };
     const std::shared_ptr<const path_model> d_model;
     state d_now, d_saved;
-    std::vector<position> d_paths;
+    std::vector<int> d_delays, d_angles; // of all paths, as in position
     int d_size_class = 0, d_step = 0, d_top = 0;
     uint32_t d_weights[32];
+    std::vector<int> d_candidates; // in fine_weights()
+    std::vector<uint32_t> d_from;  // in decode_cell()
     uint64_t d_operations = 0;
 
     void encode_cell(range_encoder& coder, int row, int column, int left);
     void decode_cell(range_decoder& coder, int& row, int& column, int left);
+    static int find(uint32_t value,
+                    const uint32_t* from,
+                    int count,
+                    int left,
+                    uint32_t& high,
+                    uint32_t& low);
     const frequency_table& excess_table(int group) const;
     uint32_t fine_weights(int axis, int row, const path_symbol& path, int first);
     void add(const path_symbol& path);

@@ -163,8 +163,15 @@ void path_model::load_fine(const model_file& model)
                                              name + "_" + std::to_string(bits),
                                              { rows, size_t(fine_symbols(axis, bits)) },
                                              1);
-        const size_t reach = fine_reach(axis, most) + 1;
-        d_fine_near[axis] = weights(model, name + "_near", { most + 1, reach }, 0);
+        const int reach = fine_reach(axis, most), farthest = reach + most_fine_symbols;
+        const auto near =
+            weights(model, name + "_near", { most + 1, size_t(reach) + 1 }, 0);
+        for (size_t bits = 1; bits <= most + 1; bits++)
+            for (int distance = -farthest; distance <= farthest; distance++) {
+                const int d = std::abs(distance);
+                d_fine_near[axis].push_back(
+                    d <= fine_reach(axis, bits) ? near[(bits - 1) * (reach + 1) + d] : 0);
+            }
     }
 }
 
@@ -183,11 +190,6 @@ const uint32_t* path_model::fine(int axis, int row, int bits) const
 {
     return &d_fine[axis][fine_table(axis, bits)]
                   [axis ? 0 : row * fine_symbols(axis, bits)];
-}
-
-const uint32_t* path_model::fine_near(int axis, int bits) const
-{
-    return &d_fine_near[axis][fine_table(axis, bits) * (fine_reach(axis, 99) + 1)];
 }
 
 } // namespace csifeedback

@@ -113,8 +113,15 @@ public:
     }
     //! Prior weights of delay fractions in a row of cells, and of angle fractions in any.
     const uint32_t* fine(int axis, int row, int bits) const;
-    //! Weights by distance, 0 to fine_reach().
-    const uint32_t* fine_near(int axis, int bits) const;
+    //! Most symbols of a fraction, to whole registers.
+    static constexpr int most_fine_symbols = 20;
+    //! Weights by distance, negative ones too; zero from fine_reach() on, up to so much
+    //! farther.
+    const uint32_t* fine_near(int axis, int bits) const
+    {
+        const int reach = fine_reach(axis, 99) + most_fine_symbols;
+        return &d_fine_near[axis][fine_table(axis, bits) * (2 * reach + 1) + reach];
+    }
 
 private:
     int d_na, d_nt, d_precursor, d_margin;

@@ -7,10 +7,10 @@
 
 #include "check.h"
 #include "codec/builtin_codecs.h"
-#include "report/paths/path_basis.h"
 #include "report/paths/path_geometry.h"
 #include "report/paths/path_quantizer.h"
 #include "report/paths/path_search.h"
+#include "report/paths/path_sum.h"
 #include <gnuradio/csifeedback/path_report.h>
 #include <algorithm>
 #include <cmath>
@@ -332,7 +332,7 @@ public:
         : path_report_decoder(g.info, max_report),
           d_g(std::move(g)),
           d_coder(d_g.model),
-          d_basis(d_g.rows, d_g.columns, path_coder::max_paths),
+          d_sum(d_g.rows, d_g.columns, path_coder::max_paths),
           d_re(path_coder::max_paths),
           d_im(path_coder::max_paths)
     {
@@ -391,14 +391,14 @@ protected:
             return;
         }
         prepare();
-        d_basis.sum(d_re.data(), d_im.data(), d_h.data());
+        d_sum.sum(d_re.data(), d_im.data(), d_h.data());
         d_g.store(d_h.data(), h_vec);
     }
 
 private:
     path_geometry d_g;
     path_coder d_coder;
-    path_basis d_basis;
+    path_sum d_sum;
     volk::vector<float> d_h, d_re, d_im, d_x;
     std::vector<path_geometry::wave> d_waves;
     std::vector<path_symbol> d_symbols;
@@ -461,14 +461,13 @@ private:
         }
     }
 
-    // The orthonormal matrices, and their gains.
+    // The paths, and the gains of the orthonormal matrices.
     void prepare()
     {
         const float step = path_coder::step(d_step) * d_g.norm;
-        d_basis.resize(0);
+        d_sum.start(d_symbols.size());
         for (size_t k = 0; k < d_symbols.size(); k++) {
-            d_basis.prepare(d_symbols[k].delay_rows(), d_symbols[k].angle_columns());
-            d_basis.accept();
+            d_sum.set(k, d_symbols[k].delay_rows(), d_symbols[k].angle_columns());
             d_re[k] *= step;
             d_im[k] *= step;
         }
@@ -480,7 +479,7 @@ private:
         prepare();
         const size_t n = d_symbols.size();
         float *x = d_x.data(), *y = x + n;
-        d_basis.gains(d_re.data(), d_im.data(), x, y);
+        d_sum.gains(d_re.data(), d_im.data(), x, y);
         d_waves.clear();
         for (size_t k = 0; k < n; k++) {
             const float row = d_symbols[k].delay_rows(),
