@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "feedback/bits.h"
+#include "metrics/layer_gram.h"
 #include "report/pmi/beams.h"
 #include <gnuradio/csifeedback/csi_report.h>
 #include <algorithm>
@@ -87,8 +88,6 @@ constexpr table tables[4] = {
         { 10, 853 },
         { 10, 948 } } },
 };
-
-constexpr int max_rank = 8;
 
 // As reported for a subband.
 int differential(int subband, int wideband)
@@ -423,12 +422,9 @@ double effective_sinr(const double* sinr, size_t n)
 void post_equalization_sinr(
     const cf* h, const cf* w, int nr, int nt, int rank, double snr, double* sinr)
 {
-    // I + snr (H W)^H (H W), the lower half.
-    cd gram[max_rank][max_rank] = {};
-    for (int l = 0; l < rank; l++)
-        gram[l][l] = 1;
+    layer_gram gram(rank);
     for (int r = 0; r < nr; r++) {
-        cd y[max_rank] = {};
+        cd y[layer_gram::max_size] = {};
         for (int n = 0; n < nt; n++) {
             const cf x = h[size_t(r) * nt + n];
             for (int l = 0; l < rank; l++) {
@@ -437,31 +433,11 @@ void post_equalization_sinr(
                            double(x.real()) * a.imag() + double(x.imag()) * a.real());
             }
         }
-        for (int a = 0; a < rank; a++)
-            for (int b = 0; b <= a; b++)
-                gram[a][b] += snr * y[a] * std::conj(y[b]);
+        gram.add(y, snr);
     }
-    // Its Cholesky factor, then the inverse of that: the sums of squares of its columns
-    // are the diagonal of the inverse, the error of each layer.
-    for (int a = 0; a < rank; a++)
-        for (int b = 0; b <= a; b++) {
-            cd x = gram[a][b];
-            for (int k = 0; k < b; k++)
-                x -= gram[a][k] * std::conj(gram[b][k]);
-            gram[a][b] = a == b ? cd(std::sqrt(x.real())) : x / gram[b][b].real();
-        }
-    for (int l = 0; l < rank; l++) {
-        cd column[max_rank] = {};
-        double error = 0;
-        for (int a = l; a < rank; a++) {
-            cd x = a == l ? 1 : 0;
-            for (int k = l; k < a; k++)
-                x -= gram[a][k] * column[k];
-            column[a] = x / gram[a][a].real();
-            error += std::norm(column[a]);
-        }
-        sinr[l] = std::max(1 / error - 1, 0.0);
-    }
+    gram.factorize();
+    for (int l = 0; l < rank; l++)
+        sinr[l] = std::max(1 / gram.inverse_diagonal(l) - 1, 0.0);
 }
 
 std::pair<int, int> csi_report::codeword_layers(int rank, int codeword)
