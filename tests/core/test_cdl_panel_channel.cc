@@ -14,6 +14,7 @@
 #include <cmath>
 #include <functional>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 using namespace gr::csifeedback;
@@ -236,6 +237,148 @@ TEST(CdlPanelChannel, AnglesAndElements)
     EXPECT_LT(power(), 0.8 * element);
 }
 
+// Mean angle and RMS angle spread of Annex A over rays, in degrees.
+std::pair<double, double> circular(const std::vector<std::pair<double, double>>& rays)
+{
+    cd sum = 0;
+    double power = 0;
+    for (const auto& [angle, p] : rays) {
+        sum += p * std::polar(1.0, angle * degree);
+        power += p;
+    }
+    return { std::arg(sum) / degree,
+             std::sqrt(-2 * std::log(std::abs(sum / power))) / degree };
+}
+
+// Covariances of turned arrays and scaled angles, summed over the polarizations of both
+// ends: their fields are orthogonal, so the sum does not depend on how they are turned.
+TEST(CdlPanelChannel, TurnedArraysAndScaledAngles)
+{
+    for (const auto& table : cdl_tables) {
+        auto p = small(table.profile);
+        p.asd_deg = 9;
+        p.asa_deg = 35;
+        p.zsd_deg = 4;
+        p.zsa_deg = 12;
+        p.bearing_deg = 25;
+        p.downtilt_deg = 14;
+        p.ue_bearing_deg = -50;
+
+        // The angles of all rays, and what becomes of them.
+        struct {
+            double cdl_cluster::*angle;
+            double offset, spread, low, high;
+            double mean = 0, ratio = 0;
+            double operator()(double x) const
+            {
+                while (x - mean > 180)
+                    x -= 360;
+                while (x - mean < -180)
+                    x += 360;
+                return std::min(std::max(mean + ratio * (x - mean), low), high);
+            }
+        } scales[4] = {
+            { &cdl_cluster::aod_deg, table.c_asd_deg, p.asd_deg, -1e9, 1e9 },
+            { &cdl_cluster::aoa_deg, table.c_asa_deg, p.asa_deg, -1e9, 1e9 },
+            { &cdl_cluster::zod_deg, table.c_zsd_deg, p.zsd_deg, 0, 180 },
+            { &cdl_cluster::zoa_deg, table.c_zsa_deg, p.zsa_deg, 0, 180 },
+        };
+        double total = 0;
+        for (size_t i = 0; i < table.count; i++)
+            total += std::pow(10, 0.1 * table.clusters[i].power_db);
+        for (auto& scale : scales) {
+            std::vector<std::pair<double, double>> rays, scaled;
+            for (size_t i = 0; i < table.count; i++)
+                for (const double offset : cdl_ray_offsets)
+                    rays.emplace_back(
+                        table.clusters[i].*scale.angle +
+                            (table.los && i == 0 ? 0 : scale.offset * offset),
+                        std::pow(10, 0.1 * table.clusters[i].power_db));
+            const auto [mean, spread] = circular(rays);
+            scale.mean = mean;
+            scale.ratio = scale.spread / spread;
+            for (const auto& [angle, power] : rays)
+                scaled.emplace_back(scale(angle), power);
+            // The spread that was wanted, as far as the circle is a line there.
+            if (scale.spread > 15)
+                continue;
+            EXPECT_NEAR(circular(scaled).second, scale.spread, 0.1 * scale.spread);
+            EXPECT_NEAR(std::remainder(circular(scaled).first - mean, 360),
+                        0,
+                        0.1 * scale.spread);
+        }
+
+        const auto channel = cdl_panel_channel::make(p);
+        const int n = p.n1 * p.n2, ports = 2 * n, size = p.nr * ports, drops = 1500;
+        // A pair of places of the UE and one of places of the BS, pairs of antennas each.
+        const auto expected_sum = [&](int row1, int place, int at) {
+            cd sum = 0;
+            for (size_t i = 0; i < table.count; i++) {
+                const cdl_cluster& c = table.clusters[i];
+                const bool los = table.los && i == 0;
+                const double weaker = los ? 0 : std::pow(10, -0.1 * table.xpr_db);
+                const double tilt = p.downtilt_deg * degree;
+                // Angles before the scales: mean_of_rays() gives radians.
+                const auto departure = [&](double azimuth, double zenith) {
+                    const double a = (scales[0](azimuth / degree) - p.bearing_deg) *
+                                     degree,
+                                 z = scales[2](zenith / degree) * degree;
+                    // The direction in the axes of the array, turned about y.
+                    const double y = std::sin(z) * std::sin(a),
+                                 up = std::cos(a) * std::sin(z) * std::sin(tilt) +
+                                      std::cos(z) * std::cos(tilt);
+                    return turn(p.spacing1 * (at / p.n2) * y +
+                                p.spacing2 * (at % p.n2) * up);
+                };
+                const auto arrival = [&](double azimuth, double zenith) {
+                    const double a =
+                        (scales[1](azimuth / degree) - p.ue_bearing_deg) * degree;
+                    return turn(0.5 * place *
+                                std::sin(scales[3](zenith / degree) * degree) *
+                                std::sin(a));
+                };
+                const double zero = los ? 0 : 1;
+                sum += std::pow(10, 0.1 * c.power_db) / total * 2.0 * (1 + weaker) *
+                       turn(row1 * p.spacing_hz * p.delay_spread_s * c.delay) *
+                       mean_of_rays(c.aod_deg,
+                                    c.zod_deg,
+                                    zero * table.c_asd_deg,
+                                    zero * table.c_zsd_deg,
+                                    departure) *
+                       mean_of_rays(c.aoa_deg,
+                                    c.zoa_deg,
+                                    zero * table.c_asa_deg,
+                                    zero * table.c_zsa_deg,
+                                    arrival);
+            }
+            return sum;
+        };
+        std::vector<cf> h(2 * size);
+        std::vector<cd> found(2 * 2 * n);
+        for (int k = 0; k < drops; k++) {
+            channel->generate(k, h.data());
+            for (int row = 0; row < 2; row++)
+                for (int place = 0; place < 2; place++)
+                    for (int at = 0; at < n; at++)
+                        for (int ue = 0; ue < 2; ue++)
+                            for (int bs = 0; bs < 2; bs++)
+                                found[(row * 2 + place) * n + at] +=
+                                    cd(h[row * size + (2 * place + ue) * ports + bs * n +
+                                         at]) *
+                                    std::conj(cd(h[ue * ports + bs * n])) / double(drops);
+        }
+        for (int row = 0; row < 2; row++)
+            for (int place = 0; place < 2; place++)
+                for (int at = 0; at < n; at++)
+                    EXPECT_NEAR(std::abs(found[(row * 2 + place) * n + at] -
+                                         expected_sum(row, place, at)),
+                                0,
+                                5.0 * 2 / std::sqrt(drops))
+                        << "CDL-" << table.profile << " " << row << " " << place << " "
+                        << at;
+    }
+}
+
 TEST(CdlPanelChannel, RefusesWrongParameters)
 {
     const auto refused = [](const std::function<void(cdl_panel_parameters&)>& change,
@@ -262,4 +405,11 @@ TEST(CdlPanelChannel, RefusesWrongParameters)
     refused([](auto& p) { p.spacing_hz = -1; }, "spacing_hz is -1");
     refused([](auto& p) { p.delay_spread_s = 1; }, "delay_spread_s is 1");
     refused([](auto& p) { p.angle_span_deg = 361; }, "angle_span_deg is 361");
+    refused([](auto& p) { p.asd_deg = -1; }, "asd_deg is -1");
+    refused([](auto& p) { p.asa_deg = 400; }, "asa_deg is 400");
+    refused([](auto& p) { p.zsd_deg = NAN; }, "zsd_deg is nan");
+    refused([](auto& p) { p.zsa_deg = -1; }, "zsa_deg is -1");
+    refused([](auto& p) { p.bearing_deg = 361; }, "bearing_deg is 361");
+    refused([](auto& p) { p.downtilt_deg = 91; }, "downtilt_deg is 91");
+    refused([](auto& p) { p.ue_bearing_deg = -361; }, "ue_bearing_deg is -361");
 }

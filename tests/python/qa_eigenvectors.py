@@ -161,6 +161,42 @@ class Files(unittest.TestCase):
             np.testing.assert_allclose(similarity(np.ascontiguousarray(v[..., layer]),
                                                   w[:, layer]), 1, atol=1e-4)
 
+    def test_plane(self):
+        """With --plane codecs see W behind the 3-D DFT, in reports too; the matrices are the same."""
+        line, plane, model, other, refused = (os.path.join(self.directory, name) for name in (
+            "line.h5", "plane.h5", "plane-klt.h5", "plane-of.h5", "no.h5"))
+        options = ("--profile", "C", *PANEL, "--layers", 1, "--samples", 60)
+        for command in (("dataset", "eigenvectors", *options, "-o", line),
+                        ("dataset", "eigenvectors", *options, "--plane", "-o", plane),
+                        ("train", "--codec", "klt", "--dataset", plane, "--entry-bits", 0, "-o", model)):
+            done = run_program(*command)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        with Dataset(line) as one, Dataset(plane) as two:
+            w = one.whole_matrices()
+            np.testing.assert_array_equal(w, two.whole_matrices())
+            self.assertEqual((one.array, two.array), ((8, 1, 1), (2, 2, 2)))
+            rows = np.fft.ifft(w, axis=1, norm="ortho")
+            beams = np.fft.fft2(rows.reshape(-1, 6, 2, 2, 2), norm="ortho").reshape(rows.shape)
+            np.testing.assert_allclose(two.angular_delay(), beams, atol=1e-5)
+        codec = csifeedback.open_codec(model)
+        self.assertEqual(codec.array, (2, 2, 2))
+        pair = Pair(*codec.report_pair("entropy"))
+        np.testing.assert_allclose(pair.transformed(w), beams, atol=1e-5)
+        self.assertGreater(pair.report(w, 256)[3].mean(), 0.95)
+        # Of a data set of H that states the panel, or does not.
+        h = os.path.join(self.directory, "plane-h.h5")
+        for command in (("generate", "--channel", "cdl-c", "--n1", 2, "--n2", 2, "--nr", 2, "--nc", 24,
+                         "--whole", "--samples", 3, "-o", h),
+                        ("eigenvectors", "--dataset", h, "--subbands", 6, "--plane", "-o", other)):
+            done = run_program("dataset", *command)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        with Dataset(other) as data:
+            self.assertEqual(data.array, (2, 2, 2))
+        done = run_program("dataset", "eigenvectors", "--dataset", self.h, "--nr", 2, "--subbands", 6, "--plane",
+                           "-o", refused)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("states no planar array, --plane needs one", done.stderr)
+
     def test_scenarios(self):
         """Eigenvectors of the UEs of a scenario, the same from a data set of their antennas."""
         direct, h, of_h = (os.path.join(self.directory, name)

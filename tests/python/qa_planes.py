@@ -143,6 +143,35 @@ class Programs(unittest.TestCase):
             raise AssertionError(f"{program} {arguments}: {done.stderr}")
         return done
 
+    def test_angles(self):
+        """Scaled angles and turned arrays come from the command line to the channel model, and into what the
+        file says of itself."""
+        options = {"asd_deg": 5.0, "asa_deg": 40.0, "zsd_deg": 2.0, "zsa_deg": 8.0, "bearing_deg": 20.0,
+                   "downtilt_deg": -6.0, "ue_bearing_deg": 30.0}
+        flags = [x for name, value in options.items() for x in ("--" + name.replace("_", "-"), value)]
+        panel = csifeedback.cdl_panel_channel("C", 4, 2, nr=2, nc=NC, spacing_hz=180e3, sector_element=True,
+                                              **options)
+        expected = panel.generate(3, 2)
+        self.assertGreater(np.abs(expected - csifeedback.cdl_panel_channel(
+            "C", 4, 2, nr=2, nc=NC, spacing_hz=180e3, sector_element=True).generate(3, 2)).max(), 0.1)
+        path, w = self.path("angles.h5"), self.path("angles-w.h5")
+        self.run_well("dataset", "generate", "--channel", "cdl-c", *GRID, "--nr", 2, "--whole", "--first", 3,
+                      "--samples", 2, "--sector-element", *flags, "-o", path)
+        self.run_well("dataset", "eigenvectors", "--profile", "C", *GRID, "--nr", 2, "--subbands", 13, "--first", 3,
+                      "--samples", 2, *flags, "-o", w)
+        with Dataset(path) as data:
+            np.testing.assert_array_equal(
+                data.whole_matrices(), expected.swapaxes(1, 2).reshape(4, NC, NT))
+            self.assertEqual({name: json.loads(data.parameters)[name] for name in options}, options)
+        with Dataset(w) as data:
+            v = csifeedback.subband_eigenvectors(expected, 13, 1)
+            np.testing.assert_allclose(csifeedback.sgcs(v, data.whole_matrices()[..., None]), 1, atol=1e-4)
+        for channel, option in (("umi", "--asd-deg"), ("cost2100-indoor", "--downtilt-deg")):
+            self.assertIn(f"{option} is no parameter of the channel {channel}", self.refused(
+                "dataset", "generate", "--channel", channel, option, 5, "--samples", 2, "-o", self.path("no.h5")))
+        self.assertIn("asd_deg is -1", self.refused(
+            "dataset", "generate", "--channel", "cdl-a", "--asd-deg", -1, "--samples", 2, "-o", self.path("no.h5")))
+
     def refused(self, program, *arguments):
         done = run_program(program, *arguments)
         self.assertEqual(done.returncode, 2, done.stderr)

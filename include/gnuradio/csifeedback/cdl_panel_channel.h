@@ -37,6 +37,15 @@ struct CSIFEEDBACK_API cdl_panel_parameters {
                            //!< rows_per_port apart
     double electrical_downtilt_deg = 0; //!< to where they point together, from the
                                         //!< normal of the array, -90 to 90
+    //! RMS angle spreads to which the angles of all rays are scaled, clause 7.7.5.1, about
+    //! the profile's mean angles; 0 to 360, 0: those of the profile
+    double asd_deg = 0;        //!< azimuth of departure
+    double asa_deg = 0;        //!< azimuth of arrival
+    double zsd_deg = 0;        //!< zenith of departure
+    double zsa_deg = 0;        //!< zenith of arrival
+    double bearing_deg = 0;    //!< of the BS array: azimuth of its normal, -360 to 360
+    double downtilt_deg = 0;   //!< of the BS array, with its fields (7.1.3), -90 to 90
+    double ue_bearing_deg = 0; //!< of the UE's array, likewise -360 to 360
 };
 
 /*!
@@ -46,10 +55,16 @@ struct CSIFEEDBACK_API cdl_panel_parameters {
  * Polarization is that of eq. (7.5-22): four random phases a ray and the profile's cross
  * polarization ratio; the line of sight of CDL-D and E is eq. (7.5-29) with a random
  * phase. Elements are slanted dipoles of model-2 (7.3.2). The array stands in the y-z
- * plane, columns along y (n1), rows along z (n2); antenna 2 k of the UE is vertical,
- * 2 k + 1 horizontal, pairs half a wavelength apart along y. Drops do not depend on each
- * other; the UE of a drop may be displaced by some wavelengths, over which angles, delays
- * and powers stay. Not scaled: a vertical UE antenna receives (1 + 1 / XPR) / 2 of
+ * plane, columns along y (n1), rows along z (n2), unless it is turned by its bearing and
+ * downtilt; antenna 2 k of the UE is vertical, 2 k + 1 horizontal, pairs half a wavelength
+ * apart along y, which turns by the UE's bearing. Drops do not depend on each other; the UE
+ * of a drop may be displaced by some wavelengths in these axes, over which angles, delays
+ * and powers stay.
+ *
+ * Scaled angles are ratio (angle - mean) + mean, with the mean angles and the RMS spreads
+ * of Annex A over all rays of the profile, with their offsets in the clusters; azimuths are
+ * taken within 180 degrees of the mean, zeniths end at 0 and 180 degrees. Powers are not
+ * scaled: a vertical UE antenna receives (1 + 1 / XPR) / 2 of
  * the power of a cluster from each port.
  *
  * An object is immutable: one serves many threads.

@@ -444,7 +444,14 @@ void bind_channels(py::module& m)
                          bool sector_element,
                          uint64_t seed,
                          int rows_per_port,
-                         double electrical_downtilt_deg) {
+                         double electrical_downtilt_deg,
+                         double asd_deg,
+                         double asa_deg,
+                         double zsd_deg,
+                         double zsa_deg,
+                         double bearing_deg,
+                         double downtilt_deg,
+                         double ue_bearing_deg) {
                  cdl_panel_parameters p;
                  p.rows_per_port = rows_per_port;
                  p.electrical_downtilt_deg = electrical_downtilt_deg;
@@ -461,6 +468,13 @@ void bind_channels(py::module& m)
                  p.slant_deg = slant_deg;
                  p.sector_element = sector_element;
                  p.seed = seed;
+                 p.asd_deg = asd_deg;
+                 p.asa_deg = asa_deg;
+                 p.zsd_deg = zsd_deg;
+                 p.zsa_deg = zsa_deg;
+                 p.bearing_deg = bearing_deg;
+                 p.downtilt_deg = downtilt_deg;
+                 p.ue_bearing_deg = ue_bearing_deg;
                  return cdl_panel_channel::make(p);
              }),
              py::arg("profile"),
@@ -477,7 +491,14 @@ void bind_channels(py::module& m)
              py::arg("sector_element") = false,
              py::arg("seed") = 1,
              py::arg("rows_per_port") = 1,
-             py::arg("electrical_downtilt_deg") = 0.0)
+             py::arg("electrical_downtilt_deg") = 0.0,
+             py::arg("asd_deg") = 0.0,
+             py::arg("asa_deg") = 0.0,
+             py::arg("zsd_deg") = 0.0,
+             py::arg("zsa_deg") = 0.0,
+             py::arg("bearing_deg") = 0.0,
+             py::arg("downtilt_deg") = 0.0,
+             py::arg("ue_bearing_deg") = 0.0)
         .def("ports", &cdl_panel_channel::ports)
         .def(
             "generate",

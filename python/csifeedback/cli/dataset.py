@@ -155,6 +155,9 @@ def add_eigenvectors_arguments(parser: argparse.ArgumentParser) -> None:
                         help="number of the first drop (default: 0)")
     parser.add_argument("--nr", type=int, default=None, metavar="NR",
                         help="antennas of the UE (default: 4, with --dataset those of the file)")
+    parser.add_argument("--plane", action="store_true",
+                        help="state the planar array, so that codecs see W behind the 3-D DFT (default: the "
+                             "ports are a line)")
     add_output_arguments(parser)
     add_option_groups(parser, EIGENVECTORS)
 
@@ -169,14 +172,14 @@ def make_eigenvectors(args: argparse.Namespace, command: str) -> None:
                              "--channel")
         summary = eigenvectors.of_dataset(
             args.output, args.dataset, args.subbands, args.layers, args.samples, args.first,
-            args.nr, command, args.overwrite)
+            args.nr, command, args.overwrite, args.plane)
     else:
         if args.samples is None:
             raise ValueError(f"--{'profile' if args.profile else 'channel'} needs --samples")
         drops = eigenvectors.drops_of(args.profile, args.channel, nr=4 if args.nr is None else args.nr,
                                       **given)
         summary = eigenvectors.of_drops(args.output, drops, args.samples, args.subbands, args.layers,
-                                        args.first, command, args.overwrite)
+                                        args.first, command, args.overwrite, args.plane)
     report(args, summary)
 
 

@@ -10,15 +10,17 @@ from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
+from ..arrays import array_attributes
 from ..eigenvectors import vectors
 from . import generate
 from .dataset import Dataset
-from .generate import SCENARIO, check_range
-from .panels import ARRAYS, SPREADS, Drops, PanelDrops, ScenarioDrops
+from .generate import SCENARIO, TILT, check_range
+from .panels import ARRAYS, OF_ANGLES, SPREADS, Drops, PanelDrops, ScenarioDrops
 
 #: Parameters of both kinds of drops: name, type (None: yes or no), help.
 DROPS = (
     *ARRAYS,
+    *TILT,
     ("nc", int, "subcarriers or resource blocks of H (default: 52)"),
     ("spacing_hz", float, "their distance (default: 180000)"),
     ("sector_element", None, "BS elements with the sector pattern of TR 38.901, Table 7.3-1 "
@@ -32,6 +34,7 @@ CDL = (
                                   "to this (default: 0, the same for all)"),
     ("angle_span_deg", float, "turn the mean azimuths of every drop by up to half of this either "
                               "way, 0 to 360 (default: 0)"),
+    *OF_ANGLES,
 )
 #: Those of scenarios alone.
 OF_SCENARIOS = (("carrier_hz", float, "carrier (default: 3.5e9)"),
@@ -49,12 +52,13 @@ def drops_of(profiles: Optional[Sequence[str]], scenario: Optional[str], **param
 
 
 def of_drops(path: str, drops: Drops, samples: int, subbands: int = 13,
-             layers: int = 1, first: int = 0, command: str = "", overwrite: bool = False
-             ) -> Dict[str, Any]:
+             layers: int = 1, first: int = 0, command: str = "", overwrite: bool = False,
+             plane: bool = False) -> Dict[str, Any]:
     """Makes a data set W of drops; sample i is layer i modulo `layers`.
 
     path: data set. samples: drops. subbands: N3. layers: of each drop. first: number of the first drop.
-    command: for the file. Returns a summary, see generate.write(). Raises ValueError if a parameter is
+    command: for the file. plane: whether it states the panel, so that codecs see W behind the 3-D DFT; else
+    the ports are a line. Returns a summary, see generate.write(). Raises ValueError if a parameter is
     out of range.
     """
     check_range("--samples", samples, 1, 1 << 28)
@@ -62,12 +66,12 @@ def of_drops(path: str, drops: Drops, samples: int, subbands: int = 13,
     return _write(path, drops.channels, first, samples, subbands, layers, drops.nr, {
         "nc": drops.nc, "nt": drops.ports, "spacing_hz": drops.spacing_hz,
         "channel": drops.name, "seed": drops.seed, "first": first, "command": command,
-        "parameters": drops.about}, overwrite)
+        "parameters": drops.about, **(array_attributes(drops.array) if plane else {})}, overwrite)
 
 
 def of_dataset(path: str, source: str, subbands: int = 13, layers: int = 1,
                samples: Optional[int] = None, first: int = 0, nr: Optional[int] = None,
-               command: str = "", overwrite: bool = False) -> Dict[str, Any]:
+               command: str = "", overwrite: bool = False, plane: bool = False) -> Dict[str, Any]:
     """Makes a data set W of the whole matrices of another one, of which nr (default: as the file says) one
     behind the other are those of the antennas of a UE: that is a drop. Others as of of_drops()."""
     with Dataset(source) as data:
@@ -86,8 +90,12 @@ def of_dataset(path: str, source: str, subbands: int = 13, layers: int = 1,
             h = data.read(begin * antennas, number * antennas)
             return h.reshape(number, antennas, data.nc, data.nt).swapaxes(1, 2)
 
+        array = array_attributes(data.array)
+        if plane and not array:
+            raise ValueError(f"{source}: states no planar array, --plane needs one")
         return _write(path, channels, first, count, subbands, layers, antennas, {
-            "nc": data.nc, "nt": data.nt, "spacing_hz": data.spacing_hz, "channel": data.channel,
+            **(array if plane else {}), "nc": data.nc, "nt": data.nt, "spacing_hz": data.spacing_hz,
+            "channel": data.channel,
             "parameters": {"dataset": data.fingerprint(), "nr": antennas},
             "command": command}, overwrite)
 

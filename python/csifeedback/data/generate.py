@@ -65,10 +65,14 @@ SCENARIO = (
                                "(default: 0.5)"),
     ("penetration", str, "of walls: low-high, or single-frequency (TR 38.901, Table 7.4.3-3: uma and umi "
                          "below 6 GHz) (default: low-high)"),
-    ("downtilt_deg", float, "of the BS array, 0 to 90 (default: the scenario's)"),
     ("path_loss", None, "matrices with path loss and shadowing (default: no)"),
     ("condition", str, "of propagation: any, los or nlos for all UEs (default: any)"),
     ("release", int, "of TR 38.901, 16 (v16.1) or 19 (v19.2) (default: 16)"),
+)
+#: Of both, but CDL with planar arrays alone.
+TILT = (
+    ("downtilt_deg", float, "of the BS array, of scenarios 0 to 90, of planar arrays of CDL -90 to 90 "
+                            "(default: the scenario's, 0 of CDL)"),
 )
 #: Of the arrays in place of nt and antenna_spacing.
 PANEL = (
@@ -82,7 +86,9 @@ GROUPS = (
      ("cdl-", "uma", "umi", "rma", "inh-"), STANDARD),
     ("CDL only", ("cdl-",), CDL),
     ("scenarios only", ("uma", "umi", "rma", "inh-"), SCENARIO),
+    ("scenarios, and planar arrays of CDL", ("cdl-", "uma", "umi", "rma", "inh-"), TILT),
     ("planar arrays, of CDL and scenarios", ("cdl-", "uma", "umi", "rma", "inh-"), PANEL),
+    ("planar arrays of CDL only", ("cdl-",), panels.OF_ANGLES),
 )
 #: Rows before delay zero that generate() keeps by default.
 PRECURSOR = 4
@@ -144,7 +150,8 @@ def generate(path: str, channel: str, samples: int, first: int = 0, whole: bool 
     given = {k: v for k, v in parameters.items() if v is not None}
     seed = given.get("seed", 1)
     check_range("--seed", seed, 0, (1 << 63) - 1)
-    if any(name in given for name, _, _ in PANEL):
+    planar = (*PANEL, *panels.OF_ANGLES, *(TILT if channel.startswith("cdl-") else ()))
+    if any(name in given for name, _, _ in planar):
         aligned = bool(given.pop("align", not whole))
         drops = panels.make_drops(channel, **{"n1": 4, "n2": 4, "nr": 1, "nc": 1024,
                                               "spacing_hz": 20e6 / 1024, **given})

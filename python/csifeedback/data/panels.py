@@ -26,9 +26,18 @@ ARRAYS = (
     ("rows_per_port", int, "rows of elements of each port (default: 1)"),
     ("electrical_downtilt_deg", float, "to where the rows of a port point together (default: 0)"),
 )
+#: Parameters of panels of CDL alone, TR 38.901, 7.7.5.1 and 7.1.3.
+OF_ANGLES = (
+    ("asd_deg", float, "scale all azimuths of departure to this RMS spread (default: as in the profile)"),
+    ("asa_deg", float, "likewise azimuths of arrival"),
+    ("zsd_deg", float, "likewise zeniths of departure"),
+    ("zsa_deg", float, "likewise zeniths of arrival"),
+    ("bearing_deg", float, "azimuth to which the BS array looks (default: 0)"),
+    ("ue_bearing_deg", float, "azimuth to which the UE's array looks (default: 0)"),
+)
 #: What panels take of the parameters of a channel model, beside ARRAYS and nr.
 OF_CDL = ("nc", "spacing_hz", "seed", "delay_spread_s", "max_delay_spread_s", "angle_span_deg",
-          "sector_element")
+          "sector_element", "downtilt_deg", *(name for name, _, _ in OF_ANGLES))
 OF_SCENARIOS = ("nc", "spacing_hz", "seed", "carrier_hz", "sector_element", "isd_m", "bs_height_m",
                 "indoor_share", "high_loss_share", "penetration", "downtilt_deg", "path_loss", "release", "condition",
                 "speed_mps", "slots_per_drop", "sample_interval_s")
