@@ -1192,7 +1192,15 @@ class AntennasTest(PrecodingTest):
             mixed = [codec, evaluation.Codec("type1:rows=300,n1=2,n2=2")]
             models = base_station.Air(dataset=path).models(mixed, frame, 2)
             self.assertEqual(len(models), 3)
-            np.testing.assert_array_equal(models[2].generate(2), h[4])
+            # The second of two begins in the middle of the three places.
+            np.testing.assert_array_equal(models[0].generate(2), h[4])
+            np.testing.assert_array_equal(models[2].generate(1), h[4])
+            np.testing.assert_array_equal(models[2].generate(2), h[0])
+            # UEs with one antenna each: no two have the same matrix at a time.
+            models = base_station.Air(dataset=path).models(mixed[1], frame, 3)
+            for frame_number in (0, 4, 1000000007):
+                for ue, model in enumerate(models):
+                    np.testing.assert_array_equal(model.generate(frame_number), h[(frame_number + 2 * ue) % 6])
 
 
 class TwoUesTest(EndsTest):

@@ -58,10 +58,11 @@ public:
      * \param antennas model of the antennas
      * \param nr      antennas, 1 to 64
      * \param antenna 0 to nr - 1: this one alone; -1: all
+     * \param first   UE of sample 0, 0 to 2^48: sample i is of UE first + i
      * \throws std::invalid_argument if the model is null or a number is out of range
      */
     static channel_model::sptr
-    make(channel_model::sptr antennas, int nr, int antenna = -1);
+    make(channel_model::sptr antennas, int nr, int antenna = -1, uint64_t first = 0);
 };
 
 } // namespace csifeedback

@@ -22,6 +22,7 @@ namespace {
 using cf = std::complex<float>;
 
 const char* const where = "receive_antennas";
+constexpr uint64_t max_first = uint64_t(1) << 48;
 
 class antennas_model : public channel_model
 {
@@ -177,10 +178,11 @@ channel_model::sptr receive_antennas::make(scenario_panel_channel::sptr panel,
 }
 
 channel_model::sptr
-receive_antennas::make(channel_model::sptr antennas, int nr, int antenna)
+receive_antennas::make(channel_model::sptr antennas, int nr, int antenna, uint64_t first)
 {
     not_null(where, "antennas", antennas);
     check_range(where, "nr", nr, 1, 64);
+    check_range<uint64_t>(where, "first", first, 0, max_first);
     const channel_grid grid = antennas->grid();
     return std::make_shared<antennas_model>(
         antennas->name(),
@@ -190,10 +192,10 @@ receive_antennas::make(channel_model::sptr antennas, int nr, int antenna)
         antenna,
         nullptr,
         antennas->sample_interval_s(),
-        [antennas, nr, grid](uint64_t index, cf* h) {
+        [antennas, nr, grid, first](uint64_t index, cf* h) {
             std::vector<cf> one(size_t(grid.nc) * grid.nt);
             for (int a = 0; a < nr; a++) {
-                antennas->generate(index * nr + a, one.data());
+                antennas->generate((first + index) * nr + a, one.data());
                 for (int k = 0; k < grid.nc; k++)
                     std::copy_n(one.data() + size_t(k) * grid.nt,
                                 grid.nt,

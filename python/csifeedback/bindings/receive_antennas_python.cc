@@ -45,12 +45,13 @@ void bind_receive_antennas(py::module& m)
         "Likewise, of UEs of a scenario.");
     m.def(
         name,
-        [](channel_model::sptr antennas, int nr, int antenna) {
-            return receive_antennas::make(std::move(antennas), nr, antenna);
+        [](channel_model::sptr antennas, int nr, int antenna, uint64_t first) {
+            return receive_antennas::make(std::move(antennas), nr, antenna, first);
         },
         py::arg("antennas"),
         py::arg("nr"),
         py::arg("antenna") = -1,
+        py::arg("first") = 0,
         "Likewise, of a model whose samples i nr to i nr + nr - 1 are the antennas of UE "
-        "i, such as dataset_channel of a data set of panels.");
+        "i, such as dataset_channel of a data set of panels. Sample 0 is of UE `first`.");
 }

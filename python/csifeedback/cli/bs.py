@@ -56,7 +56,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     one = group.add_mutually_exclusive_group()
     one.add_argument("--channel", choices=NAMES,
                      help="channel model (default: the one that the codec was trained on)")
-    one.add_argument("--dataset", metavar="FILE", help="replay the matrices H of a data set")
+    one.add_argument("--dataset", metavar="FILE",
+                     help="replay the matrices H of a data set, each UE from another one on")
     group.add_argument("--snr", type=float, default=20, metavar="DB",
                        help="power of a port's samples over the noise; from 300 on no noise "
                             "(default: 20)")

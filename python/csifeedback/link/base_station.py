@@ -550,8 +550,9 @@ class Air:
     """What is between the base station and its UEs where no radio is: a channel model for each UE.
 
     channel: name of the model, as of channels.make_channel(), None: the one that the codec was
-    trained on. dataset: path of a data set whose matrices H are replayed, in place of a model.
-    snr_db: power of a port's samples over the noise, from 300 on no noise. speed_mps: of the UEs.
+    trained on. dataset: path of a data set whose matrices H are replayed, in place of a model: UE k of K
+    (0, 1 ..) begins k / K of the matrices later, so that no two have the same one at a time. snr_db: power
+    of a port's samples over the noise, from 300 on no noise. speed_mps: of the UEs.
     frames_per_drop: frames until a UE jumps to another place. offset_hz: carrier offset of the UEs.
     offset_ppm: their sampling offset. seed: of channels and noise. rate: samples are sent at so
     many times real time at most, 0 to 1000; 0: as fast as the machine can.
@@ -584,15 +585,16 @@ class Air:
             if (model.nc(), model.nt()) != (frame.nc(), frame.nt()):
                 raise ValueError(f"{self.dataset}: has matrices of {model.nc()} x {model.nt()}, "
                                  f"the pilots are for {frame.nc()} x {frame.nt()}")
-            if not several:
-                return [model] * count
             with Dataset(self.dataset) as data:
-                nr = data.nr
+                nr = data.nr if several else 1
             for one in codecs:
                 if one.nr not in (1, nr):
                     raise ValueError(f"{self.dataset}: has UEs with {nr} antennas, codec {one.spec} is for "
                                      f"{one.nr}")
-            return [core.receive_antennas(model, nr, antenna) for one in codecs for antenna in range(one.nr)]
+            # Each UE begins at another part of the data set.
+            places = model.samples() // nr
+            return [core.receive_antennas(model, nr, antenna, k * places // count)
+                    for k, one in enumerate(codecs) for antenna in range(one.nr)]
         if several or any(one.array and one.model.domain == "Ha" for one in codecs):
             for one in codecs:
                 if not self.channel and (one.nr > 1 or not one.model.text("channel")):
