@@ -25,13 +25,13 @@ public:
                                  bool by_frame,
                                  int history,
                                  int interval)
-        : gr::sync_block(
-              "csi_spectral_efficiency",
-              gr::io_signature::make(0, 2, sizeof(gr_complex) * se->nc() * se->nt()),
-              gr::io_signature::make(0, 0, 0)),
+        : gr::sync_block("csi_spectral_efficiency",
+                         gr::io_signature::make(
+                             0, 2, sizeof(gr_complex) * se->nc() * se->nr() * se->nt()),
+                         gr::io_signature::make(0, 0, 0)),
           d_se(se),
           d_users(se->users()),
-          d_size(size_t(se->nc()) * se->nt()),
+          d_size(size_t(se->nc()) * se->nr() * se->nt()),
           d_by_frame(by_frame),
           d_interval(interval),
           d_history(history),
@@ -255,7 +255,7 @@ private:
     void evaluate()
     {
         if (!d_se->compute(d_h.data(), d_h_hat.data(), d_values.data()) ||
-            !d_se->compute(d_h.data(), d_h.data(), d_perfect_values.data())) {
+            !d_se->compute_perfect(d_h.data(), d_h_hat.data(), d_perfect_values.data())) {
             if (d_bad.bad())
                 d_logger->warn(
                     "discarding a group of users with a matrix that is zero or "
@@ -349,11 +349,20 @@ csi_spectral_efficiency::make(int users,
                               bool normalize,
                               bool by_frame,
                               int history,
-                              int interval)
+                              int interval,
+                              int nr)
 {
     const char* where = "csi_spectral_efficiency";
+    check_range(where, "nr", nr, 1, 8);
+    if (nr > 1 && shape.domain != "H")
+        throw_bad(where, "domain of the shape with several antennas", shape.domain, "H");
+    if (shape.nc % nr)
+        throw_bad(where,
+                  "rows of the shape",
+                  shape.nc,
+                  "multiples of nr, " + std::to_string(nr));
     const spectral_efficiency::sptr se = spectral_efficiency::make(
-        users, shape.nc, shape.nt, snr_db, precoding, normalize);
+        users, shape.nc / nr, shape.nt, snr_db, precoding, normalize, nr);
     check_range(where, "history", history, users, 65536);
     check_range(where, "interval", interval, 0, 1 << 30);
     return gnuradio::make_block_sptr<csi_spectral_efficiency_impl>(

@@ -161,7 +161,8 @@ class Evaluator:
         """Spectral efficiency of a core.spectral_efficiency, in bit/s/Hz: mean over groups of
         users and half width of its 95 % interval, each an array with a value for each SNR.
 
-        estimate: function of indices that gives what the BS knows of these H. Of G groups of K
+        estimate: function of indices that gives what the BS knows of these H: of users with several
+        antennas the conjugate precoders of layers, as layers has them. Of G groups of K
         users, user k of group g has matrix k G + g, so that the neighbouring matrices of a track
         are not those of two users.
         """
@@ -170,9 +171,10 @@ class Evaluator:
             raise ValueError(f"users is {se.users()}, allowed is up to the number of matrices, "
                              f"{len(self.h)}")
         values = np.empty((groups, len(se.snr_db())))
+        shape = (se.users(), se.nc(), *([se.nr()] if se.nr() > 1 else []), se.nt())
         for g in range(groups):
             index = g + groups * np.arange(se.users())
-            values[g] = se.compute(self.h[index], estimate(index))
+            values[g] = se.compute(self.h[index].reshape(shape), estimate(index).reshape(shape))
         half = 1.96 * np.std(values, axis=0, ddof=1) / np.sqrt(groups) if groups > 1 \
             else np.full(values.shape[1], np.inf)
         return values.mean(axis=0), half
@@ -184,13 +186,32 @@ class Evaluator:
                 "se_half_width": half.tolist()}
 
     def baselines(self, se: Any) -> List[Dict[str, Any]]:
-        """Rows of figures for what needs no codec: perfect CSI, and one DFT beam per user."""
+        """Rows of figures for what needs no codec: perfect CSI, of users with several antennas the
+        eigenvectors of each subcarrier for 1, 2 .. layers, and one DFT beam per user."""
         bits = int(np.ceil(np.log2(self.h.shape[2])))
+        nr, nt = se.nr(), se.nt()
+
+        def beam(index):
+            """Of one layer."""
+            found = strongest_beam(self.h[index]).reshape(len(index), -1, nr, nt).copy()
+            found[:, :, 1:] = 0
+            return found
+
+        def eigenvectors(rank):
+            """Function of indices that gives conjugate eigenvectors of so many layers."""
+            def found(index):
+                h = self.h[index].reshape(len(index), -1, nr, nt)
+                w = np.zeros(h.shape, np.complex64)
+                w[:, :, :rank] = layers.eigenvectors(h, h.shape[1], rank).conj().swapaxes(2, 3)
+                return w
+            return found
+
+        perfect = [("perfect CSI", None, lambda index: self.h[index])] if nr == 1 else [
+            (f"perfect CSI, {rank} layer{'s' if rank > 1 else ''}", None, eigenvectors(rank))
+            for rank in range(1, min(nr, max(nt // se.users(), 1)) + 1)]
         return [{"codec": name, "payload_bits": payload, "samples": len(self.h),
                  **self.efficiency_figures(se, estimate)}
-                for name, payload, estimate in (
-                    ("perfect CSI", None, lambda index: self.h[index]),
-                    ("DFT beam", bits, lambda index: strongest_beam(self.h[index])))]
+                for name, payload, estimate in (*perfect, ("DFT beam", bits, beam))]
 
     def matrices(self, codec: Any) -> Any:
         """(domain, true matrices, energy lost by truncation) that a codec takes; ValueError if the
@@ -304,15 +325,16 @@ class Evaluator:
         if codec.is_precoder:  # without phase and gain, an error is of nothing
             nmse = dict.fromkeys(nmse)
         scores = layers.of_codec(codec, self._subbands)
+        if se and se.nr() != codec.nr:
+            raise ValueError(f"codec {codec.spec} is for UEs with {codec.nr} antennas, the groups of users "
+                             f"have {se.nr()} each")
         if scores:
-            if se:
-                raise ValueError(f"codec {codec.spec} is for UEs with {codec.nr} antennas, groups of "
-                                 "users have one each")
             for i in range(0, self._rho_samples, LAYER_BLOCK):
                 end = min(self._rho_samples, i + LAYER_BLOCK)
                 scores.add(truth[i:end], estimate[i:end])
             return {**nmse, "rho": None, **scores.similarity(), "samples": len(ratios),
-                    **scores.figures()}
+                    **scores.figures(),
+                    **(self.efficiency_figures(se, lambda index: estimate[index]) if se else {})}
         if domain == "Ha":
             estimate = self._turned(estimate, self._array_of(codec), self._shape.array)
         rho, similarity = self.likeness(domain, estimate)

@@ -866,6 +866,18 @@ TEST(stream, csi_spectral_efficiency)
         }
 }
 
+TEST(stream, csi_spectral_efficiency_of_several_antennas)
+{
+    for (const char* precoding : { "zero-forcing", "regularized-zero-forcing" }) {
+        const auto block = csi_spectral_efficiency::make(
+            3, csi_shape("H", 8, nt), { 0, 10 }, precoding, true, false, 256, 0, 2);
+        block->check_topology(2, 0);
+        expect_no_allocation(
+            block, { normal_item(2 * 8 * nt), normal_item(2 * 8 * nt) }, 0);
+        EXPECT_GT(block->report().groups, 0u);
+    }
+}
+
 TEST(handler, csi_spectral_efficiency)
 {
     const auto block = csi_spectral_efficiency::make(3, csi_shape("H", 8, nt), { 0, 10 });

@@ -311,6 +311,163 @@ TEST(efficiency, orthogonal_users_share_the_power)
                         1e-5);
 }
 
+// Users with several antennas: the streams' SINR by inverses, with the conjugate precoders of
+// layers as rows (nr of each subcarrier, zero where there is none).
+double oracle_layers(const std::vector<users_rows>& h,
+                     const std::vector<users_rows>& reports,
+                     int nr,
+                     double snr_db,
+                     const std::string& precoding)
+{
+    const int users = h.size(), nc = h[0].rows() / nr, nt = h[0].cols();
+    const double snr = std::pow(10, snr_db / 10);
+    double sum = 0;
+    for (int c = 0; c < nc; c++) {
+        std::vector<int> owner;
+        matrix a(users * nr, nt);
+        for (int k = 0; k < users; k++)
+            for (int l = 0; l < nr; l++) {
+                const auto row =
+                    reports[k].row(c * nr + l).cast<std::complex<double>>().eval();
+                if (row.norm() == 0)
+                    continue;
+                a.row(owner.size()) = row.normalized();
+                owner.push_back(k);
+            }
+        const int streams = owner.size();
+        if (!streams)
+            continue;
+        a.conservativeResize(streams, nt);
+        matrix w = a.adjoint();
+        if (precoding == "zero-forcing")
+            w *= (a * a.adjoint()).inverse();
+        if (precoding == "regularized-zero-forcing")
+            w *= (a * a.adjoint() +
+                  streams / (snr * nt) * matrix::Identity(streams, streams))
+                     .inverse();
+        w = normalized_columns(w);
+        for (int i = 0; i < streams; i++) {
+            const users_rows& all = h[owner[i]];
+            const double scale = snr / streams * all.size() /
+                                 all.cast<std::complex<double>>().squaredNorm();
+            const matrix f = all.middleRows(c * nr, nr).cast<std::complex<double>>() * w;
+            matrix noise = matrix::Identity(nr, nr);
+            for (int j = 0; j < streams; j++)
+                if (j != i)
+                    noise += scale * f.col(j) * f.col(j).adjoint();
+            const double sinr =
+                scale * (f.col(i).adjoint() * noise.inverse() * f.col(i))(0).real();
+            sum += std::log2(1 + sinr);
+        }
+    }
+    return sum / nc;
+}
+
+TEST(efficiency, users_with_several_antennas)
+{
+    for (const auto& [users, nc, nr, nt] : { std::tuple{ 1, 4, 2, 4 },
+                                             { 2, 3, 4, 16 },
+                                             { 3, 5, 2, 8 },
+                                             { 2, 3, 8, 16 },
+                                             { 1, 3, 3, 2 } })
+        for (const std::string precoding :
+             { "zero-forcing", "regularized-zero-forcing", "maximum-ratio" }) {
+            const auto h = random_channels(users, nc * nr, nt, 31 * users + nr);
+            std::vector<users_rows> reports, perfect;
+            for (int k = 0; k < users; k++) {
+                // User k reports k + 1 layers, as far as there are so many.
+                const int rank = std::min({ k + 1, nr, nt / users });
+                reports.push_back(users_rows::Zero(nc * nr, nt));
+                perfect.push_back(users_rows::Zero(nc * nr, nt));
+                for (int c = 0; c < nc; c++) {
+                    reports[k].middleRows(c * nr, rank) =
+                        random_channel(rank, nt, 500 + 10 * k + c, 7);
+                    const Eigen::JacobiSVD<matrix> svd(
+                        h[k].middleRows(c * nr, nr).cast<std::complex<double>>(),
+                        Eigen::ComputeThinV);
+                    perfect[k].middleRows(c * nr, rank) =
+                        svd.matrixV().leftCols(rank).adjoint().cast<cf>();
+                }
+            }
+            const std::vector<double> snrs{ -10, 10, 40 };
+            const auto se =
+                spectral_efficiency::make(users, nc, nt, snrs, precoding, true, nr);
+            EXPECT_EQ(se->nr(), nr);
+            std::vector<double> found(3), best(3);
+            ASSERT_TRUE(
+                se->compute(pointers(h).data(), pointers(reports).data(), found.data()));
+            ASSERT_TRUE(se->compute_perfect(
+                pointers(h).data(), pointers(reports).data(), best.data()));
+            for (int i = 0; i < 3; i++) {
+                const double expected = oracle_layers(h, reports, nr, snrs[i], precoding),
+                             most = oracle_layers(h, perfect, nr, snrs[i], precoding);
+                EXPECT_NEAR(found[i], expected, 2e-4 * std::max(expected, 1.0));
+                EXPECT_NEAR(best[i], most, 2e-4 * std::max(most, 1.0));
+            }
+        }
+}
+
+TEST(efficiency, a_user_alone_with_eigenvectors_has_the_capacity_of_equal_power)
+{
+    // Singular vectors part the layers, so MMSE receivers lose nothing: log2 det.
+    const int nc = 4, nr = 3, nt = 8;
+    const std::vector<users_rows> h = random_channels(1, nc * nr, nt, 77);
+    std::vector<users_rows> all{ users_rows::Ones(nc * nr, nt) };
+    const auto se =
+        spectral_efficiency::make(1, nc, nt, { 15 }, "zero-forcing", true, nr);
+    double found;
+    ASSERT_TRUE(se->compute_perfect(pointers(h).data(), pointers(all).data(), &found));
+    double expected = 0;
+    for (int c = 0; c < nc; c++) {
+        const matrix one = h[0].middleRows(c * nr, nr).cast<std::complex<double>>();
+        const double snr = std::pow(10, 1.5) * h[0].size() /
+                           h[0].cast<std::complex<double>>().squaredNorm();
+        expected += std::log2((matrix::Identity(nr, nr) + snr / nr * one * one.adjoint())
+                                  .determinant()
+                                  .real()) /
+                    nc;
+    }
+    EXPECT_NEAR(found, expected, 1e-3);
+}
+
+TEST(efficiency, of_one_antenna_perfect_csi_is_h)
+{
+    const auto h = random_channels(3, 4, 8, 40), h_hat = random_channels(3, 4, 8, 50);
+    const auto se = spectral_efficiency::make(3, 4, 8, { 10 });
+    double one, other;
+    ASSERT_TRUE(se->compute(pointers(h).data(), pointers(h).data(), &one));
+    ASSERT_TRUE(se->compute_perfect(pointers(h).data(), pointers(h_hat).data(), &other));
+    EXPECT_EQ(one, other);
+}
+
+TEST(efficiency, several_antennas_edges)
+{
+    const auto h = random_channels(2, 6, 4, 60);
+    const auto se = spectral_efficiency::make(
+        2, 3, 4, { 0, 20 }, "regularized-zero-forcing", true, 2);
+    std::vector<users_rows> none(2, users_rows::Zero(6, 4));
+    double found[2] = { -1, -1 };
+    // Nobody reported a layer.
+    ASSERT_TRUE(se->compute(pointers(h).data(), pointers(none).data(), found));
+    EXPECT_EQ(found[0], 0);
+    EXPECT_EQ(found[1], 0);
+    ASSERT_TRUE(se->compute_perfect(pointers(h).data(), pointers(none).data(), found));
+    EXPECT_EQ(found[0], 0);
+    none[1](3, 2) = nan;
+    EXPECT_FALSE(se->compute(pointers(h).data(), pointers(none).data(), found));
+    EXPECT_FALSE(se->compute_perfect(pointers(h).data(), pointers(none).data(), found));
+    for (const auto& [users, nr, text] :
+         { std::tuple{ 2, 0, "spectral_efficiency: nr is 0, allowed is 1 to 8" },
+           { 2, 9, "spectral_efficiency: nr is 9, allowed is 1 to 8" },
+           { 17, 4, "spectral_efficiency: users times nr is 68, allowed is 1 to 64" } })
+        try {
+            spectral_efficiency::make(users, 2, 4, { 0 }, "zero-forcing", true, nr);
+            ADD_FAILURE();
+        } catch (const std::invalid_argument& e) {
+            EXPECT_STREQ(e.what(), text);
+        }
+}
+
 TEST(efficiency, equals_the_formula)
 {
     for (const auto& [users, nc, nt] :

@@ -346,6 +346,16 @@ class Codecs(unittest.TestCase):
             "sim", "--truncated", *arguments[:-2], 0, "--json").stdout))
 
 
+def rate_of_two(h, w):
+    """bit/s/Hz at 10 dB of two UEs (2, rows, nr, nt) precoded with their layers w (2, rows, nt, layers)."""
+    h = h / np.sqrt(np.mean(np.abs(h) ** 2, axis=(1, 2, 3), keepdims=True))
+    streams = [(k, w[k, :, :, layer]) for k in (0, 1) for layer in range(w.shape[3]) if w[k, :, :, layer].any()]
+    known = downlink.effective_channel(np.stack([v for _, v in streams], axis=1), float(h.shape[3]))
+    ratio = downlink.sinr(np.stack([h[k] for k, _ in streams], axis=1),
+                          downlink.regularized_zero_forcing(known, 0.1), 0.1)
+    return np.mean(np.sum(np.log2(1 + ratio), axis=1))
+
+
 class Antennas(unittest.TestCase):
     """UEs with several antennas, ranks above 1."""
 
@@ -492,11 +502,14 @@ class Antennas(unittest.TestCase):
             self.assertEqual(float(line["se_layers"]), row["se_layers"])
             text = run_program("eval", *arguments[:-1]).stdout
             self.assertIn("rank 2", text)
+            groups = json.loads(run_program("eval", *arguments, "--spectral-efficiency", 2, "--se-snr", 10, 10, 1,
+                                            "--precoding", "regularized-zero-forcing").stdout)
             with Dataset(path) as data:
                 h = data.whole_matrices().reshape(40, 2, 24, 8).swapaxes(1, 2)
             refused = [(["--codec", spec.replace("nr=2", "nr=4")], "UEs with 2 antennas, the codec is for 4"),
                        (["--codec", spec + ",ranks=3"], "ranks is 3, allowed is 1 to 2"),
-                       (["--codec", spec, "--spectral-efficiency", 2], "have one each"),
+                       (["--codec", spec, "--codec", "type1:n1=2,n2=2,rows=48,subbands=6",
+                         "--spectral-efficiency", 2], "is for UEs with 1 antennas, the groups of users have 2"),
                        (["--codec", spec, "--first", 30, "--samples", 20], "has 40 UEs with 2 antennas")]
             for changes, error in refused:
                 done = run_program("eval", "--budget", 300, "--dataset", path, *changes)
@@ -512,6 +525,15 @@ class Antennas(unittest.TestCase):
         scores = layers.Scores(2, 6, 10, 2)
         scores.add(h.reshape(40, 48, 8), decoder.decode(bits, counts, gain_db))
         np.testing.assert_allclose(scores.figures()["sgcs_layers"], row["sgcs_layers"], rtol=1e-5)
+        # Of two UEs together, matrices i and i + 20.
+        self.assertEqual([r["codec"] for r in groups[1:]],
+                         ["perfect CSI, 1 layer", "perfect CSI, 2 layers", "DFT beam"])
+        w = layers.precoders(decoder.decode(bits, counts, gain_db), 2)
+        v = layers.eigenvectors(h, 24, 2)
+        for found, vectors in ((groups[0], w), (groups[1], v[..., :1]), (groups[2], v)):
+            rates = [rate_of_two(h[[i, i + 20]], vectors[[i, i + 20]]) for i in range(20)]
+            self.assertEqual((found["users"], found["se_snr_db"]), (2, [10]))
+            self.assertAlmostEqual(found["se"][0], np.mean(rates), places=3)
         # Frames that have numbers beyond 16 bits.
         out = json.loads(run_program(
             "sim", "--codec", spec, "--channel", "cdl-c", "--budget", 300, "--samples", 30, "--first",

@@ -84,6 +84,77 @@ class Objects(unittest.TestCase):
             se.compute(self.h, self.h_hat[:3])
 
 
+def layered_efficiency(h, w):
+    """bit/s/Hz at each of SNR, of one group (users, nc, nr, nt) with regularized zero-forcing: w are the
+    conjugate precoders of layers, or zero."""
+    users, nc, nr, nt = h.shape
+    h = h / np.sqrt(np.mean(np.abs(h) ** 2, axis=(1, 2, 3), keepdims=True))
+    result = np.zeros(len(SNR))
+    for c in range(nc):
+        owner, a = zip(*[(k, w[k, c, layer] / np.linalg.norm(w[k, c, layer])) for k in range(users)
+                         for layer in range(nr) if w[k, c, layer].any()])
+        a = np.array(a)
+        for i, snr in enumerate(10 ** (np.array(SNR) / 10)):
+            v = a.conj().T @ np.linalg.inv(a @ a.conj().T + len(a) / (snr * nt) * np.eye(len(a)))
+            v *= np.sqrt(snr / len(a)) / np.linalg.norm(v, axis=0)
+            for own, k in enumerate(owner):
+                f = h[k, c] @ v
+                rest = np.delete(f, own, axis=1)
+                noise = np.eye(nr) + rest @ rest.conj().T
+                result[i] += np.log2(1 + (f[:, own].conj() @ np.linalg.solve(noise, f[:, own])).real)
+    return result / nc
+
+
+class Layers(unittest.TestCase):
+    """Users with several antennas, which report precoders of layers."""
+
+    NR = 2
+
+    def setUp(self):
+        rng = np.random.default_rng(5)
+        self.h = random_complex(rng, 12, NC, self.NR, NT)
+        self.w = random_complex(rng, 12, NC, self.NR, NT)
+        self.w[::2, :, 1] = 0  # every other one reports one layer
+        #: eigenvectors of each subcarrier, of as many layers
+        self.v = np.linalg.svd(self.h)[2][:, :, :self.NR]
+        self.v[::2, :, 1] = 0
+
+    def expected(self, groups, w):
+        return np.array([layered_efficiency(self.h[list(g)], w[list(g)]) for g in groups])
+
+    def test_object(self):
+        se = csifeedback.spectral_efficiency(K, NC, NT, SNR, "regularized-zero-forcing", nr=self.NR)
+        self.assertEqual(se.nr(), self.NR)
+        h, w = (x.reshape(4, K, NC, self.NR, NT) for x in (self.h, self.w))
+        groups = np.arange(12).reshape(4, K)
+        np.testing.assert_allclose(se.compute(h, w), self.expected(groups, self.w), rtol=1e-4)
+        np.testing.assert_allclose(se.compute_perfect(h, w), self.expected(groups, self.v), rtol=1e-4)
+        with self.assertRaisesRegex(ValueError, "h has shape"):
+            se.compute(h[:, :, :, 0], w)
+
+    def test_block(self):
+        block = csifeedback.csi_spectral_efficiency(
+            K, csifeedback.csi_shape("H", NC * self.NR, NT), SNR, "regularized-zero-forcing", nr=self.NR)
+        Messages(block, "truth", "reports").run([pdu(x, frame=i) for i, x in enumerate(self.h)], 0)
+        Messages(block, "pdus", "reports").run([pdu(x, frame=i) for i, x in enumerate(self.w)], 0)
+        report = block.report()
+        self.assertEqual((report["groups"], report["malformed"]), (4, 0))
+        groups = np.arange(12).reshape(4, K)
+        for name, w in (("reconstructed", self.w), ("perfect", self.v)):
+            np.testing.assert_allclose(report[name], self.expected(groups, w).mean(axis=0), rtol=1e-4)
+
+    def test_parameters(self):
+        shape = csifeedback.csi_shape("H", 12, 4)
+        delays = csifeedback.csi_shape("Ha", 12, 4, 64)
+        for users, one, nr, text in (
+                (2, shape, 9, "nr is 9, allowed is 1 to 8"),
+                (17, shape, 4, "users times nr is 68, allowed is 1 to 64"),
+                (2, shape, 5, "rows of the shape is 12, allowed is multiples of nr, 5"),
+                (2, delays, 2, "domain of the shape with several antennas is Ha, allowed is H")):
+            with self.assertRaisesRegex(ValueError, text):
+                csifeedback.csi_spectral_efficiency(users, one, [0], nr=nr)
+
+
 class Block(unittest.TestCase):
 
     def setUp(self):

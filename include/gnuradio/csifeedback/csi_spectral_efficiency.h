@@ -24,7 +24,7 @@ struct CSIFEEDBACK_API csi_spectral_efficiency_report {
     uint64_t discarded = 0; //!< groups with a matrix that is zero or not finite
     uint64_t unmatched = 0; //!< reconstructions without a truth, or left over without a
                             //!< group
-    uint64_t malformed = 0; //!< messages that were no PDU of nc x nt complex values
+    uint64_t malformed = 0; //!< messages that were no PDU of a matrix of complex values
     std::vector<mean_estimate> reconstructed; //!< at each SNR, bit/s/Hz
     std::vector<mean_estimate> perfect;       //!< the same with perfect CSI at the BS
 };
@@ -46,6 +46,11 @@ struct CSIFEEDBACK_API csi_spectral_efficiency_report {
  * instance of consecutive frames of one UE; with by_frame = true those of K UEs with the
  * same frame number.
  *
+ * **UEs with several antennas** (nr > 1): matrices have the rows of all antennas, nc being
+ * subcarriers times nr: row k nr + a of a true one is antenna a on subcarrier k, row k nr + l
+ * of a reconstruction the conjugate precoder of layer l, or zero, as in csi_metrics. Perfect
+ * CSI is then the eigenvectors of each subcarrier, of as many layers as were reported.
+ *
  * Message port `reports` (out): every `interval` groups a dictionary of the means so far
  * (`snr_db`, `reconstructed`, `perfect`: vectors; `groups`).
  */
@@ -64,8 +69,10 @@ public:
      * \param by_frame  PDUs: whether a group has one frame number
      * \param history   true matrices kept, users to 65536
      * \param interval  groups between two reports, 0: no reports
-     * \throws std::invalid_argument if a parameter is out of range, or the shape does not
-     *         say nc
+     * \param nr        antennas of each user, 1 to 8, of which nc is a multiple; users * nr
+     *                  up to 64
+     * \throws std::invalid_argument if a parameter is out of range, the shape does not say
+     *         nc, or nr > 1 and it is not of domain H
      */
     static sptr make(int users,
                      const csi_shape& shape,
@@ -74,7 +81,8 @@ public:
                      bool normalize = true,
                      bool by_frame = false,
                      int history = 256,
-                     int interval = 0);
+                     int interval = 0,
+                     int nr = 1);
 
     /*!
      * \brief Makes the block with nc, 1 to 65536, and nt, 1 to 1024, in numbers.

@@ -18,11 +18,12 @@ namespace gr {
 namespace csifeedback {
 
 /*!
- * \brief Spectral efficiency of a downlink to K users with one antenna each, whose
- * precoder is made of reconstructed CSI.
+ * \brief Spectral efficiency of a downlink to K users, whose precoder is made of
+ * reconstructed CSI.
  *
- * On every subcarrier the BS sends with the vectors w_k of a precoder, made of the
- * reconstructed channels, and the power P / K for each user. Through the true channels
+ * **Users with one antenna**: on every subcarrier the BS sends with the vectors w_k of a
+ * precoder, made of the reconstructed channels, and the power P / K for each user. Through
+ * the true channels
  *
  *     SINR_k = P/K |h_k w_k|^2 / (P/K sum_{j != k} |h_k w_j|^2 + sigma^2),
  *
@@ -33,6 +34,17 @@ namespace csifeedback {
  * |h|^2 of 1 over its subcarriers and antennas, so SNR is what a user receives in the
  * mean from an antenna that sends with power P, the same for all users. Otherwise the
  * channels are taken as they are. The scale of reconstructed CSI has no influence.
+ *
+ * **Users with nr antennas** report the precoders of up to nr layers: row k nr + l of a
+ * reconstruction is the conjugate precoder of layer l on subcarrier k, or zero, as
+ * pmi_report_decoder has them. Each row that is not zero is a stream. The rows of all users
+ * are what the BS precodes with, like those of users with one antenna; of S streams on a
+ * subcarrier each has the power P / S. Each user separates its streams with a linear MMSE
+ * receiver: stream i with the received vector f_i = H_k w_i has the SINR
+ *
+ *     P/S f_i^H (P/S sum_{j != i} f_j f_j^H + sigma^2 I)^-1 f_i,
+ *
+ * the sum being over all other streams. SNR is at a receive antenna.
  *
  * An object holds work space: it is not for two threads at once.
  */
@@ -51,6 +63,7 @@ public:
      *                  "maximum-ratio". The loading of the second one is K / (SNR nt): that
      *                  of channels of unit mean power
      * \param normalize whether to scale true channels to unit mean power
+     * \param nr        antennas of each user, 1 to 8, with users * nr up to 64
      * \throws std::invalid_argument if a parameter is out of range
      */
     static sptr make(int users,
@@ -58,18 +71,20 @@ public:
                      int nt,
                      const std::vector<double>& snr_db,
                      const std::string& precoding = "zero-forcing",
-                     bool normalize = true);
+                     bool normalize = true,
+                     int nr = 1);
     virtual ~spectral_efficiency() = default;
 
     virtual int users() const = 0;
     virtual int nc() const = 0;
     virtual int nt() const = 0;
+    virtual int nr() const = 0;
     virtual const std::vector<double>& snr_db() const = 0;
     /*!
      * \brief The spectral efficiency of one group of users, without allocating memory.
-     * \param h     K pointers to the true matrices, nc x nt each, row-major
-     * \param h_hat K pointers to the reconstructed ones, of which the precoder is made;
-     *              h again for perfect CSI
+     * \param h     K pointers to the true matrices, nc x nr x nt each, row-major
+     * \param h_hat K pointers to the reconstructed ones, of which the precoder is made, of
+     *              the same size
      * \param se    output, a value for each SNR, in bit/s/Hz
      * \return false, and no result, if a value is not finite or too large for its square,
      * or with `normalize` a true matrix is zero
@@ -77,6 +92,14 @@ public:
     virtual bool compute(const std::complex<float>* const* h,
                          const std::complex<float>* const* h_hat,
                          double* se) = 0;
+    /*!
+     * \brief The same with perfect CSI at the BS: the true matrices of users with one
+     * antenna; of others the dominant eigenvectors on each subcarrier, as many as the
+     * layers that the reconstruction has.
+     */
+    virtual bool compute_perfect(const std::complex<float>* const* h,
+                                 const std::complex<float>* const* h_hat,
+                                 double* se) = 0;
 };
 
 } // namespace csifeedback

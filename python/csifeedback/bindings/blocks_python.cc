@@ -407,6 +407,7 @@ void bind_blocks(py::module& m)
                                         bool,
                                         bool,
                                         int,
+                                        int,
                                         int>(&csi_spectral_efficiency::make)),
              py::arg("users"),
              py::arg("shape"),
@@ -415,7 +416,8 @@ void bind_blocks(py::module& m)
              py::arg("normalize") = true,
              py::arg("by_frame") = false,
              py::arg("history") = 256,
-             py::arg("interval") = 0)
+             py::arg("interval") = 0,
+             py::arg("nr") = 1)
         .def(py::init([](int users,
                          int nc,
                          int nt,

@@ -44,6 +44,39 @@ compare_matrices(const array_in<cf>& h, const array_in<cf>& h_hat, Compare compa
     return result;
 }
 
+// A figure of spectral_efficiency of every group of two batches of groups.
+py::array_t<double> efficiency_of(spectral_efficiency& self,
+                                  const array_in<cf>& h,
+                                  const array_in<cf>& h_hat,
+                                  bool (spectral_efficiency::*figure)(const cf* const*,
+                                                                      const cf* const*,
+                                                                      double*))
+{
+    const py::ssize_t users = self.users(), snrs = self.snr_db().size();
+    std::vector<py::ssize_t> item{ users, self.nc(), self.nr(), self.nt() };
+    if (self.nr() == 1)
+        item.erase(item.begin() + 2);
+    const batch b = as_batch(h, "h", item);
+    if (as_batch(h_hat, "h_hat", item).count != b.count)
+        throw std::invalid_argument("h and h_hat have different shapes");
+    auto se = results<double>(b, { snrs });
+    std::vector<const cf*> one(users), other(users);
+    const size_t size = size_t(self.nc()) * self.nr() * self.nt();
+    const cf *in = h.data(), *in_hat = h_hat.data();
+    double* out = se.mutable_data();
+    py::gil_scoped_release release;
+    for (py::ssize_t i = 0; i < b.count; i++) {
+        for (py::ssize_t k = 0; k < users; k++) {
+            one[k] = in + (i * users + k) * size;
+            other[k] = in_hat + (i * users + k) * size;
+        }
+        if (!(self.*figure)(one.data(), other.data(), out + i * snrs))
+            throw std::invalid_argument("group " + std::to_string(i) +
+                                        " has a matrix that is all zero or not finite");
+    }
+    return se;
+}
+
 } // namespace
 
 void bind_metrics(py::module& m)
@@ -161,43 +194,40 @@ void bind_metrics(py::module& m)
              py::arg("nt"),
              py::arg("snr_db"),
              py::arg("precoding") = "zero-forcing",
-             py::arg("normalize") = true)
+             py::arg("normalize") = true,
+             py::arg("nr") = 1)
         .def("users", &spectral_efficiency::users)
         .def("nc", &spectral_efficiency::nc)
         .def("nt", &spectral_efficiency::nt)
+        .def("nr", &spectral_efficiency::nr)
         .def("snr_db", &spectral_efficiency::snr_db)
         .def(
             "compute",
             [](spectral_efficiency& self,
                const array_in<cf>& h,
                const array_in<cf>& h_hat) {
-                const py::ssize_t users = self.users(), snrs = self.snr_db().size();
-                const std::vector<py::ssize_t> item{ users, self.nc(), self.nt() };
-                const batch b = as_batch(h, "h", item);
-                if (as_batch(h_hat, "h_hat", item).count != b.count)
-                    throw std::invalid_argument("h and h_hat have different shapes");
-                auto se = results<double>(b, { snrs });
-                std::vector<const cf*> one(users), other(users);
-                const size_t size = size_t(self.nc()) * self.nt();
-                const cf *in = h.data(), *in_hat = h_hat.data();
-                double* out = se.mutable_data();
-                py::gil_scoped_release release;
-                for (py::ssize_t i = 0; i < b.count; i++) {
-                    for (py::ssize_t k = 0; k < users; k++) {
-                        one[k] = in + (i * users + k) * size;
-                        other[k] = in_hat + (i * users + k) * size;
-                    }
-                    if (!self.compute(one.data(), other.data(), out + i * snrs))
-                        throw std::invalid_argument(
-                            "group " + std::to_string(i) +
-                            " has a matrix that is all zero or not finite");
-                }
-                return se;
+                return efficiency_of(self, h, h_hat, &spectral_efficiency::compute);
             },
             py::arg("h"),
             py::arg("h_hat"),
             "Spectral efficiency at each SNR, float64 (snrs,) or (n, snrs), in bit/s/Hz, "
-            "of "
-            "groups of users: true and reconstructed H, complex (users, nc, nt) or (n, "
-            "users, nc, nt).");
+            "of groups of users: true and reconstructed H, complex (users, nc, nt) or "
+            "(n, "
+            "users, nc, nt); with several antennas (users, nc, nr, nt) or (n, users, nc, "
+            "nr, "
+            "nt), of which the reconstructed ones are the conjugate precoders of layers, "
+            "or "
+            "zero.")
+        .def(
+            "compute_perfect",
+            [](spectral_efficiency& self,
+               const array_in<cf>& h,
+               const array_in<cf>& h_hat) {
+                return efficiency_of(
+                    self, h, h_hat, &spectral_efficiency::compute_perfect);
+            },
+            py::arg("h"),
+            py::arg("h_hat"),
+            "The same with perfect CSI: h, or eigenvectors of as many layers as h_hat "
+            "has.");
 }

@@ -93,9 +93,13 @@ def opened(arguments: Dict[str, Any]) -> Tuple[Any, Any, Any]:
     evaluator, validation = _evaluator(json.dumps(data, sort_keys=True),
                                        sweep.digests_of(data["codecs"], paths))
     efficiency = arguments["efficiency"]
-    se = core.spectral_efficiency(efficiency["users"], *evaluator.h.shape[1:],
-                                  efficiency["snr_db"], efficiency["precoding"]) \
-        if efficiency else None
+    se = None
+    if efficiency:
+        # All codecs of a table are for UEs with as many antennas as the first one.
+        nr = open_codec(data["codecs"][0]).nr
+        rows, nt = evaluator.h.shape[1:]
+        se = core.spectral_efficiency(efficiency["users"], rows // nr, nt, efficiency["snr_db"],
+                                      efficiency["precoding"], nr=nr)
     compact = arguments.get("compact")
     evaluator.compact = core.compact_configuration(**compact) if compact else None
     return evaluator, validation, se
