@@ -25,6 +25,7 @@ import pmt
 import zmq
 from gnuradio import csifeedback
 from gnuradio.csifeedback import evaluation, layers, ofdm
+from gnuradio.csifeedback.data.dataset import align_matrices
 from gnuradio.csifeedback.simulation import Loopback
 from grc_tools import FLOWGRAPHS, NEEDS
 
@@ -321,9 +322,10 @@ class TestFlowgraphs(unittest.TestCase):
         self.assertEqual({path.stem for path in FLOWGRAPHS} | set(NEEDS),
                          {"csi_loopback", "csi_loopback_headless", "csi_ue", "csi_bs",
                           "mlcf_loopback", "mlcf_loopback_headless", "path_loopback",
-                          "path_loopback_headless", "codebook_loopback_headless", "csi_radio",
-                          "csi_ofdm_loopback", "csi_ofdm_loopback_headless", "radio_ue",
-                          "radio_bs", "over_the_air_uhd", "over_the_air_soapy"})
+                          "path_loopback_headless", "codebook_loopback_headless",
+                          "plane_loopback_headless", "csi_radio", "csi_ofdm_loopback",
+                          "csi_ofdm_loopback_headless", "radio_ue", "radio_bs",
+                          "over_the_air_uhd", "over_the_air_soapy"})
         for path in FLOWGRAPHS:
             self.assertTrue((self.directory / f"{path.stem}.py").exists(), self.compiled[1])
 
@@ -386,6 +388,27 @@ class TestFlowgraphs(unittest.TestCase):
             self.assertAlmostEqual(float(found["se_perfect"]), expected["se_layers_perfect"], places=4)
             # Feedback frames: header and checksum, and the report in whole bytes.
             self.assertLessEqual(float(found["bits_per_csi"]), 136 + budget + 7)
+
+    def test_plane(self):
+        """A dual-polarized plane: the figures of the same channels aligned by NumPy's transform, which
+        was tested against numpy.fft, and of the evaluation without a flowgraph."""
+        codec = evaluation.Codec("cdl-c-4x2x2-local-klt")
+        self.assertEqual(codec.array, (4, 2, 2))
+        panel = csifeedback.cdl_panel_channel(
+            "C", 4, 2, nr=1, nc=52, spacing_hz=180e3, angle_span_deg=120, sector_element=True)
+        h = align_matrices(panel.generate(1000, 200)[:, :, 0])
+        model = codec.model
+        rows = np.fft.ifft(h, axis=1, norm="ortho")[:, np.arange(model.na) - model.precursor]
+        ha = np.fft.fft2(rows.reshape(200, model.na, 2, 4, 2), norm="ortho").reshape(200, model.na, 16)
+        expected = evaluation.Evaluator(ha, 0, 52, model.precursor, array=(4, 2, 2)).run(
+            codec, model.na * 4, "lloyd-max", 5)
+        found = self.run_to_end("plane_loopback_headless", "--count", 200, "--first", 1000, "--bits", 5)
+        self.assertEqual(int(found["matched"]), 200)
+        self.assertAlmostEqual(float(found["nmse_db"]), expected["nmse_db"], delta=0.01)
+        self.assertAlmostEqual(float(found["rho"]), expected["rho"], delta=1e-4)
+        self.assertAlmostEqual(float(found["sgcs"]), expected["sgcs"], delta=1e-4)
+        # As if the ports were a line it would be another transform.
+        self.assertLess(float(found["nmse_db"]), -8)
 
     def test_mlcf(self):
         """MLCF on whole matrices: the same as the evaluation without a flowgraph."""
