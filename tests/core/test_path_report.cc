@@ -362,6 +362,34 @@ TEST(path_report, unmeasured_subcarriers_and_antennas)
             }
             EXPECT_LT(in_db(error / power), grid.most_db) << &grid - grids;
         }
+        // As an object, of any bits.
+        const auto& grid = grids[2];
+        const auto elsewhere =
+            path_report_decoder::on_grid(model, grid.subcarriers, grid.antennas);
+        EXPECT_EQ(elsewhere->domain(), "H");
+        EXPECT_EQ(elsewhere->rows(), int(grid.subcarriers.size()));
+        EXPECT_EQ(elsewhere->nt(), int(grid.antennas.size()));
+        EXPECT_EQ(elsewhere->codec_id(), bs->codec_id());
+        EXPECT_EQ(elsewhere->model_id(), bs->model_id());
+        const size_t cells = grid.subcarriers.size() * grid.antennas.size();
+        ASSERT_EQ(elsewhere->h_size(), int(2 * cells));
+        floats there(2 * cells);
+        for (const int count : { 0, 100, 800 }) {
+            elsewhere->decode(bits.data(), count, there.data());
+            const auto found =
+                bs->response(bits.data(), count, grid.subcarriers, grid.antennas);
+            for (size_t i = 0; i < cells; i++)
+                ASSERT_EQ(found[i], std::complex<float>(there[i], there[cells + i])) << i;
+        }
+        EXPECT_THROW(path_report_decoder::on_grid(model, {}, { 0 }),
+                     std::invalid_argument);
+        EXPECT_THROW(path_report_decoder::on_grid(model, { 0 }, {}),
+                     std::invalid_argument);
+        EXPECT_THROW(path_report_decoder::on_grid(model, { 0 }, { 2e6 }),
+                     std::invalid_argument);
+        EXPECT_THROW(
+            path_report_decoder::on_grid(model, { 0 }, std::vector<double>(1025, 0.0)),
+            std::invalid_argument);
         // On what was measured it is what is decoded.
         if (is_whole) {
             floats decoded(h.size());

@@ -415,6 +415,30 @@ class Chain(unittest.TestCase):
         np.testing.assert_array_equal(np.array(out.data(), np.complex64).reshape(-1, 32, 32),
                                       decoder.decode(bits, counts, gain_db))
 
+    def test_block_on_another_grid(self):
+        """The BS's block puts out H on carriers and antennas that were not measured."""
+        ha = drops(MODEL, 5)
+        model = csifeedback.model_file(MODEL)
+        encoder, decoder = csifeedback.path_report_encoder(model), csifeedback.path_report_decoder(model)
+        carriers, antennas = np.arange(-10, 1030, 2.5), np.arange(40)
+        elsewhere = csifeedback.path_report_decoder.on_grid(model, carriers, antennas)
+        self.assertEqual((elsewhere.domain(), elsewhere.rows(), elsewhere.nt()), ("H", 416, 40))
+        size = carriers.size * antennas.size
+        flowgraph = gr.top_block()
+        ue = csifeedback.csi_report_encoder(csifeedback.path_report_encoder(model), 200)
+        bs = csifeedback.csi_report_decoder(elsewhere, 200)
+        out = blocks.vector_sink_c(size)
+        flowgraph.connect(blocks.vector_source_c(ha.ravel().tolist(), False, 1024), ue, bs, out)
+        flowgraph.connect((ue, 1), (bs, 1))
+        flowgraph.run()
+        bits, counts, gain_db = encoder.encode(ha, 200)
+        expected = [decoder.response(*one, carriers, antennas, gain)
+                    for *one, gain in zip(bits, counts, gain_db)]
+        found = np.array(out.data(), np.complex64).reshape(-1, carriers.size, antennas.size)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        with self.assertRaisesRegex(ValueError, "number of antennas is 0, allowed is 1 to 1024"):
+            csifeedback.path_report_decoder.on_grid(model, carriers, [])
+
     def test_frames(self):
         """Through framer, a link with bit errors, deframer and metrics."""
         clean, noisy = (json.loads(run_program(

@@ -100,6 +100,20 @@ public:
 
     //! Makes a decoder; model as for the encoder.
     static sptr make(model_file::sptr model);
+    /*!
+     * \brief Makes a decoder to H on other subcarriers and antennas than those measured.
+     *
+     * It takes the same reports, and decodes each to what response() has of it: domain "H",
+     * a row for each of the subcarriers, a column for each of the antennas.
+     * \param model       as for the encoder
+     * \param subcarriers positions as for response(), 1 to 65536
+     * \param antennas    positions as for response(), 1 to 1024
+     * \throws std::invalid_argument if the model is of another codec or damaged, or a
+     *         position or their number is out of range
+     */
+    static report_decoder::sptr on_grid(model_file::sptr model,
+                                        const std::vector<double>& subcarriers,
+                                        const std::vector<double>& antennas);
 
     //! The paths in a report, strongest groups first. As decode() of any bits.
     virtual std::vector<path> paths(const uint8_t* bits, int count) = 0;

@@ -635,6 +635,14 @@ void bind_reports(py::module& m)
     py::class_<path_report_decoder, report_decoder, path_report_decoder::sptr>(
         m, "path_report_decoder", "The decoder of path_report_encoder (BS).")
         .def(py::init(&path_report_decoder::make), py::arg("model"))
+        .def_static(
+            "on_grid",
+            &path_report_decoder::on_grid,
+            py::arg("model"),
+            py::arg("subcarriers"),
+            py::arg("antennas"),
+            "A report decoder, for csi_report_decoder too, to H on these subcarriers "
+            "and antennas, measured or not: what response() has of each report.")
         .def("paths",
              &path_list,
              py::arg("bits"),

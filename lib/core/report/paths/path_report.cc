@@ -325,6 +325,16 @@ private:
     }
 };
 
+void check_grid(const std::vector<double>& subcarriers,
+                const std::vector<double>& antennas)
+{
+    constexpr const char* where = "path_report_decoder";
+    for (const double x : subcarriers)
+        check_range(where, "subcarriers", x, -1e6, 1e6);
+    for (const double x : antennas)
+        check_range(where, "antennas", x, -1e6, 1e6);
+}
+
 class path_report_decoder_impl : public path_report_decoder
 {
 public:
@@ -362,11 +372,7 @@ public:
              const std::vector<double>& subcarriers,
              const std::vector<double>& antennas) override
     {
-        constexpr const char* where = "path_report_decoder";
-        for (const double x : subcarriers)
-            check_range(where, "subcarriers", x, -1e6, 1e6);
-        for (const double x : antennas)
-            check_range(where, "antennas", x, -1e6, 1e6);
+        check_grid(subcarriers, antennas);
         const auto locked = lock();
         take(bits, std::min(count, max_bits()), nullptr);
         find_waves();
@@ -490,6 +496,54 @@ private:
     }
 };
 
+// To H on any subcarriers and antennas.
+class path_grid_decoder : public report_decoder
+{
+public:
+    path_grid_decoder(path_report_decoder::sptr decoder,
+                      const std::vector<double>& subcarriers,
+                      const std::vector<double>& antennas)
+        : report_decoder(info_of(*decoder, subcarriers, antennas), decoder->max_bits()),
+          d_decoder(std::move(decoder)),
+          d_subcarriers(subcarriers),
+          d_antennas(antennas)
+    {
+    }
+
+protected:
+    void do_decode(const uint8_t* bits, int count, float* h_vec) override
+    {
+        const auto h = d_decoder->response(bits, count, d_subcarriers, d_antennas);
+        for (size_t i = 0; i < h.size(); i++) {
+            h_vec[i] = h[i].real();
+            h_vec[h.size() + i] = h[i].imag();
+        }
+    }
+
+private:
+    const path_report_decoder::sptr d_decoder;
+    const std::vector<double> d_subcarriers, d_antennas;
+
+    static codec_info info_of(const path_report_decoder& decoder,
+                              const std::vector<double>& subcarriers,
+                              const std::vector<double>& antennas)
+    {
+        constexpr const char* where = "path_report_decoder";
+        check_range(
+            where, "number of subcarriers", subcarriers.size(), size_t(1), size_t(65536));
+        check_range(
+            where, "number of antennas", antennas.size(), size_t(1), size_t(1024));
+        check_grid(subcarriers, antennas);
+        codec_info info = decoder.info();
+        info.domain = "H";
+        info.rows = info.nc = int(subcarriers.size());
+        info.nt = int(antennas.size());
+        info.precursor = -1;
+        info.array = {};
+        return info;
+    }
+};
+
 codec_descriptor path_codec(const std::string& name,
                             int number,
                             const std::string& title,
@@ -584,6 +638,13 @@ path_report_decoder::sptr path_report_decoder::make(model_file::sptr model)
 {
     return std::make_shared<path_report_decoder_impl>(
         path_geometry("path_report_decoder", model));
+}
+
+report_decoder::sptr path_report_decoder::on_grid(model_file::sptr model,
+                                                  const std::vector<double>& subcarriers,
+                                                  const std::vector<double>& antennas)
+{
+    return std::make_shared<path_grid_decoder>(make(model), subcarriers, antennas);
 }
 
 } // namespace csifeedback
