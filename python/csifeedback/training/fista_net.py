@@ -139,7 +139,7 @@ class FistaNet(Network):
 
     @torch.jit.export
     def encode(self, h: torch.Tensor, code_size: int = 0) -> torch.Tensor:
-        return h @ self.w.t()
+        return torch.mm(h, self.w.t())
 
     @torch.jit.export
     def decode(self, s: torch.Tensor) -> torch.Tensor:
@@ -154,10 +154,10 @@ class FistaNet(Network):
                 before: torch.Tensor) -> torch.Tensor:
         """The momentum and gradient step of a phase, (B, 2, na, nt)."""
         if number == 0:
-            u = self.steps[0] * (s @ self.w)
+            u = self.steps[0] * torch.mm(s, self.w)
         else:
             y = x + self.momenta[number] * (x - before)
-            u = y - self.steps[number] * ((y @ self.w.t() - s) @ self.w)
+            u = y - self.steps[number] * torch.mm(torch.mm(y, self.w.t()) - s, self.w)
         return u.reshape(-1, 2, self.na, self.nt)
 
     def loss(self, h: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:

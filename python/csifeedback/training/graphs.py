@@ -52,7 +52,7 @@ class Matrix(nn.Module):
         self.a = nn.Parameter(torch.from_numpy(np.ascontiguousarray(a, np.float32)), False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x @ self.a.t()
+        return torch.mm(x, self.a.t())
 
 
 class L2o(nn.Module):
@@ -75,7 +75,7 @@ class L2o(nn.Module):
     def forward(self, s: torch.Tensor) -> torch.Tensor:
         na, nt = self.decoder.na, self.decoder.nt
         if self.start is None:
-            x = (s @ self.w) / self.lipschitz * (self.decoder.start == "adjoint")
+            x = torch.mm(s, self.w) / self.lipschitz * (self.decoder.start == "adjoint")
         else:
             x = self.start(s).reshape(-1, 2, na, nt).transpose(1, 2).reshape(-1, 2 * na * nt)
         x, _ = self.decoder(self.w, s, x, self.rate, self.lipschitz, self.iterations)
@@ -94,13 +94,13 @@ class Ista(nn.Module):
         self.lipschitz = _lipschitz(self.w)
 
     def forward(self, s: torch.Tensor) -> torch.Tensor:
-        first = s @ self.w
+        first = torch.mm(s, self.w)
         threshold = first.abs().amax(1, keepdim=True) * (self.weight / self.lipschitz)
         x = before = torch.zeros_like(first)
         t, momentum = 1.0, 0.0
         for number in range(self.iterations):
             y = x + momentum * (x - before) if momentum else x
-            gradient = (y @ self.w.t() - s) @ self.w if number else -first
+            gradient = torch.mm(torch.mm(y, self.w.t()) - s, self.w) if number else -first
             u = y - gradient / self.lipschitz
             before, x = x, torch.sign(u) * torch.relu(u.abs() - threshold)
             if self.accelerate:

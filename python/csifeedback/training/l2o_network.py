@@ -402,7 +402,7 @@ class Phases(nn.Module):
         before, results = x, []
         for number, phase in enumerate(self.layers[rate]):
             y = x + self.momenta[rate, number] * (x - before)
-            u = y - self.steps[rate, number] * (((y @ w.t() - s) @ w) / lipschitz)
+            u = y - self.steps[rate, number] * (torch.mm(torch.mm(y, w.t()) - s, w) / lipschitz)
             image, _ = phase(u.reshape(-1, self.na, 2, self.nt).transpose(1, 2), False)
             before, x = x, image.transpose(1, 2).reshape(x.shape)
             results.append(x)
@@ -500,7 +500,7 @@ class Decoder(nn.Module):
         """x at the beginning; mmse: the MmseStart of w, where the decoder has that start."""
         if mmse is not None and self.start == "mmse":
             return mmse(s)
-        return (s @ w) / lipschitz if self.start == "adjoint" else s.new_zeros(len(s), w.shape[1])
+        return torch.mm(s, w) / lipschitz if self.start == "adjoint" else s.new_zeros(len(s), w.shape[1])
 
     def forward(self, w: torch.Tensor, s: torch.Tensor, x0: torch.Tensor, rate: int,
                 lipschitz: float = 1.0, iterations: Optional[int] = None, lstm_share: float = 1.0,
@@ -522,7 +522,7 @@ class Decoder(nn.Module):
         x, _, _, iterates = self.iterate(w, s, (x, y, state), rate, lipschitz,
                                          range(first, count), lstm_share)
         if float(self.consistency[rate]) != 0:
-            x = x - self.consistency[rate] * (((x @ w.t() - s) @ w) / lipschitz)
+            x = x - self.consistency[rate] * (torch.mm(torch.mm(x, w.t()) - s, w) / lipschitz)
         if self.phases:
             x, results = self.phases(w, s, x, rate, lipschitz)
             iterates = iterates + results
@@ -544,9 +544,9 @@ class Decoder(nn.Module):
         for t in numbers:
             column = min(t, self.p.shape[1] - 1)
             theta = functional.softplus(self.theta[rate, column])
-            gradient_y = ((y @ w.t() - s) @ w) / lipschitz
+            gradient_y = torch.mm(torch.mm(y, w.t()) - s, w) / lipschitz
             if self.lstm:
-                gradient_x = ((x @ w.t() - s) @ w) / lipschitz if t else gradient_y
+                gradient_x = torch.mm(torch.mm(x, w.t()) - s, w) / lipschitz if t else gradient_y
                 inputs = torch.stack([x.detach().flatten(), gradient_x.detach().flatten()])
                 heads, state = self.lstm(inputs, state, lstm_share)
                 heads = [head.reshape(x.shape) for head in heads]

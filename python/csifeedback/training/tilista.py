@@ -76,23 +76,25 @@ class TiLista(Network):
 
     @torch.jit.export
     def encode(self, h: torch.Tensor, code_size: int = 0) -> torch.Tensor:
-        return h @ self.w.t()
+        return torch.mm(h, self.w.t())
 
     def spatial(self, x: torch.Tensor) -> torch.Tensor:
         """Delay rows [Re, Im] over antennas, (B, na, 2 nt), of x (B, 2 na nt)."""
         rows = x.reshape(-1, 2, self.na, self.nt).transpose(1, 2)
-        return rows.reshape(-1, self.na, 2 * self.nt) @ self.antennas
+        return torch.mm(rows.reshape(-1, 2 * self.nt), self.antennas).reshape(
+            -1, self.na, 2 * self.nt)
 
     def angular(self, rows: torch.Tensor) -> torch.Tensor:
         """The inverse of `spatial`."""
-        x = (rows @ self.antennas.t()).reshape(-1, self.na, 2, self.nt)
+        x = torch.mm(rows.reshape(-1, 2 * self.nt), self.antennas.t()).reshape(
+            -1, self.na, 2, self.nt)
         return x.transpose(1, 2).reshape(-1, self.size)
 
     @torch.jit.export
     def decode(self, s: torch.Tensor) -> torch.Tensor:
         x = torch.zeros(s.shape[0], self.size, device=s.device)
         for number in range(self.layers):
-            u = x - self.steps[number] * ((x @ self.w.t() - s) @ self.w)
+            u = x - self.steps[number] * torch.mm(torch.mm(x, self.w.t()) - s, self.w)
             z = self.sparse(self.spatial(u))
             limit = functional.softplus(self.thresholds[number])
             z = torch.sign(z) * torch.relu(z.abs() - limit)
