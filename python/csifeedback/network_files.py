@@ -280,7 +280,9 @@ class TorchScript(NetworkFile):
 
         def run(x):
             torch.set_num_threads(1)
-            with torch.inference_mode():
+            # As written, as gnuradio-csifeedback-torch runs it: the fuser of Debian 13's PyTorch (2.6)
+            # can hang on products and convolutions.
+            with torch.inference_mode(), torch.jit.optimized_execution(False):
                 result = work(torch.from_numpy(x.copy()))
                 if not isinstance(result, torch.Tensor):
                     raise ValueError(f"the {half} gives no tensor")

@@ -52,7 +52,7 @@ class Export(unittest.TestCase):
                                          *options]), 0)
         return path, printed.getvalue()
 
-    def check(self, spec, count=1000, ratio=None):
+    def check(self, spec, count=1000, ratio=None, optimized=True):
         path, printed = self.export(spec, *([] if ratio is None else ["--ratio", ratio]))
         self.assertIn("32 x 32 matrices Ha to", printed)
         codec = open_codec(spec)
@@ -62,7 +62,7 @@ class Export(unittest.TestCase):
         expected = parts(codec.decoder(size).decode(s))
         # In PyTorch itself, as anybody would use the file.
         module = torch.jit.load(path)
-        with torch.no_grad():
+        with torch.no_grad(), torch.jit.optimized_execution(optimized):
             self.assertLess(error(module.encode(torch.from_numpy(parts(h))), s), 1e-4, spec)
             self.assertLess(error(module.decode(torch.from_numpy(s)), expected), 1e-4, spec)
             zero = module.decode(torch.zeros(1, size))
@@ -93,7 +93,8 @@ class Export(unittest.TestCase):
 
     def test_learned(self):
         for codec in ("csinet", "clnet", "transnet", "fista-net", "tilista"):
-            self.check(f"cost2100-indoor-{codec}-16", 32)
+            # Not optimized: the fuser of Debian 13's PyTorch (2.6) hangs on these convolutions.
+            self.check(f"cost2100-indoor-{codec}-16", 32, optimized=False)
 
     def test_same_figures(self):
         """The file in csifeedback_eval."""
