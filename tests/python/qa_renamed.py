@@ -55,13 +55,18 @@ class TestRenamed(unittest.TestCase):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             self.assertEqual(channels.from_json("cdl-c", text).parameters(), expected)
+            checked = 0
             for model in sorted(SOURCE.glob("models/c*.h5")):
                 with h5py.File(model) as file:
+                    if file.attrs["channel"] not in channels.NAMES:  # of a panel
+                        continue
                     trained_on = json.loads(file.attrs["parameters"])
+                checked += 1
                 made = json.loads(channels.model_channel(
                     csifeedback.model_file(str(model))).parameters())
                 for name, value in trained_on.items():
                     self.assertEqual(made[renamed.CHANNEL_PARAMETERS.get(name, name)], value, model)
+            self.assertGreater(checked, 40)
 
     def test_discarded(self):
         """All blocks that discard items, and only they, have the old name of the method."""
