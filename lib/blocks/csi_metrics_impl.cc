@@ -9,6 +9,7 @@
 #include "dsp/fft_plan.h"
 #include "metrics/layer_scores.h"
 #include "metrics/unit_histogram.h"
+#include "several_antennas.h"
 #include <gnuradio/csifeedback/csi_metrics.h>
 #include <gnuradio/io_signature.h>
 #include <volk/volk_alloc.hh>
@@ -472,15 +473,8 @@ csi_metrics::sptr csi_metrics::make(const csi_shape& shape,
     check_range(where, "history", history, 1, 65536);
     check_range(where, "interval", interval, 0, 1 << 30);
     check_range(where, "subbands", subbands, 0, 65536);
-    check_range(where, "nr", nr, 1, 8);
+    check_antennas(where, shape, nr);
     check_range(where, "snr_db", snr_db, -100.0, 100.0);
-    if (nr > 1 && shape.domain != "H")
-        throw_bad(where, "domain of the shape with several antennas", shape.domain, "H");
-    if (shape.rows % nr)
-        throw_bad(where,
-                  "rows of the shape",
-                  shape.rows,
-                  "multiples of nr, " + std::to_string(nr));
     return gnuradio::make_block_sptr<csi_metrics_impl>(shape.rows,
                                                        shape.nt,
                                                        shape.domain == "Ha",

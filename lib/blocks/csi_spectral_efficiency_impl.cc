@@ -6,6 +6,7 @@
  */
 
 #include "common.h"
+#include "several_antennas.h"
 #include <gnuradio/csifeedback/csi_spectral_efficiency.h>
 #include <gnuradio/csifeedback/spectral_efficiency.h>
 #include <gnuradio/io_signature.h>
@@ -353,14 +354,7 @@ csi_spectral_efficiency::make(int users,
                               int nr)
 {
     const char* where = "csi_spectral_efficiency";
-    check_range(where, "nr", nr, 1, 8);
-    if (nr > 1 && shape.domain != "H")
-        throw_bad(where, "domain of the shape with several antennas", shape.domain, "H");
-    if (shape.nc % nr)
-        throw_bad(where,
-                  "rows of the shape",
-                  shape.nc,
-                  "multiples of nr, " + std::to_string(nr));
+    check_antennas(where, shape, nr);
     const spectral_efficiency::sptr se = spectral_efficiency::make(
         users, shape.nc / nr, shape.nt, snr_db, precoding, normalize, nr);
     check_range(where, "history", history, users, 65536);

@@ -12,6 +12,7 @@
 #include "report/paths/path_search.h"
 #include "report/paths/path_sum.h"
 #include <gnuradio/csifeedback/path_report.h>
+#include <volk/volk.h>
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -514,10 +515,7 @@ protected:
     void do_decode(const uint8_t* bits, int count, float* h_vec) override
     {
         const auto h = d_decoder->response(bits, count, d_subcarriers, d_antennas);
-        for (size_t i = 0; i < h.size(); i++) {
-            h_vec[i] = h[i].real();
-            h_vec[h.size() + i] = h[i].imag();
-        }
+        volk_32fc_deinterleave_32f_x2(h_vec, h_vec + h.size(), h.data(), h.size());
     }
 
 private:
