@@ -13,6 +13,9 @@ phases: it takes those of what its own decoder makes of the report, and encodes 
 
 `open_codec("eigenvectors:model=cdl-w.h5,rows=52")` makes such a model a codec of whole matrices H, as
 the codebooks of TS 38.214 are, with nr=4 for UEs with four antennas, which report up to four layers.
+
+A data set may also have the layers of a drop together, as one matrix (layers subbands) x ports: layer
+after layer (`stacked`). A model of such matrices reports all layers at once.
 """
 
 import json
@@ -24,7 +27,7 @@ import numpy as np
 from . import csifeedback_python as core
 from . import layers
 from .arrays import Array
-from .codecs import REPORTS, Codec, ReportDecoder, ReportEncoder, open_codec
+from .codecs import REPORTS, Codec, OpenCodec, ReportDecoder, ReportEncoder, open_codec
 
 #: bits of the field that says how layers share the bits of a report, and the value for all alike
 SPLIT_BITS, EQUAL = 3, 2
@@ -106,6 +109,21 @@ def vectors(h: np.ndarray, subbands: int, layers: int = 1) -> np.ndarray:
     return aligned(v.reshape(-1, *v.shape[2:])).reshape(v.shape)
 
 
+def stacked(v: np.ndarray) -> np.ndarray:
+    """Eigenvectors (n, layers, subbands, ports) as one matrix W a drop, layer after layer, with the phases of
+    aligned(): (n, layers subbands, ports)."""
+    return aligned(v.reshape(len(v), -1, v.shape[3]))
+
+
+def layers_of(model: Any) -> int:
+    """Layers that the matrices W of a model_file have together: 1 if each is a matrix of its own."""
+    try:
+        parameters = json.loads(model.text("parameters"))
+        return int(parameters["layers"]) if parameters.get("together") else 1
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return 1
+
+
 def layer_bits(rank: int, total: int, split: int) -> List[int]:
     """Bits of the layers of a report, whose sum is `total`. split: 0 to 7: the shares go along a straight
     line from 1 + 0.2 - 0.1 split of an equal share for the first layer to 1 - 0.2 + 0.1 split for the
@@ -141,41 +159,50 @@ class LayerReports:
     RI has as many bits as the allowed ranks need; with a rank above 1, SPLIT_BITS bits say the split of
     layer_bits(); the report of each layer is filled up with zeros to its bits, so that a report always
     has all bits of its budget. The UE tries the split of water-filling over the powers of the layers'
-    values, those beside it and an equal one, and sends the report of the largest SGCS.
+    values, those beside it and an equal one, and sends the report of the largest SGCS. With a model of
+    that many layers together, RI is followed by its report, without a split.
 
     pair: of a model of W. powers(w): squares of values, real (M,), of W (subbands, ports). ranks: allowed
-    ones, ascending. rounds: of Pair.report.
+    ones, ascending. rounds: of Pair.report. together: layers -> pair of a model of so many.
     """
 
     def __init__(self, pair: Pair, powers: Callable[[np.ndarray], np.ndarray], ranks: Sequence[int],
-                 rounds: int = 3) -> None:
-        self.pair, self.ranks = pair, list(ranks)
+                 rounds: int = 3, together: Optional[Dict[int, Pair]] = None) -> None:
+        self.pair, self.ranks, self._together = pair, list(ranks), together or {}
         self._powers, self._rounds = powers, rounds
         self._ri_bits = (len(self.ranks) - 1).bit_length()
-        self.min_bits = self._header(self.ranks[0]) + self.ranks[0] * pair.encoder.min_bits()
-        self.max_bits = min(65535, self._header(self.ranks[-1])
-                            + self.ranks[-1] * pair.encoder.max_bits())
+        first, last = self._pair_of(self.ranks[0]), [self._pair_of(rank) for rank in self.ranks]
+        self.min_bits = self._header(self.ranks[0]) + first[1] * first[0].encoder.min_bits()
+        self.max_bits = min(65535, max(self._header(rank) + count * part.encoder.max_bits()
+                                       for rank, (part, count) in zip(self.ranks, last)))
 
-    def _header(self, rank):
-        return self._ri_bits + SPLIT_BITS * (rank > 1)
+    def _pair_of(self, rank: int) -> Tuple[Pair, int]:
+        """The pair for the reports of a rank, and how many of its reports there are."""
+        return (self._together[rank], 1) if rank in self._together else (self.pair, rank)
+
+    def _header(self, rank: int) -> int:
+        return self._ri_bits + SPLIT_BITS * (self._pair_of(rank)[1] > 1)
 
     def encode(self, v: np.ndarray, rank: int, budget: int
                ) -> Optional[Tuple[np.ndarray, np.ndarray]]:
         """(bits (budget,) of 0 and 1, W of the BS (subbands, ports, rank)) of eigenvectors v (subbands, ports,
         rank or more); None if there are too few bits for the rank."""
         total = min(budget, self.max_bits) - self._header(rank)
+        pair, reports = self._pair_of(rank)
+        # (1, reports, rows, ports)
+        w = np.ascontiguousarray(np.moveaxis(v[..., :rank], 2, 0)).reshape(1, reports, -1, v.shape[1])
         splits = {EQUAL}
-        if rank > 1:
-            near = best_split(np.stack([self._powers(aligned(v[None, :, :, layer])[0])
-                                        for layer in range(rank)]), total)
+        if reports > 1:
+            near = best_split(np.stack([self._powers(aligned(w[:, layer])[0])
+                                        for layer in range(reports)]), total)
             splits |= {split for split in (near - 1, near, near + 1) if 0 <= split < 1 << SPLIT_BITS}
         best: Any = None
         for split in sorted(splits):
-            counts = layer_bits(rank, total, split)
-            if min(counts) < self.pair.encoder.min_bits():
+            counts = layer_bits(reports, total, split)
+            if min(counts) < pair.encoder.min_bits():
                 continue
-            parts = [self.pair.report(np.ascontiguousarray(v[None, :, :, layer]), count, self._rounds)
-                     for layer, count in enumerate(counts)]
+            parts = [pair.report(w[:, number], count, self._rounds)
+                     for number, count in enumerate(counts)]
             score = sum(float(part[3][0]) for part in parts)
             if best is None or score > best[0]:
                 best = score, split, counts, parts
@@ -183,12 +210,18 @@ class LayerReports:
             return None
         _, split, counts, parts = best
         bits = [_fields(self.ranks.index(rank), self._ri_bits)]
-        if rank > 1:
+        if reports > 1:
             bits.append(_fields(split, SPLIT_BITS))
         for count, part in zip(counts, parts):
             used = int(part[1][0])
             bits += [np.unpackbits(part[0][0], count=used), np.zeros(count - used, np.uint8)]
-        return np.concatenate(bits), np.stack([part[2][0] for part in parts], axis=2)
+        return np.concatenate(bits), self._layers([part[2][0] for part in parts], rank)
+
+    @staticmethod
+    def _layers(parts: Sequence[np.ndarray], rank: int) -> np.ndarray:
+        """W (subbands, ports, rank) of decoded reports."""
+        w = np.concatenate(parts)
+        return np.ascontiguousarray(np.moveaxis(w.reshape(rank, -1, w.shape[1]), 0, 2))
 
     def choose(self, h: np.ndarray, budget: int, snr_db: float) -> np.ndarray:
         """The bits for a channel h (rows, nr, ports): of the rank that has the largest spectral efficiency
@@ -225,17 +258,18 @@ class LayerReports:
         if len(bits) < self._ri_bits or index >= len(self.ranks):
             return None
         rank = self.ranks[index]
+        pair, reports = self._pair_of(rank)
         total = len(bits) - self._header(rank)
-        split = _number_of(bits[self._ri_bits:self._header(rank)]) if rank > 1 else EQUAL
-        counts = layer_bits(rank, max(total, 0), split)
-        if min(counts) < self.pair.encoder.min_bits():
+        split = _number_of(bits[self._ri_bits:self._header(rank)]) if reports > 1 else EQUAL
+        counts = layer_bits(reports, max(total, 0), split)
+        if min(counts) < pair.encoder.min_bits():
             return None
-        w, at = [], self._header(rank)
+        parts, at = [], self._header(rank)
         for count in counts:
-            w.append(self.pair.decode(np.packbits(bits[at:at + count])[None],
-                                      np.array([count], np.int32))[0])
+            parts.append(pair.decode(np.packbits(bits[at:at + count])[None],
+                                     np.array([count], np.int32))[0])
             at += count
-        return np.stack(w, axis=2)
+        return self._layers(parts, rank)
 
 
 def _fields(value: int, count: int) -> np.ndarray:
@@ -255,7 +289,8 @@ class Eigenvectors(Codec):
     (entropy, if the model has the tables, else lloyd-max), code_size (0: the longest) and bits per value
     (4); reports with a quantizer all have the same length. nr: antennas of the UE (1); with several, the
     matrices are those of `layers` and reports those of LayerReports. ranks that it may report, such as
-    1-2 or 2 (all up to nr and 4); snr_db of the UE, by which it chooses the rank (10).
+    1-2 or 2 (all up to nr and 4); snr_db of the UE, by which it chooses the rank (10). together: a model of
+    several layers together, for reports of so many.
     """
 
     name, number, title = "eigenvectors", 249, "eigenvectors"
@@ -266,13 +301,17 @@ class Eigenvectors(Codec):
 
     def __init__(self, model: Optional[core.model_file] = None, rows: str = "1024",
                  rounds: str = "3", quantizer: str = "", code_size: str = "0", bits: str = "4",
-                 nr: str = "1", ranks: str = "", snr_db: str = "10", **options: str) -> None:
+                 nr: str = "1", ranks: str = "", snr_db: str = "10", together: str = "",
+                 **options: str) -> None:
         if model is None:
             raise ValueError(f"codec {self.name} needs a model of the domain W, as in "
                              f"{self.name}:model=FILE,rows=52")
         if model.text("matrices") != "W":
             raise ValueError(f"model is {model.path}, trained on matrices {model.domain}, allowed is "
                              "one of the domain W")
+        if layers_of(model) > 1:
+            raise ValueError(f"model is {model.path}, of {layers_of(model)} layers together, allowed is one "
+                             f"of single layers; the other is for together={model.path}")
         super().__init__(None, **options)
         self._codec = open_codec(model.path)
         if quantizer not in ("", *REPORTS):
@@ -293,14 +332,32 @@ class Eigenvectors(Codec):
         self.array = _array_of(model)
         reports: Any = self._pair().encoder
         self.report_bits = (reports.min_bits(), reports.max_bits())
+        self._together = self._open_together(together) if together else None
         if self.nr > 1:
             reports = self._layer_reports()
             self.report_bits = (reports.min_bits, reports.max_bits)
             # Other bits than those of UEs with one antenna.
-            self.model_id = (self.model_id ^ zlib.crc32(repr((self.nr, self.ranks)).encode())) & 0xffff
+            others = self._together[0].model.model_id if self._together else None
+            self.model_id = (self.model_id ^ zlib.crc32(
+                repr((self.nr, self.ranks, *([others] if others is not None else []))).encode())) & 0xffff
 
-    def _pair(self) -> Pair:
-        return Pair(*self._codec.report_pair(*self._report))
+    def _open_together(self, spec: str) -> Tuple[OpenCodec, int]:
+        """The codec of a model of several layers together, and how many."""
+        codec = open_codec(spec)
+        model = codec.model
+        count = layers_of(model) if model.text("matrices") == "W" else 1
+        if count < 2 or (model.nc, model.nt) != (count * self._subbands, self.nt):
+            raise ValueError(
+                f"together is {spec}, of matrices of {model.nc} x {model.nt} with {count} layer"
+                f"{'s' if count > 1 else ''}, allowed is a model of several layers together of {self._subbands} "
+                f"x {self.nt}")
+        if count not in self.ranks:
+            raise ValueError(f"together is {spec}, of {count} layers, allowed are the ranks "
+                             f"{self.ranks[0]} to {self.ranks[-1]}")
+        return codec, count
+
+    def _pair(self, codec: Optional[OpenCodec] = None) -> Pair:
+        return Pair(*(codec or self._codec).report_pair(*self._report))
 
     def _layer_reports(self) -> LayerReports:
         """Reports of several layers; of codecs with codewords the powers are those of their values, of others
@@ -314,7 +371,8 @@ class Eigenvectors(Codec):
                 return np.concatenate([ha.real, ha.imag]).ravel() ** 2
             return np.asarray(encoder.encode(ha)[0][0], np.float64) ** 2
 
-        return LayerReports(pair, powers, self.ranks, self._rounds)
+        together = {self._together[1]: self._pair(self._together[0])} if self._together else None
+        return LayerReports(pair, powers, self.ranks, self._rounds, together)
 
     def _attributes(self) -> Dict[str, Any]:
         return {"name": self.name, "codec_id": self.number, "model_id": self.model_id,

@@ -407,6 +407,57 @@ class Files(unittest.TestCase):
             self.assertTrue(np.isfinite(found).all())
         self.assertFalse(decoder.decode(np.full((1, 5), 255, np.uint8), np.array([40], np.int32)).any())
 
+    def test_together(self):
+        """Both layers as one matrix: data set, model, reports, programs; better than each layer apart."""
+        train, model = (os.path.join(self.directory, name) for name in ("both.h5", "both-local-klt.h5"))
+        done = run_program("dataset", "eigenvectors", "--profile", "A", "C", *PANEL, "--layers", 2, "--together",
+                           "--samples", 400, "-o", train)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with Dataset(train) as both, Dataset(self.train) as apart:
+            self.assertEqual((len(both), both.nc, both.na, both.nt, both.domain), (400, 12, 12, 8, "W"))
+            w, v = both.whole_matrices(), apart.whole_matrices()
+        # The same eigenvectors, each row with a phase of its own.
+        np.testing.assert_allclose(np.abs(np.sum(w.reshape(800, 6, 8).conj() * v, axis=2)), 1, atol=1e-4)
+        done = run_program("train", "--codec", "local-klt", "--dataset", train, "-o", model, "--entry-bits", 0,
+                           "--row-patches", 4, "--column-patches", 4)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        spec = f"eigenvectors:model={self.models['local-klt']},rows=24,nr=3,ranks=1-3,snr_db=15"
+        codec = csifeedback.open_codec(f"{spec},together={model}")
+        self.assertNotEqual(codec.codec.model_id, csifeedback.open_codec(spec).codec.model_id)
+        reports, apart = (x.codec._layer_reports() for x in (codec, csifeedback.open_codec(spec)))
+        h = PanelDrops("AC", n1=2, n2=2, nr=3, nc=24).channels(10**6, 30)
+        v = csifeedback.subband_eigenvectors(h, 6, 3)
+        gains = []
+        for one in v:
+            for rank in (1, 2, 3):
+                bits, found = reports.encode(one, rank, 60)
+                self.assertEqual((len(bits), found.shape), (60, (6, 8, rank)))
+                np.testing.assert_allclose(reports.decode(bits), found, atol=1e-6)
+                if rank != 2:
+                    np.testing.assert_array_equal(bits, apart.encode(one, rank, 60)[0])
+            both, each = (np.ascontiguousarray(r.encode(one, 2, 60)[1]) for r in (reports, apart))
+            gains.append(csifeedback.sgcs(one[..., :2], both) - csifeedback.sgcs(one[..., :2], each))
+        mean, half = experiment.mean_of(np.mean(gains, axis=1))
+        self.assertGreater(mean - half, 0.005)
+        encoder, decoder = codec.own_reports()
+        stacked = np.ascontiguousarray(h.reshape(30, 72, 8))
+        found = layers.precoders(decoder.decode(*encoder.encode(stacked, 150)), 3)
+        self.assertIn(2, layers.ranks(found))
+        rng = np.random.default_rng(4)
+        for count in range(1, 40):
+            self.assertTrue(np.isfinite(decoder.decode(rng.integers(0, 256, (20, 5)).astype(np.uint8),
+                                                       np.full(20, count, np.int32))).all())
+        for options, error in (
+                (f"eigenvectors:model={model},rows=24", "of 2 layers together"),
+                (f"{spec},together={self.models['klt']}", "6 x 8 with 1 layer,"),
+                (f"{spec},together=cdl-c-300x8-klt", "with 1 layer,"),
+                (f"{spec.replace('1-3', '1')},together={model}", "allowed are the ranks 1 to 1")):
+            with self.assertRaisesRegex(ValueError, error):
+                csifeedback.open_codec(options)
+        done = run_program("dataset", "eigenvectors", "--profile", "A", *PANEL, "--together", "--samples", 4,
+                           "-o", train, "--overwrite")
+        self.assertIn("--layers is 1, allowed is 2 to 4", done.stderr)
+
     def test_layers_in_programs(self):
         """csifeedback_eval and csifeedback_sim, on a data set of panels."""
         path = os.path.join(self.directory, "panels.h5")
@@ -490,12 +541,12 @@ class Experiment(unittest.TestCase):
         setup = experiment.Setup(4, 4, 4, nr=2, parameters={})
         with tempfile.TemporaryDirectory() as directory, \
                 mock.patch.multiple(experiment, TRAINING=150, PROFILES="AC",
-                                    CODECS=("klt",)):
+                                    CODECS=("klt", "local-klt"), PATCHES=("4", "4")):
             steps = []
             store = sweep.Store(os.path.join(directory, "results"))
             rows = experiment.measure(6, lambda *step: steps.append(step), directory, [setup],
                                       store=store)
-            self.assertEqual(steps, [(done, 5) for done in range(1, 6)])
+            self.assertEqual(steps, [(done, 7) for done in range(1, 8)])
             picture = os.path.join(directory, "p.png")
             experiment.draw(picture, rows)
             self.assertGreater(os.path.getsize(picture), 1000)
@@ -517,16 +568,21 @@ class Experiment(unittest.TestCase):
                 self.assertEqual(len(books), 8 if rank == 1 else 6)
                 klt = [r for r in some if r["codec"] == "KLT" and r["beside"] in books]
                 self.assertGreater(len(klt), 3)
-                for r in klt:
+                together = [r for r in some if r["codec"] == "local KLT, layers together" and r["beside"] in books]
+                self.assertEqual(len(together), 0 if rank == 1 else 6)
+                for r in klt + together:
                     book = books[r["beside"]]
                     self.assertLessEqual(r["bits"], book["bits"])
                     for layer in range(1, rank + 1):
                         self.assertAlmostEqual(r[f"gain_{layer}"], r[f"sgcs_{layer}"]
                                                - book[f"sgcs_{layer}"], places=6)
                     self.assertLess(r["se"], perfect["se"] + 1e-6)
+                for r in together:
+                    apart = next(x for x in some if (x["codec"], x["beside"]) == ("local KLT", r["beside"]))
+                    self.assertGreater(r["sgcs_2"], apart["sgcs_2"])
                 self.assertEqual(["sgcs_1" in r for r in some if r["codec"].startswith("Type I ")],
                                  [rank == 1] * 2)
-        self.assertEqual(len([r for r in rows if r.get("beside") == "98 bits"]), 4)
+        self.assertEqual(len([r for r in rows if r.get("beside") == "98 bits"]), 10)
         # The tables of the manual: gains, and SGCS beside each eType II.
         with mock.patch.object(experiment, "CODECS", ()):
             text = experiment.tables(rows)
@@ -566,8 +622,9 @@ class Experiment(unittest.TestCase):
         line, plane = experiment.Setup(16, 1, 8), experiment.Setup(4, 4, 8)
         self.assertEqual(line.options("local-klt")[-3::2], ("8", "256"))
         self.assertEqual(plane.options("local-klt")[-3::2], ("16", "16"))
-        self.assertEqual([setup.drops(codec) for setup in (line, plane) for codec in ("klt", "local-klt")],
-                         [2500, 5000, 2500, 2500])
+        self.assertEqual([setup.drops(codec) for setup in (line, plane)
+                          for codec in ("klt", "local-klt", "local-klt-together")],
+                         [2500, 5000, 5000, 2500, 2500, 2500])
         made = []
 
         def train(arguments):
@@ -576,13 +633,13 @@ class Experiment(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory, \
                 mock.patch.multiple(experiment, TRAINING=20), \
                 mock.patch.object(experiment.run, "train", train):
-            for codec in ("klt", "local-klt"):
+            for codec in ("klt", "local-klt", "local-klt-together"):
                 experiment.model_of(experiment.Setup(8, 1, 4, nr=2), directory, codec)
             sizes = []
             for arguments in made:
                 with Dataset(arguments[arguments.index("--dataset") + 1]) as data:
-                    sizes.append(len(data))
-        self.assertEqual(sizes, [40, 80])
+                    sizes.append((len(data), data.nc))
+        self.assertEqual(sizes, [(40, 4), (80, 4), (40, 8)])
 
     def test_networks(self):
         """Networks are measured on all arrays, N3 and UMa, for the published figures alone not; those that are
@@ -591,10 +648,12 @@ class Experiment(unittest.TestCase):
         self.assertEqual({(s.n1, s.n2, s.subbands, s.scenario) for s in of},
                          {(4, 4, 13, ""), (4, 4, 8, ""), (16, 1, 13, ""), (16, 1, 8, ""), (4, 4, 13, "uma")})
         for setup in of:
-            self.assertEqual(setup.codecs, ("klt", "local-klt", "path", "csi-l2o", "csinet"))
+            self.assertEqual(setup.codecs,
+                             ("klt", "local-klt", "path", "local-klt-together", "csi-l2o", "csinet"))
         self.assertEqual(of[0].options("csinet")[-1], "8")
         self.assertEqual(of[1].options("csinet")[-1], "1.5")
-        self.assertEqual(experiment.Setup(4, 4, 8).codecs, ("klt", "local-klt", "path"))
+        self.assertEqual(experiment.Setup(4, 4, 8).codecs, ("klt", "local-klt", "path", "local-klt-together"))
+        self.assertEqual(experiment.Setup(4, 4, 8, ranks=(1,)).codecs, ("klt", "local-klt", "path"))
 
 
 if __name__ == "__main__":

@@ -158,6 +158,9 @@ def add_eigenvectors_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plane", action="store_true",
                         help="state the planar array, so that codecs see W behind the 3-D DFT (default: the "
                              "ports are a line)")
+    parser.add_argument("--together", action="store_true",
+                        help="the V layers of a drop as one matrix W, layer after layer, for a model that reports "
+                             "all at once")
     add_output_arguments(parser)
     add_option_groups(parser, EIGENVECTORS)
 
@@ -172,14 +175,14 @@ def make_eigenvectors(args: argparse.Namespace, command: str) -> None:
                              "--channel")
         summary = eigenvectors.of_dataset(
             args.output, args.dataset, args.subbands, args.layers, args.samples, args.first,
-            args.nr, command, args.overwrite, args.plane)
+            args.nr, command, args.overwrite, args.plane, args.together)
     else:
         if args.samples is None:
             raise ValueError(f"--{'profile' if args.profile else 'channel'} needs --samples")
         drops = eigenvectors.drops_of(args.profile, args.channel, nr=4 if args.nr is None else args.nr,
                                       **given)
         summary = eigenvectors.of_drops(args.output, drops, args.samples, args.subbands, args.layers,
-                                        args.first, command, args.overwrite, args.plane)
+                                        args.first, command, args.overwrite, args.plane, args.together)
     report(args, summary)
 
 

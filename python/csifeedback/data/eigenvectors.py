@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 import numpy as np
 
 from ..arrays import array_attributes
-from ..eigenvectors import vectors
+from ..eigenvectors import stacked, vectors
 from . import generate
 from .dataset import Dataset
 from .generate import SCENARIO, TILT, check_range
@@ -53,25 +53,26 @@ def drops_of(profiles: Optional[Sequence[str]], scenario: Optional[str], **param
 
 def of_drops(path: str, drops: Drops, samples: int, subbands: int = 13,
              layers: int = 1, first: int = 0, command: str = "", overwrite: bool = False,
-             plane: bool = False) -> Dict[str, Any]:
-    """Makes a data set W of drops; sample i is layer i modulo `layers`.
+             plane: bool = False, together: bool = False) -> Dict[str, Any]:
+    """Makes a data set W of drops; sample i is layer i modulo `layers`, or with `together` all of drop i.
 
     path: data set. samples: drops. subbands: N3. layers: of each drop. first: number of the first drop.
     command: for the file. plane: whether it states the panel, so that codecs see W behind the 3-D DFT; else
-    the ports are a line. Returns a summary, see generate.write(). Raises ValueError if a parameter is
-    out of range.
+    the ports are a line. together: the layers of a drop as one matrix, layer after layer. Returns a summary,
+    see generate.write(). Raises ValueError if a parameter is out of range.
     """
     check_range("--samples", samples, 1, 1 << 28)
     check_range("--first", first, 0, (1 << 63) - 1 - samples)
     return _write(path, drops.channels, first, samples, subbands, layers, drops.nr, {
         "nc": drops.nc, "nt": drops.ports, "spacing_hz": drops.spacing_hz,
         "channel": drops.name, "seed": drops.seed, "first": first, "command": command,
-        "parameters": drops.about, **(array_attributes(drops.array) if plane else {})}, overwrite)
+        "parameters": drops.about, **(array_attributes(drops.array) if plane else {})}, overwrite, together)
 
 
 def of_dataset(path: str, source: str, subbands: int = 13, layers: int = 1,
                samples: Optional[int] = None, first: int = 0, nr: Optional[int] = None,
-               command: str = "", overwrite: bool = False, plane: bool = False) -> Dict[str, Any]:
+               command: str = "", overwrite: bool = False, plane: bool = False,
+               together: bool = False) -> Dict[str, Any]:
     """Makes a data set W of the whole matrices of another one, of which nr (default: as the file says) one
     behind the other are those of the antennas of a UE: that is a drop. Others as of of_drops()."""
     with Dataset(source) as data:
@@ -97,30 +98,34 @@ def of_dataset(path: str, source: str, subbands: int = 13, layers: int = 1,
             **(array if plane else {}), "nc": data.nc, "nt": data.nt, "spacing_hz": data.spacing_hz,
             "channel": data.channel,
             "parameters": {"dataset": data.fingerprint(), "nr": antennas},
-            "command": command}, overwrite)
+            "command": command}, overwrite, together)
 
 
 def _write(path: str, channels: Callable[[int, int], np.ndarray], first: int, drops: int,
-           subbands: int, layers: int, nr: int, about: Dict[str, Any], overwrite: bool
-           ) -> Dict[str, Any]:
+           subbands: int, layers: int, nr: int, about: Dict[str, Any], overwrite: bool,
+           together: bool) -> Dict[str, Any]:
     """Writes W of drops. about: what the file says, with nc, nt and spacing_hz of H."""
     nc = about["nc"]
     check_range("--subbands", subbands, 1, nc)
     spacing = about["spacing_hz"] * nc / subbands
-    check_range("--layers", layers, 1, min(nr, about["nt"]))
+    check_range("--layers", layers, 2 if together else 1, min(nr, about["nt"]))
+    rows, samples = (layers * subbands, drops) if together else (subbands, drops * layers)
     attributes = {
-        **about, "domain": "W", "nc": subbands, "na": subbands, "precursor": 0, "align": 0,
+        **about, "domain": "W", "nc": rows, "na": rows, "precursor": 0, "align": 0,
         "spacing_hz": spacing, "sample_interval_s": 0.0,
         "parameters": json.dumps({"spacing_hz": spacing, "layers": layers,
+                                  **({"together": True} if together else {}),
                                   "channels": about["parameters"]})}
 
     def make(begin: int, number: int) -> Tuple[np.ndarray, ...]:
         # Blocks may begin and end within a drop.
-        low, high = begin // layers, -(-(begin + number) // layers)
+        each = samples // drops
+        low, high = begin // each, -(-(begin + number) // each)
         # H of many drops would be large.
         w = np.concatenate([vectors(channels(first + i, min(500, high - i)), subbands, layers)
                             for i in range(low, high, 500)])
-        skip = begin - low * layers
-        return (w.reshape(-1, *w.shape[2:])[skip:skip + number],)
+        w = stacked(w) if together else w.reshape(-1, *w.shape[2:])
+        skip = begin - low * each
+        return (w[skip:skip + number],)
 
-    return generate.write(path, drops * layers, attributes, make, overwrite)
+    return generate.write(path, samples, attributes, make, overwrite)

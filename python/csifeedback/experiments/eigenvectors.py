@@ -26,7 +26,7 @@ from .. import layers
 from ..codecs import OpenCodec, open_codec
 from ..data import eigenvectors as drops
 from ..data.panels import PanelDrops, ScenarioDrops
-from ..eigenvectors import Pair, vectors
+from ..eigenvectors import Pair, layers_of, vectors
 from ..evaluation import QUANTIZERS, Evaluator, choose_report
 from ..files import subplots, write_figure
 from ..training import run
@@ -42,6 +42,8 @@ SNR_DB = 10.0
 TRAINING = 2500
 #: codecs of every set-up
 CODECS: Tuple[str, ...] = ("klt", "local-klt", "path")
+#: the local KLT once more, of both layers of a drop as one matrix: for rank 2
+TOGETHER = "local-klt-together"
 #: networks, of set-ups that ask for them
 NETWORKS: Tuple[str, ...] = ("csi-l2o", "csinet")
 #: models that are shipped: csifeedback_dataset models NAME says how they were trained
@@ -77,7 +79,8 @@ class Setup:
     @property
     def codecs(self) -> Tuple[str, ...]:
         """The codecs that are measured."""
-        return (*CODECS, *(NETWORKS if self.networks else ()))
+        together = (TOGETHER,) if "local-klt" in CODECS and 2 in self.ranks else ()
+        return (*CODECS, *together, *(NETWORKS if self.networks else ()))
 
     @property
     def name(self) -> str:
@@ -96,15 +99,15 @@ class Setup:
         rows, columns = PATCHES_OF_LINES if self.n2 == 1 else PATCHES
         # Networks that are trained in each run have less time than shipped ones.
         steps, minutes = ("4500", "8") if codec in self.shipped else ("600", "1.5")
-        return {"klt": ("--entry-bits", "0"), "path": (), "local-klt": (
-            "--entry-bits", "0", "--row-patches", rows, "--column-patches", columns),
+        return {"klt": ("--entry-bits", "0"), "path": (), **dict.fromkeys(("local-klt", TOGETHER), (
+            "--entry-bits", "0", "--row-patches", rows, "--column-patches", columns)),
             "csi-l2o": ("--entry-bits", "0", "--rates", "1/32", "1/16", "1/8", "1/4", "--steps", steps,
                         "--report", str(int(steps) // 9)),
             "csinet": ("--ratio", "1/16", "--budget-minutes", minutes)}[codec]
 
     def drops(self, codec: str) -> int:
         """Drops of the training of a codec."""
-        return 2 * TRAINING if codec == "local-klt" and self.n2 == 1 else TRAINING
+        return 2 * TRAINING if codec in ("local-klt", TOGETHER) and self.n2 == 1 else TRAINING
 
     def panels(self, **changes: Any) -> Any:
         """Channels of the training. changes: of their parameters."""
@@ -180,7 +183,7 @@ class Test:
 
 
 class Reporter:
-    """Reports of a codec of W within any number of bits.
+    """Reports of a codec of W within any number of bits. layers: that it reports together.
 
     Of a codec with codewords and a decoder or quantizer that was made for some lengths of them, lengths
     and quantizers are chosen for each number of bits, on validation(): W (n, subbands, ports) that are
@@ -188,7 +191,8 @@ class Reporter:
     """
 
     def __init__(self, codec: OpenCodec, validation: Callable[[], np.ndarray]) -> None:
-        self.codec, self.label = codec, codec.label
+        self.codec, self.layers = codec, layers_of(codec.model)
+        self.label = codec.label + (", layers together" if self.layers > 1 else "")
         self._validation = validation
         self._choices: Dict[int, Pair] = {}
         self._one: Optional[Pair] = None
@@ -218,9 +222,17 @@ class Reporter:
 
 def report(reporter: Reporter, v: np.ndarray, budget: int) -> Optional[Tuple[float, np.ndarray]]:
     """(mean bits, W of the BS) of reports of all layers v (n, subbands, ports, rank), which share
-    `budget` bits equally; None if these are too few."""
+    `budget` bits equally or are reported together; None if these are too few, or layers are not those of
+    the reporter."""
     bits, found = 0.0, np.empty_like(v)
     rank = v.shape[3]
+    if reporter.layers > 1:
+        pair = reporter.pair(budget)
+        if pair is None or rank != reporter.layers:
+            return None
+        w = np.moveaxis(v, 3, 1)
+        counts, of_all = pair.report(np.ascontiguousarray(w.reshape(len(w), -1, w.shape[3])), budget)[1:3]
+        return float(np.mean(counts)), np.moveaxis(of_all.reshape(w.shape), 1, 3)
     pair = reporter.pair(budget // rank)
     if pair is None:
         return None
@@ -237,10 +249,12 @@ def model_of(setup: Setup, directory: str, codec: str, train: bool = False) -> s
     if codec in setup.shipped and not train:
         return setup.shipped[codec]
     count = setup.drops(codec)
-    path = os.path.join(directory, f"w-{setup.name}" + (f"-{count}.h5" if count != TRAINING else ".h5"))
-    drops.of_drops(path, setup.panels(), count, setup.subbands, 2)
+    together = codec == TOGETHER
+    path = os.path.join(directory, f"w-{setup.name}" + ("-together" if together else "")
+                        + (f"-{count}.h5" if count != TRAINING else ".h5"))
+    drops.of_drops(path, setup.panels(), count, setup.subbands, 2, together=together)
     model = os.path.join(directory, f"{codec}-{setup.name}.h5")
-    arguments = ["--codec", codec, "--dataset", path, "-o", model, *setup.options(codec)]
+    arguments = ["--codec", "local-klt" if together else codec, "--dataset", path, "-o", model, *setup.options(codec)]
     if not os.path.exists(model) or not run.made_by(model, arguments):
         run.train([*arguments, "--overwrite"])
     return model
@@ -330,7 +344,7 @@ def short(setup: str) -> str:
 def draw(path: str, rows: List[Dict[str, Any]], _: str = "") -> None:
     """SGCS of the first layer against bits, rank 1: a row of panels a setup, one a profile."""
     setups = list(dict.fromkeys(r["setup"] for r in rows))
-    kinds = list(dict.fromkeys(kind_of(r["codec"]) for r in rows if r["bits"]))
+    kinds = list(dict.fromkeys(kind_of(r["codec"]) for r in rows if r["bits"] and r["rank"] == 1))
     panels = {setup: list(dict.fromkeys(r["profile"] for r in rows if r["setup"] == setup))
               for setup in setups}
     columns = max(map(len, panels.values()))

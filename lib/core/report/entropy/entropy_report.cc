@@ -21,8 +21,18 @@ namespace {
 constexpr int min_report = 16, max_report = 8192;
 // What a bit is worth in squared steps; where the error is least in the end.
 constexpr float usual_mu = 0.12f, least_mu = 0.02f, most_mu = 0.6f;
-// Patches that are tried.
-constexpr int try_rows = 4, try_columns = 6;
+// Patches that are tried, and pairs of them whose steps are chosen before one is taken.
+struct search {
+    int rows, columns, finalists;
+};
+constexpr search usual_search = { 4, 6, 1 }, wide_search = { 8, 16, 4 };
+// Matrices of up to so many entries are cheap to try, and have few bits: there the patches say much.
+constexpr int wide_entries = 512;
+
+const search& search_of(const coefficient_basis& basis)
+{
+    return basis.rows() * basis.columns() <= wide_entries ? wide_search : usual_search;
+}
 
 codec_info info_of(const coefficient_basis& basis,
                    const model_file& model,
@@ -67,9 +77,11 @@ public:
           d_coder(d_tables, d_basis->rows(), d_basis->columns()),
           d_re(d_basis->rows() * d_basis->stride(), 0.0f),
           d_im(d_re.size(), 0.0f),
-          d_rows(try_rows),
-          d_columns(try_columns)
+          d_search(search_of(*d_basis)),
+          d_rows(d_search.rows),
+          d_columns(d_search.columns)
     {
+        d_best.reserve(d_search.finalists + 1);
     }
 
     operations operations_so_far() override
@@ -128,8 +140,9 @@ protected:
         take({ d_rows[0], d_columns[0] });
         d_step = first_step(budget);
         if (d_rows.size() * d_columns.size() > 1)
-            choose_patches();
-        choose_step(budget);
+            choose_patches(budget);
+        else
+            choose_step(budget);
         result r;
         r.bits = min_report;
         for (; d_step >= 0; d_step--, d_mu = usual_mu)
@@ -157,7 +170,13 @@ private:
     const std::shared_ptr<const entropy_model> d_tables;
     coefficient_coder d_coder;
     volk::vector<float> d_re, d_im;
+    const search& d_search;
     std::vector<int> d_rows, d_columns; // patches to try
+    struct candidate {
+        double worth;
+        patch_pair patches;
+    };
+    std::vector<candidate> d_best; // the best one first
     // Of the report.
     int d_size_class = 0, d_rate = 0, d_step = 0;
     float d_mu = usual_mu;
@@ -201,25 +220,52 @@ private:
         return low;
     }
 
-    // Of the most likely patches those of least error and bits with this step.
-    void choose_patches()
+    // Of the most likely patches those of least error and bits with this step, then of the best ones those
+    // of least error within the budget.
+    void choose_patches(int budget)
     {
-        patch_pair best = d_patches;
-        double most = worth();
+        d_best.clear();
         const auto consider = [&](const patch_pair& p) {
             take(p);
             const double now = worth();
-            if (now > most) {
-                most = now;
-                best = p;
-            }
+            const auto at =
+                std::find_if(d_best.begin(), d_best.end(), [&](const candidate& c) {
+                    return c.worth < now;
+                });
+            d_best.insert(at, { now, p });
+            if (d_best.size() > size_t(d_search.finalists))
+                d_best.pop_back();
         };
+        consider(d_patches);
         for (size_t i = 1; i < d_rows.size(); i++)
             consider({ d_rows[i], d_columns[0] });
-        const int row = best.row;
+        const int row = d_best[0].patches.row;
         for (size_t i = 1; i < d_columns.size(); i++)
             consider({ row, d_columns[i] });
-        take(best);
+        if (d_search.finalists == 1) {
+            take(d_best[0].patches);
+            choose_step(budget);
+            return;
+        }
+        const int column = d_best[0].patches.column;
+        for (int r : d_rows)
+            if (r != row && column != d_columns[0])
+                consider({ r, column });
+        struct {
+            double gain = -1;
+            patch_pair patches;
+            int step = -1;
+            float mu = usual_mu;
+        } best;
+        for (const auto& c : d_best) {
+            take(c.patches);
+            const double gain = choose_step(budget);
+            if (gain > best.gain)
+                best = { gain, c.patches, d_step, d_mu };
+        }
+        take(best.patches);
+        d_step = best.step;
+        d_mu = best.mu;
     }
 
     double worth()
@@ -228,8 +274,9 @@ private:
         return r.gain - usual_mu * r.bits;
     }
 
-    // The step and the worth of a bit of least error.
-    void choose_step(int budget)
+    // The step and the worth of a bit of least error, and by how much it is less than that of nothing; -1:
+    // none fits.
+    double choose_step(int budget)
     {
         const int start = first_step(budget);
         double most = -1;
@@ -271,6 +318,7 @@ private:
             step--;
         d_step = best;
         d_mu = best_mu;
+        return most;
     }
 };
 
