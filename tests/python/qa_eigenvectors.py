@@ -20,8 +20,8 @@ from gnuradio import csifeedback
 from gnuradio.csifeedback.data.dataset import Dataset
 from gnuradio.csifeedback.data.panels import PanelDrops, ScenarioDrops
 from gnuradio.csifeedback import layers
-from gnuradio.csifeedback.eigenvectors import (EQUAL, Pair, aligned, best_split, layer_bits, similarity,
-                                               vectors, water_filling)
+from gnuradio.csifeedback.eigenvectors import (EQUAL, Pair, aligned, best_split, layer_bits, layers_of,
+                                               similarity, vectors, water_filling)
 from gnuradio.csifeedback.experiments import eigenvectors as experiment
 from gnuradio.csifeedback.experiments import sweep
 
@@ -490,19 +490,23 @@ class Shipped(unittest.TestCase):
         for name, drops in (
                 ("eigenvectors-uma", ScenarioDrops("uma", n1=4, n2=4, seed=7)),
                 ("eigenvectors-cdl", PanelDrops("ABCDE", n1=4, n2=4, angle_span_deg=120.0, seed=7))):
-            codec = csifeedback.open_codec(name)
-            pair = Pair(codec.entropy_encoder(), codec.entropy_decoder())
             h = drops.channels(10**6, 25)
-            v = vectors(h, 13, 1)[:, 0]
-            book = csifeedback.etype2_codebook(4, 4, 13, 1, [1])
-            pmis = [book.select(one, 1) for one in h]
-            bits = min(book.count_bits() + book.part2_bits(1, book.count(pmi)) for pmi in pmis)
-            counts, found = pair.report(v, bits)[1:3]
-            self.assertLessEqual(counts.max(), bits)
-            theirs = similarity(v, np.stack([book.precoder(pmi)[:, :, 0] for pmi in pmis]))
-            gain = similarity(v, found) - theirs
-            print(f"{name}: {bits} bits, SGCS {np.mean(theirs):.3f} {np.mean(gain):+.3f}")
-            self.assertGreater(np.mean(gain), 0.02)
+            for rank, name in ((1, name), (2, f"{name}-together")):
+                codec = csifeedback.open_codec(name)
+                self.assertEqual(layers_of(codec.model), rank)
+                pair = Pair(codec.entropy_encoder(), codec.entropy_decoder())
+                v = vectors(h, 13, rank)
+                w = np.ascontiguousarray(v.reshape(25, -1, 32))
+                book = csifeedback.etype2_codebook(4, 4, 13, 1, [rank])
+                pmis = [book.select(one, rank) for one in h]
+                bits = min(book.count_bits() + book.part2_bits(rank, book.count(pmi)) for pmi in pmis)
+                counts, found = pair.report(w, bits)[1:3]
+                self.assertLessEqual(counts.max(), bits)
+                theirs = np.moveaxis(np.stack([book.precoder(pmi) for pmi in pmis]), 3, 1)
+                theirs = similarity(w, theirs.reshape(w.shape))
+                gain = similarity(w, found) - theirs
+                print(f"{name}: {bits} bits, SGCS {np.mean(theirs):.3f} {np.mean(gain):+.3f}")
+                self.assertGreater(np.mean(gain), 0.03)
 
     @unittest.skipIf(importlib.util.find_spec("torch") is None, "without PyTorch")
     def test_learned(self):
@@ -540,7 +544,7 @@ class Experiment(unittest.TestCase):
         """A small set-up: all codebooks, and a codec of W at the bits of each eType II."""
         setup = experiment.Setup(4, 4, 4, nr=2, parameters={})
         with tempfile.TemporaryDirectory() as directory, \
-                mock.patch.multiple(experiment, TRAINING=150, PROFILES="AC",
+                mock.patch.multiple(experiment, TRAINING=150, TRAINING_OF_PATCHES=150, PROFILES="AC",
                                     CODECS=("klt", "local-klt"), PATCHES=("4", "4")):
             steps = []
             store = sweep.Store(os.path.join(directory, "results"))
@@ -620,18 +624,20 @@ class Experiment(unittest.TestCase):
     def test_patches(self):
         """A line of columns has more patches over the ports, and learns them from more drops."""
         line, plane = experiment.Setup(16, 1, 8), experiment.Setup(4, 4, 8)
-        self.assertEqual(line.options("local-klt")[-3::2], ("8", "256"))
-        self.assertEqual(plane.options("local-klt")[-3::2], ("16", "16"))
+        self.assertEqual(line.options("local-klt")[3::2], ("16", "512", "40000"))
+        self.assertEqual(line.options("local-klt-together")[3::2], ("16", "256", "10000"))
+        self.assertEqual(plane.options("local-klt")[3::2], ("32", "16", "20000"))
+        self.assertEqual(plane.options("local-klt-together")[3::2], ("32", "16", "10000"))
         self.assertEqual([setup.drops(codec) for setup in (line, plane)
                           for codec in ("klt", "local-klt", "local-klt-together")],
-                         [2500, 5000, 5000, 2500, 2500, 2500])
+                         [2500, 20000, 10000, 2500, 10000, 10000])
         made = []
 
         def train(arguments):
             made.append(arguments)
 
         with tempfile.TemporaryDirectory() as directory, \
-                mock.patch.multiple(experiment, TRAINING=20), \
+                mock.patch.multiple(experiment, TRAINING=20, TRAINING_OF_PATCHES=30), \
                 mock.patch.object(experiment.run, "train", train):
             for codec in ("klt", "local-klt", "local-klt-together"):
                 experiment.model_of(experiment.Setup(8, 1, 4, nr=2), directory, codec)
@@ -639,7 +645,7 @@ class Experiment(unittest.TestCase):
             for arguments in made:
                 with Dataset(arguments[arguments.index("--dataset") + 1]) as data:
                     sizes.append((len(data), data.nc))
-        self.assertEqual(sizes, [(40, 4), (80, 4), (40, 8)])
+        self.assertEqual(sizes, [(40, 4), (120, 4), (30, 8)])
 
     def test_networks(self):
         """Networks are measured on all arrays, N3 and UMa, for the published figures alone not; those that are

@@ -38,8 +38,8 @@ FIRST = 5_000_000
 PROFILES = "ABCDE"
 #: SNR of the spectral efficiency, with channels of unit mean power
 SNR_DB = 10.0
-#: drops of a training set, of each of which two layers are taken
-TRAINING = 2500
+#: drops of a training set, of each of which two layers are taken; patches of a local KLT take more to learn
+TRAINING, TRAINING_OF_PATCHES = 2500, 10000
 #: codecs of every set-up
 CODECS: Tuple[str, ...] = ("klt", "local-klt", "path")
 #: the local KLT once more, of both layers of a drop as one matrix: for rank 2
@@ -47,14 +47,14 @@ TOGETHER = "local-klt-together"
 #: networks, of set-ups that ask for them
 NETWORKS: Tuple[str, ...] = ("csi-l2o", "csinet")
 #: models that are shipped: csifeedback_dataset models NAME says how they were trained
-SHIPPED = {"local-klt": "eigenvectors-cdl", "csi-l2o": "eigenvectors-cdl-csi-l2o",
-           "csinet": "eigenvectors-cdl-csinet"}
-SHIPPED_UMA = {"local-klt": "eigenvectors-uma"}
+SHIPPED = {"local-klt": "eigenvectors-cdl", TOGETHER: "eigenvectors-cdl-together",
+           "csi-l2o": "eigenvectors-cdl-csi-l2o", "csinet": "eigenvectors-cdl-csinet"}
+SHIPPED_UMA = {"local-klt": "eigenvectors-uma", TOGETHER: "eigenvectors-uma-together"}
 #: drops behind those of the training, of which code sizes and quantizers are chosen
 VALIDATION = 50
 #: patches over the subbands and over the ports, of the local KLT: a line of 16 columns resolves angles
-#: finer than four columns do, and more patches take more drops to learn
-PATCHES, PATCHES_OF_LINES = ("16", "16"), ("8", "256")
+#: finer than four columns do, and of single layers there are twice as many matrices
+PATCHES, PATCHES_OF_LINES, TOGETHER_OF_LINES = ("32", "16"), ("16", "512"), ("16", "256")
 #: bits of the published mixture of KLTs, and its SGCS on CDL-A to E
 PUBLISHED = 98, (0.981, 0.891, 0.968, 0.977, 0.966)
 
@@ -96,18 +96,24 @@ class Setup:
 
     def options(self, codec: str) -> Sequence[str]:
         """What the training of a codec is told beside data set and file."""
-        rows, columns = PATCHES_OF_LINES if self.n2 == 1 else PATCHES
+        if codec in ("local-klt", TOGETHER):
+            rows, columns = PATCHES if self.n2 > 1 else \
+                TOGETHER_OF_LINES if codec == TOGETHER else PATCHES_OF_LINES
+            samples = self.drops(codec) * (1 if codec == TOGETHER else 2)
+            return ("--entry-bits", "0", "--row-patches", rows, "--column-patches", columns,
+                    "--train-samples", str(samples))
         # Networks that are trained in each run have less time than shipped ones.
         steps, minutes = ("4500", "8") if codec in self.shipped else ("600", "1.5")
-        return {"klt": ("--entry-bits", "0"), "path": (), **dict.fromkeys(("local-klt", TOGETHER), (
-            "--entry-bits", "0", "--row-patches", rows, "--column-patches", columns)),
-            "csi-l2o": ("--entry-bits", "0", "--rates", "1/32", "1/16", "1/8", "1/4", "--steps", steps,
-                        "--report", str(int(steps) // 9)),
+        return {"klt": ("--entry-bits", "0"), "path": (), "csi-l2o": (
+            "--entry-bits", "0", "--rates", "1/32", "1/16", "1/8", "1/4", "--steps", steps,
+            "--report", str(int(steps) // 9)),
             "csinet": ("--ratio", "1/16", "--budget-minutes", minutes)}[codec]
 
     def drops(self, codec: str) -> int:
         """Drops of the training of a codec."""
-        return 2 * TRAINING if codec in ("local-klt", TOGETHER) and self.n2 == 1 else TRAINING
+        if codec not in ("local-klt", TOGETHER):
+            return TRAINING
+        return TRAINING_OF_PATCHES * (2 if self.n2 == 1 and codec != TOGETHER else 1)
 
     def panels(self, **changes: Any) -> Any:
         """Channels of the training. changes: of their parameters."""
