@@ -31,6 +31,8 @@ from .codecs import REPORTS, Codec, OpenCodec, ReportDecoder, ReportEncoder, ope
 
 #: bits of the field that says how layers share the bits of a report, and the value for all alike
 SPLIT_BITS, EQUAL = 3, 2
+#: layers whose smallest singular value is not larger do not span as many dimensions as there are
+DEPENDENT = 1e-2
 #: passes of the phase alignment, which converges within them
 PASSES = 10
 
@@ -115,6 +117,15 @@ def stacked(v: np.ndarray) -> np.ndarray:
     return aligned(v.reshape(len(v), -1, v.shape[3]))
 
 
+def orthogonal(w: np.ndarray) -> np.ndarray:
+    """Precoders (..., ports, layers) with orthonormal layers, the nearest ones to W with layers of norm 1, as
+    eigenvectors are: W = U S V^H becomes U V^H. Where layers are zero or nearly the same they stay as they are."""
+    norm = np.linalg.norm(w, axis=-2, keepdims=True)
+    unit = w / np.where(norm > 0, norm, 1)
+    u, s, vh = np.linalg.svd(unit, full_matrices=False)
+    return np.where(s[..., -1:, None] > DEPENDENT, u @ vh, unit).astype(np.complex64)
+
+
 def layers_of(model: Any) -> int:
     """Layers that the matrices W of a model_file have together: 1 if each is a matrix of its own."""
     try:
@@ -160,7 +171,8 @@ class LayerReports:
     layer_bits(); the report of each layer is filled up with zeros to its bits, so that a report always
     has all bits of its budget. The UE tries the split of water-filling over the powers of the layers'
     values, those beside it and an equal one, and sends the report of the largest SGCS. With a model of
-    that many layers together, RI is followed by its report, without a split.
+    that many layers together, RI is followed by its report, without a split. The BS makes the layers of
+    each subband orthogonal, which costs no bits.
 
     pair: of a model of W. powers(w): squares of values, real (M,), of W (subbands, ports). ranks: allowed
     ones, ascending. rounds: of Pair.report. together: layers -> pair of a model of so many.
@@ -187,6 +199,7 @@ class LayerReports:
                ) -> Optional[Tuple[np.ndarray, np.ndarray]]:
         """(bits (budget,) of 0 and 1, W of the BS (subbands, ports, rank)) of eigenvectors v (subbands, ports,
         rank or more); None if there are too few bits for the rank."""
+        v = np.ascontiguousarray(v, np.complex64)
         total = min(budget, self.max_bits) - self._header(rank)
         pair, reports = self._pair_of(rank)
         # (1, reports, rows, ports)
@@ -203,25 +216,27 @@ class LayerReports:
                 continue
             parts = [pair.report(w[:, number], count, self._rounds)
                      for number, count in enumerate(counts)]
-            score = sum(float(part[3][0]) for part in parts)
+            found = self._layers([part[2][0] for part in parts], rank)
+            score = float(core.sgcs(v[..., :rank], found).mean())
             if best is None or score > best[0]:
-                best = score, split, counts, parts
+                best = score, split, counts, parts, found
         if best is None:
             return None
-        _, split, counts, parts = best
+        _, split, counts, parts, found = best
         bits = [_fields(self.ranks.index(rank), self._ri_bits)]
         if reports > 1:
             bits.append(_fields(split, SPLIT_BITS))
         for count, part in zip(counts, parts):
             used = int(part[1][0])
             bits += [np.unpackbits(part[0][0], count=used), np.zeros(count - used, np.uint8)]
-        return np.concatenate(bits), self._layers([part[2][0] for part in parts], rank)
+        return np.concatenate(bits), found
 
     @staticmethod
     def _layers(parts: Sequence[np.ndarray], rank: int) -> np.ndarray:
         """W (subbands, ports, rank) of decoded reports."""
         w = np.concatenate(parts)
-        return np.ascontiguousarray(np.moveaxis(w.reshape(rank, -1, w.shape[1]), 0, 2))
+        w = np.moveaxis(w.reshape(rank, -1, w.shape[1]), 0, 2)
+        return np.ascontiguousarray(orthogonal(w) if rank > 1 else w)
 
     def choose(self, h: np.ndarray, budget: int, snr_db: float) -> np.ndarray:
         """The bits for a channel h (rows, nr, ports): of the rank that has the largest spectral efficiency

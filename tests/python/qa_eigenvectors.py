@@ -21,7 +21,7 @@ from gnuradio.csifeedback.data.dataset import Dataset
 from gnuradio.csifeedback.data.panels import PanelDrops, ScenarioDrops
 from gnuradio.csifeedback import layers
 from gnuradio.csifeedback.eigenvectors import (EQUAL, Pair, aligned, best_split, layer_bits, layers_of,
-                                               similarity, vectors, water_filling)
+                                               orthogonal, similarity, vectors, water_filling)
 from gnuradio.csifeedback.experiments import eigenvectors as experiment
 from gnuradio.csifeedback.experiments import sweep
 
@@ -99,6 +99,30 @@ class Shares(unittest.TestCase):
         self.assertEqual(best_split(power, 12), EQUAL + 2)
         self.assertEqual(best_split(power[::-1], 12), EQUAL - 2)
         np.testing.assert_allclose(water_filling(np.zeros((2, 3)), 5), 0, atol=1e-6)
+
+
+class Layers(unittest.TestCase):
+
+    def test_orthogonal(self):
+        """Nearer to eigenvectors than layers with errors of their own; zeros and layers that are alike stay."""
+        rng = np.random.default_rng(3)
+
+        def normal(*shape):
+            return rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+
+        v = np.linalg.qr(normal(50, 6, 8, 3))[0].astype(np.complex64)
+        w = (v * 3 + 0.5 * normal(50, 6, 8, 3)).astype(np.complex64)
+        found = orthogonal(w)
+        np.testing.assert_allclose(found.conj().swapaxes(2, 3) @ found, np.broadcast_to(np.eye(3), (50, 6, 3, 3)),
+                                   atol=1e-5)
+        self.assertGreater(csifeedback.sgcs(v, found).mean(), csifeedback.sgcs(v, w).mean() + 0.01)
+        np.testing.assert_allclose(orthogonal(v), v, atol=1e-5)
+        alike = np.repeat(w[..., :1], 2, axis=3)
+        unit = alike / np.linalg.norm(alike, axis=2, keepdims=True)
+        np.testing.assert_allclose(orthogonal(alike), unit, atol=1e-6)
+        alike[..., 1] = 0
+        np.testing.assert_allclose(orthogonal(alike)[..., 0], unit[..., 0], atol=1e-6)
+        self.assertFalse(orthogonal(alike)[..., 1].any())
 
 
 class Files(unittest.TestCase):
@@ -378,9 +402,11 @@ class Files(unittest.TestCase):
                     self.assertEqual(len(bits), 140)
                     np.testing.assert_allclose(reports.decode(bits), w, atol=1e-6)
                     counts = layer_bits(rank, 135, EQUAL)
-                    alike = np.mean([reports.pair.report(np.ascontiguousarray(one[None, :, :, k]), count)[3]
-                                     for k, count in enumerate(counts)])
-                    gains.append(csifeedback.sgcs(np.ascontiguousarray(one[..., :rank]), w).mean() - alike)
+                    alike = orthogonal(np.stack([reports.pair.report(
+                        np.ascontiguousarray(one[None, :, :, k]), count)[2][0]
+                        for k, count in enumerate(counts)], axis=2))
+                    gains.append(csifeedback.sgcs(one[..., :rank], w).mean()
+                                 - csifeedback.sgcs(one[..., :rank], alike).mean())
             self.assertGreater(min(gains), -1e-5, name)
             self.assertGreater(np.mean(gains), 2e-4, name)
             self.assertIsNone(reports.encode(v[0], 3, 3 * reports.pair.encoder.min_bits() + 4))
@@ -438,7 +464,7 @@ class Files(unittest.TestCase):
             both, each = (np.ascontiguousarray(r.encode(one, 2, 60)[1]) for r in (reports, apart))
             gains.append(csifeedback.sgcs(one[..., :2], both) - csifeedback.sgcs(one[..., :2], each))
         mean, half = experiment.mean_of(np.mean(gains, axis=1))
-        self.assertGreater(mean - half, 0.005)
+        self.assertGreater(mean - half, 0)
         encoder, decoder = codec.own_reports()
         stacked = np.ascontiguousarray(h.reshape(30, 72, 8))
         found = layers.precoders(decoder.decode(*encoder.encode(stacked, 150)), 3)

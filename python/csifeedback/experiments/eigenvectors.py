@@ -26,7 +26,7 @@ from .. import layers
 from ..codecs import OpenCodec, open_codec
 from ..data import eigenvectors as drops
 from ..data.panels import PanelDrops, ScenarioDrops
-from ..eigenvectors import Pair, layers_of, vectors
+from ..eigenvectors import Pair, layers_of, orthogonal, vectors
 from ..evaluation import QUANTIZERS, Evaluator, choose_report
 from ..files import subplots, write_figure
 from ..training import run
@@ -228,7 +228,7 @@ class Reporter:
 
 def report(reporter: Reporter, v: np.ndarray, budget: int) -> Optional[Tuple[float, np.ndarray]]:
     """(mean bits, W of the BS) of reports of all layers v (n, subbands, ports, rank), which share
-    `budget` bits equally or are reported together; None if these are too few, or layers are not those of
+    `budget` bits equally or are reported together, and are orthogonal then; None if these are too few, or layers are not those of
     the reporter."""
     bits, found = 0.0, np.empty_like(v)
     rank = v.shape[3]
@@ -238,7 +238,7 @@ def report(reporter: Reporter, v: np.ndarray, budget: int) -> Optional[Tuple[flo
             return None
         w = np.moveaxis(v, 3, 1)
         counts, of_all = pair.report(np.ascontiguousarray(w.reshape(len(w), -1, w.shape[3])), budget)[1:3]
-        return float(np.mean(counts)), np.moveaxis(of_all.reshape(w.shape), 1, 3)
+        return float(np.mean(counts)), orthogonal(np.moveaxis(of_all.reshape(w.shape), 1, 3))
     pair = reporter.pair(budget // rank)
     if pair is None:
         return None
@@ -246,7 +246,7 @@ def report(reporter: Reporter, v: np.ndarray, budget: int) -> Optional[Tuple[flo
         counts, found[..., layer] = pair.report(np.ascontiguousarray(v[..., layer]),
                                                 budget // rank)[1:3]
         bits += float(np.mean(counts))
-    return bits, found
+    return bits, orthogonal(found) if rank > 1 else found
 
 
 def model_of(setup: Setup, directory: str, codec: str, train: bool = False) -> str:
