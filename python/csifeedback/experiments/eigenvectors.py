@@ -227,9 +227,9 @@ class Reporter:
 
 
 def report(reporter: Reporter, v: np.ndarray, budget: int) -> Optional[Tuple[float, np.ndarray]]:
-    """(mean bits, W of the BS) of reports of all layers v (n, subbands, ports, rank), which share
-    `budget` bits equally or are reported together, and are orthogonal then; None if these are too few, or layers are not those of
-    the reporter."""
+    """(mean bits, W of the BS, layers orthogonal) of reports of all layers v (n, subbands, ports, rank), which
+    share `budget` bits equally or are reported together; None if these are too few, or layers are not those
+    of the reporter."""
     bits, found = 0.0, np.empty_like(v)
     rank = v.shape[3]
     if reporter.layers > 1:
