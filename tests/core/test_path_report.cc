@@ -678,10 +678,12 @@ TEST(path_report, matrices_that_are_no_channels)
                 EXPECT_LT(error_of(*ue, *bs, h, budget), most)
                     << name << " " << is_fast << " " << budget;
             };
-            // The atoms that explain most of it are beyond the ends of the rows.
-            expect(equal, 64, 0.96);
+            // The atoms that explain most of it are beyond the ends of the rows. Which ones are
+            // taken depends on rounding: a disturbance of 1e-7 spreads the error with 4,096 bits
+            // from 0.026 to 0.075, and with NEON it is 0.085.
+            expect(equal, 64, 0.98);
             expect(equal, 384, is_fast ? 0.7 : 0.45);
-            expect(equal, 4096, is_fast ? 0.2 : 0.08);
+            expect(equal, 4096, is_fast ? 0.2 : 0.1);
             // The finest steps leave room for one path only.
             expect(two, 96, 0.01);
             expect(two, 128, 0.001);

@@ -48,8 +48,11 @@ std::vector<cf> noise(random_engine& engine, size_t n)
 {
     boost::random::normal_distribution<float> normal;
     std::vector<cf> x(n);
-    for (cf& one : x)
-        one = cf(normal(engine), normal(engine));
+    for (cf& one : x) {
+        // Arguments of a call have no order, and compilers for other processors take another one.
+        const float im = normal(engine), re = normal(engine);
+        one = cf(re, im);
+    }
     return x;
 }
 

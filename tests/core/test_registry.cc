@@ -32,9 +32,10 @@ std::vector<std::vector<float>> matrices(const codec_part& part, int count)
     const size_t n = part.h_size() / 2;
     for (auto& h_vec : all) {
         std::vector<std::complex<float>> h(n);
-        for (auto& x : h)
-            x = std::complex<float>(normal(random), normal(random)) *
-                float(std::exp(2 * normal(random)));
+        for (auto& x : h) {
+            const float re = normal(random), im = normal(random);
+            x = std::complex<float>(re, im) * float(std::exp(2 * normal(random)));
+        }
         h_vec.resize(2 * n);
         normalize_csi(h.data(), n, h_vec.data());
     }
