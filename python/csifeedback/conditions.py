@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 import h5py
 import numpy as np
@@ -44,7 +44,7 @@ def of_model(model: Any) -> Any:
     """The Conditions of a core.model_file, or of a codec in Python, which may have none."""
     if not model.path:
         return Conditions()
-    parameters = _parameters(model.text("parameters"))
+    parameters = parameters_of(model.text("parameters"))
     with h5py.File(model.path, "r") as file:
         align = file.attrs.get("align")
     return Conditions(
@@ -59,12 +59,12 @@ def of_dataset(data: Any) -> Any:
     """The Conditions of a Dataset. Whole matrices are cut as each model wants it."""
     return Conditions(align=bool(data.align), precursor=None if data.whole else data.precursor,
                       bandwidth_hz=_bandwidth(data.nc, data.spacing_hz),
-                      channel=_name(data.channel, _parameters(data.parameters)), array=data.array)
+                      channel=_name(data.channel, parameters_of(data.parameters)), array=data.array)
 
 
 def of_channel(channel: Any) -> Any:
     """The Conditions of a channel model."""
-    parameters = _parameters(channel.parameters())
+    parameters = parameters_of(channel.parameters())
     return Conditions(align=parameters.get("align"),
                       bandwidth_hz=_bandwidth(channel.nc(), channel.spacing_hz()),
                       channel=channel.name() or None, array=channel.array())
@@ -78,7 +78,8 @@ def _name(channel, parameters):
     return channel or None
 
 
-def _parameters(text):
+def parameters_of(text: str) -> Dict[str, Any]:
+    """The parameters of a channel that a model or a data set states as JSON, none where it states none."""
     try:
         found = json.loads(text or "{}")
     except ValueError:

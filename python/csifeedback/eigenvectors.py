@@ -18,7 +18,6 @@ A data set may also have the layers of a drop together, as one matrix (layers su
 after layer (`stacked`). A model of such matrices reports all layers at once.
 """
 
-import json
 import zlib
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
@@ -28,6 +27,7 @@ from . import csifeedback_python as core
 from . import layers
 from .arrays import Array
 from .codecs import REPORTS, Codec, OpenCodec, ReportDecoder, ReportEncoder, open_codec
+from .conditions import parameters_of
 
 #: bits of the field that says how layers share the bits of a report, and the value for all alike
 SPLIT_BITS, EQUAL = 3, 2
@@ -128,11 +128,8 @@ def orthogonal(w: np.ndarray) -> np.ndarray:
 
 def layers_of(model: Any) -> int:
     """Layers that the matrices W of a model_file have together: 1 if each is a matrix of its own."""
-    try:
-        parameters = json.loads(model.text("parameters"))
-        return int(parameters["layers"]) if parameters.get("together") else 1
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return 1
+    parameters = parameters_of(model.text("parameters"))
+    return int(parameters["layers"]) if parameters.get("together") else 1
 
 
 def layer_bits(rank: int, total: int, split: int) -> List[int]:
@@ -183,10 +180,12 @@ class LayerReports:
         self.pair, self.ranks, self._together = pair, list(ranks), together or {}
         self._powers, self._rounds = powers, rounds
         self._ri_bits = (len(self.ranks) - 1).bit_length()
-        first, last = self._pair_of(self.ranks[0]), [self._pair_of(rank) for rank in self.ranks]
-        self.min_bits = self._header(self.ranks[0]) + first[1] * first[0].encoder.min_bits()
-        self.max_bits = min(65535, max(self._header(rank) + count * part.encoder.max_bits()
-                                       for rank, (part, count) in zip(self.ranks, last)))
+        limits = []
+        for rank in self.ranks:
+            of_rank, reports = self._pair_of(rank)
+            limits.append([self._header(rank) + reports * bits for bits in (
+                of_rank.encoder.min_bits(), of_rank.encoder.max_bits())])
+        self.min_bits, self.max_bits = limits[0][0], min(65535, max(most for _, most in limits))
 
     def _pair_of(self, rank: int) -> Tuple[Pair, int]:
         """The pair for the reports of a rank, and how many of its reports there are."""
@@ -345,22 +344,22 @@ class Eigenvectors(Codec):
         self._rounds = _number("rounds", rounds, 0, 100)
         self.title = f"{self._codec.label} of W"
         self.array = _array_of(model)
-        reports: Any = self._pair().encoder
+        reports: Any = self._pair(self._codec).encoder
         self.report_bits = (reports.min_bits(), reports.max_bits())
-        self._together = self._open_together(together) if together else None
+        self._together = self._open_together(together) if together else {}
         if self.nr > 1:
             reports = self._layer_reports()
             self.report_bits = (reports.min_bits, reports.max_bits)
             # Other bits than those of UEs with one antenna.
-            others = self._together[0].model.model_id if self._together else None
+            others = (codec.model.model_id for codec in self._together.values())
             self.model_id = (self.model_id ^ zlib.crc32(
-                repr((self.nr, self.ranks, *([others] if others is not None else []))).encode())) & 0xffff
+                repr((self.nr, self.ranks, *others)).encode())) & 0xffff
 
-    def _open_together(self, spec: str) -> Tuple[OpenCodec, int]:
-        """The codec of a model of several layers together, and how many."""
+    def _open_together(self, spec: str) -> Dict[int, OpenCodec]:
+        """Number of layers -> the codec of a model of so many together."""
         codec = open_codec(spec)
         model = codec.model
-        count = layers_of(model) if model.text("matrices") == "W" else 1
+        count = layers_of(model)
         if count < 2 or (model.nc, model.nt) != (count * self._subbands, self.nt):
             raise ValueError(
                 f"together is {spec}, of matrices of {model.nc} x {model.nt} with {count} layer"
@@ -369,15 +368,15 @@ class Eigenvectors(Codec):
         if count not in self.ranks:
             raise ValueError(f"together is {spec}, of {count} layers, allowed are the ranks "
                              f"{self.ranks[0]} to {self.ranks[-1]}")
-        return codec, count
+        return {count: codec}
 
-    def _pair(self, codec: Optional[OpenCodec] = None) -> Pair:
-        return Pair(*(codec or self._codec).report_pair(*self._report))
+    def _pair(self, codec: OpenCodec) -> Pair:
+        return Pair(*codec.report_pair(*self._report))
 
     def _layer_reports(self) -> LayerReports:
         """Reports of several layers; of codecs with codewords the powers are those of their values, of others
         those of the entries of the transformed W."""
-        pair = self._pair()
+        pair = self._pair(self._codec)
         encoder = self._codec.encoder(0) if self._codec.has_codewords else None
 
         def powers(w: np.ndarray) -> np.ndarray:
@@ -386,7 +385,7 @@ class Eigenvectors(Codec):
                 return np.concatenate([ha.real, ha.imag]).ravel() ** 2
             return np.asarray(encoder.encode(ha)[0][0], np.float64) ** 2
 
-        together = {self._together[1]: self._pair(self._together[0])} if self._together else None
+        together = {count: self._pair(codec) for count, codec in self._together.items()}
         return LayerReports(pair, powers, self.ranks, self._rounds, together)
 
     def _attributes(self) -> Dict[str, Any]:
@@ -398,7 +397,7 @@ class Eigenvectors(Codec):
         """The UE half."""
         if self.nr > 1:
             return self._layer_encoder()
-        pair, subbands, rounds = self._pair(), self._subbands, self._rounds
+        pair, subbands, rounds = self._pair(self._codec), self._subbands, self._rounds
 
         class Half(ReportEncoder):
             def encode_bits(self, h: np.ndarray, budget: int) -> np.ndarray:
@@ -413,7 +412,7 @@ class Eigenvectors(Codec):
         floor(k subbands / rows), with the norm sqrt(ports); with several antennas see `layers`."""
         if self.nr > 1:
             return self._layer_decoder()
-        pair, nt = self._pair(), self.nt
+        pair, nt = self._pair(self._codec), self.nt
         subband = np.arange(self.rows) * self._subbands // self.rows
 
         class Half(ReportDecoder):
@@ -454,7 +453,7 @@ class Eigenvectors(Codec):
 def _array_of(model: core.model_file) -> Optional[Array]:
     """(n1, n2, 2) of the panels that a model was trained on, if it says so."""
     try:
-        channels = json.loads(model.text("parameters"))["channels"]
+        channels = parameters_of(model.text("parameters"))["channels"]
         array = int(channels["n1"]), int(channels["n2"]), 2
     except (ValueError, KeyError, TypeError):
         return None

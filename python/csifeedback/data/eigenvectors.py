@@ -109,7 +109,9 @@ def _write(path: str, channels: Callable[[int, int], np.ndarray], first: int, dr
     check_range("--subbands", subbands, 1, nc)
     spacing = about["spacing_hz"] * nc / subbands
     check_range("--layers", layers, 2 if together else 1, min(nr, about["nt"]))
-    rows, samples = (layers * subbands, drops) if together else (subbands, drops * layers)
+    # Layers of a matrix, matrices of a drop.
+    stack, each = (layers, 1) if together else (1, layers)
+    rows = stack * subbands
     attributes = {
         **about, "domain": "W", "nc": rows, "na": rows, "precursor": 0, "align": 0,
         "spacing_hz": spacing, "sample_interval_s": 0.0,
@@ -119,7 +121,6 @@ def _write(path: str, channels: Callable[[int, int], np.ndarray], first: int, dr
 
     def make(begin: int, number: int) -> Tuple[np.ndarray, ...]:
         # Blocks may begin and end within a drop.
-        each = samples // drops
         low, high = begin // each, -(-(begin + number) // each)
         # H of many drops would be large.
         w = np.concatenate([vectors(channels(first + i, min(500, high - i)), subbands, layers)
@@ -128,4 +129,4 @@ def _write(path: str, channels: Callable[[int, int], np.ndarray], first: int, dr
         skip = begin - low * each
         return (w[skip:skip + number],)
 
-    return generate.write(path, samples, attributes, make, overwrite)
+    return generate.write(path, drops * each, attributes, make, overwrite)

@@ -230,23 +230,21 @@ def report(reporter: Reporter, v: np.ndarray, budget: int) -> Optional[Tuple[flo
     """(mean bits, W of the BS, layers orthogonal) of reports of all layers v (n, subbands, ports, rank), which
     share `budget` bits equally or are reported together; None if these are too few, or layers are not those
     of the reporter."""
-    bits, found = 0.0, np.empty_like(v)
     rank = v.shape[3]
-    if reporter.layers > 1:
-        pair = reporter.pair(budget)
-        if pair is None or rank != reporter.layers:
-            return None
-        w = np.moveaxis(v, 3, 1)
-        counts, of_all = pair.report(np.ascontiguousarray(w.reshape(len(w), -1, w.shape[3])), budget)[1:3]
-        return float(np.mean(counts)), orthogonal(np.moveaxis(of_all.reshape(w.shape), 1, 3))
-    pair = reporter.pair(budget // rank)
+    if reporter.layers not in (1, rank):
+        return None
+    reports = rank // reporter.layers
+    pair = reporter.pair(budget // reports)
     if pair is None:
         return None
-    for layer in range(rank):
-        counts, found[..., layer] = pair.report(np.ascontiguousarray(v[..., layer]),
-                                                budget // rank)[1:3]
+    layers_first = np.moveaxis(v, 3, 1)
+    w = np.ascontiguousarray(layers_first).reshape(len(v), reports, -1, v.shape[2])
+    bits, found = 0.0, np.empty_like(w)
+    for number in range(reports):
+        counts, found[:, number] = pair.report(w[:, number], budget // reports)[1:3]
         bits += float(np.mean(counts))
-    return bits, orthogonal(found) if rank > 1 else found
+    decoded = np.moveaxis(found.reshape(layers_first.shape), 1, 3)
+    return bits, orthogonal(decoded) if rank > 1 else decoded
 
 
 def model_of(setup: Setup, directory: str, codec: str, train: bool = False) -> str:

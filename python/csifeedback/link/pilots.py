@@ -5,13 +5,13 @@
 #
 """The pilots that base station and UE agree on."""
 
-import json
 from dataclasses import dataclass
 from typing import Any, Dict
 
 from .. import csifeedback_python as core
 from .. import evaluation
 from ..codecs import OpenCodec
+from ..conditions import parameters_of
 from .parameters import ParameterError, check_range
 
 
@@ -76,7 +76,7 @@ def check_codec(codec: OpenCodec, frame: core.csirs_frame) -> None:
                          f"{frame.nc()} ({evaluation.trained_on(model)})")
     # Delay rows are 1 / bandwidth long: nothing else of a codec of Ha depends on nc.
     try:
-        spacing = float(json.loads(model.text("parameters"))["spacing_hz"])
+        spacing = float(parameters_of(model.text("parameters"))["spacing_hz"])
     except (ValueError, KeyError, TypeError):
         spacing = frame.spacing_hz() if model.nc != frame.nc() * codec.nr else 0
     bandwidth = frame.nc() * frame.spacing_hz()

@@ -242,30 +242,29 @@ private:
         const int row = d_best[0].patches.row;
         for (size_t i = 1; i < d_columns.size(); i++)
             consider({ row, d_columns[i] });
-        if (d_search.finalists == 1) {
-            take(d_best[0].patches);
-            choose_step(budget);
-            return;
-        }
         const int column = d_best[0].patches.column;
-        for (int r : d_rows)
-            if (r != row && column != d_columns[0])
-                consider({ r, column });
-        struct {
-            double gain = -1;
-            patch_pair patches;
-            int step = -1;
-            float mu = usual_mu;
-        } best;
-        for (const auto& c : d_best) {
-            take(c.patches);
+        if (d_search.finalists > 1 && column != d_columns[0])
+            for (int r : d_rows)
+                if (r != row)
+                    consider({ r, column });
+        size_t best = 0;
+        double most = -1;
+        int step = -1;
+        float mu = usual_mu;
+        for (size_t i = 0; i < d_best.size(); i++) {
+            take(d_best[i].patches);
             const double gain = choose_step(budget);
-            if (gain > best.gain)
-                best = { gain, c.patches, d_step, d_mu };
+            if (gain > most) {
+                best = i;
+                most = gain;
+                step = d_step;
+                mu = d_mu;
+            }
         }
-        take(best.patches);
-        d_step = best.step;
-        d_mu = best.mu;
+        if (best + 1 < d_best.size())
+            take(d_best[best].patches);
+        d_step = step;
+        d_mu = mu;
     }
 
     double worth()
