@@ -957,7 +957,11 @@ TEST(Pmi, TypeOneOfMoreLayersIsNearTheBest)
                     mean_sum += mean / pmis;
                 }
                 EXPECT_GT(sum, 0.9 * best_sum);
-                EXPECT_GT(sum, mean_sum);
+                // As many layers as ports fill the space whatever the PMI: no one is better.
+                if (rank == array.ports())
+                    EXPECT_NEAR(sum, mean_sum, 1e-6 * mean_sum);
+                else
+                    EXPECT_GT(sum, mean_sum);
             }
 }
 

@@ -241,6 +241,42 @@ class Networks(unittest.TestCase):
         kept = float((h @ w.t()).square().sum() / h.square().sum())
         self.assertGreater(kept, 2 * 32 / (2 * NA * NT))
 
+    def test_start_from_components(self):
+        """Networks with dense layers begin as a KLT behind LeakyReLUs: better than random ones, which
+        are no better than zero; codewords of all lengths are the products of the same rows."""
+        channel = make_channel("cost2100-indoor", nt=NT)
+        ha = normalized(csifeedback.generate_channels(channel, 0, 500, NA, 2)[0]).reshape(500, -1)
+        h = torch.from_numpy(np.concatenate([ha.real, ha.imag], 1))
+        components = networks.Components.of(h)
+        rows = components.rows(32)
+        torch.testing.assert_close(rows @ rows.t(), torch.eye(32), rtol=0, atol=1e-5)
+        # Two real values for each of the 16 strongest components.
+        kept = (h @ rows.t()).square().sum() / h.square().sum()
+        self.assertAlmostEqual(float(kept), float(components.values[:16].sum()
+                                                  / components.values.sum()), places=4)
+        for codec in ("csinet", "nr-csinet", "clnet", "sm-csinet-plus", "pm-csinet-plus"):
+            with self.subTest(codec):
+                losses = []
+                for start_from in ("xavier", "components"):
+                    network = small(codec, start_from=start_from)
+                    self.assertEqual(network.settings(), {"start_from": start_from})
+                    network.start(components)
+                    # With the statistics of this batch.
+                    network.train()
+                    with torch.no_grad():
+                        losses.append(10 * np.log10(float(networks.relative_error(
+                            network.decode(network.encode(h)), h))))
+                self.assertGreater(losses[0], -0.5)
+                self.assertLess(losses[1], -1.5)
+                if codec in networks.MULTI_RATE:
+                    with torch.no_grad():
+                        features = network.features(h)
+                        for size, s in zip(network.code_sizes, network.codewords(h)):
+                            torch.testing.assert_close(s, features @ components.rows(size).t(),
+                                                       rtol=1e-4, atol=1e-4)
+        with self.assertRaisesRegex(ValueError, "start_from is zeros, allowed is xavier or comp"):
+            small("clnet", start_from="zeros")
+
     def test_bad_networks(self):
         for arguments, text in (
                 (("csinet", NA, NT, [8, 16]), "codewords of one length"),

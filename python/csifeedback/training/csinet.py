@@ -10,7 +10,8 @@ from typing import Dict, Sequence
 import torch
 from torch import nn
 
-from .network import ConvBn, Network, bounded, leaky, range_of, xavier
+from .network import (Components, ConvBn, Network, bounded, checked_start, leaky, pass_through,
+                      range_of, xavier)
 
 
 class RefineNet(nn.Module):
@@ -37,14 +38,19 @@ class CsiNet(Network):
     map. 2,103,116 parameters at 1/4 of 32 x 32 (Csi-L2O's Tables II and III count weights alone,
     without biases and normalization: 0.524 M and 0.527 M at 1/8).
 
-    The published recipe: Adam with 1e-3, batch 200, MSE, 1000 epochs of 100,000.
+    start_from: "xavier", as published, or "components": convolutions hand on what they get, the dense
+    layers are the channel's principal components and back, and the RefineNet units change nothing
+    at first. The published recipe: Adam with 1e-3, batch 200, MSE, 1000 epochs of 100,000.
     """
 
     codec = "csinet"
+    options = {"start_from": "components"}
     units = 2
 
-    def __init__(self, na: int, nt: int, code_sizes: Sequence[int]) -> None:
+    def __init__(self, na: int, nt: int, code_sizes: Sequence[int],
+                 start_from: str = "components") -> None:
         super().__init__(na, nt, code_sizes)
+        self.start_from = checked_start(start_from)
         self.limit = range_of(na, nt)
         self.encoder_conv = ConvBn(2, 2, 3, bias=True)
         self.encoder_dense = nn.Linear(self.size, self.code_size)
@@ -52,6 +58,19 @@ class CsiNet(Network):
         self.refine = nn.Sequential(*[RefineNet() for _ in range(self.units)])
         self.last = nn.Conv2d(2, 2, 3, padding=1)
         xavier(self)
+
+    @torch.no_grad()
+    def start(self, components: Components) -> None:
+        if self.start_from != "components":
+            return
+        rows = components.rows(self.code_size)
+        pass_through(self.encoder_conv)
+        self.encoder_dense.weight.copy_(rows)
+        # The standard deviation of an element of h_vec, which the encoder's normalization removes.
+        self.decoder_dense.weight.copy_(0.5 ** 0.5 * rows.t())
+        for unit in self.refine:
+            unit.third.bn.weight.zero_()
+        nn.init.dirac_(self.last.weight)
 
     @torch.jit.export
     def encode(self, h: torch.Tensor, code_size: int = 0) -> torch.Tensor:

@@ -12,6 +12,10 @@ own value of the moment, which makes the sum that of the logarithms.
 Ranges: the data are centred at zero where theirs are in [0, 1]. The sigmoid after the decoder's
 first convolution and the tanh in the RefineNet units are `bounded`, and the ReLU after each skip
 connection, which cuts at 0 of [0, 1], cuts at -sqrt(na nt).
+
+start_from: "xavier", as published, or "components": convolutions hand on what they get, the dense
+layers are the channel's principal components and back, and the RefineNet units change nothing at
+first. See `CsiNetPlus.start`.
 """
 
 from typing import Dict, List, Sequence
@@ -19,7 +23,8 @@ from typing import Dict, List, Sequence
 import torch
 from torch import nn
 
-from .network import ConvBn, Network, bounded, leaky, range_of, relative_error, xavier
+from .network import (Components, ConvBn, Network, bounded, checked_start, leaky, pass_through,
+                      range_of, relative_error, xavier)
 
 
 class RefineNetPlus(nn.Module):
@@ -62,13 +67,41 @@ class DecoderPlus(nn.Module):
 class CsiNetPlus(Network):
     """What SM- and PM-CsiNet+ share: the encoder's two 7x7 convolutions, and the decoders."""
 
+    options = {"start_from": "components"}
     recipe = {"learning_rate": 1e-3, "batch": 200}
 
-    def __init__(self, na: int, nt: int, code_sizes: Sequence[int]) -> None:
+    def __init__(self, na: int, nt: int, code_sizes: Sequence[int],
+                 start_from: str = "components") -> None:
         super().__init__(na, nt, code_sizes)
+        self.start_from = checked_start(start_from)
         self.encoder_first = ConvBn(2, 2, 7)
         self.encoder_second = ConvBn(2, 2, 7)
         self.decoders = nn.ModuleList([DecoderPlus(na, nt, m) for m in self.code_sizes])
+
+    @torch.no_grad()
+    def start(self, components: Components) -> None:
+        """With start_from=components, the KLT as far as the encoder's LeakyReLUs leave it one.
+
+        Random dense layers between random convolutions send next to nothing at first, and random
+        RefineNet units add noise of the channel's own power five times.
+        """
+        if self.start_from != "components":
+            return
+        for layer in (self.encoder_first, self.encoder_second):
+            pass_through(layer)
+        rows = components.rows(self.code_size)
+        self.start_dense(rows)
+        for size, decoder in zip(self.code_sizes, self.decoders):
+            decoder.dense.weight.copy_(rows[:size].t())
+            pass_through(decoder.first)
+            # The standard deviation of an element of h_vec.
+            decoder.first.bn.weight.fill_(0.5 ** 0.5)
+            for unit in decoder.refine:
+                unit.third.bn.weight.zero_()
+
+    def start_dense(self, rows: torch.Tensor) -> None:
+        """Makes the encoder's dense layers send `rows` (M, 2 na nt) times the features."""
+        raise NotImplementedError
 
     def features(self, h: torch.Tensor) -> torch.Tensor:
         """What the dense layers of the encoder take, (B, 2 na nt)."""
@@ -112,12 +145,18 @@ class SmCsiNetPlus(CsiNetPlus):
 
     codec = "sm-csinet-plus"
 
-    def __init__(self, na: int, nt: int, code_sizes: Sequence[int]) -> None:
-        super().__init__(na, nt, code_sizes)
+    def __init__(self, na: int, nt: int, code_sizes: Sequence[int],
+                 start_from: str = "components") -> None:
+        super().__init__(na, nt, code_sizes, start_from)
         inputs = [self.size] + self.code_sizes[:0:-1]
         self.encoder_dense = nn.ModuleList(
             [nn.Linear(i, o) for i, o in zip(inputs, self.code_sizes[::-1])])
         xavier(self)
+
+    def start_dense(self, rows: torch.Tensor) -> None:
+        self.encoder_dense[0].weight.copy_(rows)
+        for layer in list(self.encoder_dense)[1:]:
+            nn.init.eye_(layer.weight)
 
     @torch.jit.export
     def encode(self, h: torch.Tensor, code_size: int = 0) -> torch.Tensor:
@@ -152,10 +191,14 @@ class PmCsiNetPlus(CsiNetPlus):
 
     codec = "pm-csinet-plus"
 
-    def __init__(self, na: int, nt: int, code_sizes: Sequence[int]) -> None:
-        super().__init__(na, nt, code_sizes)
+    def __init__(self, na: int, nt: int, code_sizes: Sequence[int],
+                 start_from: str = "components") -> None:
+        super().__init__(na, nt, code_sizes, start_from)
         self.encoder_dense = nn.Linear(self.size, self.code_sizes[-1])
         xavier(self)
+
+    def start_dense(self, rows: torch.Tensor) -> None:
+        self.encoder_dense.weight.copy_(rows)
 
     @torch.jit.export
     def encode(self, h: torch.Tensor, code_size: int = 0) -> torch.Tensor:

@@ -10,7 +10,7 @@ from typing import Dict, Sequence, Tuple
 import torch
 from torch import nn
 
-from .network import Components, Network, full_precision, relative_error
+from .network import Components, Network, checked_start, full_precision, relative_error
 
 #: channels of the transforms
 CHANNELS = 16
@@ -119,9 +119,7 @@ class FistaNet(Network):
         super().__init__(na, nt, code_sizes)
         if not 1 <= phases <= 1000:
             raise ValueError(f"phases is {phases}, allowed is 1 to 1000")
-        if start_from not in ("xavier", "components"):
-            raise ValueError(f"start_from is {start_from}, allowed is xavier or components")
-        self.phases, self.start_from = int(phases), start_from
+        self.phases, self.start_from = int(phases), checked_start(start_from)
         self.w = nn.Parameter(torch.empty(self.code_size, self.size))
         nn.init.xavier_uniform_(self.w)
         self.steps = nn.Parameter(torch.full((phases,), 0.01))

@@ -169,6 +169,16 @@ class Components:
         values, vectors = torch.linalg.eigh((total / len(h)).cpu())
         return cls(values.flip(0).clamp(min=0), vectors.flip(1).t().contiguous())
 
+    def rows(self, size: int) -> torch.Tensor:
+        """W (size, 2 n) of the strongest components: the real KLT of h_vec."""
+        return self._real(self.vectors[:(size + 1) // 2].conj())[:size].contiguous()
+
+    @staticmethod
+    def _real(u):
+        """Re and Im of u h, for h_vec = [Re; Im]: (2 rows of u, 2 n)."""
+        parts = torch.cat([u.real, -u.imag], 1), torch.cat([u.imag, u.real], 1)
+        return torch.stack(parts, 1).reshape(2 * len(u), -1)
+
     def coloured_rows(self, size: int, generator: Optional[torch.Generator] = None) -> torch.Tensor:
         """W (size, 2 n) with orthonormal rows, random combinations of the components, each by
         the root of its standard deviation: see `csi_l2o.coloured_rows`."""
@@ -176,10 +186,7 @@ class Components:
         draw = torch.complex(*torch.randn(2, pairs, len(self.values), generator=generator))
         rows = (draw * self.values.pow(0.25)) @ self.vectors.conj()
         q, _ = torch.linalg.qr(rows.conj().t())
-        u = q.conj().t()
-        # Re and Im of u h, for h_vec = [Re; Im].
-        real = torch.cat([u.real, -u.imag], 1), torch.cat([u.imag, u.real], 1)
-        return torch.stack(real, 1).reshape(2 * pairs, -1)[:size].contiguous()
+        return self._real(q.conj().t())[:size].contiguous()
 
 
 def system(codec: str) -> Type[Network]:
@@ -282,6 +289,18 @@ def xavier(module: nn.Module) -> None:
             nn.init.xavier_uniform_(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+def checked_start(start_from: str) -> str:
+    """The option start_from, "xavier" or "components"; ValueError if it is neither."""
+    if start_from not in ("xavier", "components"):
+        raise ValueError(f"start_from is {start_from}, allowed is xavier or components")
+    return start_from
+
+
+def pass_through(layer: ConvBn) -> None:
+    """Makes a ConvBn hand on its first channels as they are, each scaled to unit variance."""
+    nn.init.dirac_(layer.conv.weight)
 
 
 def range_of(na: int, nt: int) -> float:

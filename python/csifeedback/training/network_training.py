@@ -69,8 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch", type=int, metavar="N", help="matrices per step (default: as published)")
     add("--learning-rate", type=float, metavar="X", help="of Adam (default: the codec's)")
     add("--option", nargs="+", default=[], metavar="NAME=VALUE",
-        help="options of the network: phases and start_from of fista-net, layers and start_from "
-             "of tilista (start_from is xavier or components), scale of transnet")
+        help="options of the network: start_from (xavier or components; all but transnet), phases "
+             "of fista-net, layers of tilista, scale of transnet")
     add("--validation", metavar="FILE",
         help="data set to choose the best state by (default: the end of the training set, 5 %%, "
              "at most 5000 matrices, which are then not trained on)")

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .network import Components, Network, full_precision, relative_error
+from .network import Components, Network, checked_start, full_precision, relative_error
 
 #: outputs of the sparse auto-encoder for 2 nt inputs, relative to these
 WIDTH = 4
@@ -47,9 +47,7 @@ class TiLista(Network):
         super().__init__(na, nt, code_sizes)
         if not 1 <= layers <= 1000:
             raise ValueError(f"layers is {layers}, allowed is 1 to 1000")
-        if start_from not in ("xavier", "components"):
-            raise ValueError(f"start_from is {start_from}, allowed is xavier or components")
-        self.layers, self.start_from = int(layers), start_from
+        self.layers, self.start_from = int(layers), checked_start(start_from)
         self.w = nn.Parameter(torch.empty(self.code_size, self.size))
         nn.init.xavier_uniform_(self.w)
         self.steps = nn.Parameter(torch.full((layers,), 0.1))
