@@ -34,7 +34,7 @@ DISCARDING = ("angular_delay_inverse", "channel_estimator", "csi_decoder", "csi_
 
 def warn(old: str, new: str, stacklevel: int = 3) -> None:
     """Says that a name is going away; stacklevel as in warnings.warn(), seen from the caller."""
-    warnings.warn(f"{old} is now {new}; the old name goes with the next release",
+    warnings.warn(f"{old} is now {new}; the old name will be removed in the next release",
                   DeprecationWarning, stacklevel=stacklevel)
 
 

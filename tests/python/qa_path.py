@@ -390,7 +390,7 @@ class Codec(unittest.TestCase):
             self.assertAlmostEqual(rows[0]["antennas_db"], path_models.error_db(
                 h[:, 128:1152, 32:], found[:, 128:1152, 32:]), 3)
             for argv, message in (
-                    (["--codec", "cost2100-indoor-klt"], "--unmeasured goes with codecs of paths, not with "
+                    (["--codec", "cost2100-indoor-klt"], "--unmeasured is for codecs of paths, not for "
                                                          "cost2100-indoor-klt"),
                     (["--codec", WHOLE, "--samples", "9"], "has 4 matrices, --first and --samples ask for 9")):
                 done = run_program("eval", *argv, "--dataset", wide, "--budget", "64", "--unmeasured")

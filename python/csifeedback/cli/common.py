@@ -66,7 +66,7 @@ def _discard_stdout():
 
 def warn_renamed(old: str, new: str) -> None:
     """Says on stderr that an option goes away."""
-    print(f"warning: {old} is now {new}; the old name goes with the next release",
+    print(f"warning: {old} is now {new}; the old name will be removed in the next release",
           file=sys.stderr)
 
 

@@ -41,8 +41,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--bits", nargs="+", type=int, default=[0], metavar="B",
                         help="bits for each value of the codeword, 0: unquantized (default: 0)")
     parser.add_argument("--quantizer", nargs="+", choices=evaluation.REPORTS,
-                        help="default: lloyd-max; with --budget: all of them; entropy, an entropy "
-                             "coder in place of a quantizer, goes with --budget alone")
+                        help="default: lloyd-max; with --budget: all of them. entropy is an entropy "
+                             "coder in place of a quantizer and needs --budget")
     parser.add_argument("--budget", nargs="+", type=int, metavar="BITS",
                         help="instead of ratios and bits for each value: reports of at most so "
                              "many bits. For a codec with codewords the best pair of code size and "

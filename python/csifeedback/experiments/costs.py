@@ -25,6 +25,8 @@ LSTM_INPUTS, HIDDEN, LAYERS, HEADS = 2, 20, 2, 5
 
 ENCODERS = {"CsiNet": "csinet", "TransNet": "transnet", "TiLISTA": "tilista"}
 MULTI_RATE = {"SM-CsiNet+": "sm-csinet-plus", "PM-CsiNet+": "pm-csinet-plus"}
+#: code sizes of their paper, 1/32 to 1/4
+MULTI_RATE_SIZES = (64, 128, 256, 512)
 
 
 def lstm_multiply_adds() -> int:
@@ -179,7 +181,7 @@ def costs(method: str, ratio: int, spec: Optional[str] = None) -> Dict[str, int]
     return _l2o(spec, code_size) if spec else _network(method, code_size)
 
 
-def multi_rate(method: str, code_sizes: Tuple[int, ...] = (64, 128, 256, 512)) -> Dict[str, int]:
+def multi_rate(method: str, code_sizes: Tuple[int, ...] = MULTI_RATE_SIZES) -> Dict[str, int]:
     """The same of the encoder of a codec with several ratios, which serves them all at once."""
     import torch
 

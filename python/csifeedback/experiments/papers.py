@@ -12,6 +12,7 @@ import os
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from .. import csifeedback_python as core
+from ..codecs import open_codec
 from ..data.generate import generate
 from ..files import check_place, whole_file
 from . import costs, csi_l2o, csi_l2o_bench, mlcf, mlcf_verdicts, printed, sweep, trainings
@@ -83,13 +84,18 @@ def mlcf_result(experiment: str, rows: Sequence[Row], element: str, samples: int
 
 
 def untrained(bench: csi_l2o_bench.Bench) -> List[Tuple[str, str, int]]:
-    """(codec, scenario, ratio) of the networks of Csi-L2O's figures that have no weights; ratio 0: all
-    of them with one model."""
+    """(codec, scenario, ratio) of the networks of Csi-L2O's figures that have no weights; ratio 0: one
+    model for several ratios, which may have no weights for some."""
+    def lacks(codec: str, scenario: str, ratio: int) -> bool:
+        model = bench.model(codec, scenario, ratio or None)
+        return model is None or (codec in costs.MULTI_RATE.values() and not all(
+            open_codec(model).sends(m) for m in costs.MULTI_RATE_SIZES))
+
     wanted = [(codec, scenario, ratio) for scenario in csi_l2o_bench.SCENARIOS
               for codec in csi_l2o_bench.NETWORKS.values() for ratio in printed.RATIOS]
     wanted += [("ms4l2o", scenario, 0) for scenario in csi_l2o_bench.SCENARIOS]
     wanted += [(codec, "indoor", 0) for codec in costs.MULTI_RATE.values()]
-    return [(c, s, r) for c, s, r in wanted if bench.model(c, s, r or None) is None]
+    return [point for point in wanted if lacks(*point)]
 
 
 def train(bench: csi_l2o_bench.Bench, directory: str, minutes: float,

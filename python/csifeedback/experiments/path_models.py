@@ -79,7 +79,7 @@ def unmeasured_of(codec: OpenCodec, h: np.ndarray, budgets: Sequence[int]) -> Li
     try:
         decoder = core.path_report_decoder(model)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"--unmeasured goes with codecs of paths, not with {codec.spec}: {error}") from None
+        raise ValueError(f"--unmeasured is for codecs of paths, not for {codec.spec}: {error}") from None
     encoder = codec.own_reports()[0]
     nc, nt = h.shape[1:]
     if nc < model.nc or nt < model.nt or (nc, nt) == (model.nc, model.nt):
