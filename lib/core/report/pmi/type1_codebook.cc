@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "feedback/bits.h"
+#include "metrics/layer_gram.h"
 #include "report/pmi/beams.h"
 #include <gnuradio/csifeedback/pmi_codebook.h>
 #include <algorithm>
@@ -490,35 +491,18 @@ private:
     double log_det(const cf* h, int rows, int rank, double scale) const
     {
         const int nt = ports();
-        cf product[8];
-        cd gram[8][8] = {};
+        layer_gram gram(rank);
         for (int r = 0; r < rows; r++, h += nt) {
-            std::fill_n(product, rank, cf());
+            cf product[layer_gram::max_size] = {};
             const cf* w = d_w.data();
             for (int n = 0; n < nt; n++, w += rank)
                 for (int k = 0; k < rank; k++)
                     product[k] += h[n] * w[k];
-            for (int a = 0; a < rank; a++)
-                for (int b = 0; b <= a; b++)
-                    gram[a][b] += cd(std::conj(product[b]) * product[a]);
+            cd y[layer_gram::max_size];
+            std::copy_n(product, rank, y);
+            gram.add(y, scale);
         }
-        // Cholesky's factorization.
-        double sum = 0;
-        for (int a = 0; a < rank; a++) {
-            for (int b = 0; b <= a; b++) {
-                cd x = scale * gram[a][b] + (a == b ? 1.0 : 0.0);
-                for (int k = 0; k < b; k++)
-                    x -= gram[a][k] * std::conj(gram[b][k]);
-                if (a == b) {
-                    const double root = std::sqrt(std::max(x.real(), 1e-300));
-                    sum += 2 * std::log2(root);
-                    gram[a][a] = root;
-                } else {
-                    gram[a][b] = x / gram[b][b].real();
-                }
-            }
-        }
-        return sum;
+        return gram.factorize();
     }
 };
 
