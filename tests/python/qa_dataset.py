@@ -484,6 +484,46 @@ class TestImport(TestCase):
         np.testing.assert_array_equal(matrices[..., 0], random_complex(9, 40, 256))
         self.assertEqual((data.nc, data.nt), (256, 1))
 
+    def test_numbers_without_a_sign(self):
+        """Unsigned numbers are shifted by something; floats may be, which is said."""
+        x = np.random.default_rng(1).integers(0, 256, (5, 6, 4, 2)).astype(np.uint8)
+        path = self.save("bytes.npy", x=x)
+        self.assertIn("the numbers are uint8, without sign: --offset says what to subtract, for example "
+                      "--offset 127.5", self.run_bad("import", path, "--axes", "n,nc,nt,reim", "-o",
+                                                     self.file("bytes.h5")))
+        _, matrices = self.imported(path, "--axes", "n,nc,nt,reim", "--offset", "127.5")
+        np.testing.assert_allclose(matrices, x[..., 0] - 127.5 + 1j * (x[..., 1] - 127.5), rtol=1e-6)
+        for shift, said in ((0.5, True), (0.0, False)):
+            floats = self.save("floats.npy", x=x / np.float32(255) - np.float32(0.5 - shift))
+            code, _, errors = run_here("import", floats, "--axes", "n,nc,nt,reim", "-o",
+                                       self.file(f"floats{shift}.h5"))
+            self.assertEqual(code, 0, errors)
+            self.assertEqual("no real or imaginary part is negative" in errors, said)
+
+    def test_names_of_arrays(self):
+        """HDF5 names may begin with a slash, arrays without elements are no choice, and what is
+        misspelt is named."""
+        x = random_complex(15, 3, 6, 4)
+        path = self.file("names.h5")
+        with h5py.File(path, "w") as file:
+            file["group/H"], file["nothing"] = x, np.zeros((0, 3))
+        for key in ((), ("--key", "group/H"), ("--key", "/group/H")):
+            _, matrices = self.imported(path, *key, "--axes", "n,nc,nt")
+            np.testing.assert_array_equal(matrices, x)
+        self.assertIn("axis is 'subcarier', allowed is", line := self.run_bad(
+            "import", path, "--axes", "n,subcarier,nt", "-o", self.file("out.h5")))
+        self.assertIn("is it 'subcarrier'?", line)
+
+    def test_broken_npy(self):
+        path = self.save("short.npy", x=random_complex(16, 3, 6, 4))
+        os.truncate(path, os.path.getsize(path) - 8)
+        self.assertIn("short.npy: cannot be read: the file is truncated", self.run_bad(
+            "import", path, "--axes", "n,nc,nt", "-o", self.file("out.h5")))
+        path = self.file("objects.npy")
+        np.save(path, np.array([1, "a"], object), allow_pickle=True)
+        self.assertIn("its elements are Python objects, which are not read", self.run_bad(
+            "import", path, "--axes", "n,nc", "-o", self.file("out.h5")))
+
     def test_numbers_lie_around_the_offset(self):
         x = 0.1 * np.random.default_rng(10).standard_normal((30, 2048)).clip(-4, 4)
         for name, array, allowed in (
@@ -537,9 +577,24 @@ class TestImport(TestCase):
         x[7] = 0
         x[[3, 20], 2, 1] = np.nan, np.inf
         path = self.save("a.npy", x=x)
-        self.assertIn("sample 3 has a value that is not finite or too large; 3 of 30 matrices are zero or not "
-                      "finite: 3, 7, 20; --drop-bad leaves", self.run_bad(
+        self.assertIn("sample 3 has a value that is not finite, or an energy that is too large or too "
+                      "small for a float; 3 of 30 matrices are zero or not finite: 3, 7, 20; --drop-bad "
+                      "leaves", self.run_bad(
                           "import", path, "--axes", "n,nc,nt", "-o", self.file("out.h5")))
+        # Nothing is left that would be in the way of the next try.
+        self.assertFalse(os.path.exists(self.file("out.h5.part")))
+        code, _, errors = run_here("import", path, "--axes", "n,nc,nt", "--drop-bad", "-o",
+                                   self.file("out.h5"))
+        self.assertEqual(code, 0, errors)
+        tiny = self.save("tiny.npy", x=random_complex(13, 3, 6, 4).astype(complex) * 1e-30)
+        self.assertRegex(self.run_bad("import", tiny, "--axes", "n,nc,nt", "-o", self.file("tiny.h5")),
+                         "tiny.npy: sample 0 .* too small for a float; all 3 matrices are")
+        lost = random_complex(14, 3, 6, 4)
+        lost[:, 0] = np.nan
+        line = run_here("import", self.save("lost.npy", x=lost), "--axes", "n,nc,nt", "-o",
+                        self.file("lost.h5"))[2]
+        self.assertIn("0:1 are the same, or not finite, in all matrices", line)
+        self.assertIn("--carriers 1:6 leaves them out", line)
         self.assertIn("sample 7 is zero", self.run_bad(
             "import", path, "--axes", "n,nc,nt", "--first", 4, "-o", self.file("four.h5")))
         code, _, errors = run_here("import", path, "--axes", "n,nc,nt", "--drop-bad", "-o",

@@ -21,7 +21,8 @@ from ..data.dataset import Dataset, align_matrices, block_samples, counted, left
 from ..data.generate import GRID, GROUPS, MODEL, PRECURSOR, check_range
 from ..data.interchange import (AXES, CSINET_KEYS, CSINET_OFFSET, UNPACKED_BYTES,
                                 UNPACKED_RATIO, FileSet, Matrices, Options, Selection, check_offset,
-                                csinet_layout, export_csinet, export_matrices, likely_axes)
+                                check_signs, csinet_layout, export_csinet, export_matrices,
+                                likely_axes)
 from ..data.listing import kind_of
 from ..data.summary import draw, statistics
 from ..files import check_output
@@ -359,7 +360,10 @@ def import_matrices(args: argparse.Namespace, command: str) -> None:
             try:
                 x = chosen.read(first, count)
             except ValueError as error:
-                bad = Selection(matrices, args.first, samples, True).left_out
+                try:
+                    bad = Selection(matrices, args.first, samples, True).left_out
+                except ValueError as every:
+                    raise ValueError(f"{args.file}: {error}; {every}") from None
                 raise ValueError(f"{args.file}: {error}; " + (
                     f"{counted(bad, samples, ' are zero or not finite:')}; " if len(bad) > 1 else "")
                     + "--drop-bad leaves such matrices out") from None
@@ -422,6 +426,10 @@ def _named(args, key, array):
         args.fft_order, plane)
     if args.offset is not None:
         check_offset(array, args.offset)
+    elif is_real:
+        text = check_signs(array)
+        if text:
+            print(f"note: {args.file}: {text}", file=sys.stderr)
     return matrices
 
 

@@ -231,15 +231,17 @@ def _same(array):
 
 
 def null_carriers(matrices: Any, count: int = 100) -> Optional[str]:
-    """What to say about the subcarriers that are the same in the first `count` Matrices H, or None:
-    null and DC carriers, which no receiver measures."""
+    """What to say about the subcarriers that are the same, or not finite, in the first `count`
+    Matrices H, or None: null and DC carriers, which no receiver measures."""
     if matrices.domain != "H" or len(matrices) < 2:
         return None
     x = matrices.read(0, min(len(matrices), count))
-    same = (x == x[:1]).all(axis=(0, 2))
+    lost = ~np.isfinite(x).any(axis=(0, 2))
+    same = (x == x[:1]).all(axis=(0, 2)) | lost
     if same.all() or not same.any():
         return None
-    return (f"the subcarriers {as_carriers(np.flatnonzero(same))} are the same in all matrices, as "
+    return (f"the subcarriers {as_carriers(np.flatnonzero(same))} are the same"
+            f"{', or not finite,' if lost.any() else ''} in all matrices, as "
             f"null and DC carriers are; --carriers {as_carriers(np.flatnonzero(~same))} leaves them out")
 
 

@@ -337,6 +337,16 @@ class DatasetWriter:
         finally:
             self._release()
 
+    def discard(self) -> None:
+        """Closes the file and removes it: of a command that would fail again where it failed."""
+        if self._file is None:
+            return
+        try:
+            if same_file(self._descriptor, self.part):
+                os.remove(self.part)
+        finally:
+            self._release()
+
     def _finish(self):
         """PATH.part becomes PATH. The lock keeps other writers of data sets away, but nobody keeps
         other programs from removing and renaming."""

@@ -200,7 +200,8 @@ def write(path: str, samples: int, attributes: Dict[str, Any],
           overwrite: bool = False) -> Dict[str, Any]:
     """Writes a data set.
 
-    make(first, count): the arguments of DatasetWriter.append for these samples.
+    make(first, count): the arguments of DatasetWriter.append for these samples; after a ValueError
+    nothing is left of the file, since the same command could not go on.
 
     Returns a summary: file, domain, samples, rows and nt of a matrix, energy_lost (mean; None for
     whole matrices), new_samples that were not there before, and samples_per_s.
@@ -215,7 +216,13 @@ def write(path: str, samples: int, attributes: Dict[str, Any],
         writing = None
         # A block is written while the next one is made.
         while made < samples:
-            block = make(made, min(step, samples - made))
+            try:
+                block = make(made, min(step, samples - made))
+            except ValueError:
+                if writing:
+                    writing.result()
+                writer.discard()
+                raise
             if writing:
                 writing.result()
             writing = disk.submit(writer.append, *block)

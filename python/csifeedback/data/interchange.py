@@ -209,6 +209,8 @@ class ArrayFile:
             if isinstance(self._renew, ValueError):
                 raise ValueError(f"{self.path}: {self._renew}")
             return self._renew
+        if hasattr(self, "_hdf5"):
+            name = name.lstrip("/")
         with self._errors():
             inside = self._inside(name)
         if inside is not None:
@@ -339,7 +341,15 @@ class ArrayFile:
             print(f"{self.path}: '{name}' unpacks to {size / 1e9:.3g} GB", file=sys.stderr)
 
     def _numpy(self, _, path=None):
-        return np.load(path or self.path, mmap_mode="r", allow_pickle=False)
+        try:
+            return np.load(path or self.path, mmap_mode="r", allow_pickle=False)
+        except ValueError as error:
+            if "mmap length" in str(error):
+                raise ValueError("the file is truncated") from None
+            if "Python objects" in str(error):
+                raise ValueError("its elements are Python objects, which are not read: save numbers alone"
+                                 ) from None
+            raise
 
     def _zipped(self, name):
         shape, dtype, size = self._headers[name]
@@ -421,7 +431,9 @@ class FileSet:
         """Name of the array that is meant if none is named; None: there are several."""
         if self._first.default is not None:
             return self._first.default
-        return next(iter(self.names)) if len(self.names) == 1 else None
+        # An array without elements is no choice.
+        names = [name for name, shape in self.names.items() if 0 not in (shape or ())]
+        return names[0] if len(names) == 1 else None
 
     def axes(self, key: str) -> Optional[str]:
         """What the axes of an array are, where its format says so and nobody reshapes it."""
@@ -665,7 +677,9 @@ class Matrices:
         shape = tuple(int(n) for n in array.shape)
         unknown = [name for name in axes if name.partition("/")[0] not in AXES]
         if unknown:
-            raise ValueError(f"axis is '{unknown[0]}', allowed is " + ", ".join(AXES))
+            near = difflib.get_close_matches(unknown[0], AXES, 1)
+            raise ValueError(f"axis is '{unknown[0]}', allowed is " + ", ".join(AXES)
+                             + (f"; is it '{near[0]}'?" if near else ""))
         if len(axes) != len(shape):
             raise ValueError(f"{len(axes)} axes are named, the array has shape {shape}")
         axes = [AXES[name] for name in axes]
@@ -800,8 +814,8 @@ def _bad(x):
     """Which matrices (n, rows, nt) are zero, or have values that no data set can have."""
     with np.errstate(over="ignore", invalid="ignore"):
         energy = sum(np.einsum("nij,nij->n", part, part, dtype=np.float64)
-                     for part in (x.real, x.imag))
-        return ~(energy > 0) | ~np.isfinite(energy.astype(np.float32))
+                     for part in (x.real, x.imag)).astype(np.float32)
+        return ~(energy > 0) | ~np.isfinite(energy)
 
 
 class Selection:
@@ -844,7 +858,8 @@ class Selection:
         if bad.any():
             at = int(np.argmax(bad))
             raise ValueError(f"sample {numbers[at]} " + (
-                "has a value that is not finite or too large" if x[at].any() else "is zero"))
+                "has a value that is not finite, or an energy that is too large or too small for a float"
+                if x[at].any() else "is zero"))
         return x
 
 
@@ -891,6 +906,19 @@ def check_offset(array: Any, offset: float, unit: bool = False) -> None:
     raise ValueError(f"the numbers are {least:.4g} to {most:.4g} with mean {mean:.4g} and standard "
                      f"deviation {deviation:.4g}, expected were {expected}: --offset says what to "
                      f"subtract, for example --offset {likely:g}")
+
+
+def check_signs(array: Any) -> Optional[str]:
+    """What has to be said of real and imaginary parts that nothing is subtracted from: None, or that
+    none is negative. Raises ValueError where none can be."""
+    if array.dtype.kind == "u":
+        raise ValueError(f"the numbers are {array.dtype}, without sign: --offset says what to subtract, "
+                         f"for example --offset {np.iinfo(array.dtype).max / 2:.10g}")
+    least, most, mean, _ = value_range(array)
+    if least < 0 or not most > 0:
+        return None
+    return (f"no real or imaginary part is negative ({least:.4g} to {most:.4g}, mean {mean:.4g}): if they "
+            "are shifted, --offset says by how much")
 
 
 def likely_axes(shape: Any, dtype: Any) -> List[str]:
