@@ -46,8 +46,8 @@ static std::vector<compact_configuration> configurations_of(const py::object& co
 // Says in Python that the numbers of a constructor are now an object.
 static void warn_of_numbers(const char* old, const char* now)
 {
-    const std::string text =
-        std::string(old) + " is now " + now + "; the old form will be removed in the next release";
+    const std::string text = std::string(old) + " is now " + now +
+                             "; the old form will be removed in the next release";
     if (PyErr_WarnEx(PyExc_DeprecationWarning, text.c_str(), 1))
         throw py::error_already_set();
 }
