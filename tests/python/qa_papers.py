@@ -20,8 +20,8 @@ from gnuradio.csifeedback.experiments import (costs, csi_l2o, csi_l2o_bench, mlc
                                               papers, printed, sweep, verdict)
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-#: what models/ took, with 12 MB more
-MODELS_LIMIT_BYTES = 71_200_000 + 12_000_000
+#: what models/ took, with 18 MB more
+MODELS_LIMIT_BYTES = 71_200_000 + 18_000_000
 MEASURED = ("csi-l2o-figure-3", "csi-l2o-figure-4", "csi-l2o-figure-5", "csi-l2o-figure-6",
             "csi-l2o-figure-7", "csi-l2o-table-4")
 COUNTED = {"csi-l2o-table-1", "csi-l2o-table-2", "csi-l2o-table-3", "csi-l2o-table-5"}

@@ -28,13 +28,13 @@ class CSIFEEDBACK_API angular_delay : virtual public gr::sync_block
 public:
     typedef std::shared_ptr<angular_delay> sptr;
 
-    //! Makes the block; parameters and errors as angular_delay_transform::make().
+    //! Makes the block; for parameters and errors see angular_delay_transform::make().
     static sptr make(const csi_shape& shape, bool align = false, float threshold_db = 20);
 
     /*!
-     * \brief Makes the block of numbers.
-     * \deprecated Give the object that knows its sizes. This form goes with the next
-     *             release.
+     * \brief Makes the block from sizes given as numbers.
+     * \deprecated Pass an object that knows its sizes instead. This form will be removed
+     *             in the next release.
      */
     [[deprecated("give a csi_shape, or an object that is one")]] static sptr
     make(int nc,
@@ -44,7 +44,7 @@ public:
          bool align = false,
          float threshold_db = 20);
 
-    //! Mean energy fraction lost by the truncation so far, [0, 1], of finite matrices.
+    //! Mean energy fraction lost by the truncation so far, [0, 1], over finite matrices.
     virtual double energy_lost() const = 0;
 };
 

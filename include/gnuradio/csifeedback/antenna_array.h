@@ -18,7 +18,7 @@ namespace csifeedback {
  * \brief How the antenna ports of a BS are arranged: a line, or a plane of one or two
  * polarizations.
  *
- * Ports are numbered as 3GPP does it (TS 38.214, 5.2.2.2.1): by polarization, then by
+ * Ports are numbered as in 3GPP (TS 38.214, 5.2.2.2.1): by polarization, then by
  * column (horizontal), then by row (vertical, fastest). Port (p, a, b) has the number
  * (p n1 + a) n2 + b. A line is an array of one row and one polarization.
  */
@@ -29,13 +29,13 @@ struct CSIFEEDBACK_API antenna_array {
 
     //! Ports: n1 n2 polarizations.
     int ports() const { return n1 * n2 * polarizations; }
-    //! Whether one DFT over all ports is the transform to angles.
+    //! Whether the transform to angles is one DFT over all ports.
     bool is_line() const { return n2 == 1 && polarizations == 1; }
     //! For messages: "a line of 32 ports", or "4 x 4 ports of 2 polarizations".
     std::string text() const;
     /*!
-     * \brief The same for so many ports: n1 of a line is filled in.
-     * \param where name of the caller, for the error
+     * \brief This array with nt ports: fills in n1 if the array is a line.
+     * \param where name of the caller, for error messages
      * \param nt    ports, 1 to 1024
      * \throws std::invalid_argument if a number is out of range or the product is not nt
      */

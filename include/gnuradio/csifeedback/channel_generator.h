@@ -5,8 +5,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#ifndef INCLUDED_CSIFEEDBACK_LINK_GENERATOR_H
-#define INCLUDED_CSIFEEDBACK_LINK_GENERATOR_H
+#ifndef INCLUDED_CSIFEEDBACK_CHANNEL_GENERATOR_H
+#define INCLUDED_CSIFEEDBACK_CHANNEL_GENERATOR_H
 
 #include <gnuradio/csifeedback/channel_model.h>
 
@@ -20,11 +20,11 @@ namespace csifeedback {
  * \param model     the channel
  * \param first     number of the first sample
  * \param count     number of samples
- * \param na        0: whole matrices; 1 to nc: delay rows of Ha
- * \param precursor rows of Ha before delay zero; no meaning for na = 0
- * \param threads   1 to 256; 0: as many as the machine runs at once
+ * \param na        0: full-band matrices; 1 to nc: delay rows of Ha
+ * \param precursor rows of Ha before delay zero; ignored if na = 0
+ * \param threads   1 to 256; 0: as many as the machine runs concurrently
  * \param matrices  output, count x nc x nt, or count x na x nt
- * \param info      output, count items
+ * \param info      output, count entries
  * \throws std::invalid_argument if a parameter is out of range or model is null
  */
 CSIFEEDBACK_API void generate_channels(channel_model::sptr model,
@@ -39,4 +39,4 @@ CSIFEEDBACK_API void generate_channels(channel_model::sptr model,
 } // namespace csifeedback
 } // namespace gr
 
-#endif /* INCLUDED_CSIFEEDBACK_LINK_GENERATOR_H */
+#endif /* INCLUDED_CSIFEEDBACK_CHANNEL_GENERATOR_H */

@@ -5,8 +5,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#ifndef INCLUDED_CSIFEEDBACK_LINK_MODEL_H
-#define INCLUDED_CSIFEEDBACK_LINK_MODEL_H
+#ifndef INCLUDED_CSIFEEDBACK_CHANNEL_MODEL_H
+#define INCLUDED_CSIFEEDBACK_CHANNEL_MODEL_H
 
 #include <gnuradio/csifeedback/antenna_array.h>
 #include <gnuradio/csifeedback/api.h>
@@ -22,14 +22,14 @@ namespace csifeedback {
 /*!
  * \brief The frequency and antenna grid on which a channel is sampled.
  *
- * Row k of H lies at the frequency k * spacing_hz above the first one (ascending), column
- * n is antenna port n, of a uniform linear array unless the model has a plane, see
+ * Row k of H lies at the frequency k * spacing_hz above the first one (ascending). Column
+ * n is antenna port n of a uniform linear array, unless the model has a plane, see
  * channel_model::array().
  */
 struct CSIFEEDBACK_API channel_grid {
     int nc = 1024;                   //!< rows of H: subcarriers or resource blocks
     int nt = 32;                     //!< columns of H: antenna ports of the BS
-    double spacing_hz = 20e6 / 1024; //!< distance of two rows, in Hz (> 0)
+    double spacing_hz = 20e6 / 1024; //!< row spacing in Hz (> 0)
     double antenna_spacing = 0.5;    //!< element distance in wavelengths (> 0)
 };
 
@@ -45,18 +45,18 @@ struct CSIFEEDBACK_API propagation_path {
     std::complex<double> gain; //!< complex amplitude at the time of the sample
 };
 
-//! What is known of one generated sample beside its matrix.
+//! Data about one generated sample, besides its matrix.
 struct CSIFEEDBACK_API channel_sample_info {
     double delay_shift_s = 0; //!< delay removed by the alignment, in s
-    double energy = 0;        //!< ||H||_F^2 of the whole Nc x Nt matrix
-    double energy_lost = 0;   //!< part of `energy` outside the rows kept, [0, 1]
+    double energy = 0;        //!< ||H||_F^2 of the full-band Nc x Nt matrix
+    double energy_lost = 0;   //!< part of `energy` outside the kept rows, [0, 1]
 };
 
 /*!
  * \brief A source of channel matrices: a pure function of (seed, index).
  *
- * Implementations are immutable once made, so one object serves many threads, and sample
- * `index` has the same bytes whichever thread draws it and in whatever order.
+ * Implementations are immutable once made, so many threads may share one object. Sample
+ * `index` has the same bytes whichever thread computes it, and in whatever order.
  */
 class CSIFEEDBACK_API channel_model
 {
@@ -76,7 +76,7 @@ public:
     //! Array of the antenna ports: a line of grid().nt, or a plane.
     virtual antenna_array array() const { return { grid().nt, 1, 1 }; }
 
-    //! Time between sample `index` and `index + 1` of the same drop, in s; 0:
+    //! Time between sample `index` and `index + 1` of the same drop, in s; 0: samples are
     //! independent.
     virtual double sample_interval_s() const = 0;
 
@@ -87,7 +87,7 @@ public:
     virtual std::vector<propagation_path> paths(uint64_t index) const = 0;
 
     /*!
-     * \brief Computes the whole matrix.
+     * \brief Computes the full-band matrix.
      * \param index number of the sample, from 0
      * \param H     output, nc x nt, row-major (antenna fastest)
      * \param info  output, may be null
@@ -98,7 +98,7 @@ public:
 
     /*!
      * \brief Computes only the delay rows [-precursor, na - precursor) of the unitary
-     * DFT of H (see angular_delay), without making H where the model can.
+     * DFT of H (see angular_delay), without computing H if the model can.
      * \param index     number of the sample, from 0
      * \param na        rows kept, 1 to nc
      * \param precursor rows kept before delay zero, 0 to na - 1
@@ -116,4 +116,4 @@ public:
 } // namespace csifeedback
 } // namespace gr
 
-#endif /* INCLUDED_CSIFEEDBACK_LINK_MODEL_H */
+#endif /* INCLUDED_CSIFEEDBACK_CHANNEL_MODEL_H */

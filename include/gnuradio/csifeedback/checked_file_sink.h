@@ -16,14 +16,15 @@ namespace gr {
 namespace csifeedback {
 
 /*!
- * \brief Writes a stream to a file, and knows whether all of it is there.
+ * \brief Writes a stream to a file, and checks that all of it is there.
  * \ingroup csifeedback
  *
- * GNU Radio's file_sink loses samples in silence on a full disk. This one ends its input
- * at the first error, which it logs and keeps, and keeps the items before it.
+ * GNU Radio's file_sink silently loses samples when the disk is full. This block ends its
+ * input at the first error, logs the error, keeps it for error(), and leaves the items
+ * before it in the file.
  *
- * What had the name before is replaced by a new file. It must be a regular file: links
- * are not followed.
+ * An existing file of that name is replaced by a new one. It must be a regular file:
+ * links are not followed.
  *
  * Input 0: items of any kind.
  */
@@ -34,19 +35,19 @@ public:
 
     /*!
      * \brief Makes the block and the file.
-     * \param path      name of the file, in a directory that exists
-     * \param item_size bytes of an item, 1 to 2^20
-     * \throws std::invalid_argument if the file cannot be made or a parameter is out of
-     * range
+     * \param path      file name, in a directory that exists
+     * \param item_size bytes per item, 1 to 2^20
+     * \throws std::invalid_argument if the file cannot be created or a parameter is out
+     * of range
      */
     static sptr make(const std::string& path, int item_size = 8);
 
     virtual uint64_t recorded() const = 0; //!< items in the file
-    //! What went wrong, with the path; empty if nothing did so far.
+    //! The first error, with the path; empty if there was none so far.
     virtual std::string error() const = 0;
     /*!
-     * \brief Waits until all is on the disk, and looks whether it is; to be called when
-     * the flowgraph has ended.
+     * \brief Waits until all items are on the disk, and checks that they are. Call it
+     * when the flowgraph has ended.
      * \return error()
      */
     virtual std::string finish() = 0;

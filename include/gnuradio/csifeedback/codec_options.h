@@ -22,11 +22,11 @@ struct CSIFEEDBACK_API codec_option {
 
     std::string name;
     type kind = type::real;
-    //! What it is where it is not given, as text.
+    //! Its value if it is not given, as text.
     std::string fallback;
-    //! Range of numbers, both ends allowed.
+    //! Range of numeric values, both ends included.
     double min = 0, max = 0;
-    //! One sentence for people.
+    //! One-sentence description for users.
     std::string help;
 
     static codec_option integer(
@@ -47,13 +47,13 @@ struct CSIFEEDBACK_API codec_option {
 class CSIFEEDBACK_API option_values
 {
 public:
-    //! All of them at their fallbacks.
+    //! All options at their fallbacks.
     explicit option_values(std::vector<codec_option> options = {});
 
     /*!
      * \brief Reads "name=value,name=value".
-     * \param where   what they are options of, for the error
-     * \param options those that there are
+     * \param where   what the options belong to, for error messages
+     * \param options the options that exist
      * \param text    may be empty
      * \throws std::invalid_argument naming the option, its value and what is allowed
      */
@@ -62,9 +62,9 @@ public:
                                const std::string& text);
 
     const std::vector<codec_option>& options() const { return d_options; }
-    //! Whether it was given.
+    //! Whether an option was given.
     bool given(const std::string& name) const { return d_given.count(name) != 0; }
-    //! Its value as text.
+    //! Value of an option as text.
     const std::string& text(const std::string& name) const;
     double real(const std::string& name) const;
     int integer(const std::string& name) const;

@@ -19,12 +19,12 @@
 namespace gr {
 namespace csifeedback {
 
-//! What both halves of a codec say of themselves.
+//! What each half of a codec states about itself.
 struct CSIFEEDBACK_API codec_info {
     //! Encoders: the codec, for example "klt". Decoders: the method, for example "fista".
     std::string name;
-    //! Number of the codec in a feedback frame, 0 to 255. 128 to 255 are private: codecs
-    //! outside this module take theirs from them.
+    //! Number of the codec in a feedback frame, 0 to 255. 128 to 255 are private: they
+    //! are for codecs outside this module.
     uint8_t codec_id = 0;
     //! Number of the trained model in a feedback frame, 0 to 65535.
     uint16_t model_id = 0;
@@ -33,26 +33,27 @@ struct CSIFEEDBACK_API codec_info {
     std::string domain = "Ha";
     //! Rows of these matrices: delay rows Na, or subcarriers Nc. 1 to 65536.
     int rows = 0;
-    //! Antenna ports, their columns. 1 to 1024.
+    //! Columns of these matrices: antenna ports. 1 to 1024.
     int nt = 0;
-    //! M, the length of the longest codeword, 1 to 65535; 0 if there are none, only
-    //! reports.
+    //! M, the length of the longest codeword, 1 to 65535; 0 if the codec has only
+    //! reports, no codewords.
     int code_size = 0;
     //! Subcarriers Nc of the full-band matrix, at least rows; 0: unknown, or any.
     int nc = 0;
-    //! Rows of Ha before delay zero; -1: unknown. With domain "H" both follow from rows.
+    //! Rows of Ha before delay zero; -1: unknown. With domain "H", nc and precursor
+    //! follow from rows.
     int precursor = -1;
-    //! Of the antenna ports; a line, unless it is stated.
+    //! Array of the antenna ports; a line unless stated otherwise.
     antenna_array array = {};
 };
 
 /*!
- * \brief Base of encoders, decoders and reports: their identity and sizes.
+ * \brief Base class of encoders, decoders and reports: their identity and sizes.
  *
- * Calls of one object are serialized: an object may be used from several threads, one
- * call at a time works, with the same results as from one thread. A block holds its
- * object for its lifetime and refuses one that another block holds, since objects may
- * keep state from one matrix to the next.
+ * Calls to one object are serialized: it may be used from several threads, one call runs
+ * at a time, and the results are the same as from one thread. A block holds its object
+ * for its lifetime and refuses one that another block holds, since objects may keep state
+ * from one matrix to the next.
  */
 class CSIFEEDBACK_API codec_part
 {
@@ -90,17 +91,17 @@ public:
     /*!
      * \brief Marks an object as used by one block, until the result is destroyed.
      * \param part  not null
-     * \param where name of the block, for the error
+     * \param where name of the block, for error messages
      * \throws std::invalid_argument if another block holds it
      */
     static std::shared_ptr<void> hold(const std::shared_ptr<codec_part>& part,
                                       const std::string& where);
 
 protected:
-    //! \throws std::invalid_argument if a size is out of range, or the array has not nt
-    //! ports
+    //! \throws std::invalid_argument if a size is out of range, or the array does not
+    //! have nt ports
     explicit codec_part(codec_info info);
-    //! For the duration of a call.
+    //! Serializes a call: hold the result for its duration.
     std::unique_lock<std::mutex> lock() { return std::unique_lock<std::mutex>(d_mutex); }
 
 private:

@@ -24,53 +24,53 @@
 namespace gr {
 namespace csifeedback {
 
-//! Multiply-adds for one matrix, by part. Activations, thresholds and other work without
-//! products by weights are not counted.
+//! Multiply-adds for one matrix, by part. Activations, thresholds and other operations
+//! that do not multiply by weights are not counted.
 using operation_counts = std::vector<std::pair<std::string, uint64_t>>;
 
-//! A way to decode the codewords of one codec or of several.
+//! A method to decode the codewords of one or several codecs.
 struct CSIFEEDBACK_API decoder_descriptor {
-    //! As in "MODEL:DECODER", for example "fista".
+    //! Name as in "MODEL:DECODER", for example "fista".
     std::string name;
-    //! One sentence for people.
+    //! One-sentence description for users.
     std::string help;
     std::vector<codec_option> options;
     /*!
      * \brief Makes the decoder.
      *
-     * Takes the model, the longest codeword (0: the model's) and the options; throws
-     * std::invalid_argument if the model lacks what the decoder needs.
+     * Takes the model, the length of the longest codeword (0: the model's) and the
+     * options; throws std::invalid_argument if the model lacks what the decoder needs.
      */
     std::function<decoder::sptr(model_file::sptr, int, const option_values&)> make;
-    //! Multiply-adds for one codeword of a length, by part; may be empty.
+    //! Multiply-adds for one codeword of a given length, by part; may be empty.
     std::function<operation_counts(const model_file&, int, const option_values&)>
         operations;
 };
 
-//! What the registry knows of a codec; the only place that names it.
+//! What the registry knows about a codec; no other place names the codec.
 struct CSIFEEDBACK_API codec_descriptor {
-    //! As in the attribute `codec` of its model files, for example "csi-l2o".
+    //! Name as in the attribute `codec` of its model files, for example "csi-l2o".
     std::string name;
-    //! In a feedback frame: 0 to 127 in this module, 128 to 255 outside it.
+    //! Number in a feedback frame: 0 to 127 in this module, 128 to 255 outside it.
     int number = 0;
-    //! In tables and legends, for example "Csi-L2O".
+    //! Name in tables and legends, for example "Csi-L2O".
     std::string title;
     //! Matrices that it takes: "Ha" or "H".
     std::string domain = "Ha";
     //! Whether its parameters come from training data.
     bool learned = true;
-    //! One sentence for people.
+    //! One-sentence description for users.
     std::string help;
 
     /*!
-     * \brief Makes the encoder: of the model, with codewords of so many values (0: the
+     * \brief Makes the encoder of the model, for codewords of the given length (0: the
      * longest). Throws std::invalid_argument if the encoder cannot send such codewords.
      *
      * Empty if the codec has no codewords, only reports.
      */
     std::function<encoder::sptr(model_file::sptr, int)> make_encoder;
-    //! Whether codewords of this length, from 1 to the longest, are any that the encoder
-    //! makes; empty: all are.
+    //! Whether the encoder can make codewords of this length, from 1 to the longest;
+    //! empty: it can make all.
     std::function<bool(const model_file&, int)> can_send;
     //! Multiply-adds of the encoder for a codeword of this length, by part.
     std::function<operation_counts(const model_file&, int)> operations;
@@ -78,36 +78,38 @@ struct CSIFEEDBACK_API codec_descriptor {
     //! A decoder of this codec.
     struct use {
         std::string decoder; //!< its name
-        std::string suffix;  //!< behind the codec's title, for example " + FISTA"
+        std::string suffix;  //!< appended to the codec's title, for example " + FISTA"
     };
-    //! The decoders that it has, the usual one first.
+    //! The decoders of this codec, the default one first.
     std::vector<use> decoders;
-    //! The decoders with options that are worth measuring for a model, as text; empty:
-    //! the usual one.
+    //! The decoders, with options, that are worth measuring for a model, as text; empty:
+    //! the default one.
     std::function<std::vector<std::string>(const model_file&)> variants;
 
     //! Options of its own reports, if it has any.
     std::vector<codec_option> report_options;
-    //! Its own reports; empty: codewords and a quantizer, see quantized_report.
+    //! Makes its own reports; empty: codewords and a quantizer, see quantized_report.
     std::function<report_encoder::sptr(model_file::sptr, const option_values&)>
         make_report_encoder;
     std::function<report_decoder::sptr(model_file::sptr, const option_values&)>
         make_report_decoder;
-    //! Multiply-adds by part that an encoder of its own reports has done so far, of all its
-    //! matrices, for codecs whose operations depend on the matrix; may be empty.
+    //! Multiply-adds by part that an encoder of the codec's own reports has done so far,
+    //! for all its matrices; for codecs whose operations depend on the matrix. May be
+    //! empty.
     std::function<operation_counts(report_encoder&)> report_operations;
 };
 
 /*!
- * \brief The codecs and decoders that there are.
+ * \brief Registry of all available codecs and decoders.
  *
- * One object a process. Those of this module are in it from the start. Plug-ins, shared
- * libraries with CSIFEEDBACK_CODEC_PLUGIN, are loaded when it is first used: all of the
- * directories, or single files, of the environment variable CSIFEEDBACK_CODECS (colon
- * separated) and of the directory `gr-csifeedback/codecs` beside the installed library.
- * One that cannot be loaded costs a line on stderr and nothing else.
+ * There is one object per process. The codecs and decoders of this module are in it from
+ * the start. Plug-ins are shared libraries with CSIFEEDBACK_CODEC_PLUGIN. They are loaded
+ * when the registry is first used: all those in the directories listed in the environment
+ * variable CSIFEEDBACK_CODECS (colon separated, single files are allowed too) and in the
+ * directory `gr-csifeedback/codecs` beside the installed library. A plug-in that cannot
+ * be loaded has no effect but a line on stderr.
  *
- * All methods may be called from any thread. Descriptors stay where they are once added.
+ * All methods may be called from any thread. Descriptors keep their addresses once added.
  */
 class CSIFEEDBACK_API codec_registry
 {
@@ -120,26 +122,26 @@ public:
      *         function is missing, or a decoder is unknown
      */
     void add(codec_descriptor codec);
-    //! Adds a decoder from outside this module; throws likewise.
+    //! Adds a decoder from outside this module; throws as above.
     void add(decoder_descriptor decoder);
-    //! Adds a codec with a decoder of its own: both, or if it throws neither.
+    //! Adds a codec with a decoder of its own: both, or neither if it throws.
     void add(codec_descriptor codec, decoder_descriptor decoder);
     /*!
      * \brief Loads a plug-in.
      * \param path of the shared library
-     * \throws std::invalid_argument with one line: it cannot be loaded, is none, is for
-     *         another version of this interface, or its codecs clash or throw; nothing
-     *         of it stays
+     * \throws std::invalid_argument with one line, if it cannot be loaded, is not a
+     *         plug-in, is for another version of this interface, or its codecs clash or
+     *         throw; then none of its codecs stay registered
      */
     void load(const std::string& path);
-    //! An address that tells one copy of this library from another.
+    //! An address that distinguishes one copy of this library from another.
     static const void* library();
 
-    //! The codec of this name; throws std::invalid_argument that lists those there are.
+    //! The codec of this name; throws std::invalid_argument that lists the known ones.
     const codec_descriptor& codec(const std::string& name) const;
-    //! The same, null if there is none.
+    //! The same, but null if there is none.
     const codec_descriptor* find(const std::string& name) const;
-    //! The decoder of this name; throws likewise.
+    //! The decoder of this name; throws like codec().
     const decoder_descriptor& decoder(const std::string& name) const;
     //! Names of all codecs, by number.
     std::vector<std::string> codecs() const;
@@ -155,7 +157,7 @@ public:
         std::string label() const;
     };
     /*!
-     * \brief Reads "DECODER,name=value,..", or "" for the usual decoder.
+     * \brief Reads "DECODER,name=value,..", or "" for the default decoder.
      * \throws std::invalid_argument if the codec has no such decoder or option
      */
     method parse(const std::string& codec, const std::string& text) const;
@@ -164,14 +166,14 @@ private:
     codec_registry();
     void search();
     struct content;
-    content* const d_content; // never freed: others may outlive any order of destruction
+    content* const d_content; // never freed: other objects may be destroyed later
 };
 
 //! Version of the interface between this library and plug-ins.
 constexpr uint32_t codec_plugin_version = 2;
 
 /*!
- * \brief Makes a shared library a plug-in: the statement block behind it adds codecs.
+ * \brief Makes a shared library a plug-in: the block that follows adds codecs.
  *
  * \code
  * CSIFEEDBACK_CODEC_PLUGIN(registry)

@@ -24,7 +24,7 @@ namespace csifeedback {
  * kept.
  *
  * A PDU of another length or type, or with a value that is not finite, is counted, logged
- * once per burst and discarded. On the stream such an item gives zeros.
+ * once per burst and discarded. On the stream such an item becomes zeros.
  */
 class CSIFEEDBACK_API csi_decoder : virtual public gr::sync_block
 {

@@ -36,7 +36,7 @@ public:
     static sptr make(quantizer::sptr quantizer);
 
     /*!
-     * \brief Exchanges the quantizer, also while the flowgraph runs.
+     * \brief Replaces the quantizer, even while the flowgraph runs.
      * \param quantizer for codewords of the same size
      * \throws std::invalid_argument if it is null or of another size
      */

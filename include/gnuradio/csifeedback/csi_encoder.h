@@ -25,9 +25,9 @@ namespace csifeedback {
  * If the encoder returns a residual energy, every item and PDU carries it as tag or key
  * `residual_energy_db` (double, dB, at least -100).
  *
- * A matrix with a value that is not finite, or of zeros alone, is counted, logged once
- * per burst and discarded; the item after it carries the tag `frame` (uint64), so that
- * frame numbers downstream stay true. Without such tags items count from 0.
+ * A matrix that is all zero or has a value that is not finite is counted, logged once per
+ * burst and discarded; the item after it carries the tag `frame` (uint64), so that frame
+ * numbers downstream stay correct. Without such tags items are numbered from 0.
  */
 class CSIFEEDBACK_API csi_encoder : virtual public gr::block
 {

@@ -15,24 +15,25 @@ namespace gr {
 namespace csifeedback {
 
 /*!
- * \brief The latest CSI of a BS at every frame (zero-order hold).
+ * \brief Gives the latest CSI of a BS at every frame (zero-order hold).
  * \ingroup csifeedback
  *
  * Message port `pdus` (in): PDUs of any complex values with the key `frame`, up to 2^62.
- * Message port `pdus` (out): a PDU for every frame number from the first that was
- * received on, with `frame` set and the key `age`, in frames: 0 for one that arrived.
+ * Message port `pdus` (out): a PDU for every frame number, beginning with the first one
+ * received, with `frame` set and the key `age`, in frames: 0 if CSI of this frame
+ * arrived.
  *
- * Frames that a gap in the numbers shows to be lost are filled with the CSI before them,
- * at most the last `max_gap` of them. Message port `tick` (in): a frame number, or a PDU
- * with the key `frame`: the frame that the BS is at now; the CSI is held up to that one
- * without waiting for the next arrival. CSI of a frame that a tick has passed by is held
- * from the next frame on.
+ * Gaps in the frame numbers are filled with the CSI before them, at most the last
+ * `max_gap` frames of a gap. Message port `tick` (in): a frame number, or a PDU
+ * with the key `frame`: the current frame of the BS. The CSI is held up to that one
+ * without waiting for the next arrival. CSI of a frame that a tick has already passed is
+ * held from the next frame on.
  *
- * CSI that is not newer than the last one is discarded and counted, and so is CSI more
- * than 1024 frames ahead of it, since one damaged or forged number is the more likely
- * cause. The fourth PDU in a row that is refused, if each was 1 to 1024 frames ahead of
- * the one before, is taken, and output goes on from its number: a sender that begins
- * anew, and any wrong number, cost three PDUs at most. The same holds for ticks.
+ * CSI that is not newer than the last one is discarded and counted. So is CSI more than
+ * 1024 frames ahead of it, since a damaged or forged number is the more likely cause. The
+ * fourth refused PDU in a row is accepted if each was 1 to 1024 frames ahead of the one
+ * before, and output continues from its number: a sender that restarts, or a wrong
+ * number, costs at most three PDUs. The same holds for ticks.
  */
 class CSIFEEDBACK_API csi_hold : virtual public gr::block
 {

@@ -16,21 +16,21 @@ namespace gr {
 namespace csifeedback {
 
 /*!
- * \brief CSI that other receivers estimated, as matrices H of one port.
+ * \brief Imports CSI estimated by other receivers, as matrices H with one port.
  * \ingroup csifeedback
  *
  * Input 0 (optional): items of any kind, with the tag `ofdm_sync_chan_taps` of GNU
- * Radio's OFDM receiver (ofdm_chanest_vcvc sets it, the blocks behind it pass it on): a
- * vector of complex values by ascending frequency. Message port `pdus` (in): PDUs whose
- * metadata have such a vector under the key `csi` (gr-ieee802-11 sends them), or else
- * PDUs of complex values. Message port `pdus` (out): H, nc x 1, a PDU with the key
- * `frame`: that of the PDU, or a number that counts on.
+ * Radio's OFDM receiver (ofdm_chanest_vcvc sets it, the blocks after it pass it on): a
+ * vector of complex values in order of ascending frequency. Message port `pdus` (in):
+ * PDUs whose metadata have such a vector under the key `csi` (gr-ieee802-11 sends them),
+ * or else PDUs of complex values. Message port `pdus` (out): H, nc x 1, as a PDU with the
+ * key `frame`: that of the input PDU, or else a running number.
  *
- * Of a longer vector the nc values in the middle are taken, those around the carrier.
- * A zero between two other values, as at an unused carrier, becomes their mean.
- * `carriers` takes others, in its order and as they are: parts with commas between them,
- * numbered from 0, negative numbers from the end; "6:32,33:59" are 6 to 31 and 33 to 58,
- * "::-1" all in descending order.
+ * From a longer vector the nc values in the middle are taken, those around the carrier.
+ * A zero between two nonzero values, as at an unused carrier, is replaced by their mean.
+ * `carriers` selects other values, in its order and unchanged: comma-separated numbers
+ * and slices as in Python, counted from 0, negative numbers from the end. "6:32,33:59"
+ * selects 6 to 31 and 33 to 58, "::-1" selects all in descending order.
  */
 class CSIFEEDBACK_API csi_import : virtual public gr::block
 {
@@ -40,10 +40,10 @@ public:
     /*!
      * \brief Makes the block.
      * \param nc        subcarriers, 1 to 65536
-     * \param item_size bytes of an item of input 0, 1 to 2^20
-     * \param carriers  values of each vector to take, nc of them; empty: those in the middle
-     * \param fft_order vectors come as an FFT has them, DC first; they are put in ascending
-     *                  order before anything else
+     * \param item_size bytes per item of input 0, 1 to 2^20
+     * \param carriers  the nc values to take from each vector; empty: those in the middle
+     * \param fft_order whether vectors are in FFT order, DC first; they are put in
+     *                  ascending order before anything else
      * \throws std::invalid_argument if a parameter is out of range
      */
     static sptr make(int nc,

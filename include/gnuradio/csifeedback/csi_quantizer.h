@@ -22,9 +22,9 @@ namespace csifeedback {
  * level numbers, M per item. Message port `pdus` (in and out): the same for PDUs of 1 to
  * M floats, metadata kept.
  *
- * The first item of each quantizer carries the tag `quantizer` (uint64), its type_id()
- * times 65536 plus its bits(), and so does the key `quantizer` of every PDU: blocks
- * downstream discard level numbers of another quantizer than theirs.
+ * The first item of each quantizer carries the tag `quantizer` (uint64), type_id() times
+ * 65536 plus bits(), and every PDU has the same value as the key `quantizer`. Blocks
+ * downstream discard level numbers that are not from their own quantizer.
  */
 class CSIFEEDBACK_API csi_quantizer : virtual public gr::sync_block
 {
@@ -39,7 +39,7 @@ public:
     static sptr make(quantizer::sptr quantizer);
 
     /*!
-     * \brief Exchanges the quantizer, also while the flowgraph runs.
+     * \brief Replaces the quantizer, even while the flowgraph runs.
      * \param quantizer for codewords of the same size
      * \throws std::invalid_argument if it is null or of another size
      */

@@ -37,22 +37,22 @@ struct CSIFEEDBACK_API cqi_table {
      * \brief Entries of CQI 0 to 15.
      * \param number 1: 64QAM (Table 5.2.2.1-2), 2: 256QAM (-3), 3: 64QAM at low error rates
      *               (-4), 4: 1024QAM (-5)
-     * \throws std::invalid_argument if the number is another one
+     * \throws std::invalid_argument if there is no such table
      */
     static const std::array<entry, size>& get(int number);
 
     /*!
-     * \brief The largest CQI that an SINR carries.
+     * \brief The largest CQI that an SINR supports.
      * \param number of the table
      * \param sinr   effective SINR, linear, >= 0
-     * \param gap_db distance from Shannon's limit: CQI q needs the SINR
+     * \param gap_db gap to the Shannon limit: CQI q needs the SINR
      *               10^(gap_db / 10) (2^efficiency - 1)
      */
     static int select(int number, double sinr, double gap_db);
 };
 
 /*!
- * \brief The SINR of a channel of the same capacity as the mean of all:
+ * \brief The SINR of a channel whose capacity is the mean over all values:
  * 2^mean(log2(1 + SINR)) - 1.
  * \param sinr linear
  * \param n    number of values, 1 or more
@@ -61,13 +61,13 @@ struct CSIFEEDBACK_API cqi_table {
 CSIFEEDBACK_API double effective_sinr(const double* sinr, size_t n);
 
 /*!
- * \brief SINR of each layer behind an MMSE receiver.
+ * \brief SINR of each layer after an MMSE receiver.
  * \param h    nr x nt, row-major
  * \param w    nt x rank, row-major
  * \param nr   receive antennas, 1 or more
  * \param nt   ports
  * \param rank layers, 1 to 8
- * \param snr  transmit power over the noise of a receive antenna, linear, > 0
+ * \param snr  transmit power over the noise power at a receive antenna, linear, > 0
  * \param sinr output, rank values, linear
  */
 CSIFEEDBACK_API void post_equalization_sinr(const std::complex<float>* h,
@@ -80,17 +80,17 @@ CSIFEEDBACK_API void post_equalization_sinr(const std::complex<float>* h,
 
 //! What a CSI report says: rank indicator, PMI and CQI.
 struct CSIFEEDBACK_API csi_report {
-    pmi precoding; //!< with the rank
-    //! Groups of part 2 that are there, 0: only part 1, the precoding is not known, to 3:
-    //! all.
+    pmi precoding; //!< including the rank
+    //! Number of groups of part 2 that are present: 0 (part 1 only, the precoding is not
+    //! known) to 3 (all).
     int groups = 3;
-    //! Wideband CQI 0 to 15 of both codewords; the second one of ranks above 4.
+    //! Wideband CQI 0 to 15 of both codewords; the second one is for ranks above 4.
     std::array<int, 2> cqi = { 0, 0 };
-    //! Differential CQI of each subband as reported: 0: as wideband, 1: one more, 2: two
-    //! or more, 3: one less or lower.
+    //! Differential CQI of each subband as reported: 0: same as wideband, 1: one higher,
+    //! 2: two or more higher, 3: one or more lower.
     std::array<std::vector<int>, 2> subband_cqi;
 
-    //! Layers of a codeword (TS 38.211, 7.3.1.3): first layer and number.
+    //! Layers of a codeword (TS 38.211, 7.3.1.3): first layer and number of layers.
     static std::pair<int, int> codeword_layers(int rank, int codeword);
 };
 
@@ -100,11 +100,11 @@ struct CSIFEEDBACK_API csi_report {
  *
  * Part 1: RI, wideband CQI, subband CQI, K^NZ. Part 2: wideband CQI of the second
  * codeword, group 0 of the PMI, subband CQI of even subbands, group 1, subband CQI of odd
- * subbands, group 2. Part 2 follows part 1 directly here; in NR they are coded apart. What
- * does not fit the payload is omitted by groups (TS 38.214, 5.2.3), and the number of
- * bits tells what is there.
+ * subbands, group 2. Here part 2 follows part 1 directly; in NR they are encoded
+ * separately. What does not fit into the payload is omitted group by group (TS 38.214,
+ * 5.2.3), and the number of bits tells which groups are present.
  *
- * report() uses work space: it is not for two threads at once.
+ * report() uses workspace of the object: do not call it from two threads at once.
  */
 class CSIFEEDBACK_API csi_report_format
 {
@@ -129,42 +129,43 @@ public:
     virtual pmi_codebook::sptr codebook() const = 0;
     //! Bits of part 1.
     virtual int part1_bits() const = 0;
-    //! Bits of both parts with so many groups of part 2, 0 to 3.
+    //! Bits of part 1 and of the first `groups` groups of part 2, 0 to 3.
     virtual int total_bits(int rank, int count, int groups) const = 0;
-    //! Most bits of a report.
+    //! Largest number of bits of a report.
     virtual int max_bits() const = 0;
     /*!
      * \brief Writes a report.
-     * \param report its precoding passes pmi_codebook::check()
-     * \param bits   output, most significant bit first, (budget + 7) / 8 bytes of zeros
-     * \param budget most bits, at least part1_bits()
+     * \param report its precoding must pass pmi_codebook::check()
+     * \param bits   output, most significant bit first, (budget + 7) / 8 zeroed bytes
+     * \param budget largest number of bits, at least part1_bits()
      * \return bits used: part 1 and as many groups as fit
-     * \throws std::invalid_argument if something is out of range
+     * \throws std::invalid_argument if a value is out of range
      */
     virtual int pack(const csi_report& report, uint8_t* bits, int budget) const = 0;
     /*!
      * \brief Reads a report.
-     * \param bits   string, (count + 7) / 8 bytes
-     * \param count  number of bits, >= 0; those behind the last group that fits are not
+     * \param bits   bit string, (count + 7) / 8 bytes
+     * \param count  number of bits, >= 0; those after the last group that fits are not
      *               read
-     * \param report output; of part 1 alone only rank and CQI
-     * \return why the bits are no report of this format, or empty
+     * \param report output; from part 1 alone, only rank and CQI
+     * \return why the bits are not a report of this format; empty if they are
      */
     virtual std::string
     unpack(const uint8_t* bits, int count, csi_report& report) const = 0;
     /*!
-     * \brief Makes the report for a channel: the rank of the largest rate, its PMI and CQI.
+     * \brief Makes the report for a channel: the rank with the largest rate, its PMI and
+     * CQI.
      *
-     * Rate and CQI are those of the precoders that the BS has: where the budget is short,
-     * without the groups that do not fit. So a lower rank is reported if it can be reported
-     * so much better.
+     * Rate and CQI are those of the precoders that the BS receives: without the groups
+     * that do not fit into the budget. A lower rank is therefore reported if its
+     * precoders fit so much better that their rate is larger.
      * \param h      finite, rows x nr x ports, not all zero
      * \param rows   at least the codebook's subbands()
-     * \param nr     receive antennas; ranks above it are left out
+     * \param nr     receive antennas; ranks above it are not considered
      * \param snr    transmit power over noise, linear, > 0: with h of mean |h|^2 = 1 the
      *               SNR at a receive antenna
-     * \param budget most bits, at least part1_bits()
-     * \param report output; its precoding is whole, its groups are those that fit
+     * \param budget largest number of bits, at least part1_bits()
+     * \param report output; its precoding is complete, its groups are those that fit
      * \throws std::invalid_argument if a number is out of range or no rank is possible
      */
     virtual void report(const std::complex<float>* h,
@@ -173,7 +174,7 @@ public:
                         double snr,
                         int budget,
                         csi_report& report) = 0;
-    //! Likewise, for any number of bits.
+    //! The same without a limit on the number of bits.
     void
     report(const std::complex<float>* h, int rows, int nr, double snr, csi_report& report)
     {

@@ -18,16 +18,16 @@ namespace csifeedback {
  * \brief Reconstructs CSI from reports (BS).
  * \ingroup csifeedback
  *
- * Input 0: bytes, (max_bits + 7) / 8 an item, most significant bit first; the tag
- * `report_bits` (long) sets how many of them count, in that item and those behind it,
- * max_bits before the first tag. Input 1: float, gain in dB. Output 0: complex, Ha^ or
- * H^, rows x nt per item. Message port `pdus` (in and out): the same for PDUs of bytes
- * with the keys `report_bits` (all of the bytes if it is missing) and `gain_db` (0 if it
- * is missing), metadata kept.
+ * Input 0: bytes, (max_bits + 7) / 8 per item, most significant bit first. The tag
+ * `report_bits` (long) sets the number of valid bits for that item and those after it;
+ * before the first tag it is max_bits. Input 1: float, gain in dB. Output 0: complex, Ha^
+ * or H^, rows x nt per item. Message port `pdus` (in and out): the same for PDUs of bytes
+ * with the keys `report_bits` (all bits of the bytes if it is missing) and `gain_db` (0
+ * if it is missing), metadata kept.
  *
- * A PDU of another type, with no bits or more than the object can have, or that the codec
- * fails on is counted, logged once per burst and discarded. On the stream such an item
- * gives zeros.
+ * A PDU of another type, one with no bits or more than the object can have, or one on
+ * which the codec fails is counted, logged once per burst and discarded. On the stream
+ * such an item becomes zeros.
  */
 class CSIFEEDBACK_API csi_report_decoder : virtual public gr::sync_block
 {

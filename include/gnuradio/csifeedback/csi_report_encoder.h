@@ -15,23 +15,23 @@ namespace gr {
 namespace csifeedback {
 
 /*!
- * \brief Turns CSI into reports: strings of bits (UE).
+ * \brief Turns CSI into reports: bit strings (UE).
  * \ingroup csifeedback
  *
- * Input 0: complex, Ha or H, rows x nt per item. Output 0: bytes, (budget + 7) / 8 an
- * item, most significant bit first, the bits that a report does not use zero; the tag
- * `report_bits` (long) gives their number wherever it changes. Output 1: float, gain of
- * the matrix, 10 log10(mean |H|^2) in dB. Message port `pdus` (in and out): PDUs of
- * complex values become PDUs of the bytes that are used, with the keys `report_bits` and
- * `gain_db`.
+ * Input 0: complex, Ha or H, rows x nt per item. Output 0: bytes, (budget + 7) / 8 per
+ * item, most significant bit first; the bits that a report does not use are zero. The tag
+ * `report_bits` (long) gives the number of used bits wherever it changes. Output 1:
+ * float, gain of the matrix, 10 log10(mean |H|^2) in dB. Message port `pdus` (in and
+ * out): PDUs of complex values become PDUs of the bytes that are used, with the keys
+ * `report_bits` and `gain_db`.
  *
- * With a codec that tells its residual energy every item and PDU carries it as tag or key
+ * If the codec returns a residual energy, every item and PDU carries it as tag or key
  * `residual_energy_db` (double), at least -100.
  *
- * A matrix with a value that is not finite, of zeros alone, or that the codec fails on is
- * counted, logged once per burst and discarded; the item after it carries the tag `frame`
- * (uint64), so that frame numbers downstream stay true. Without such tags items count
- * from 0.
+ * A matrix that is all zero, has a value that is not finite, or on which the codec fails
+ * is counted, logged once per burst and discarded; the item after it carries the tag
+ * `frame` (uint64), so that frame numbers downstream stay correct. Without such tags
+ * items are numbered from 0.
  */
 class CSIFEEDBACK_API csi_report_encoder : virtual public gr::block
 {
@@ -41,25 +41,25 @@ public:
     /*!
      * \brief Makes the block.
      * \param encoder report encoder object, used by this block alone
-     * \param budget  most bits of a report, min_bits() of the object to 65535; 0:
-     *                max_bits() of the object
+     * \param budget  largest number of bits of a report, min_bits() of the object to
+     *                65535; 0: max_bits() of the object
      * \throws std::invalid_argument if encoder is null or belongs to another block, or
      *         budget is out of range
      */
     static sptr make(report_encoder::sptr encoder, int budget = 0);
 
     /*!
-     * \brief Changes the budget, also while the flowgraph runs.
+     * \brief Changes the budget, even while the flowgraph runs.
      * \param budget min_bits() of the object to the budget that the block was made with;
-     *               0: that one
+     *               0: that budget
      * \throws std::invalid_argument if it is out of range
      */
     virtual void set_budget(int budget) = 0;
-    //! Most bits of a report at present.
+    //! Current largest number of bits of a report.
     virtual int budget() const = 0;
     //! Reports made so far.
     virtual uint64_t reports() const = 0;
-    //! Bits of all of them.
+    //! Bits of all reports made so far.
     virtual uint64_t bits() const = 0;
     //! Matrices discarded so far.
     virtual uint64_t discarded() const = 0;

@@ -25,22 +25,23 @@ class model_file;
 /*!
  * \brief Which matrices a stream carries: their domain and sizes.
  *
- * Every object that knows them is one: encoders, decoders and reports, model files,
- * pilot frames, channel models and transforms convert to a csi_shape. Blocks that work
- * on matrices take it in place of numbers.
+ * Every object that knows them converts to a csi_shape: encoders, decoders and reports,
+ * model files, pilot frames, channel models and transforms. Blocks that work on matrices
+ * take a csi_shape instead of numbers.
  */
 struct CSIFEEDBACK_API csi_shape {
     //! "H": full-band matrices, nc x nt; "Ha": truncated angular-delay ones, na x nt.
     std::string domain = "H";
     int rows = 0;        //!< rows of a matrix: Nc of H, Na of Ha; 1 to 65536
-    int nt = 0;          //!< antenna ports, its columns; 1 to 1024
+    int nt = 0;          //!< columns of a matrix: antenna ports; 1 to 1024
     int nc = 0;          //!< subcarriers, at least rows; 0: unknown (domain Ha)
     int precursor = -1;  //!< rows of Ha before delay zero; -1: unknown; 0 with domain H
-    antenna_array array; //!< of the ports; a line, unless it is stated
+    antenna_array array; //!< of the ports; a line unless stated otherwise
 
     /*!
-     * \brief A shape in numbers.
-     * \throws std::invalid_argument if one is out of range, or the array has not nt ports
+     * \brief A shape given as numbers.
+     * \throws std::invalid_argument if one is out of range, or the array does not have nt
+     *         ports
      */
     csi_shape(const std::string& domain,
               int rows,
@@ -48,18 +49,18 @@ struct CSIFEEDBACK_API csi_shape {
               int nc = 0,
               int precursor = -1,
               const antenna_array& array = {});
-    //! That of a transform's Ha.
+    //! Ha of a transform.
     csi_shape(const angular_delay_transform& transform);
     //! H of a channel model.
     csi_shape(const channel_model& model);
-    //! What an encoder, decoder or report works on.
+    //! The matrices that an encoder, decoder or report works on.
     csi_shape(const codec_part& codec);
     //! H of a pilot frame.
     csi_shape(const csirs_frame& frame);
-    //! What the codec of a model works on.
+    //! The matrices that the codec of a model works on.
     csi_shape(const model_file& model);
     /*!
-     * \brief That of any of these objects.
+     * \brief The shape of any of these objects.
      * \throws std::invalid_argument if it is null
      */
     template <typename T>

@@ -24,32 +24,33 @@ struct CSIFEEDBACK_API csi_spectral_efficiency_report {
     uint64_t discarded = 0; //!< groups with a matrix that is zero or not finite
     uint64_t unmatched = 0; //!< reconstructions without a truth, or left over without a
                             //!< group
-    uint64_t malformed = 0; //!< messages that were no PDU of a matrix of complex values
+    uint64_t malformed = 0; //!< messages other than PDUs of a complex matrix
     std::vector<mean_estimate> reconstructed; //!< at each SNR, bit/s/Hz
     std::vector<mean_estimate> perfect;       //!< the same with perfect CSI at the BS
 };
 
 /*!
  * \brief Spectral efficiency of a downlink that is precoded with reconstructed CSI,
- * beside that of perfect CSI; see spectral_efficiency for what is computed.
+ * compared with that of perfect CSI; see spectral_efficiency for the definition.
  * \ingroup csifeedback
  *
  * Input 0 (optional): complex, true H, nc x nt per item. Input 1 (optional): complex,
  * reconstructed H, item by item; K consecutive items are the K users of a group, which
  * should be independent of each other.
  *
- * Without input 1 reconstructions come as PDUs of nc x nt complex values with the key
- * `frame` and maybe `ue_id`, to the message port `pdus`; so may truths, to the message
- * port `truth`. They are matched by frame (its last 16 bits) and ue_id, in any order;
- * without ue_id, as items are, a truth belongs to any UE. The last `history` truths are
- * kept. With by_frame = false K matched pairs one after the other are a group, for
- * instance of consecutive frames of one UE; with by_frame = true those of K UEs with the
- * same frame number.
+ * Without input 1, reconstructions arrive at the message port `pdus` as PDUs of nc x nt
+ * complex values with the key `frame` and optionally `ue_id`; true matrices may arrive in
+ * the same form at the message port `truth`. They are matched by frame (its last 16 bits)
+ * and ue_id, in any order; a truth without ue_id, such as a stream item, matches any UE.
+ * The last `history` truths are kept. With by_frame = false, K consecutive matched pairs
+ * are a group, for instance consecutive frames of one UE; with by_frame = true, the pairs
+ * of K UEs with the same frame number.
  *
- * **UEs with several antennas** (nr > 1): matrices have the rows of all antennas, nc being
- * subcarriers times nr: row k nr + a of a true one is antenna a on subcarrier k, row k nr + l
- * of a reconstruction the conjugate precoder of layer l, or zero, as in csi_metrics. Perfect
- * CSI is then the eigenvectors of each subcarrier, of as many layers as were reported.
+ * **UEs with several antennas** (nr > 1): matrices have the rows of all antennas, and nc
+ * is the number of subcarriers times nr. Row k nr + a of a true matrix is antenna a on
+ * subcarrier k; row k nr + l of a reconstruction is the conjugate precoder of layer l, or
+ * zero, as in csi_metrics. Perfect CSI is then the eigenvectors on each subcarrier, as
+ * many as layers were reported.
  *
  * Message port `reports` (out): every `interval` groups a dictionary of the means so far
  * (`snr_db`, `reconstructed`, `perfect`: vectors; `groups`).
@@ -62,17 +63,17 @@ public:
     /*!
      * \brief Makes the block.
      * \param users     K, 1 to 64
-     * \param shape     says nc and nt of H: a model, codec, pilot frame, ..., or a shape
+     * \param shape     gives nc and nt of H: a model, codec, pilot frame, ..., or a shape
      * \param snr_db    SNRs in dB, 1 to 1000 of them, each -100 to 100
      * \param precoding "zero-forcing", "regularized-zero-forcing" or "maximum-ratio"
      * \param normalize whether to scale true channels to unit mean power
-     * \param by_frame  PDUs: whether a group has one frame number
+     * \param by_frame  for PDUs: whether a group shares one frame number
      * \param history   true matrices kept, users to 65536
      * \param interval  groups between two reports, 0: no reports
-     * \param nr        antennas of each user, 1 to 8, of which nc is a multiple; users * nr
-     *                  up to 64
-     * \throws std::invalid_argument if a parameter is out of range, the shape does not say
-     *         nc, or nr > 1 and it is not of domain H
+     * \param nr        antennas of each user, 1 to 8, a divisor of nc; users * nr up to
+     *                  64
+     * \throws std::invalid_argument if a parameter is out of range, the shape does not
+     *         state nc, or nr > 1 and it is not of domain H
      */
     static sptr make(int users,
                      const csi_shape& shape,
@@ -85,9 +86,9 @@ public:
                      int nr = 1);
 
     /*!
-     * \brief Makes the block with nc, 1 to 65536, and nt, 1 to 1024, in numbers.
-     * \deprecated Give the object that knows its sizes. This form goes with the next
-     *             release.
+     * \brief Makes the block with nc (1 to 65536) and nt (1 to 1024) given as numbers.
+     * \deprecated Pass an object that knows its sizes instead. This form will be removed
+     *             in the next release.
      */
     [[deprecated("give a csi_shape, or an object that is one")]] static sptr
     make(int users,
@@ -104,7 +105,7 @@ public:
     virtual csi_spectral_efficiency_report report() const = 0;
     //! The SNRs in dB.
     virtual std::vector<double> snr_db() const = 0;
-    //! Starts the figures anew.
+    //! Resets the figures.
     virtual void reset() = 0;
 };
 

@@ -18,16 +18,16 @@ namespace csifeedback {
  * \brief Finds csirs_frames in received samples: timing, carrier offset, frame number.
  * \ingroup csifeedback
  *
- * Inputs 0 to nr - 1: complex samples of receivers with one clock, at
- * frame->sample_rate(). Outputs 0 to nr - 1: complex, the pilot symbols of a frame an
- * item, pilot_symbols() x nc, without the carrier offset, by ascending frequency, with
- * the first path at delay 0 but for a fraction of a sample. Each item has the tag `frame`
- * (uint64) and the tag `sync`, a dictionary of `start` (uint64: number of the frame's
- * first sample), `offset_hz` (carrier offset), `snr_db` (of a subcarrier of the
- * preamble) and `noise` (variance of a cell), doubles.
+ * Inputs 0 to nr - 1: complex samples of receivers that share one clock, at
+ * frame->sample_rate(). Outputs 0 to nr - 1: complex, the pilot symbols of one frame per
+ * item, pilot_symbols() x nc, in order of ascending frequency, with the carrier offset
+ * removed and the first path at delay 0 to within a fraction of a sample. Each item has
+ * the tag `frame` (uint64) and the tag `sync`, a dictionary of `start` (uint64: number of
+ * the frame's first sample) and the doubles `offset_hz` (carrier offset), `snr_db` (SNR
+ * of a preamble subcarrier) and `noise` (noise variance of a resource element).
  *
- * A frame of another cell or configuration, one of which samples were lost, and what is
- * no frame at all are refused and counted.
+ * Frames of another cell or configuration, frames with lost samples, and whatever is not
+ * a frame at all are refused and counted.
  */
 class CSIFEEDBACK_API csi_sync : virtual public gr::block
 {
@@ -43,10 +43,10 @@ public:
      */
     static sptr make(csirs_frame::sptr frame, int nr = 1, double max_offset = 4);
 
-    virtual uint64_t frames() const = 0;      //!< found
+    virtual uint64_t frames() const = 0;      //!< frames found
     virtual uint64_t unknown() const = 0;     //!< with another preamble, or none at all
-    virtual uint64_t bad_headers() const = 0; //!< with a wrong checksum, or false
-    virtual uint64_t broken() const = 0;      //!< with samples lost
+    virtual uint64_t bad_headers() const = 0; //!< with a bad checksum, or false ones
+    virtual uint64_t broken() const = 0;      //!< with lost samples
     virtual uint64_t bad_samples() const = 0; //!< samples that were not finite
 };
 

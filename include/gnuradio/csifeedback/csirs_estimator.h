@@ -13,10 +13,10 @@
 namespace gr {
 namespace csifeedback {
 
-//! What csirs_estimator found out beside H.
+//! What csirs_estimator determines besides H.
 struct CSIFEEDBACK_API csi_estimate {
-    float noise = 0;  //!< variance of the least-squares estimates at the pilots
-    float error = 0;  //!< mean variance of the entries of H
+    float noise = 0;  //!< error variance of the least-squares estimates at the pilots
+    float error = 0;  //!< mean error variance of the entries of H
     float snr_db = 0; //!< mean power of H over `noise`
     float shift = 0;  //!< delay that the alignment removed, in samples
 };
@@ -24,15 +24,15 @@ struct CSIFEEDBACK_API csi_estimate {
 /*!
  * \brief Estimates H from the pilot symbols of a frame.
  *
- * Least squares at the pilots: the sequence and the cover codes are undone. The variance
- * of its error is sigma^2 / (pilot energy), the energy being that of all cells of a code:
- * cdm_frequency cdm_time pilot_amplitude()^2. The noise is measured at delays that no
- * path has, further from the strongest one than the cyclic prefix is long; if the pilots
- * do not show enough such delays, the caller's figure is taken. Then the earliest path
- * is moved to delay 0 as angular_delay_transform does it, and an interpolator makes H of
- * the result.
+ * At the pilots it computes least-squares estimates by removing the sequence and the
+ * cover codes. Their error variance is sigma^2 / (pilot energy), where the energy is that
+ * of all resource elements of a code: cdm_frequency cdm_time pilot_amplitude()^2. The
+ * noise is measured at delays that no path has: those farther from the strongest one than
+ * the length of the cyclic prefix. If the pilots do not resolve enough such delays, the
+ * caller's value is used. Then the earliest path is moved to delay 0 as in
+ * angular_delay_transform, and an interpolator computes H from the result.
  *
- * Not to be used by two threads at once.
+ * Do not use one object from two threads at once.
  */
 class CSIFEEDBACK_API csirs_estimator
 {
@@ -42,10 +42,10 @@ public:
 
     /*!
      * \brief Makes an estimator.
-     * \param interpolator an object of its own; it has the frame
+     * \param interpolator used by this estimator alone; it has the frame
      * \param align        whether to move the earliest path to delay 0
-     * \param threshold_db it is the first one at most this many dB below the strongest,
-     *                     above 0, at most 100, and above the noise
+     * \param threshold_db the earliest path is the first one above the noise and at most
+     *                     this many dB below the strongest; above 0, at most 100
      * \throws std::invalid_argument if a parameter is out of range or interpolator is
      * null
      */
@@ -58,12 +58,12 @@ public:
 
     /*!
      * \brief Estimates H.
-     * \param grid  pilot_symbols() x nc cells, by ascending frequency, with the scale of
-     *              the samples: DFT / fft_size
-     * \param noise variance of a cell; < 0: not known
+     * \param grid  pilot_symbols() x nc resource elements, in order of ascending
+     *              frequency, scaled as DFT / fft_size of the samples
+     * \param noise noise variance of a resource element; < 0: unknown
      * \param h     output, nc x nt
      * \param info  output, may be null
-     * \return false if the grid is all zero or not finite; h is not to be used then
+     * \return false if the grid is all zero or not finite; h must not be used then
      */
     virtual bool
     estimate(const cf* grid, float noise, cf* h, csi_estimate* info = nullptr) = 0;

@@ -24,7 +24,7 @@ struct CSIFEEDBACK_API csirs_parameters {
     int fft_size = 512;          //!< samples of a symbol, even, 64 to 8192
     int cp_length = 36;          //!< samples of the cyclic prefix, 1 to fft_size / 2
     int nc = 300;                //!< subcarriers, even, 24 to fft_size
-    double spacing_hz = 15e3;    //!< distance of two subcarriers, > 0
+    double spacing_hz = 15e3;    //!< subcarrier spacing, > 0
     int comb = 4;                //!< port groups side by side in frequency (FDM), 1 to 16
     int cdm_frequency = 1;       //!< adjacent subcarriers of a cover code: 1, 2 or 4
     int cdm_time = 2;            //!< successive symbols of a cover code: 1, 2, 4 or 8
@@ -35,7 +35,7 @@ struct CSIFEEDBACK_API csirs_parameters {
     int gap = 0;                 //!< silent samples after each frame, 0 to 10^7
 };
 
-//! Whether a received header is one of this frame, and which number it carries.
+//! Whether a received header belongs to this frame, and the number it carries.
 struct CSIFEEDBACK_API csirs_header {
     bool valid = false;
     uint32_t frame = 0;
@@ -43,22 +43,22 @@ struct CSIFEEDBACK_API csirs_header {
 
 /*!
  * \brief Frames of pilot symbols from which a receiver estimates the channel of each
- * antenna port, in the manner of NR's CSI-RS.
+ * antenna port, similar to the CSI-RS of NR.
  *
- * A frame is a run of OFDM symbols of fft_size + cp_length samples:
+ * A frame is a sequence of OFDM symbols of fft_size + cp_length samples:
  *
  *   0                 preamble on the even subcarriers: two equal halves
  *   1                 preamble on all subcarriers
  *   2 ...             header: the frame's number
  *   first_pilot() ... pilots
- *   symbols() - 1     symbol 1 again: what turned or was lost in between shows here
+ *   symbols() - 1     symbol 1 again: shows phase rotation and lost samples
  *
  * and `gap` zeros. The pilots of port n are in the code division group j = n / L, with
- * L = cdm_frequency cdm_time, where it has the cover code s = n mod L; group j has the
- * comb offset j mod comb and the time slot j / comb of cdm_time symbols. A group takes
- * cdm_frequency adjacent subcarriers of every comb cdm_frequency.
+ * L = cdm_frequency cdm_time, and have the cover code s = n mod L. Group j has the comb
+ * offset j mod comb and the time slot j / comb; a time slot has cdm_time symbols. A group
+ * occupies cdm_frequency out of every comb cdm_frequency adjacent subcarriers.
  *
- * All symbols but the repeated last one have the QPSK sequence r(m) of TS 38.211, clause
+ * All symbols but the repeated last one carry the QPSK sequence r(m) of TS 38.211, clause
  * 7.4.1.5.2, from the Gold sequence of clause 5.2.1 with c_init for n_ID = cell_id, the
  * slot and the symbol's number in this frame. Preamble, header and last symbol are sent
  * by all ports, port n with the phase pi n^2 / nt (nt even) or pi n (n + 1) / nt: a
@@ -66,11 +66,12 @@ struct CSIFEEDBACK_API csirs_header {
  * Xia, IEEE Trans. Commun. 64, 2016). A port has the mean power `power` in every symbol
  * in which it sends.
  *
- * The header's 32 bits of the number and a CRC of 16 bits, to which a hash of all
- * parameters that the receiver has to share is added, have a convolutional code of
- * constraint length 7 and rate 1/3 and are repeated over at least 600 subcarriers.
+ * The header carries the 32 bits of the number and a CRC of 16 bits, to which a hash of
+ * all parameters that the receiver must share is added. They are encoded by a
+ * convolutional code of constraint length 7 and rate 1/3 and repeated over at least 600
+ * subcarriers.
  *
- * Immutable: one object serves any number of blocks.
+ * Immutable: any number of blocks may share one object.
  */
 class CSIFEEDBACK_API csirs_frame
 {
@@ -80,17 +81,18 @@ public:
 
     /*!
      * \brief Makes the description of a frame.
-     * \throws std::invalid_argument if a parameter is out of range, or nc is no multiple
-     * of comb cdm_frequency with a quotient of 4 at least
+     * \throws std::invalid_argument if a parameter is out of range, or nc is not a
+     *         multiple of comb cdm_frequency, at least 4 times that
      */
     static sptr make(const csirs_parameters& parameters);
 
     /*!
-     * \brief Sizes of an NR carrier: fft_size, cp_length, nc, spacing_hz; the rest keep
-     * their defaults. nc is the number of subcarriers of TS 38.101-1, Table 5.3.2-1,
-     * fft_size the smallest power of two of 1.1 nc or more, cp_length 9/128 of it.
-     * \param bandwidth_mhz 5, 10, 15, 20, 25, 30, 40 or 50, and also 60, 80, 100 for 30
-     *                      and 60 kHz (60 kHz begins at 10)
+     * \brief Sizes of an NR carrier: fft_size, cp_length, nc, spacing_hz; the other
+     * parameters keep their defaults. nc is the number of subcarriers of TS 38.101-1,
+     * Table 5.3.2-1, fft_size the smallest power of two that is at least 1.1 nc,
+     * cp_length 9/128 of fft_size.
+     * \param bandwidth_mhz 5, 10, 15, 20, 25, 30, 40 or 50, for 30 and 60 kHz also 60, 80
+     *                      or 100 (60 kHz begins at 10)
      * \param spacing_khz   15, 30 or 60
      * \throws std::invalid_argument if there is no such carrier
      */
@@ -99,21 +101,22 @@ public:
     virtual ~csirs_frame() = default;
 
     virtual const csirs_parameters& parameters() const = 0;
-    virtual int symbols() const = 0;        //!< of a frame
-    virtual int header_symbols() const = 0; //!< of these, from symbol 2 on
+    virtual int symbols() const = 0;        //!< symbols of a frame
+    virtual int header_symbols() const = 0; //!< those of the header, from symbol 2 on
     virtual int first_pilot() const = 0;    //!< number of the first pilot symbol
     virtual int pilot_symbols() const = 0;  //!< number of pilot symbols
     virtual int frame_length() const = 0;   //!< in samples, gap included
     virtual double sample_rate() const = 0; //!< fft_size spacing_hz, in samples/s
-    virtual uint16_t hash() const = 0;      //!< of all parameters but power and gap
+    virtual uint16_t
+    hash() const = 0; //!< of all parameters but power, gap and spacing_hz
 
-    //! Pilots of a port after its cover code: nc / (comb cdm_frequency).
+    //! Pilots of a port after despreading: nc / (comb cdm_frequency).
     virtual int pilots() const = 0;
-    //! Position of the first of them, in subcarriers: the middle of its group.
+    //! Position of the first pilot of a port in subcarriers: the middle of its group.
     virtual double pilot_offset(int port) const = 0;
-    //! Distance of two of them, comb cdm_frequency subcarriers.
+    //! Distance between two pilots: comb cdm_frequency subcarriers.
     virtual int pilot_distance() const = 0;
-    //! Amplitude of a pilot of unit modulus in the samples: sqrt(power comb / nc).
+    //! Amplitude in the samples of a pilot of unit modulus: sqrt(power comb / nc).
     virtual float pilot_amplitude() const = 0;
 
     /*!
@@ -121,32 +124,32 @@ public:
      * \param frame  number of the frame
      * \param port   0 to nt - 1
      * \param symbol 0 to symbols() - 1
-     * \param out    output, nc values, by ascending frequency: value k is at
+     * \param out    output, nc values, in order of ascending frequency: k is at
      *               (k - nc / 2) spacing_hz
      * \throws std::invalid_argument if port or symbol is out of range
      */
     virtual void grid(uint32_t frame, int port, int symbol, cf* out) const = 0;
 
-    //! The sequence of symbol 0 to symbols() - 1: nc values; for symbol 0 the odd
-    //! subcarriers are 0, for headers it is what the bits are multiplied on.
+    //! The nc values of the sequence of a symbol, 0 to symbols() - 1. In symbol 0 the odd
+    //! subcarriers are 0; in headers the sequence is multiplied by the bits.
     virtual const cf* sequence(int symbol) const = 0;
 
     //! The phase factor of a port in preamble, header and last symbol.
     virtual cf port_weight(int port) const = 0;
 
-    //! Cover code of a port: chip i of cdm_frequency + cdm_frequency * j of cdm_time.
+    //! Chip i + cdm_frequency j of a port's cover code, i < cdm_frequency, j < cdm_time.
     virtual cf cover(int port, int chip) const = 0;
 
     /*!
      * \brief The header in the time domain, for write().
      * \param frame number of the frame
      * \param out   output, header_symbols() (fft_size + cp_length) values, aligned as
-     *              volk::vector is; needs no allocation
+     *              volk::vector is; nothing is allocated
      */
     virtual void write_header(uint32_t frame, cf* out) const = 0;
 
     /*!
-     * \brief A stretch of the samples of a port.
+     * \brief Writes a section of the samples of a port.
      * \param header from write_header()
      * \param port   0 to nt - 1
      * \param first  first sample, 0 to frame_length() - 1
@@ -158,8 +161,8 @@ public:
 
     /*!
      * \brief Decodes a header.
-     * \param soft header_symbols() nc values: above 0 for a bit 0, in any common scale,
-     *             finite
+     * \param soft header_symbols() nc finite values: above 0 for a 0 bit, with any common
+     *             scale
      */
     virtual csirs_header decode_header(const float* soft) const = 0;
 };

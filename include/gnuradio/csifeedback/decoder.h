@@ -21,7 +21,7 @@ namespace csifeedback {
 /*!
  * \brief The BS half of a codec: reconstructs a CSI vector from a codeword.
  *
- * The counterpart of encoder; the block csi_decoder takes one. See there for the layout
+ * The counterpart of encoder; the block csi_decoder takes one. See encoder for the layout
  * and scale of h_vec.
  */
 class CSIFEEDBACK_API decoder : public codec_part
@@ -33,14 +33,14 @@ public:
     static constexpr float max_value = 1e15f;
 
     /*!
-     * \brief Makes a decoder of a trained model, whatever its codec.
+     * \brief Makes a decoder for a trained model of any codec.
      * \param model     the file
-     * \param code_size the longest codeword; 0: that of the model
+     * \param code_size length of the longest codeword; 0: that of the model
      * \param method    a decoder of this codec with its options, for example
      *                  "fista,iterations=100" or "l2o,profile=paper"; empty: the codec's
-     *                  usual one
+     *                  default one
      * \throws std::invalid_argument if the codec of the model is unknown or has no such
-     *         decoder or option; the text names those that there are
+     *         decoder or option; the message lists those that exist
      */
     static sptr
     from_model(model_file::sptr model, int code_size = 0, const std::string& method = "");
@@ -51,18 +51,18 @@ public:
     /*!
      * \brief Decodes one codeword.
      * \param s     m floats
-     * \param m     length of this codeword, 1 to code_size(); nothing is checked here
+     * \param m     length of this codeword, 1 to code_size(); not checked
      * \param h_vec output, output_size() finite floats. All are zero if a value of s is
      *              not finite or its magnitude is above max_value, or if the codec's
-     *              result overflows; state from one codeword to the next is as if there
-     *              had been no such codeword.
+     *              result overflows; the state kept between codewords is as if such a
+     *              codeword had not occurred.
      */
     void decode(const float* s, int m, float* h_vec) { decode_batch(s, m, h_vec, 1); }
 
     /*!
      * \brief Decodes several codewords of the same length, with the results of decode().
      * \param s     count x m floats
-     * \param m     length of the codewords, 1 to code_size(); nothing is checked here
+     * \param m     length of the codewords, 1 to code_size(); not checked
      * \param h_vec output, count x output_size() floats
      * \param count number of codewords
      */
@@ -72,10 +72,10 @@ protected:
     //! \throws std::invalid_argument if a size is out of range
     explicit decoder(codec_info info);
 
-    //! As decode(), of values up to max_value. Calls do not overlap. May throw
-    //! std::exception, which costs the codeword: blocks log and count it.
+    //! Implements decode(), for values up to max_value. Calls do not overlap. May throw
+    //! std::exception; the codeword is then lost, and blocks log and count it.
     virtual void do_decode(const float* s, int m, float* h_vec) = 0;
-    //! As decode_batch(). Unless overridden, calls do_decode() for each codeword.
+    //! Implements decode_batch(). Unless overridden, calls do_decode() for each codeword.
     virtual void do_decode_batch(const float* s, int m, float* h_vec, int count);
 
 private:

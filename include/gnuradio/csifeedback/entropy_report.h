@@ -23,10 +23,10 @@ namespace csifeedback {
 /*!
  * \brief Entropy-coded reports of a codec with codewords (UE).
  *
- * In place of levels of a fixed number of bits, values are whole multiples of a step that
- * each report chooses, coded by a range coder with frequencies that depend on the expected
- * size of the value and on those around it. The step is the finest one whose report fits
- * into the budget. The manual describes the code.
+ * Instead of levels with a fixed number of bits, values are integer multiples of a step
+ * that each report chooses. They are coded by a range coder, with frequencies that depend
+ * on the expected size of the value and on its neighbours. The step is the finest one
+ * whose report fits into the budget. The manual describes the code.
  *
  * 16 to 8192 bits. The model needs the arrays of the group `entropy`, which
  * csifeedback_train makes.
@@ -39,30 +39,30 @@ public:
     /*!
      * \brief Makes an encoder.
      * \param model     not null; of a codec with an encoder
-     * \param code_size values of the codeword that are coded, 0: all; of a local KLT, whose
-     *                  tables go with patches, 0 is the only one
+     * \param code_size number of values of the codeword that are coded, 0: all; for a
+     *                  local KLT, whose tables belong to patches, only 0 is allowed
      * \throws std::invalid_argument if the model lacks the tables or code_size is out of
      *         range
      */
     static sptr make(model_file::sptr model, int code_size = 0);
 
-    //! Multiply-adds by part: coefficients with the choice of patches; trials of steps.
+    //! Multiply-adds by part: coefficients and the choice of patches; trials of steps.
     struct operations {
         uint64_t transform = 0, quantization = 0;
     };
-    //! Those of all matrices that were encoded.
+    //! Those for all matrices encoded so far.
     virtual operations operations_so_far() = 0;
 
     //! How often symbols were coded, for training; the order is that of the model's arrays.
     struct counts {
         std::vector<double> steps, magnitudes, rows, columns;
-        //! For each class and magnitude 1, 2, 3 and on: how often, and by how much the
-        //! value was below the magnitude, all in all.
+        //! For each class and magnitude 1, 2, 3 and above: how often it occurred, and the
+        //! sum of the amounts by which the value was below the magnitude.
         std::vector<double> often, below;
     };
-    //! Encodes a matrix as encode(), and adds its symbols to counts.
+    //! Encodes a matrix like encode(), and adds its symbols to counts.
     virtual void count(const float* h_vec, int budget, counts& all) = 0;
-    //! Sizes of the tables in a model file, by name: what training has to write.
+    //! Sizes of the tables in a model file, by name; training must write these.
     static std::vector<std::pair<std::string, int>> table_sizes();
 
 protected:
@@ -78,7 +78,7 @@ public:
     /*!
      * \brief Makes a decoder.
      * \param model     not null
-     * \param code_size as of the encoder
+     * \param code_size as for the encoder
      * \param method    of the codec's decoder, as for decoder::from_model()
      * \throws std::invalid_argument if the model lacks the tables or something does not fit
      */

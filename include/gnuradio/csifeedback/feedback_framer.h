@@ -37,7 +37,7 @@ namespace csifeedback {
  * Frame numbers come from the tag `frame` of the stream, or its item count, modulo 65536.
  *
  * Level numbers whose tag or key `quantizer` (see csi_quantizer) names another quantizer
- * are discarded. When the quantizer of a running chain changes, these are a few at most.
+ * are discarded. When the quantizer of a running chain changes, these are at most a few.
  */
 class CSIFEEDBACK_API feedback_framer : virtual public gr::sync_block
 {
@@ -50,14 +50,15 @@ public:
      * \param encoder   the encoder object that made the codewords; only its numbers and
      *                  sizes are used, so that csi_encoder may hold it
      * \param ue_id     number of this UE, 0 to 65535
-     * \param key       16 to 65536 bytes: sign each frame, with 8 bytes behind it that
-     *                  cover the whole frame number too, see feedback_receiver. Empty:
+     * \param key       16 to 65536 bytes: sign each frame, with 8 bytes appended that
+     *                  also cover the full frame number, see feedback_receiver. Empty:
      *                  frames are not signed
-     * \param compact   for compact frames in place of version 1 and 2; its ue_id is this
-     *                  one. Gains are those of the configuration, and a residual energy
-     *                  is sent if it says so (-60 dB in its place if there is none)
-     * \throws std::invalid_argument if a parameter is out of range, quantizer or encoder is null, or
-     *         the quantizer is for longer codewords than the encoder's
+     * \param compact   send compact frames instead of version 1 and 2; its ue_id must be
+     *                  this one. Gains are those of the configuration, and a residual
+     *                  energy is sent if the configuration says so (-60 dB if there is
+     *                  none)
+     * \throws std::invalid_argument if a parameter is out of range, quantizer or encoder
+     *         is null, or the quantizer is for longer codewords than the encoder's
      */
     static sptr make(quantizer::sptr quantizer,
                      encoder::sptr encoder,
@@ -68,7 +69,7 @@ public:
     /*!
      * \brief Makes the block with codec_id(), 0 to 255, and model_id(), 0 to 65535, of an
      * encoder.
-     * \deprecated Give the encoder. This form goes with the next release.
+     * \deprecated Pass the encoder. This form will be removed in the next release.
      */
     [[deprecated("give the encoder in place of its numbers")]] static sptr
     make(quantizer::sptr quantizer,
@@ -79,7 +80,7 @@ public:
          const std::optional<compact_configuration>& compact = {});
 
     /*!
-     * \brief Exchanges the quantizer, also while the flowgraph runs.
+     * \brief Replaces the quantizer, even while the flowgraph runs.
      * \param quantizer for codewords of the same size
      * \throws std::invalid_argument if it is null or of another size
      */

@@ -18,8 +18,8 @@ namespace csifeedback {
  * \brief An imperfect uplink for PDUs of bytes: bit errors, lost frames and delay.
  * \ingroup csifeedback
  *
- * Message port `pdus` (in and out). See link_model for the errors. With `delay` = d a
- * frame comes out when the d-th frame after it goes in.
+ * Message port `pdus` (in and out). See link_model for the errors. With `delay` = d, a
+ * frame is output when the d-th frame after it arrives.
  */
 class CSIFEEDBACK_API feedback_link : virtual public gr::block
 {
@@ -42,12 +42,12 @@ public:
                      int delay = 0,
                      uint64_t seed = 1);
 
-    //! Changes the bit error rate; errors as make().
+    //! Changes the bit error rate; throws like make().
     virtual void set_bit_error_rate(double rate) = 0;
-    //! Changes the erasure rate; errors as make().
+    //! Changes the erasure rate; throws like make().
     virtual void set_erasure_rate(double rate) = 0;
 
-    //! Frames that went in.
+    //! Frames received at the input.
     virtual uint64_t frames() const = 0;
     //! Frames lost.
     virtual uint64_t erased() const = 0;

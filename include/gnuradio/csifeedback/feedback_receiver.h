@@ -27,87 +27,87 @@ struct CSIFEEDBACK_API feedback_rules {
     //! UEs whose frames are accepted; empty: any.
     std::vector<uint16_t> ue_ids;
     /*!
-     * \brief Age at which a frame is stale, in frames: 0 to 65535, or -1 for any age.
+     * \brief Age above which a frame is stale, in frames: 0 to 65535, or -1 for any age.
      *
-     * From 0 on the clock (set_now()) has to be known, and frames have to be in order.
+     * From 0 on, the clock (set_now()) must be known, and frames must be in order.
      */
     int max_age = -1;
     /*!
      * \brief Frames by which a frame number may be ahead of the clock, 0 to 65535.
      *
-     * For a clock that reaches the receiver later than the frames do. max_age + max_lead
+     * For clocks that reach the receiver later than the frames do. max_age + max_lead
      * must be below 65536, since a frame carries 16 bits of its number.
      */
     int max_lead = 0;
-    //! Whether frames have to be in order also where max_age is -1.
+    //! Whether frames must be in order even if max_age is -1.
     bool in_order = false;
 };
 
-//! What feedback_receiver found out about a message.
+//! What feedback_receiver concludes about a message.
 struct CSIFEEDBACK_API feedback_result {
     frame_status status = frame_status::ok;
     //! Header of the frame; valid unless the status is too_short, bad_crc or
-    //! unknown_configuration. For a compact frame, of version 3, its fields are those that
-    //! a frame of version 1 or 2 would have.
+    //! unknown_configuration. For a compact frame the version is 3, and the fields are
+    //! those that a frame of version 1 or 2 would have.
     feedback_header header;
     //! Whether the header has a residual energy.
     bool has_residual_energy = false;
-    //! Whole number of the frame, of which the header has the last bits; valid with status
-    //! ok.
+    //! Full number of the frame, whose last bits are in the header; valid with status ok.
     uint64_t frame = 0;
-    //! Payload of the frame, valid with status ok until the message is gone or the receiver
-    //! judges the next one.
+    //! Payload of the frame, valid with status ok until the message is destroyed or the
+    //! receiver judges the next one.
     const uint8_t* payload = nullptr;
     //! Its length in bytes.
     size_t payload_bytes = 0;
-    //! Bits that were sent, header, checksum and signature included, without what fills a
-    //! compact frame to whole bytes; valid with status ok.
+    //! Bits that were sent, including header, checksum and signature, but not the bits
+    //! that fill a compact frame to whole bytes; valid with status ok.
     size_t frame_bits = 0;
 };
 
 /*!
- * \brief Decides which messages of an uplink are feedback frames to be used: well formed,
+ * \brief Decides which messages of an uplink are usable feedback frames: well formed,
  * known, signed, fresh and in order. Used by feedback_deframer and the base station.
  *
  * Nothing about a message is trusted. These are the checks, in this order; the first one
  * that fails is the status, and each status is counted.
  *
  * -# Checksum, version and length of the header (`too_short`, `bad_crc`, `bad_version`);
- *    where the receiver has a key, the message ends in a signature that is not part of
- * the frame.
+ *    if the receiver has a key, the message ends in a signature that is not part of the
+ *    frame.
  * -# The UE is one of ue_ids (`unknown_ue`).
  * -# Codec and model (`unknown_model`), quantizer and its bits (`unknown_quantizer`),
  *    values in the codeword (`bad_code_size`), length of the payload (`bad_length`).
- * -# With max_age >= 0 or a key the clock is known (`no_clock`).
+ * -# With max_age >= 0 or a key, the clock is known (`no_clock`).
  * -# With a key, the last 8 bytes are the first 8 of HMAC-SHA256 (RFC 2104) with the UE's
- *    key over the frame and the whole frame number, modulo 2^32 and most significant byte
+ *    key over the frame and the full frame number, modulo 2^32 and most significant byte
  *    first (`bad_signature`).
- * -# With max_age >= 0 the frame was in the air at most max_age frames ago (`stale`).
- * -# With max_age >= 0, in_order or a key it is newer than the last one that was accepted
- *    from this UE (`replayed`, or `unconfirmed`, see below).
+ * -# With max_age >= 0, the frame was in the air at most max_age frames ago; with a clock,
+ *    its number is not before frame 0 (`stale`).
+ * -# With max_age >= 0, in_order or a key, it is newer than the last accepted one from
+ *    this UE (`replayed`, or `unconfirmed`, see below).
  *
- * **Frame numbers.** A frame carries 16 bits of its number. With a clock the number is
- * the only one of [now + max_lead - 65535, now + max_lead] that ends in them, so a number
- * of the future looks like an old one; a frame that comes back after 65536 frames is
- * detected by the signature, which covers 32 bits, and not without. What was accepted
- * under a clock that has since been set back does not count for the order. Without a
- * clock it is the one nearest to the last believed number of the same UE. Believed is a
- * number at most 1024 ahead of the last believed one, or the last of four others in a
- * row, each at most 1024 ahead of the one before: one forged or damaged number moves
- * nothing, and a sender that begins anew is followed after three frames. Without a clock,
- * in_order refuses what is not believed: `unconfirmed` if it is ahead, `replayed` if it
- * is not. That stops repeated and reordered frames and not a deliberate replay; for that
- * use max_age, a key, or both.
+ * **Frame numbers.** A frame carries 16 bits of its number. With a clock, the number is
+ * the only one of [now + max_lead - 65535, now + max_lead] that ends in them. A number
+ * from the future therefore looks like an old one, and a frame that is repeated after
+ * 65536 frames is detected only by the signature, which covers 32 bits. Frames accepted
+ * under a clock that has since been set back do not count for the order. Without a clock,
+ * the number is the one nearest to the last believed number of the same UE. A number is
+ * believed if it is at most 1024 ahead of the last believed one, or if it is the last of
+ * four others in a row, each at most 1024 ahead of the one before: a single forged or
+ * damaged number changes nothing, and a sender that restarts is followed after three
+ * frames. Without a clock, in_order refuses numbers that are not believed: `unconfirmed`
+ * if the number is ahead, `replayed` otherwise. That stops repeated and reordered frames,
+ * but not a deliberate replay; against that use max_age, a key, or both.
  *
- * **Compact frames** are accepted as well once add_configuration() has told their
- * configurations; one that is not known is `unknown_configuration`. They have 8 to 10 bits
- * of the number, so max_age + max_lead must be below 256 to 1024, and without a clock a
- * number is believed up to an eighth of that ahead.
+ * **Compact frames** are also accepted once add_configuration() has provided their
+ * configurations; one with an unknown configuration is `unknown_configuration`. They have
+ * 8 to 10 bits of the number, so max_age + max_lead must be below 256 to 1024, and
+ * without a clock a number is believed up to an eighth of that ahead.
  *
- * State is kept for each UE: a forged frame of one does not touch the others. Without
- * ue_ids and key this is at most one small record for each of the 65536 numbers.
+ * State is kept for each UE: a forged frame of one UE does not affect the others. Without
+ * ue_ids and a key, this is at most one small record for each of the 65536 numbers.
  *
- * Not to be used from two threads at once, except count().
+ * Do not use one object from two threads at once, except for count().
  */
 class CSIFEEDBACK_API feedback_receiver
 {
@@ -124,7 +124,7 @@ public:
     /*!
      * \brief Makes a receiver of reports.
      * \param format   report_decoder::format()
-     * \param max_bits most bits of a report, 1 to 65535
+     * \param max_bits largest number of bits of a report, 1 to 65535
      * \param rules    what it accepts
      * \throws std::invalid_argument if max_bits or a rule is out of range
      */
@@ -133,34 +133,34 @@ public:
     virtual ~feedback_receiver() = default;
 
     /*!
-     * \brief Exchanges the quantizer.
+     * \brief Replaces the quantizer.
      * \throws std::invalid_argument if it is null
      */
     virtual void set_quantizer(quantizer::sptr quantizer) = 0;
 
     /*!
-     * \brief Sets the key of a UE, or of all that have none of their own.
+     * \brief Sets the key of a UE, or of all UEs that have none of their own.
      *
-     * From the first key on every frame has to be signed: those of a UE without a key are
+     * Once a key is set, every frame must be signed: frames of a UE without a key are
      * `bad_signature`.
-     * \param ue_id 0 to 65535, or -1 for all that have none of their own
+     * \param ue_id 0 to 65535, or -1 for all UEs that have no key of their own
      * \param key   16 to 65536 bytes
      * \throws std::invalid_argument if ue_id or the length of the key is out of range
      */
     virtual void set_key(int ue_id, const std::vector<uint8_t>& key) = 0;
 
     /*!
-     * \brief Accepts compact frames of a configuration, in place of another with the same
-     * number.
-     * \throws std::invalid_argument if it is not valid, if its UE is none of ue_ids, or if
-     * max_age + max_lead is not below 2^number_bits
+     * \brief Accepts compact frames of a configuration, which replaces another one with
+     * the same number.
+     * \throws std::invalid_argument if it is not valid, if its UE is not in ue_ids, or if
+     *         max_age + max_lead is not below 2^number_bits
      */
     virtual void add_configuration(const compact_configuration& configuration) = 0;
 
     /*!
      * \brief Sets the clock: the number of the frame that the BS sends now.
      *
-     * Numbers below 2^32 may wrap round there, as those of csirs_source do.
+     * Numbers below 2^32 may wrap around there, like those of csirs_source.
      * \param frame 0 to 2^62
      * \throws std::invalid_argument if frame is out of range
      */
@@ -169,20 +169,20 @@ public:
     /*!
      * \brief Judges a message.
      * \param message n bytes from an untrusted link
-     * \param n       their number
+     * \param n       number of bytes
      */
     virtual feedback_result receive(const uint8_t* message, size_t n) = 0;
 
     /*!
      * \brief Judges a message that is not a feedback frame but has a UE and a frame
-     * number, by all checks but those of header and codeword.
+     * number, by all checks except those of header and codeword.
      *
-     * \param kind         1 to 3: kinds of messages whose order is kept apart
-     * \param ue_id        who sends
-     * \param frame_number number of the frame that it is about, modulo 65536
-     * \param message      n bytes, the signature included if signature_bytes() is not 0
-     * \param n            their number
-     * \param frame        output: the whole number, valid with status ok
+     * \param kind         1 to 3: kinds of messages, each with its own order
+     * \param ue_id        the UE that sends
+     * \param frame_number number of the frame that the message is about, modulo 65536
+     * \param message      n bytes, including the signature if signature_bytes() is not 0
+     * \param n            number of bytes
+     * \param frame        output: the full number, valid with status ok
      * \throws std::invalid_argument if kind is out of range
      */
     virtual frame_status admit(int kind,
@@ -210,7 +210,7 @@ public:
     /*!
      * \brief Makes a signer.
      * \param key 16 to 65536 bytes
-     * \throws std::invalid_argument if the key is shorter or longer
+     * \throws std::invalid_argument if the key has another length
      */
     explicit feedback_signer(const std::vector<uint8_t>& key);
     feedback_signer(const feedback_signer&);
@@ -220,8 +220,8 @@ public:
     /*!
      * \brief Computes the signature of a message.
      * \param message   n bytes
-     * \param n         their number
-     * \param frame     whole frame number; its last 32 bits are signed
+     * \param n         number of bytes
+     * \param frame     full frame number; its last 32 bits are signed
      * \param signature output, feedback_signature_bytes bytes
      */
     void sign(const uint8_t* message, size_t n, uint64_t frame, uint8_t* signature) const;
@@ -234,10 +234,10 @@ private:
 /*!
  * \brief Signs a compact frame in place: the signature follows its bits.
  * \param signer holds the key
- * \param frame  as of pack_compact_frame(), with room for
+ * \param frame  as from pack_compact_frame(), with room for
  *               closed_bytes(bits + 8 * feedback_signature_bytes) bytes
- * \param bits   of the frame without the signature
- * \param number whole frame number; its last 32 bits are signed
+ * \param bits   bits of the frame without the signature
+ * \param number full frame number; its last 32 bits are signed
  * \return the bits of the frame with the signature
  */
 CSIFEEDBACK_API size_t sign_compact_frame(const feedback_signer& signer,

@@ -23,7 +23,7 @@ namespace csifeedback {
  * with L = ||W||_2^2 by power iteration. lambda is relative to the smallest weight for
  * which the solution is zero, so that it does not depend on the scale of W or h. FISTA
  * adds the momentum of Beck and Teboulle (2009); ISTA has y = h. L is that of the first m
- * rows, found when a codeword of that length comes first.
+ * rows; it is computed when the first codeword of that length arrives.
  *
  * A codeword that is zero, not finite or so large that floats overflow decodes to zero.
  */
@@ -34,13 +34,13 @@ public:
     /*!
      * \brief Makes the decoder for the linear encoder of a model file.
      * \param model      the file
-     * \param code_size  longest codeword, 1 to the rows of W; 0: all of them
+     * \param code_size  length of the longest codeword, 1 to the rows of W; 0: all
      * \param accelerate true: FISTA, false: ISTA
      * \param iterations largest number of iterations, 1 to 100000
      * \param lambda     weight of the l1 norm, 0 to 1
      * \param tolerance  stops once an iteration changes h by less than this, relative to
      *                   ||h||; 0: always runs all iterations
-     * \param warm_start true: begins with the previous result, for slowly varying
+     * \param warm_start true: starts from the previous result, for slowly varying
      *                   channels
      * \throws std::invalid_argument if a parameter is out of range
      */

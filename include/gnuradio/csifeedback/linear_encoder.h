@@ -18,7 +18,7 @@ namespace csifeedback {
 /*!
  * \brief s = W h: a linear projection without bias, Csi-L2O eq. (4).
  *
- * The rows of W are ordered, so that its first m rows serve the ratio m / (2 na nt): one
+ * The rows of W are ordered so that its first m rows serve the ratio m / (2 na nt): one
  * matrix for every ratio.
  */
 class CSIFEEDBACK_API linear_encoder : public encoder
@@ -34,7 +34,7 @@ public:
     static encoder::sptr make(model_file::sptr model, int code_size);
 
     /*!
-     * \brief Makes an encoder of any matrix.
+     * \brief Makes an encoder from any matrix.
      * \param w         code_size x 2 na nt floats, row-major, finite
      * \param na        delay rows, > 0
      * \param nt        antenna ports, > 0

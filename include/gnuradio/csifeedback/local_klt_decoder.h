@@ -15,7 +15,7 @@
 namespace gr {
 namespace csifeedback {
 
-//! The decoder of local_klt_encoder: the point of the patch with the given coordinates.
+//! Decoder for local_klt_encoder: the point of the patch with the given coordinates.
 class CSIFEEDBACK_API local_klt_decoder : public decoder
 {
 public:

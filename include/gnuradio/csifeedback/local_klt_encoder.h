@@ -16,13 +16,13 @@ namespace gr {
 namespace csifeedback {
 
 /*!
- * \brief Local KLT: coordinates in the patch of the channel's manifold that fits best.
+ * \brief Local KLT: coordinates in the best-fitting patch of the channel's manifold.
  *
  * The model has P bases over the rows of Ha and Q over its columns, each the principal
- * components of a part of the training set. For each matrix the encoder takes the pair
- * that is most likely, and sends the coordinates in the separable basis that it makes, in
- * the order of their expected power. The first log2 P + log2 Q values of a codeword are
- * the bits of the two numbers, as signs, which any quantizer keeps.
+ * components of a part of the training set. For each matrix the encoder selects the most
+ * likely pair, and sends the coordinates in the separable basis of this pair, in order of
+ * their expected power. The first log2 P + log2 Q values of a codeword are the bits of
+ * the two basis numbers, sent as signs, which any quantizer preserves.
  */
 class CSIFEEDBACK_API local_klt_encoder : public encoder
 {

@@ -16,9 +16,9 @@
 namespace gr {
 namespace csifeedback {
 
-//! Mean of a number of values with the half width of its 95 % confidence interval.
+//! Mean of a set of values with the half width of its 95 % confidence interval.
 struct CSIFEEDBACK_API mean_estimate {
-    uint64_t count = 0;    //!< values
+    uint64_t count = 0;    //!< number of values
     double mean = 0;       //!< their mean
     double half_width = 0; //!< 1.96 standard errors of the mean
 };
@@ -38,11 +38,11 @@ private:
 };
 
 /*!
- * \brief ||h - h_hat||^2 / ||h||^2 of one matrix, the term of which NMSE is the mean.
+ * \brief ||h - h_hat||^2 / ||h||^2 of one matrix; NMSE is the mean of this ratio.
  * \param h     n values
  * \param h_hat n values
  * \param n     number of values
- * \return the ratio; infinite if h is zero and h_hat is not, NaN if both are
+ * \return the ratio; infinite if h is zero and h_hat is not, NaN if both are zero
  */
 CSIFEEDBACK_API double squared_error_ratio(const std::complex<float>* h,
                                            const std::complex<float>* h_hat,
@@ -56,7 +56,7 @@ CSIFEEDBACK_API double squared_error_ratio(const std::complex<float>* h,
  * \param h_hat rows x nt, row-major
  * \param rows  number of rows
  * \param nt    antenna ports
- * \return rho, [0, 1]; NaN if a value is
+ * \return rho, [0, 1]; NaN if a value is NaN
  */
 CSIFEEDBACK_API double cosine_similarity(const std::complex<float>* h,
                                          const std::complex<float>* h_hat,
@@ -65,14 +65,14 @@ CSIFEEDBACK_API double cosine_similarity(const std::complex<float>* h,
 
 /*!
  * \brief Squared generalized cosine similarity (SGCS) of precoders, layer by layer: the
- * mean over the subbands of |v^H w|^2 / (|v|^2 |w|^2), v and w being columns of the layer.
- * Subbands in which either is zero count as 0.
+ * mean over the subbands of |v^H w|^2 / (|v|^2 |w|^2), where v and w are the columns of
+ * the layer. Subbands in which either is zero count as 0.
  * \param v          subbands x nt x rank, row-major: the eigenvectors
- * \param w          likewise: the precoders that were reported
+ * \param w          subbands x nt x rank, row-major: the reported precoders
  * \param subbands   number of subbands, 1 or more
  * \param nt         antenna ports
  * \param rank       layers
- * \param similarity output, rank values, [0, 1]; NaN if a value is
+ * \param similarity output, rank values, [0, 1]; NaN if a value is NaN
  */
 CSIFEEDBACK_API void sgcs(const std::complex<float>* v,
                           const std::complex<float>* w,
@@ -82,7 +82,7 @@ CSIFEEDBACK_API void sgcs(const std::complex<float>* v,
                           double* similarity);
 
 /*!
- * \brief The value below which a part of all values is, as numpy.percentile() computes it.
+ * \brief The value below which a percentage of all values lies, as in numpy.percentile().
  * \param x       n values without NaN
  * \param n       number of values
  * \param percent 0 to 100

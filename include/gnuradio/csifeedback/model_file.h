@@ -28,11 +28,12 @@ struct CSIFEEDBACK_API float_array {
  * \brief A trained model in an HDF5 file, opened for reading.
  *
  * Attributes of the root: `format` = "gr-csifeedback model", `format_version` = 1,
- * `codec`, `domain` (optional), `nc`, `na`, `nt`, `precursor`, `model_id`, of planes `n1`,
- * `n2` and `polarizations`, and for people: `channel`, `command`, `seed`, `nmse`. Arrays are float32 (or complex as a
- * compound of two float32; float16 and float64 are read too), in the groups `encoder`,
- * `quantizer` and `decoder`, each stored in one piece (no chunks, no compression), in
- * HDF5's most compatible format (libver="earliest"). The manual has the whole format.
+ * `codec`, `domain` (optional), `nc`, `na`, `nt`, `precursor`, `model_id`, for planes
+ * `n1`, `n2` and `polarizations`, and for human readers: `channel`, `command`, `seed`,
+ * `nmse`. Arrays are float32 (or complex as a compound of two float32; float16 and
+ * float64 are also read), in the groups `encoder`, `quantizer` and `decoder`, each stored
+ * in one piece (no chunks, no compression), in HDF5's most compatible format
+ * (libver="earliest"). The manual describes the whole format.
  *
  * Nothing in a file is trusted, and the HDF5 library, which crashes on some damaged
  * files, is not used: types, ranks and sizes are checked against the data in the file
@@ -51,8 +52,8 @@ public:
      *             "cost2100-indoor-klt", is looked up in the directories of the
      *             environment variable CSIFEEDBACK_MODELS (colon separated) and in the
      *             installed models
-     * \throws std::invalid_argument if the file cannot be opened, is no model file, or
-     * has an attribute out of range; the text names the file and the attribute
+     * \throws std::invalid_argument if the file cannot be opened, is not a model file, or
+     * has an attribute out of range; the message names the file and the attribute
      */
     static sptr open(const std::string& path);
     virtual ~model_file() = default;
@@ -61,10 +62,10 @@ public:
     virtual const std::string& path() const = 0;
     //! Codec that the model is for, for example "klt".
     virtual const std::string& codec() const = 0;
-    //! Matrices that the codec takes: "Ha", angular-delay ones, or "H", whole ones; then
-    //! na() = nc() and precursor() = 0.
+    //! Matrices that the codec takes: "Ha", angular-delay ones, or "H", full-band ones;
+    //! then na() = nc() and precursor() = 0.
     virtual const std::string& domain() const = 0;
-    //! Subcarriers of the whole matrix.
+    //! Subcarriers of the full-band matrix.
     virtual int nc() const = 0;
     //! Rows of the matrices that the codec takes: delay rows kept, or all subcarriers.
     virtual int na() const = 0;
@@ -74,13 +75,13 @@ public:
     virtual int precursor() const = 0;
     //! Array of the antenna ports: a line, unless the file states a plane.
     virtual antenna_array array() const = 0;
-    //! Number that tells this model from others in a feedback frame.
+    //! Number that identifies this model in a feedback frame.
     virtual uint16_t model_id() const = 0;
     //! A text attribute of the root; empty if there is none.
     virtual std::string text(const std::string& name) const = 0;
-    //! Whether an array is there, for example "encoder/W".
+    //! Whether an array exists, for example "encoder/W".
     virtual bool has(const std::string& name) const = 0;
-    //! Names of what is in a group, for example "l2o"; at most 64, for error texts.
+    //! Names of the contents of a group, for example "l2o"; at most 64, for messages.
     virtual std::vector<std::string> names(const std::string& group) const = 0;
     /*!
      * \brief Reads an array.

@@ -22,19 +22,19 @@ namespace csifeedback {
 /*!
  * \brief What the file of a trained network states about the codec in it.
  *
- * As text "name=value,name=value" with the names of the members below, in the file (how,
- * depends on its format) or behind its name on a command line.
+ * It is text "name=value,name=value" with the names of the members below, either in the
+ * file, in a way that depends on its format, or after its name on a command line.
  */
 struct CSIFEEDBACK_API network_info {
-    //! For messages: lower-case letters, digits and hyphens.
+    //! Name for messages: lower-case letters, digits and hyphens.
     std::string name;
-    //! In tables and legends; empty: the name.
+    //! Title in tables and legends; empty: the name.
     std::string title;
     //! Number of the codec in a feedback frame, 128 to 255.
     int number = 0;
     //! Number of the trained model in a feedback frame, 0 to 65535; -1: not stated.
     int model_id = -1;
-    //! Matrices that it takes: "Ha" or "H".
+    //! Matrices that the codec takes: "Ha" or "H".
     std::string domain = "Ha";
     //! Rows of the matrices, 1 to 65536, and antenna ports, 1 to 1024; 0: not stated.
     int rows = 0, nt = 0;
@@ -43,8 +43,8 @@ struct CSIFEEDBACK_API network_info {
     antenna_array array;
     //! M, values of a codeword, 1 to 65535; 0: not stated.
     int code_size = 0;
-    //! Whether the first m values of a codeword are one too; otherwise only whole
-    //! codewords are sent.
+    //! Whether the first m values of a codeword are also a codeword; otherwise only
+    //! complete codewords are sent.
     bool nested = false;
     //! What a file with one function holds: "encoder", "decoder"; empty: not stated.
     std::string part;
@@ -53,8 +53,8 @@ struct CSIFEEDBACK_API network_info {
 
     /*!
      * \brief Reads what a file and a user state.
-     * \param path    of the file, for errors
-     * \param number  of the codec where nothing else is stated
+     * \param path    of the file, for error messages
+     * \param number  of the codec if nothing else is stated
      * \param texts   "name=value,..", later ones have precedence; may be empty
      * \throws std::invalid_argument naming what is unknown or out of range, and what is
      *         allowed
@@ -66,10 +66,10 @@ struct CSIFEEDBACK_API network_info {
 /*!
  * \brief A codec in a file whose halves are graphs or programs, run by some library.
  *
- * The encoder takes float matrices (n, 2, rows, nt), real and imaginary parts, each scaled
- * to mean |h|^2 = 1 (a h_vec each), and gives codewords (n, M). The decoder takes these and
- * gives matrices (n, 2, rows, nt) of the same scale. What such an object computes for one
- * matrix must not depend on what else is in the batch.
+ * The encoder takes float matrices (n, 2, rows, nt), real and imaginary parts, each
+ * scaled to mean |h|^2 = 1 (each is an h_vec), and returns codewords (n, M). The decoder
+ * takes these and returns matrices (n, 2, rows, nt) of the same scale. The result for one
+ * matrix must not depend on the rest of the batch.
  */
 class CSIFEEDBACK_API network
 {
@@ -82,7 +82,7 @@ public:
         std::vector<int64_t> shape;
         std::vector<float> values;
     };
-    //! Matrices or codewords that are run together at most.
+    //! Largest number of matrices or codewords that are run together.
     static constexpr int max_batch = 64;
 
     virtual ~network();
@@ -95,10 +95,10 @@ public:
     virtual bool has(part half) const = 0;
     /*!
      * \brief Runs one half on one thread.
-     * \param half  one that it has
+     * \param half  one that it has, see has()
      * \param in    values of an array of this shape
      * \param shape (n, 2, rows, nt) or (n, M)
-     * \return what the half gives, whatever its shape
+     * \return what the half returns, whatever its shape
      * \throws std::runtime_error with one line
      */
     virtual array run(part half, const float* in, const std::vector<int64_t>& shape) = 0;
@@ -107,8 +107,8 @@ protected:
     network(const std::string& path, network_info info);
     //! Path of the decoder's own file, which info() names relative to this one.
     std::string decoder_path() const;
-    //! A line for an error: without line breaks, and without what is behind the first
-    //! one unless the text is a traceback, whose last line counts.
+    //! One line for an error message: the first one of the text, or the last one if the
+    //! text is a traceback.
     static std::string reason(const std::string& text);
 
 private:
@@ -119,22 +119,23 @@ private:
 
 //! Encoders and decoders of networks.
 struct CSIFEEDBACK_API network_codec {
-    //! How much results of one matrix alone and in a batch may differ, relative.
+    //! Largest allowed relative difference between the results for a matrix alone and in
+    //! a batch.
     static constexpr float tolerance = 1e-5f;
 
     /*!
-     * \brief Completes and checks what the network states: without a code size, the encoder
-     * is asked for one.
+     * \brief Completes and checks what the network states: without a code size, the
+     * encoder is run to find it.
      * \throws std::invalid_argument if something is missing or does not fit
      */
     static void check(network& net);
     /*!
      * \brief Makes the UE's half.
      *
-     * It is tried with random matrices: one that gives other results for a matrix in a
-     * batch of 64 than alone mixes the matrices of a batch and is refused, and one that
-     * gives other results the second time too. One that takes single matrices only is run
-     * so.
+     * The encoder is tested with random matrices. It is refused if the results of a
+     * matrix differ between a batch of 64 and the matrix alone, since it then mixes the
+     * matrices of a batch, or if they differ when it is run again. An encoder that takes
+     * only single matrices is run with single ones.
      * \param net       not null
      * \param code_size M; 0: the longest
      * \param model_id  number in feedback frames; -1: as the file states, or 0
@@ -142,10 +143,10 @@ struct CSIFEEDBACK_API network_codec {
      */
     static encoder::sptr
     make_encoder(network::sptr net, int code_size = 0, int model_id = -1);
-    //! Makes the BS's half likewise.
+    //! Makes the BS's half in the same way.
     static decoder::sptr
     make_decoder(network::sptr net, int code_size = 0, int model_id = -1);
-    //! Whether codewords of this length are any that it makes.
+    //! Whether it can make codewords of this length.
     static bool can_send(const network_info& info, int code_size);
 };
 

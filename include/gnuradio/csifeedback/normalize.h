@@ -32,16 +32,16 @@ normalize_csi(const std::complex<float>* ha, size_t n, float* h_vec);
 
 /*!
  * \brief The inverse of normalize_csi().
- * \param h_vec   2 n floats, as of a decoder, whose squared norm is a finite float
+ * \param h_vec   2 n floats, as from a decoder, whose squared norm is a finite float
  * \param n       number of complex values
  * \param gain_db gain to restore, in dB, not NaN
- * \param ha      output, n complex values, all finite: what is beyond the range of a
- *                float is its largest number
+ * \param ha      output, n complex values, all finite: values beyond the range of a float
+ *                become its largest number
  */
 CSIFEEDBACK_API void
 denormalize_csi(const float* h_vec, size_t n, float gain_db, std::complex<float>* ha);
 
-//! Whether a gain in dB can be that of a matrix of floats, -1000 to 780; not if it is NaN.
+//! Whether a gain in dB can be that of a matrix of floats, -1000 to 780; false for NaN.
 inline bool is_gain(float gain_db) { return gain_db >= -1000 && gain_db <= 780; }
 
 //! Gain of one step of the 16-bit gain field of a feedback frame, in dB.

@@ -18,29 +18,30 @@ namespace csifeedback {
 /*!
  * \brief A codec in ONNX files.
  *
- * Part of the component gnuradio-csifeedback-onnx, which needs ONNX Runtime; without GNU
- * Radio. network_codec makes encoders and decoders of it.
+ * Part of the component gnuradio-csifeedback-onnx, which needs ONNX Runtime but not GNU
+ * Radio. network_codec makes encoders and decoders from it.
  *
- * A file is an encoder or a decoder: a graph with one input of float and one output (more
- * are ignored); tensors are those of network. The encoder's file names that of the decoder.
- * What a file states (see network_info) is in the entry "csifeedback" of its metadata, as
- * far as the shapes in it do not say so; the options have precedence.
+ * A file holds an encoder or a decoder: a graph with one float input and one output
+ * (further outputs are ignored), with tensors as in network. The encoder's file names
+ * that of the decoder. What a file states (see network_info) is in the entry
+ * "csifeedback" of its metadata, or follows from the shapes in it where the entry says
+ * nothing; the options have precedence.
  *
- * Graphs run on the CPU, on the thread that calls.
+ * Graphs run on the CPU, on the calling thread.
  */
 class CSIFEEDBACK_API onnx_network : public network
 {
 public:
-    //! Number of ONNX codecs in feedback frames, where the file states none.
+    //! Number of ONNX codecs in feedback frames if the file states none.
     static constexpr int default_number = 253;
 
     /*!
      * \brief Loads a file.
-     * \param path     of the file; with the decoder in a file of its own, that of the encoder
-     * \param options  "name=value,..", what is to be in place of what it states
-     * \param defaults likewise, what counts if it states nothing
-     * \throws std::invalid_argument with one line if it cannot be loaded, has other inputs,
-     *         or what it states is missing, out of range or not what it does
+     * \param path     of the file; if the decoder has its own file, that of the encoder
+     * \param options  "name=value,..", replaces what the file states
+     * \param defaults "name=value,..", used if the file states nothing
+     * \throws std::invalid_argument with one line if it cannot be loaded, has other
+     *         inputs, or what it states is missing, out of range or does not match it
      */
     static sptr open(const std::string& path,
                      const std::string& options = "",

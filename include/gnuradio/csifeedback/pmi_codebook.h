@@ -20,11 +20,11 @@ namespace gr {
 namespace csifeedback {
 
 /*!
- * \brief A dual-polarized planar array as the codebooks of TS 38.214 see it.
+ * \brief A dual-polarized planar array as in the codebooks of TS 38.214.
  *
- * Ports are in 3GPP's order: polarization, then N1, then N2 (fastest). Allowed are the
- * pairs (N1, N2) of Table 5.2.2.2.1-2, and (1, 1), the two ports of a single element,
- * for Type I.
+ * Ports are in 3GPP's order: polarization, then N1, then N2 (fastest). The allowed pairs
+ * (N1, N2) are those of Table 5.2.2.2.1-2 and, for Type I, (1, 1), the two ports of a
+ * single element.
  */
 struct CSIFEEDBACK_API pmi_array {
     int n1 = 4; //!< elements along the first dimension
@@ -40,9 +40,8 @@ struct CSIFEEDBACK_API pmi_array {
 /*!
  * \brief A precoding matrix indicator: the indices i1 and i2 of TS 38.214, by their names.
  *
- * Indices that a codebook does not have stay as they are. Coefficients are stored layer
- * by layer, in a layer tap by tap, in a tap beam by beam (2L of them, those of the second
- * polarization last).
+ * Indices that a codebook does not have are left unchanged. Coefficients are stored by
+ * layer, then by tap, then by beam (2L of them, those of the second polarization last).
  */
 struct CSIFEEDBACK_API pmi {
     int rank = 1; //!< number of layers
@@ -68,20 +67,20 @@ struct CSIFEEDBACK_API pmi {
 /*!
  * \brief A PMI codebook of TS 38.214: channel to PMI (UE), PMI to bits, PMI to precoder.
  *
- * Precoders W are subbands() x ports() x rank, row-major (layer fastest), and every
- * subband's has the Frobenius norm 1: a UE with the channel h (a row of ports() values)
- * receives y = h W_t x.
+ * Precoders W are subbands() x ports() x rank, row-major (layer fastest), and the
+ * precoder of every subband has the Frobenius norm 1: a UE with the channel h (a row of
+ * ports() values) receives y = h W_t x.
  *
- * Part 2 of a CSI report has three groups of fields (TS 38.212, 6.3.2.1.2), of which the
- * last ones are omitted when the payload is short (TS 38.214, 5.2.3):
+ * Part 2 of a CSI report has three groups of fields (TS 38.212, 6.3.2.1.2). If the
+ * payload is too short, the last groups are omitted (TS 38.214, 5.2.3):
  *
  * | group | Type I (Type II)         | eType II                                         |
  * |-------|--------------------------|--------------------------------------------------|
  * | 0     | i11, i12, i13 (and i14)  | i11 (q1, q2), i12, i18                           |
- * | 1     | i2 of even subbands      | i23, i15, i16, and of i24, i25, i17 the better half |
+ * | 1     | i2 of even subbands      | i23, i15, i16, higher-priority half of i24, i25, i17 |
  * | 2     | i2 of odd subbands       | the rest of i24, i25, i17                        |
  *
- * select() uses work space of the object: it is not for two threads at once.
+ * select() uses workspace of the object: do not call it from two threads at once.
  */
 class CSIFEEDBACK_API pmi_codebook
 {
@@ -97,7 +96,7 @@ public:
     virtual std::string name() const = 0;
     const pmi_array& array() const { return d_array; }
     int ports() const { return d_array.ports(); }
-    //! N3, precoders that a PMI describes.
+    //! N3, number of precoders that a PMI describes.
     int subbands() const { return d_subbands; }
     //! Subbands with a CQI of their own: subbands() / R, rounded up.
     int cqi_subbands() const { return (d_subbands + d_per_cqi - 1) / d_per_cqi; }
@@ -111,25 +110,25 @@ public:
         std::string name;
         int bits;
     };
-    //! Bits in part 1 that tell how many coefficients there are, 0 for Type I.
+    //! Bits in part 1 that give the number of coefficients, 0 for Type I.
     virtual int count_bits() const = 0;
-    //! The number in these bits, plus 1: of eType II K^NZ, the coefficients of all layers,
-    //! of Type II the numbers M of both layers as one number; 0 for Type I.
+    //! The number in these bits, plus 1: for eType II K^NZ, the coefficients of all
+    //! layers; for Type II the numbers M of both layers as one number; 0 for Type I.
     virtual int count(const pmi& p) const = 0;
     //! The largest count() of this rank.
     virtual int max_count(int rank) const = 0;
-    //! What is wrong with a count() for this rank, one of ranks(), or empty.
+    //! What is wrong with a count() for this rank, one of ranks(); empty if nothing is.
     virtual std::string check_count(int rank, int count) const;
     /*!
      * \brief The fields of part 2, all layers and subbands together, in the order of the
      * tables of TS 38.212.
      * \param rank  one of ranks()
-     * \param count passes check_count()
+     * \param count must pass check_count()
      */
     virtual std::vector<field> fields(int rank, int count) const = 0;
     //! Bits of a group of part 2.
     virtual int group_bits(int rank, int count, int group) const = 0;
-    //! Bits of part 2 without second CQI.
+    //! Bits of part 2 without the second CQI.
     int part2_bits(int rank, int count) const;
 
     /*!
@@ -141,24 +140,24 @@ public:
      * \brief Writes a group of part 2.
      * \param p     a PMI that passes check()
      * \param group 0 to 2
-     * \param bits  string, most significant bit first
+     * \param bits  bit string, most significant bit first
      * \param at    first bit; group_bits() are written
      */
     virtual void pack(const pmi& p, int group, uint8_t* bits, size_t at) const = 0;
     /*!
      * \brief Reads part 2.
      *
-     * Without group 2 the rest is what its bits being unknown leaves: Type I takes i2 of
-     * the subband before, eType II has the coefficients of group 1 alone. Without group 1
-     * the result is one beam (with i2 = 0).
+     * Without group 2, the rest is what remains while its bits are unknown: Type I takes
+     * i2 of the previous subband, eType II has only the coefficients of group 1. Without
+     * group 1 the result is one beam (with i2 = 0).
      *
      * \param rank   one of ranks()
      * \param count  number of coefficients, see count()
-     * \param groups number of groups that are there, 1 to 3
-     * \param bits   string
+     * \param groups number of groups that are present, 1 to 3
+     * \param bits   bit string
      * \param at     first bits of the groups
      * \param p      output, passes check()
-     * \return why the bits are none of this codebook, or empty
+     * \return why the bits are not a PMI of this codebook; empty if they are
      */
     virtual std::string unpack(int rank,
                                int count,
@@ -193,7 +192,7 @@ protected:
     virtual void
     do_select(const std::complex<float>* h, int rows, int nr, int rank, pmi& p) = 0;
     void check_rank(int rank) const;
-    //! First row of a subband; rows of `subbands()`: the number of rows.
+    //! First row of a subband; for `subbands()`, the number of rows.
     int first_row(int subband, int rows) const
     {
         return int((int64_t(subband) * rows + d_subbands - 1) / d_subbands);
@@ -208,9 +207,9 @@ private:
 /*!
  * \brief Type I single panel codebook, TS 38.214 5.2.2.2.1.
  *
- * select() of rank 1 is exhaustive: no other PMI has a larger sum over the subbands of
- * w_t^H R_t w_t, R_t being the covariance of the ports. Other ranks try the offsets i13
- * with the beams of most power, and take the largest sum of log2 det(I + snr W_t^H R_t
+ * select() is exhaustive for rank 1: no other PMI has a larger sum over the subbands of
+ * w_t^H R_t w_t, where R_t is the covariance of the ports. Other ranks try the offsets
+ * i13 with the strongest beams, and take the largest sum of log2 det(I + snr W_t^H R_t
  * W_t).
  */
 class CSIFEEDBACK_API type1_codebook : public pmi_codebook
@@ -234,8 +233,8 @@ protected:
 /*!
  * \brief Type II codebook of Release 15, TS 38.214 5.2.2.2.3, ranks 1 and 2.
  *
- * select(): the L orthogonal beams of most power, eigenvectors by subband relative to
- * their strongest beam, quantized to the nearest level.
+ * select(): the L strongest orthogonal beams, eigenvectors per subband relative to their
+ * strongest beam, quantized to the nearest level.
  */
 class CSIFEEDBACK_API type2_codebook : public pmi_codebook
 {
@@ -259,9 +258,9 @@ protected:
 /*!
  * \brief Enhanced Type II codebook of Release 16, TS 38.214 5.2.2.2.5.
  *
- * select(): the L orthogonal beams of most power, eigenvectors by subband with their
- * phases aligned, forward DFT over the subbands, M taps and at most K0 coefficients of
- * most power, quantization.
+ * select(): the L strongest orthogonal beams, eigenvectors per subband with their phases
+ * aligned, forward DFT over the subbands, the M strongest taps and at most K0 strongest
+ * coefficients, quantization.
  */
 class CSIFEEDBACK_API etype2_codebook : public pmi_codebook
 {
@@ -282,7 +281,7 @@ public:
 
     virtual int beams() const = 0;           //!< L
     virtual int taps(int rank) const = 0;    //!< M
-    virtual int max_layer_count() const = 0; //!< K0, most coefficients of a layer
+    virtual int max_layer_count() const = 0; //!< K0, most coefficients per layer
 
 protected:
     using pmi_codebook::pmi_codebook;

@@ -19,10 +19,10 @@ namespace csifeedback {
 /*!
  * \brief Reports of a PMI codebook for a UE with one or several antennas: the UE's half.
  *
- * Takes whole matrices H, (rows nr) x ports: row k nr + a is antenna a on subcarrier k.
- * Columns are ports in 3GPP's order. A report is part 1, with the rank, and part 2 of the
- * format; groups that the budget has no room for are omitted. The encoder chooses the rank
- * whose precoders have the largest rate with what is left.
+ * Takes full-band matrices H, (rows nr) x ports: row k nr + a is antenna a on subcarrier
+ * k. Columns are ports in 3GPP's order. A report is part 1, with the rank, and part 2 of
+ * the format; groups that do not fit into the budget are omitted. The encoder chooses the
+ * rank whose precoders have the largest rate with the remaining groups.
  */
 class CSIFEEDBACK_API pmi_report_encoder : public report_encoder
 {
@@ -30,14 +30,14 @@ public:
     typedef std::shared_ptr<pmi_report_encoder> sptr;
 
     /*!
-     * \brief Makes an encoder, for its own use of the format's codebook.
+     * \brief Makes an encoder that has the format's codebook to itself.
      * \param format   not null, of ranks up to nr; no other object may use it or its
      * codebook
      * \param rows     subcarriers or resource blocks, at least the codebook's subbands()
      * \param snr_db   SNR at the UE's antenna, for the CQI, -100 to 100
-     * \param codec_id in feedback frames, 0 to 255
-     * \param model_id in feedback frames: a number of the configuration
-     * \param nr       antennas of the UE, 1 to 64; rows nr is up to 65536
+     * \param codec_id codec number in feedback frames, 0 to 255
+     * \param model_id model number in feedback frames: identifies the configuration
+     * \param nr       antennas of the UE, 1 to 64; rows nr is at most 65536
      * \throws std::invalid_argument if a parameter is out of range
      */
     static sptr make(csi_report_format::sptr format,
@@ -56,8 +56,8 @@ protected:
  *
  * A report becomes a matrix of the same size: row k nr + l is the conjugate precoder of
  * layer l in the subband of k, with the norm sqrt(ports / rank); rows of layers from the
- * rank on are zero. That is the direction of the channel, without its phase and gain. The
- * matrix is zero where bits are refused or the precoder is not in the report.
+ * rank on are zero. This is the direction of the channel, without its phase and gain. The
+ * matrix is zero if the bits are refused or the precoder is not in the report.
  */
 class CSIFEEDBACK_API pmi_report_decoder : public report_decoder
 {

@@ -21,8 +21,8 @@ namespace csifeedback {
 /*!
  * \brief Turns a codeword into level numbers and back, entry by entry.
  *
- * An object that the blocks csi_quantizer, csi_dequantizer, feedback_framer and
- * feedback_deframer take. All methods are const and may be called from any thread.
+ * The blocks csi_quantizer, csi_dequantizer, feedback_framer and feedback_deframer take
+ * such an object. All methods are const and may be called from any thread.
  */
 class CSIFEEDBACK_API quantizer
 {
@@ -31,12 +31,12 @@ public:
     virtual ~quantizer() = default;
 
     /*!
-     * \brief Makes a quantizer of a trained model by its name.
+     * \brief Makes a quantizer for a trained model by its name.
      * \param model     the file, with the statistics of its codewords
      * \param name      uniform, lloyd-max, lloyd-max-per-entry, allocated or predictive
-     * \param code_size M, the longest codeword; 0: that of the model
-     * \param bits      bits per value, 1 to 10; "allocated" and "predictive" share M times
-     *                  as many out among the values
+     * \param code_size M, the length of the longest codeword; 0: that of the model
+     * \param bits      bits per value, 1 to 10; "allocated" and "predictive" distribute M
+     *                  times as many among the values
      * \throws std::invalid_argument if a parameter is out of range or the model lacks
      *         the arrays
      */
@@ -49,7 +49,7 @@ public:
     virtual uint8_t type_id() const = 0;
     //! The number that sets its resolution: bits per entry, or the budget of a codeword.
     virtual int bits() const = 0;
-    //! M, the longest codeword it is for.
+    //! M, the length of the longest codeword that it is for.
     virtual int code_size() const = 0;
     //! Bits of entry i, 0 to 10.
     virtual int entry_bits(int i) const = 0;
@@ -79,7 +79,7 @@ public:
     virtual void dequantize(const int16_t* level, int m, float* s) const = 0;
 };
 
-//! Writes the first m levels as a string of bits, most significant first:
+//! Writes the first m levels as a bit string, most significant bit first:
 //! (q.total_bits(m) + 7) / 8 bytes, the last one zero-filled.
 CSIFEEDBACK_API void
 pack_levels(const quantizer& q, const int16_t* level, int m, uint8_t* bytes);

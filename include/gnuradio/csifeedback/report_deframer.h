@@ -23,13 +23,12 @@ namespace csifeedback {
  * \ingroup csifeedback
  *
  * Message port `pdus` (in): PDUs of bytes. Message port `pdus` (out): PDUs of the bytes
- * of a report with the keys `report_bits`, `frame` (uint64, the whole number), `ue_id`,
- * `gain_db`, `codec_id`, `model_id`, `frame_bits`, and of frames of version 2
- * `residual_energy_db`. Message port `tick` (in): the clock, as of feedback_deframer.
+ * of a report with the keys `report_bits`, `frame` (uint64, the full number), `ue_id`,
+ * `gain_db`, `codec_id`, `model_id`, `frame_bits`, and for frames of version 2
+ * `residual_energy_db`. Message port `tick` (in): the clock, as for feedback_deframer.
  *
- * What is accepted is decided by a feedback_receiver, and documented there. A frame that
- * is refused is counted by its reason, logged once per burst and never reaches the
- * output.
+ * A feedback_receiver decides what is accepted; see there. A refused frame is counted by
+ * its reason, logged once per burst and never reaches the output.
  */
 class CSIFEEDBACK_API report_deframer : virtual public gr::block
 {
@@ -41,7 +40,7 @@ public:
      * \param decoder  the report decoder object; only its numbers and sizes are used, so
      *                 that csi_report_decoder may hold it
      * \param ue_id    UE to listen to, 0 to 65535; -1: all
-     * \param max_age  as of feedback_deframer: age in frames above which frames are
+     * \param max_age  as for feedback_deframer: age in frames above which frames are
      *                 refused; -1: any age
      * \param max_lead frames by which a frame may be ahead of the clock
      * \param in_order refuse frames that are not newer than the last one of their UE

@@ -23,7 +23,7 @@ namespace csifeedback {
  * \brief Packs reports and gain into feedback frames (UE).
  * \ingroup csifeedback
  *
- * Input 0: bytes, (budget + 7) / 8 an item, as csi_report_encoder makes them, with the
+ * Input 0: bytes, (budget + 7) / 8 per item, as from csi_report_encoder, with the
  * tag `report_bits`. Input 1: float, gain in dB. Message port `pdus` (in): PDUs of bytes
  * with the keys `report_bits`, `gain_db` and `frame`. Message port `pdus` (out): PDUs of
  * bytes, one frame each. Frames are those of feedback_framer: quantized codewords have
@@ -45,8 +45,8 @@ public:
      * \param ue_id   number of this UE, 0 to 65535
      * \param budget  that of csi_report_encoder, 1 to 65535 bits; 0: max_bits() of the
      *                object
-     * \param key     as of feedback_framer; empty: frames are not signed
-     * \param compact as of feedback_framer: for compact frames
+     * \param key     as for feedback_framer; empty: frames are not signed
+     * \param compact as for feedback_framer: for compact frames
      * \throws std::invalid_argument if a parameter is out of range or encoder is null
      */
     static sptr make(report_encoder::sptr encoder,

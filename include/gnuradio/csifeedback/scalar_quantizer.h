@@ -16,11 +16,12 @@ namespace gr {
 namespace csifeedback {
 
 /*!
- * \brief The scalar quantizers: uniform, Lloyd-Max, variance-allocated Lloyd-Max, and that
- * with prediction.
+ * \brief The scalar quantizers: uniform, Lloyd-Max, Lloyd-Max with bits allocated by
+ * variance, and the same with prediction.
  *
  * All scale entry i by its standard deviation over the training set (`quantizer/std` of
- * the model file) and look the result up in a table of increasing levels.
+ * the model file) and look the result up in a table of increasing levels. The predictive
+ * one does so with what is left of an entry after its prediction.
  */
 class CSIFEEDBACK_API scalar_quantizer : public quantizer
 {
@@ -31,8 +32,8 @@ public:
      *                  range is given
      * \param code_size M, 1 to the length of `quantizer/std`; 0: all
      * \param bits      B of every entry, 1 to 10
-     * \param range     levels cover +-range standard deviations, > 0; 0: the range of
-     *                  least error on the training set
+     * \param range     levels cover +-range standard deviations, > 0; 0: the range with
+     *                  the least error on the training set
      * \throws std::invalid_argument if a parameter is out of range or an array is missing
      */
     static quantizer::sptr
@@ -53,8 +54,8 @@ public:
                                           bool per_entry = false);
 
     /*!
-     * \brief Lloyd-Max with a budget of bits shared out over the entries: each bit goes
-     * where it lowers the mean squared error on the training set the most.
+     * \brief Lloyd-Max with a budget of bits distributed over the entries: each bit goes
+     * where it most reduces the mean squared error on the training set.
      * \param model      file with `quantizer/std`, `quantizer/global_B` for B = 1 to 10
      *                   and `quantizer/global_mse`, the mean squared error for
      *                   unit variance at 0 to 10 bits, convex
@@ -66,17 +67,18 @@ public:
     make_allocated(model_file::sptr model, int code_size, int total_bits);
 
     /*!
-     * \brief Allocated Lloyd-Max levels of what is new in each entry: from each entry the
-     * prediction from the reconstructed ones before it is subtracted before it is
-     * quantized, and added afterwards.
+     * \brief Allocated Lloyd-Max levels for the innovation of each entry: its prediction
+     * from the reconstructed entries before it is subtracted before quantization, and
+     * added afterwards.
      *
-     * For codewords with correlated entries, as those of Csi-L2O: bits go to what the
-     * entries before do not tell. Codewords without correlation gain nothing.
-     * quantize() and dequantize() take m (m - 1) / 2 multiply-adds each. A wrong level
-     * spoils the entries after it too, which stay within 1000 standard deviations.
+     * For codewords with correlated entries, like those of Csi-L2O: bits are spent on
+     * what the preceding entries do not predict. Codewords without correlation gain
+     * nothing. quantize() and dequantize() take m (m - 1) / 2 multiply-adds each. A wrong
+     * level also corrupts the entries after it, which stay within 1000 standard
+     * deviations.
      *
      * \param model      file with `quantizer/std`, `quantizer/prediction`, the weights of
-     *                   the entries before each entry, `quantizer/innovation_std`,
+     *                   the preceding entries for each entry, `quantizer/innovation_std`,
      *                   `quantizer/innovation_B` for B = 1 to 10 and
      *                   `quantizer/innovation_mse`, convex
      * \param code_size  M, 1 to the length of `quantizer/std`, which is 2 to 4096; 0: all
@@ -87,9 +89,9 @@ public:
     make_predictive(model_file::sptr model, int code_size, int total_bits);
 
     /*!
-     * \brief A quantizer of given levels, for tests and for codewords without a model.
+     * \brief A quantizer with given levels, for tests and for codewords without a model.
      * \param std_dev    M scales, >= 0
-     * \param entry_bits M numbers of bits, 0 to 10
+     * \param entry_bits bits of each of the M entries, 0 to 10
      * \param levels     the 2^entry_bits[i] increasing levels of every entry in turn, for
      *                   entries scaled to unit standard deviation
      * \param type_id    number in a feedback frame, 0 to 15

@@ -18,11 +18,11 @@ namespace csifeedback {
 /*!
  * \brief Dominant eigenvectors of the covariance of each subband: the best precoders.
  *
- * The covariance of a subband is the sum of h^H h over its rows and receive antennas, h
- * being a row of nt values; its eigenvectors are the dominant right singular vectors of
- * the rows stacked. Row k of `rows` belongs to subband floor(k subbands / rows).
+ * The covariance of a subband is the sum of h^H h over its rows and receive antennas,
+ * where h is a row of nt values; its eigenvectors are the dominant right singular vectors
+ * of the stacked rows. Row k of `rows` belongs to subband floor(k subbands / rows).
  *
- * An object holds work space: it is not for two threads at once.
+ * An object holds workspace: do not use it from two threads at once.
  */
 class CSIFEEDBACK_API subband_eigenvectors
 {
@@ -48,7 +48,7 @@ public:
      * \param rows  subcarriers or resource blocks, at least subbands()
      * \param nr    receive antennas, 1 or more
      * \param v     output, subbands x nt x rank, row-major: columns of unit norm, largest
-     *              eigenvalue first, and columns of zeros where there are fewer nonzero
+     *              eigenvalue first, and columns of zeros if there are fewer nonzero
      *              eigenvalues; their phases are arbitrary
      * \param power output, subbands x rank: the eigenvalues; may be null
      */

@@ -18,7 +18,7 @@ namespace csifeedback {
 /*!
  * \brief The BS half of a codec in TorchScript files; see torch_network.
  *
- * Each call of PyTorch allocates memory. Work of one object is done on one thread.
+ * Each call to PyTorch allocates memory. The work of one object is done on one thread.
  */
 class CSIFEEDBACK_API torch_decoder : public decoder
 {
@@ -26,10 +26,10 @@ public:
     /*!
      * \brief Loads a file and tries its decoder.
      * \param path      of the file
-     * \param options   what it does not state, "name=value,..", see network_info
+     * \param options   "name=value,..", see network_info; replace what the file states
      * \param code_size M; 0: the longest
      * \param model_id  number in feedback frames; -1: as the file states, or 0
-     * \throws std::invalid_argument as torch_network::open() and
+     * \throws std::invalid_argument like torch_network::open() and
      *         network_codec::make_decoder()
      */
     static sptr make(const std::string& path,

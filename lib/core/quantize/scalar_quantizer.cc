@@ -221,20 +221,26 @@ void check_total_bits(const char* where, int total_bits, size_t entries)
         where, "total_bits", total_bits, 1, std::min<int>(65535, max_bits * entries));
 }
 
+// Where the tables are: those of codewords of this length alone, if the model has such, else
+// those of the longest ones, whose beginnings shorter codewords are.
+std::string group(const model_file::sptr& model, int code_size)
+{
+    const std::string own = "quantizer/" + std::to_string(code_size) + "/";
+    return model->has(own + "std") ? own : "quantizer/";
+}
+
 // Standard deviations of the first code_size (0: all) entries.
 std::vector<float>
 read_std_dev(const char* where, const model_file::sptr& model, int code_size)
 {
     not_null(where, "model", model);
-    std::vector<float> std_dev = model->read("quantizer/std", { 0 }).data;
+    std::vector<float> std_dev = model->read(group(model, code_size) + "std", { 0 }).data;
     check_range<size_t>(where, "length of quantizer/std", std_dev.size(), 1, 65535);
     check_range(where, "code_size", code_size, 0, int(std_dev.size()));
     if (code_size)
         std_dev.resize(code_size);
     return std_dev;
 }
-
-std::string global_table(int bits) { return "quantizer/global_" + std::to_string(bits); }
 
 // Entries with as many bits each, from tables that serve all of them.
 void add_allocated(const char* where,
@@ -267,7 +273,8 @@ quantizer::sptr scalar_quantizer::make_uniform(model_file::sptr model,
     check_range(where, "bits", bits, 1, max_bits);
     check_range(where, "range", range, 0.0f, 1e6f);
     if (range == 0)
-        range = model->read("quantizer/uniform_range", { max_bits + 1 }).data[bits];
+        range = model->read(group(model, code_size) + "uniform_range", { max_bits + 1 })
+                    .data[bits];
     const int count = 1 << bits;
     std::vector<float> levels(count);
     for (int i = 0; i < count; i++)
@@ -292,7 +299,8 @@ quantizer::sptr scalar_quantizer::make_lloyd_max(model_file::sptr model,
     if (!per_entry) {
         auto q = std::make_shared<scalar_quantizer_impl>(
             "lloyd-max", type::lloyd_max, bits, std_dev.size());
-        const float_array levels = model->read(global_table(bits), { count });
+        const float_array levels = model->read(
+            group(model, code_size) + "global_" + std::to_string(bits), { count });
         const auto entry = q->add_table(where, levels.data.data(), bits);
         for (const float x : std_dev)
             q->add_entry(where, entry, x);
@@ -300,8 +308,8 @@ quantizer::sptr scalar_quantizer::make_lloyd_max(model_file::sptr model,
     }
     auto q = std::make_shared<scalar_quantizer_impl>(
         "lloyd-max-per-entry", type::lloyd_max_per_entry, bits, std_dev.size());
-    const float_array levels =
-        model->read("quantizer/entry_" + std::to_string(bits), { 0, count });
+    const float_array levels = model->read(
+        group(model, code_size) + "entry_" + std::to_string(bits), { 0, count });
     if (levels.shape[0] < std_dev.size())
         throw_bad(where, "number of tables", levels.shape[0], "one for each entry");
     for (size_t i = 0; i < std_dev.size(); i++)
@@ -316,11 +324,12 @@ scalar_quantizer::make_allocated(model_file::sptr model, int code_size, int tota
     const char* where = "allocated quantizer";
     const std::vector<float> std_dev = read_std_dev(where, model, code_size);
     check_total_bits(where, total_bits, std_dev.size());
+    const std::string tables = group(model, code_size);
     const std::vector<int> bits = share_out(
-        std_dev, model->read("quantizer/global_mse", { max_bits + 1 }).data, total_bits);
+        std_dev, model->read(tables + "global_mse", { max_bits + 1 }).data, total_bits);
     auto q = std::make_shared<scalar_quantizer_impl>(
         "allocated", type::allocated, total_bits, std_dev.size());
-    add_allocated(where, *q, model, "quantizer/global_", bits, std_dev);
+    add_allocated(where, *q, model, tables + "global_", bits, std_dev);
     return q;
 }
 
@@ -328,18 +337,19 @@ quantizer::sptr
 scalar_quantizer::make_predictive(model_file::sptr model, int code_size, int total_bits)
 {
     const char* where = "predictive quantizer";
-    const std::vector<float> all = read_std_dev(where, model, 0),
-                             std_dev = read_std_dev(where, model, code_size);
+    const std::vector<float> std_dev = read_std_dev(where, model, code_size);
+    const std::string tables = group(model, code_size);
+    const size_t all = model->read(tables + "std", { 0 }).data.size();
     const size_t size = std_dev.size();
-    check_range<size_t>(where, "length of quantizer/std", all.size(), 2, max_predicted);
+    check_range<size_t>(where, "length of quantizer/std", all, 2, max_predicted);
     check_total_bits(where, total_bits, size);
     std::vector<float> prediction =
-        model->read("quantizer/prediction", { all.size() * (all.size() - 1) / 2 }).data;
+        model->read(tables + "prediction", { all * (all - 1) / 2 }).data;
     prediction.resize(size * (size - 1) / 2);
     const std::vector<float> innovation =
-        model->read("quantizer/innovation_std", { all.size() }).data;
+        model->read(tables + "innovation_std", { all }).data;
     const std::vector<float> mse =
-        model->read("quantizer/innovation_mse", { max_bits + 1 }).data;
+        model->read(tables + "innovation_mse", { max_bits + 1 }).data;
 
     // What is coded is larger than the innovation: the entries that predict have errors,
     // which follow from the allocation, which follows from what is coded.
@@ -365,7 +375,7 @@ scalar_quantizer::make_predictive(model_file::sptr model, int code_size, int tot
         limits.push_back(std::min(predicted_range * std::abs(x), decoder::max_value));
     auto q = std::make_shared<predictive_quantizer_impl>(
         total_bits, size, std::move(prediction), std::move(limits));
-    add_allocated(where, *q, model, "quantizer/innovation_", bits, coded);
+    add_allocated(where, *q, model, tables + "innovation_", bits, coded);
     return q;
 }
 

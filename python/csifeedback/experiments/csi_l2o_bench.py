@@ -240,8 +240,8 @@ def remarks(rows: Sequence[Row], scenario: str = "") -> List[str]:
                      "this ratio")
     starved = sorted({r["method"] for r in rows} & set(STARVED))
     if starved:
-        notes.append(f"{', '.join(starved)}: trained for a minute and a half of a GPU at most, see "
-                     "docs/baselines.md. Where they are behind, nothing follows")
+        notes.append(f"{', '.join(starved)}: trained for a minute and a half of a GPU or half an hour of a "
+                     "CPU core at most, see docs/baselines.md. Where they are behind, nothing follows")
     if scenario == "outdoor":
         notes.append("the paper draws Fig. 5 and prints no number of it")
     return notes

@@ -144,6 +144,7 @@ class SmCsiNetPlus(CsiNetPlus):
     """
 
     codec = "sm-csinet-plus"
+    has_prefixes = False
 
     def __init__(self, na: int, nt: int, code_sizes: Sequence[int],
                  start_from: str = "components") -> None:

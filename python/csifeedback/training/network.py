@@ -63,6 +63,8 @@ class Network(nn.Module):
     options: Dict[str, object] = {}
     #: published recipe, as far as it is not the trainer's: learning rate and batch
     recipe = {"learning_rate": 1e-3, "batch": 200}
+    #: whether shorter codewords are the beginnings of longer ones
+    has_prefixes = True
     #: factor of the learning rate by the beginning of a parameter's name
     rate_factors: Dict[str, float] = {}
 

@@ -519,16 +519,21 @@ def quantizer_tables(network: networks.Network, h: torch.Tensor,
                      limit: int = 20000) -> Dict[str, np.ndarray]:
     """Arrays of the group quantizer, fitted to codewords of at most `limit` of the matrices h.
 
-    None where codewords of the lengths of a network are not each other's beginnings: one set of
-    tables cannot serve them.
+    Codewords that are not the beginnings of the longest ones have tables of their own, in the group
+    quantizer/LENGTH.
     """
-    if network.codec == "sm-csinet-plus":
-        return {}
     network.eval()
-    with torch.no_grad():
-        s = torch.cat([network.encode(part.float()) for part in h[:limit].split(500)])
-    return {f"quantizer/{name}": table
-            for name, table in quantizers.fit(s.numpy(), 0).items()}
+    found = {}
+    for size in network.code_sizes:
+        is_longest = size == network.code_size
+        if not is_longest and network.has_prefixes:
+            continue
+        with torch.no_grad():
+            s = torch.cat([network.encode(part.float(), size) for part in h[:limit].split(500)])
+        group = "quantizer" if is_longest else f"quantizer/{size}"
+        found.update({f"{group}/{name}": table
+                      for name, table in quantizers.fit(s.numpy(), 0).items()})
+    return found
 
 
 def summary(run: Run) -> Dict[str, Any]:
