@@ -541,7 +541,7 @@ class TestImport(TestCase):
         path = self.save("a.mat", HT=x)
         self.assertIn("--offset 0", self.run_bad("import", path, *axes, "--offset", 0.5, "-o",
                                                  self.file("out.h5")))
-        self.assertIn("the numbers are complex", self.run_bad(
+        self.assertIn("expected were numbers around 0.5", self.run_bad(
             "import", self.save("c.npy", x=random_complex(1, 4, 4)), "--axes", "nc,nt",
             "--offset", 0.5, "-o", self.file("out.h5")))
 

@@ -195,7 +195,7 @@ class Tables(TestCase):
                    "--degrees")
         self.check(np.full((5, 64, 1), np.exp(90j), np.complex64), amplitude, "--phase", phase, "--axes",
                    "n,nc", "--radians")
-        self.refuse("the amplitudes are -1 to -1: none is negative, but in dB",
+        self.refuse("the amplitudes are -1 to -1, allowed are numbers from 0 on",
                     self.save("d.npy", -np.ones((5, 64))), "--phase", phase, "--axes", "n,nc", "--degrees")
         text = "amp,phase\n" + "\n".join(f"1,{x}" for x in range(0, 360, 5))
         self.refuse("more than one turn", self.write(text), "--shape", "n,8", "--axes", "n,nc")

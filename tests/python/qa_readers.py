@@ -140,6 +140,89 @@ class TwoArrays(TestCase):
         real, imag = self.save("re.npy", self.h.real), self.save("im.npy", self.h.imag)
         self.check(self.h, real, *AXES, "--imag", imag)
         self.refuse("allowed are real numbers", self.save("h.npy", self.h), *AXES, "--imag", imag)
+        self.refuse("--imag is .*re.npy: it is the same array", real, *AXES, "--imag", real)
+        self.refuse("nowhere.npy'.*; nor is there a file of this name", real, *AXES, "--imag", "nowhere.npy")
+        # A data set says which of both files it is of.
+        first = self.path("first.h5")
+        self.run_here("import", real, *AXES, "--imag", imag, "-o", first)
+        self.save("im.npy", 2 * self.h.imag)
+        with self.assertRaisesRegex(ValueError, "differs in parameters"):
+            self.run_here("import", real, *AXES, "--imag", imag, "-o", first)
+        # What is read is not replaced.
+        for name in (real, imag):
+            before = os.path.getsize(name)
+            with self.assertRaisesRegex(ValueError, "which is read"):
+                self.run_here("import", real, *AXES, "--imag", imag, "--overwrite", "-o", name)
+            self.assertEqual(os.path.getsize(name), before)
+
+    def test_shifted_and_unsigned(self):
+        """Two arrays, and compounds, are looked at as one real array is."""
+        re, im = (np.round(20 * x + 128).astype(np.uint8) for x in (self.h.real, self.h.imag))
+        expected = (re - 128.0 + 1j * (im - 128.0)).astype(np.complex64)
+        compound = np.zeros(re.shape, [("Q", "u1"), ("I", "u1")])
+        compound["I"], compound["Q"] = re, im
+        parts = self.save("re.npy", re), *AXES, "--imag", self.save("im.npy", im)
+        for arguments in (parts, (self.save("c.npy", compound), *AXES)):
+            self.refuse("without sign: --offset says what to subtract", *arguments)
+            self.check(expected, *arguments, "--offset", 128)
+        shifted = self.save("shifted.npy", self.h / 20 + (0.5 + 0.5j))
+        self.assertIn("no real or imaginary part is negative", self.read(shifted, *AXES)[1])
+        found, err = self.read(shifted, *AXES, "--offset", 0.5)
+        np.testing.assert_allclose(found, self.h / 20, atol=1e-6)
+        self.assertEqual(err, "")
+
+    def test_compounds_of_amplitude_and_phase(self):
+        polar = np.zeros(self.h.shape, [("magnitude", "f4"), ("phase", "f4")])
+        polar["magnitude"], polar["phase"] = np.abs(self.h), np.angle(self.h)
+        self.check(self.h, self.save("rad.npy", polar), *AXES)
+        self.refuse("the numbers are amplitudes and phases", self.path("rad.npy"), *AXES, "--offset", 1)
+        polar["phase"] = np.degrees(polar["phase"])
+        self.refuse("more than one turn", self.save("deg.npy", polar), *AXES)
+        found, _ = self.read(self.path("deg.npy"), *AXES, "--degrees")
+        np.testing.assert_allclose(found, self.h, atol=1e-5)
+        polar["magnitude"] = 20 * np.log10(polar["magnitude"])
+        self.refuse("values in dB are no amplitudes", self.save("db.npy", polar), *AXES, "--degrees")
+
+    def test_empty(self):
+        self.refuse("--shape is n,0,4", self.save("v.npy", self.h.ravel()), *AXES, "--shape", "n,0,4")
+        out, _ = self.run_here("inspect", self.save("scalar.npy", np.float32(1)))
+        self.assertIn("scalar.npy", out)
+        # Compounds have a range, that of their magnitude.
+        pairs = np.zeros((3, 4), [("im", "i2"), ("re", "i2")])
+        pairs["re"], pairs["im"] = -3, 4
+        out, _ = self.run_here("inspect", self.save("pairs.npy", pairs), "--json")
+        array, = json.loads(out)["arrays"].values()
+        self.assertEqual((array["least"], array["most"], array["mean"]), (5, 5, 5))
+
+
+class Columns(TestCase):
+    """Tables whose columns have numbers in their names."""
+
+    def table(self, names, rows):
+        with open(self.path("t.csv"), "w") as file:
+            file.write("\n".join([",".join(names), *(",".join(row) for row in rows)]) + "\n")
+        return self.path("t.csv")
+
+    def test_order(self):
+        """That of the numbers, not that of the text, which is said."""
+        h = self.h[:, :12, :1]
+        order = sorted(range(12), key=str)
+        real = self.table([f"{part}_{i}" for i in order for part in ("real", "imag")],
+                          [[f"{x:.7g}" for i in order for x in (row[i, 0].real, row[i, 0].imag)] for row in h])
+        found, err = self.read(real, "--axes", "n,nc")
+        np.testing.assert_allclose(found, h, atol=1e-6)
+        self.assertIn("in the order of the numbers in their names, real_0 first", err)
+        texts = [[f"{row[i, 0].real:.7g}{row[i, 0].imag:+.7g}j" for i in order] for row in h]
+        found, err = self.read(self.table([f"csi{i}" for i in order], texts), "--axes", "n,nc")
+        np.testing.assert_allclose(found, h, atol=1e-6)
+        self.assertIn("csi0 first", err)
+
+    def test_header_of_numbers(self):
+        """Subcarriers and frequencies at equal distances are a header, not a sample."""
+        h = self.h[:, :12, :1]
+        texts = [[f"{x.real:.7g}{x.imag:+.7g}j" for x in row[:, 0]] for row in h]
+        for numbers in (range(-6, 6), [2.409e9 + 312500 * i for i in range(12)]):
+            self.check(h, self.table([f"{n:.12g}" for n in numbers], texts), "--axes", "n,nc")
 
 
 class ArrayTypes(TestCase):

@@ -7,6 +7,7 @@
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -22,7 +23,7 @@ from ..data.generate import GRID, GROUPS, MODEL, PRECURSOR, check_range
 from ..data.interchange import (AXES, CSINET_KEYS, CSINET_OFFSET, UNPACKED_BYTES,
                                 UNPACKED_RATIO, FileSet, Matrices, Options, Selection, check_offset,
                                 check_signs, csinet_layout, export_csinet, export_matrices,
-                                likely_axes)
+                                likely_axes, real_parts)
 from ..data.listing import kind_of
 from ..data.summary import draw, statistics
 from ..files import check_output
@@ -305,16 +306,21 @@ def import_matrices(args: argparse.Namespace, command: str) -> None:
             key = CSINET_KEYS[0] if file.default is None else file.default
             if key not in file.names and len(file.names) > 1:
                 raise ValueError(f"{args.file}: has several arrays: {', '.join(file.names)}; --key says which")
-        for option in ("degrees", "radians"):
-            if getattr(args, option) and args.phase is None and not file.has_phases:
-                raise ValueError(f"--{option} is given without --phase")
         axes = file.axes(key)
+        if args.fft_order and args.axes is None and axes is not None:
+            raise ValueError(f"--fft-order: {args.file}: {key}: the subcarriers are in ascending order")
         if args.axes is None and axes is not None and not args.csinet:
             args.axes = axes
             print(f"note: {args.file}: {key}: the axes are {axes}", file=sys.stderr)
         for text in file.notes(key):
             print(f"note: {args.file}: {key}: {text}", file=sys.stderr)
         array, args.axes = file.complex_array(key, args.axes, args.imag, args.phase)
+        for option in ("degrees", "radians"):
+            if getattr(args, option) and not file.has_phases and not getattr(array, "polar", False):
+                raise ValueError(f"--{option} is given without --phase")
+        for path in (*file.paths, *([file.other] if file.other else [])):
+            if os.path.exists(args.output) and os.path.samefile(path, args.output):
+                raise ValueError(f"-o is {args.output}, which is read")
         try:
             matrices = _named(args, key, array)
         except ValueError as error:
@@ -386,9 +392,10 @@ def _named(args, key, array):
         plane = args.array and tuple(int(n) for n in args.array.split(","))
     except ValueError:
         raise ValueError(f"--array is {args.array}, allowed are numbers such as 4,4,2") from None
+    is_polar = getattr(array, "polar", False)
     if args.offset is not None:
-        if not is_real:
-            raise ValueError(f"--offset is {args.offset:g}, the numbers are complex")
+        if is_polar:
+            raise ValueError(f"--offset is {args.offset:g}, the numbers are amplitudes and phases")
         check_range("--offset", args.offset, -1e30, 1e30)
     if args.axes is None:
         for name in ("reshape", "domain", "carriers", "imag", "phase"):
@@ -420,13 +427,16 @@ def _named(args, key, array):
     except ValueError:
         raise ValueError(f"--reshape is {args.reshape}, allowed are numbers such as 2,32,32"
                          ) from None
+    # HT is shifted whoever names its axes.
+    is_ht = is_real and key.rpartition("/")[2] == CSINET_KEYS[0] and args.offset is None
+    offset = CSINET_OFFSET if is_ht else args.offset
     matrices = Matrices(
-        array, args.axes.split(","), reshape, args.offset or 0.0, args.domain,
+        array, args.axes.split(","), reshape, offset or 0.0, args.domain,
         None if args.carriers is None else lambda count: parse_carriers(args.carriers, count),
         args.fft_order, plane)
-    if args.offset is not None:
-        check_offset(array, args.offset)
-    elif is_real:
+    if offset is not None:
+        check_offset(real_parts(array), offset, is_ht)
+    elif not is_polar:
         text = check_signs(array)
         if text:
             print(f"note: {args.file}: {text}", file=sys.stderr)

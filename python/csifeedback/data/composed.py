@@ -47,7 +47,8 @@ class Parts:
             if array.dtype.names or array.dtype.kind not in "fiu":
                 raise ValueError(f"the two arrays are {first.dtype} and {second.dtype}, allowed are "
                                  "real numbers")
-        self._first, self._second, self._polar = first, second, polar
+        self._first, self._second, self.polar = first, second, polar
+        self.is_unsigned = "u" in (first.dtype.kind, second.dtype.kind)
         self._scale = np.pi / 180 if degrees else 1.0
         self.shape, self.dtype = tuple(first.shape), np.dtype(np.complex128)
         if polar:
@@ -56,27 +57,64 @@ class Parts:
     def __getitem__(self, index: Tuple[slice, ...]) -> np.ndarray:
         first, second = (np.asarray(array[index], np.float64)
                          for array in (self._first, self._second))
-        if self._polar:
+        if self.polar:
             return first * np.exp(1j * self._scale * second)
         return first + 1j * second
+
+
+class Field:
+    """One field of an array of compounds."""
+
+    def __init__(self, array: Any, name: str) -> None:
+        self._array, self._name = array, name
+        self.shape, self.dtype = tuple(array.shape), array.dtype[name]
+
+    def __getitem__(self, index: Tuple[slice, ...]) -> np.ndarray:
+        return np.asarray(self._array[index])[self._name]
+
+
+class RealParts:
+    """The parts of complex numbers as a real array with one more axis, of two: real parts (or a field), and
+    imaginary parts (or another one)."""
+
+    def __init__(self, array: Any, fields: Sequence[str] = ()) -> None:
+        self._array, self._fields = array, fields
+        self.shape, self.dtype = (*array.shape, 2), np.dtype(np.float64)
+
+    def __getitem__(self, index: Tuple[slice, ...]) -> np.ndarray:
+        x = np.asarray(self._array[index[:-1]])
+        parts = [x[name] for name in self._fields] if self._fields else [x.real, x.imag]
+        return np.stack(parts, -1)[(..., index[-1])]
+
+
+def _blocks(array, block_bytes=1 << 26):
+    """The finite numbers of a real array, as float64, block by block."""
+    shape = tuple(array.shape)
+    rows = max(1, block_bytes // max(1, array.dtype.itemsize * math.prod(shape[1:])))
+    for first in range(0, shape[0], rows) if shape else (None,):
+        index = () if first is None else (slice(first, first + rows),) + (slice(None),) * (len(shape) - 1)
+        x = np.asarray(array[index], np.float64)
+        yield x[np.isfinite(x)]
+
+
+def has_negative(array: Any) -> bool:
+    """Whether a number of a real array is negative; reads no more of it than this takes."""
+    return any(x.size and x.min() < 0 for x in _blocks(array))
 
 
 def value_range(array: Any, block_bytes: int = 1 << 26) -> Tuple[float, float, float, float]:
     """(least, most, mean, standard deviation) of the finite numbers of a real array, which is read
     in blocks; (0, 0, 0, 0) if there are none."""
-    rows = max(1, block_bytes // max(1, array.dtype.itemsize * math.prod(array.shape[1:])))
     least, most, count, total, squares = math.inf, -math.inf, 0, 0.0, 0.0
-    for first in range(0, array.shape[0], rows):
-        index = (slice(first, first + rows),) + (slice(None),) * (len(array.shape) - 1)
-        x = np.asarray(array[index], np.float64)
-        x = x[np.isfinite(x)]
-        if x.size:
-            least, most = min(least, x.min()), max(most, x.max())
-            count, total, squares = count + x.size, total + x.sum(), squares + np.square(x).sum()
+    with np.errstate(over="ignore", invalid="ignore"):
+        for x in _blocks(array, block_bytes):
+            if x.size:
+                least, most = min(least, x.min()), max(most, x.max())
+                count, total, squares = count + x.size, total + x.sum(), squares + np.square(x).sum()
     if not count:
         return 0.0, 0.0, 0.0, 0.0
     mean = total / count
-    return float(least), float(most), mean, math.sqrt(max(0.0, squares / count - mean * mean))
+    return float(least), float(most), float(mean), math.sqrt(max(0.0, squares / count - mean * mean))
 
 
 def check_polar(amplitudes: Tuple[float, float], phases: Tuple[float, float],
@@ -84,8 +122,8 @@ def check_polar(amplitudes: Tuple[float, float], phases: Tuple[float, float],
     """ValueError if ranges (least, most) are not those of amplitudes and phases; degrees: None: not
     known."""
     if amplitudes[0] < 0:
-        raise ValueError(f"the amplitudes are {amplitudes[0]:.4g} to {amplitudes[1]:.4g}: none is negative, "
-                         "but in dB")
+        raise ValueError(f"the amplitudes are {amplitudes[0]:.4g} to {amplitudes[1]:.4g}, allowed are "
+                         "numbers from 0 on; values in dB are no amplitudes")
     if degrees is None and max(-phases[0], phases[1]) > 2 * math.pi + 1e-3:
         raise ValueError(f"the phases are {phases[0]:.4g} to {phases[1]:.4g}, more than one turn: --degrees or "
                          "--radians says what they are")
@@ -115,7 +153,7 @@ class Shaped:
 
     def __init__(self, array: Any, shape: Sequence[int]) -> None:
         have = tuple(int(n) for n in array.shape)
-        count, known = math.prod(have), math.prod(n for n in shape if n != -1)
+        count, known = math.prod(have), max(1, math.prod(n for n in shape if n != -1))
         if count != max(have, default=1):
             raise ValueError(f"--shape is for vectors, the array has shape {have}; --reshape is for rows")
         if list(shape).count(-1) > 1 or any(n < 1 and n != -1 for n in shape) or count % known or \

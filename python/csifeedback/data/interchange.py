@@ -26,8 +26,8 @@ import numpy as np
 from .. import hdf5
 from ..arrays import array_attributes, array_text
 from ..files import whole_file
-from .composed import (INTERLEAVED, PARTS, Interleaved, Joined, Parts, Reshaped, Shaped, stacked,
-                       value_range)
+from .composed import (INTERLEAVED, PARTS, Field, Interleaved, Joined, Parts, RealParts, Reshaped,
+                       Shaped, has_negative, stacked, value_range)
 from .dataset import block_samples
 from .matlab import MatFile, MatFile4, full
 from .readers import raw, renew, text, wifi
@@ -414,6 +414,8 @@ class FileSet:
         self._most, self._options = most_bytes, options
         self._first = ArrayFile(self.paths[0], most_bytes, options)
         self.names = self._first.names
+        #: file of the other part, where complex_array() has read one
+        self.other: Optional[str] = None
 
     def __enter__(self):
         return self
@@ -464,6 +466,13 @@ class FileSet:
             with ArrayFile(path, self._most, self._options) as file:
                 array = _shaped(file.array(key), self._options)
                 found = tuple(array.shape)
+                for text, own, theirs in (
+                        ("axes", self._first.axes.get(key), file.axes.get(key)),
+                        ("subcarriers", *([n for n in f.notes.get(key, []) if "subcarrier" in n]
+                                          for f in (self._first, file)))):
+                    if own != theirs:
+                        raise ValueError(f"{path}: '{key}' has other {text} ({theirs or 'not known'}) than "
+                                         f"that of {self.paths[0]} ({own or 'not known'})")
                 if (len(found), others(found), array.dtype) != (len(shape), others(shape), dtype):
                     raise ValueError(f"{path}: '{key}' is {array.dtype} of shape {found}, "
                                      f"that of {self.paths[0]} {dtype} of shape {shape}")
@@ -488,23 +497,41 @@ class FileSet:
                 axes = "sample," + axes
         array = self.array(key, axis)
         other = imag or phase
-        if other is None:
-            return array, axes
         degrees = self._options.degrees
+        if other is None:
+            if array.dtype.names:
+                kind, *fields = complex_fields(array.dtype)
+                if kind == "polar":
+                    array = Parts(*(Field(array, name) for name in fields), True, degrees)
+            return array, axes
+        is_file = os.path.exists(other)
         try:
-            if os.path.exists(other):
+            if is_file:
                 if len(self.paths) > 1:
                     raise ValueError("of several files, the other array is in each of them")
                 with ArrayFile(other, self._most, self._options) as file:
-                    second = file.array(key if key in file.names or len(file.names) != 1
-                                        else next(iter(file.names)))
+                    name = key if key in file.names or len(file.names) != 1 else next(iter(file.names))
+                    if name == key and os.path.samefile(other, self.paths[0]):
+                        raise ValueError("it is the same array")
+                    self.other = other
+                    second = file.array(name)
                     return Parts(array, _shaped(second, self._options), bool(phase), degrees), axes
+            if other == key:
+                raise ValueError("it is the same array")
             return Parts(array, self.array(other, axis), bool(phase), degrees), axes
         except ValueError as error:
-            raise ValueError(f"{'--imag' if imag else '--phase'} is {other}: {error}") from None
+            raise ValueError(f"{'--imag' if imag else '--phase'} is {other}: {error}" + (
+                "" if is_file or other in self.names else "; nor is there a file of this name")) from None
 
     def fingerprint(self) -> Dict[str, int]:
         """Number, size and checksum of the files."""
+        found = self._fingerprint()
+        if self.other is not None:
+            with ArrayFile(self.other, self._most, self._options) as file:
+                found.update({f"other_{name}": value for name, value in file.fingerprint().items()})
+        return found
+
+    def _fingerprint(self):
         if len(self.paths) == 1:
             return self._first.fingerprint()
         crc = size = 0
@@ -758,7 +785,12 @@ class Matrices:
         index = [slice(None)] * self._ndim
         if self._outer is not None:
             index[self._outer] = slice(start, -(-(first + count) // self._inner))
-        x = np.asarray(self._array[tuple(index)]).transpose(self._order)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._matrices(np.asarray(self._array[tuple(index)]), first - start * self._inner, count)
+
+    def _matrices(self, x, first, count):
+        """Matrices [first, first + count) of a part of the array."""
+        x = x.transpose(self._order)
         if self._carriers is not None:
             x = np.take(x, self._carriers, self._row_at)
         if self._is_real:
@@ -773,7 +805,6 @@ class Matrices:
             re, im = x.real, x.imag
         matrices = np.empty(re.shape, np.complex64)
         matrices.real, matrices.imag = re - self._offset, im - self._offset
-        first -= start * self._inner
         matrices = matrices.reshape(-1, self.rows, self.nt)[first:first + count]
         if self._beams:
             n1, n2, polarizations = self.array
@@ -908,14 +939,27 @@ def check_offset(array: Any, offset: float, unit: bool = False) -> None:
                      f"subtract, for example --offset {likely:g}")
 
 
+def real_parts(array: Any) -> Any:
+    """The real numbers that an array is made of, as an array."""
+    if array.dtype.names:
+        return RealParts(array, complex_fields(array.dtype)[1:])
+    return RealParts(array) if array.dtype.kind == "c" else array
+
+
 def check_signs(array: Any) -> Optional[str]:
     """What has to be said of real and imaginary parts that nothing is subtracted from: None, or that
     none is negative. Raises ValueError where none can be."""
-    if array.dtype.kind == "u":
-        raise ValueError(f"the numbers are {array.dtype}, without sign: --offset says what to subtract, "
-                         f"for example --offset {np.iinfo(array.dtype).max / 2:.10g}")
-    least, most, mean, _ = value_range(array)
-    if least < 0 or not most > 0:
+    kinds = [array.dtype[name] for name in array.dtype.names or ()] or [array.dtype]
+    unsigned = next((str(kind) for kind in kinds if kind.kind == "u"), None)
+    parts = real_parts(array)
+    if unsigned or getattr(array, "is_unsigned", False):
+        most = np.iinfo(unsigned).max if unsigned else value_range(parts)[1]
+        raise ValueError(f"the numbers are {unsigned or 'unsigned'}, without sign: --offset says what to "
+                         f"subtract, for example --offset {most / 2:.10g}")
+    if has_negative(parts):
+        return None
+    least, most, mean, _ = value_range(parts)
+    if not most > 0:
         return None
     return (f"no real or imaginary part is negative ({least:.4g} to {most:.4g}, mean {mean:.4g}): if they "
             "are shifted, --offset says by how much")

@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import csifeedback_python as core
 from .composed import PARTS, words_of
-from .interchange import CSINET_KEYS, ArrayFile, Options, likely_axes
+from .interchange import CSINET_KEYS, ArrayFile, Options, complex_fields, likely_axes
 
 #: bytes of an array that are looked at for its range and mean
 LOOKED_AT = 1 << 28
@@ -40,18 +40,24 @@ def kind_of(path: str) -> str:
 
 
 def array_facts(array: Any) -> Dict[str, Any]:
-    """Type, shape, and of the finite numbers least, most and mean, of complex ones those of their
-    magnitude, in the first 256 MB."""
+    """Type, shape, and of the finite numbers least, most and mean, of complex ones, compounds that are such
+    too, those of their magnitude, in the first 256 MB."""
     shape = [int(n) for n in array.shape]
     facts: Dict[str, Any] = {"type": "compound" if array.dtype.names else str(array.dtype),
                              "shape": shape}
     if array.dtype.names:
         facts["fields"] = list(array.dtype.names)
-    if array.dtype.names or not math.prod(shape):
+        try:
+            kind, first, second = complex_fields(array.dtype)
+        except ValueError:
+            return facts
+    if not math.prod(shape):
         return facts
     rows = max(1, LOOKED_AT // max(1, array.dtype.itemsize * math.prod(shape[1:])))
-    index = (slice(0, rows),) + (slice(None),) * (len(shape) - 1)
+    index = (slice(0, rows),) + (slice(None),) * (len(shape) - 1) if shape else ()
     x = np.asarray(array[index])
+    if x.dtype.names:
+        x = x[first].astype(np.float64) if kind == "polar" else np.hypot(x[first], x[second], dtype=np.float64)
     x = np.abs(x) if x.dtype.kind == "c" else x.astype(np.float64)
     total = x.size
     x = x[np.isfinite(x)]

@@ -86,7 +86,14 @@ def _spaced(text):
 
 def _is_header(cells):
     """Whether cells are names, not numbers: also 0, 1, 2 .. as pandas writes them, behind a name for the
-    row that may be empty."""
+    row that may be empty, and subcarriers or frequencies at equal distances."""
+    if len(cells) > 3:
+        try:
+            steps = np.diff([float(cell) for cell in cells])
+        except ValueError:
+            steps = np.zeros(1)
+        if steps[0] != 0 and np.allclose(steps, steps[0], rtol=1e-6, atol=0):
+            return True
     if len(cells) > 2 and [c.strip().strip('"') for c in cells[1:]] in (
             [str(i) for i in range(len(cells) - 1)], [str(i) for i in range(1, len(cells))]):
         return True
@@ -125,6 +132,7 @@ def read_table(path: str, axis_names: Dict[str, str], columns: Optional[str] = N
         taken = [i for i in range(len(names)) if i not in index]
         # One row of names, such as h0 to h63: a table of what they say.
         if len(taken) > 1 and len({tuple(words_of(names[i])) for i in taken}) == 1:
+            taken, notes = _in_order(names, taken)
             csi = numbers[:, taken]
         else:
             taken, index = [], []
@@ -185,14 +193,16 @@ def _complex_columns(names, numbers, is_complex, degrees):
         taken = [i for i, one in enumerate(is_complex) if one]
         if len({tuple(words_of(names[i])) for i in taken}) > 1:
             return None, [], []
+        taken, notes = _in_order(names, taken)
         csi = numbers[:, taken]
-        return csi[:, 0] if csi.shape[1] == 1 else csi, taken, []
+        return csi[:, 0] if csi.shape[1] == 1 else csi, taken, notes
     words = [words_of(name) for name in names]
     for kind, first, second in PARTS:
         one, other = ([i for i, w in enumerate(words) if any(x in of for x in w)]
                       for of in (first, second))
         if not one or len(one) != len(other) or set(one) & set(other):
             continue
+        one, notes = _in_order(names, one)
         identity = [[_without(names[i], of) for i in columns]
                     for columns, of in ((one, first), (other, second))]
         if len(set(identity[0])) < len(one) or set(identity[0]) != set(identity[1]):
@@ -214,8 +224,20 @@ def _complex_columns(names, numbers, is_complex, degrees):
             check_polar(finite[0], finite[1], degrees)
             csi = x * np.exp(1j * y * (np.pi / 180 if degrees else 1.0))
             text += f"amplitude and phase in {'degrees' if degrees else 'radians'}"
-        return csi[:, 0] if csi.shape[1] == 1 else csi, [*one, *other], [text]
+        return csi[:, 0] if csi.shape[1] == 1 else csi, [*one, *other], [text, *notes]
     return None, [], []
+
+
+def _in_order(names, columns):
+    """(columns in the order of the numbers in their names, what to say of it), where all names have as
+    many numbers and the same words."""
+    keys = [[float(n) for n in re.findall(r"(?:(?<![a-zA-Z0-9.])-)?\d+(?:\.\d+)?", names[i])] for i in columns]
+    if len({(len(key), tuple(words_of(names[i]))) for key, i in zip(keys, columns)}) > 1 or \
+            keys == sorted(keys):
+        return columns, []
+    order = sorted(range(len(columns)), key=keys.__getitem__)
+    return [columns[i] for i in order], [
+        f"the columns are taken in the order of the numbers in their names, {names[columns[order[0]]]} first"]
 
 
 def _without(name, words):
