@@ -466,12 +466,12 @@ class FileSet:
             with ArrayFile(path, self._most, self._options) as file:
                 array = _shaped(file.array(key), self._options)
                 found = tuple(array.shape)
-                for text, own, theirs in (
+                for what, own, theirs in (
                         ("axes", self._first.axes.get(key), file.axes.get(key)),
                         ("subcarriers", *([n for n in f.notes.get(key, []) if "subcarrier" in n]
                                           for f in (self._first, file)))):
                     if own != theirs:
-                        raise ValueError(f"{path}: '{key}' has other {text} ({theirs or 'not known'}) than "
+                        raise ValueError(f"{path}: '{key}' has other {what} ({theirs or 'not known'}) than "
                                          f"that of {self.paths[0]} ({own or 'not known'})")
                 if (len(found), others(found), array.dtype) != (len(shape), others(shape), dtype):
                     raise ValueError(f"{path}: '{key}' is {array.dtype} of shape {found}, "
@@ -500,9 +500,9 @@ class FileSet:
         degrees = self._options.degrees
         if other is None:
             if array.dtype.names:
-                kind, *fields = complex_fields(array.dtype)
+                kind, first, second = complex_fields(array.dtype)
                 if kind == "polar":
-                    array = Parts(*(Field(array, name) for name in fields), True, degrees)
+                    array = Parts(Field(array, first), Field(array, second), True, degrees)
             return array, axes
         is_file = os.path.exists(other)
         try:
