@@ -709,7 +709,7 @@ class TestImport(TestCase):
                 (x, "--na is 3, the matrices have 4 rows", "--axes", "n,na,nt", "--na", 3),
                 (x, "subcarriers .--nc. is 3", "--axes", "n,na,nt", "--nc", 3),
                 (x, "--precursor is 4", "--axes", "n,na,nt", "--precursor", 4),
-                (x, "has no array 'y'", "--axes", "n,na,nt", "--key", "y"),
+                (x, "the array has no name, asked for is 'y'", "--axes", "n,na,nt", "--key", "y"),
                 (real, "the array is real", "--axes", "n,nc,nt,n"),
                 (real, "'reim' has the length 3", "--axes", "n,nc,reim,nt")):
             line = self.run_bad("import", path, *options, "-o", self.file("out.h5"))

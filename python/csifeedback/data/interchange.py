@@ -220,9 +220,14 @@ class ArrayFile:
                 if hasattr(self, "_hdf5"):
                     hdf5.own_array(self._hdf5, name)
             names = [key for key, _ in self.listing()]
-            near = difflib.get_close_matches(name, names, 1)
-            raise ValueError(f"{self.path}: has no array '{name}', only "
-                             + (", ".join(names) or "none")
+            if not any(names):
+                raise ValueError(f"{self.path}: " + (
+                    f"the array has no name, asked for is '{name}'" if names else
+                    "has no array of numbers of its own (links, external and virtual ones are not read)"))
+            lower = {key.lower(): key for key in names}
+            near = ([lower[name.lower()]] if name.lower() in lower
+                    else difflib.get_close_matches(name, names, 1))
+            raise ValueError(f"{self.path}: has no array '{name}', only " + ", ".join(names)
                              + (f"; is it '{near[0]}'?" if near else ""))
         with self._errors():
             array = self._array(name)
