@@ -141,7 +141,8 @@ class TwoArrays(TestCase):
         self.check(self.h, real, *AXES, "--imag", imag)
         self.refuse("allowed are real numbers", self.save("h.npy", self.h), *AXES, "--imag", imag)
         self.refuse("--imag is .*re.npy: it is the same array", real, *AXES, "--imag", real)
-        self.refuse("the array has no name, asked for is 'nowhere.npy'; nor is there a file of this name", real, *AXES, "--imag", "nowhere.npy")
+        self.refuse("the array has no name, asked for is 'nowhere.npy'; nor is there a file of this name",
+                    real, *AXES, "--imag", "nowhere.npy")
         # A data set says which of both files it is of.
         first = self.path("first.h5")
         self.run_here("import", real, *AXES, "--imag", imag, "-o", first)

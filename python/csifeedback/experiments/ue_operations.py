@@ -29,6 +29,7 @@ SERIES: Sequence[Tuple[str, Sequence[str], str]] = (
     ("klt", ("entropy",), "KLT, entropy-coded"), ("klt", QUANTIZERS, "KLT, quantizer"),
     ("csi-l2o", (*QUANTIZERS, "entropy"), "Csi-L2O"),
     ("csinet-16", QUANTIZERS, "CsiNet"), ("clnet-16", QUANTIZERS, "CLNet"),
+    ("pm-csinet-plus", QUANTIZERS, "PM-CsiNet+"), ("sm-csinet-plus", QUANTIZERS, "SM-CsiNet+"),
     ("transnet-16", QUANTIZERS, "TransNet"), ("nr-csinet-16", QUANTIZERS, "NR-CsiNet"),
     ("fista-net-16", QUANTIZERS, "FISTA-Net"), ("tilista-16", QUANTIZERS, "TiLISTA"))
 
