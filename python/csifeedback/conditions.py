@@ -119,6 +119,20 @@ def warn_swapped(source: Any, ha: np.ndarray, whole: bool = False) -> None:
               "and spread over all rows; csifeedback_dataset import --axes names them", file=sys.stderr)
 
 
+def warn_conjugate(source: Any, h: np.ndarray, na: int, precursor: int) -> None:
+    """Says on stderr if matrices H (n, nc, nt) look conjugate: the first na delay rows, precursor of them before
+    delay zero, have little of the energy, and nearly all of it in the conjugate."""
+    power = np.mean(np.square(np.abs(np.fft.ifft(h, axis=1)), dtype=np.float64), axis=(0, 2))
+    total, rows = power.sum(), np.arange(na) - precursor
+    if not total > 0:
+        return
+    lost, lost_of_conjugate = (1 - power[of % len(power)].sum() / total for of in (rows, -rows))
+    if lost > 0.5 and lost_of_conjugate < 0.1:
+        print(f"warning: {source}: {100 * lost:.1f} % of the energy is in delay rows that are cut, of the "
+              f"conjugate {100 * lost_of_conjugate:.1f} %: I and Q look swapped (try the conjugate: exchange --key "
+              "and --imag, or /iq and /qi)", file=sys.stderr)
+
+
 def differences(data: Any, model: Any) -> List[str]:
     """What differs between the Conditions of data and of a model, as a list of texts; what one of
     them does not say is not compared."""

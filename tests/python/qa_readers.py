@@ -184,6 +184,22 @@ class TwoArrays(TestCase):
         polar["magnitude"] = 20 * np.log10(polar["magnitude"])
         self.refuse("values in dB are no amplitudes", self.save("db.npy", polar), *AXES, "--degrees")
 
+    def test_what_is_said(self):
+        """Ranges of amplitudes and phases, a conjugate channel, and rows that were never filled."""
+        amplitude, phase = self.save("a.npy", np.abs(self.h)), self.save("p.npy", np.angle(self.h))
+        self.assertRegex(self.read(amplitude, *AXES, "--phase", phase)[1],
+                         r"the amplitudes are 0\.\d+ to \d\.\d+, the phases -3\.1\d+ to 3\.1\d+ radians")
+        taps = random_complex(2, 5, 8, 4)
+        h = np.fft.fft(taps, 64, axis=1).astype(np.complex64)
+        wrong = self.read(self.save("wrong.npy", h.conj()), *AXES, "--na", 16)[1]
+        self.assertRegex(wrong, "8\\d.\\d % of the energy .* of the conjugate 0.0 %.*try the conjugate")
+        self.assertEqual(self.read(self.save("right.npy", h), *AXES, "--na", 16)[1], "")
+        many = np.tile(self.h, (4, 1, 1))
+        shifted = np.stack([many.real, many.imag], -1) / 100 + 0.5
+        shifted[3] = 0
+        self.refuse("sample 3 is zero", self.save("never.npy", shifted), AXES[0], AXES[1] + ",reim",
+                    "--offset", 0.5)
+
     def test_empty(self):
         self.refuse("--shape is n,0,4", self.save("v.npy", self.h.ravel()), *AXES, "--shape", "n,0,4")
         out, _ = self.run_here("inspect", self.save("scalar.npy", np.float32(1)))

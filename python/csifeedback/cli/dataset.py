@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from ..arrays import array_attributes, array_text
 from ..channels import NAMES, SCENARIOS
-from ..conditions import warn_swapped
+from ..conditions import warn_conjugate, warn_swapped
 from ..data import eigenvectors, generate as generation
 from ..data import listing
 from ..data.composed import null_carriers, parse_carriers, value_range
@@ -318,6 +318,8 @@ def import_matrices(args: argparse.Namespace, command: str) -> None:
         for option in ("degrees", "radians"):
             if getattr(args, option) and not file.has_phases and not getattr(array, "polar", False):
                 raise ValueError(f"--{option} is given without --phase")
+        if getattr(array, "polar", False):
+            print(f"note: {args.file}: {array.said}", file=sys.stderr)
         for path in (*file.paths, *([file.other] if file.other else [])):
             if os.path.exists(args.output) and os.path.samefile(path, args.output):
                 raise ValueError(f"-o is {args.output}, which is read")
@@ -379,6 +381,8 @@ def import_matrices(args: argparse.Namespace, command: str) -> None:
         with Dataset(args.output) as data:
             some = min(len(data), 100, block_samples(data.rows, data.nt))
             warn_swapped(args.output, data.read_truncated(0, some), data.whole)
+            if data.whole:
+                warn_conjugate(args.output, data.read(0, some), na, args.precursor)
         if not args.json:
             print(f"Ha: {na} delay rows, {args.precursor} of them "
                   "before delay zero (--precursor; 4 in data sets of csifeedback_dataset generate "

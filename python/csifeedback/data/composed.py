@@ -51,8 +51,13 @@ class Parts:
         self.is_unsigned = "u" in (first.dtype.kind, second.dtype.kind)
         self._scale = np.pi / 180 if degrees else 1.0
         self.shape, self.dtype = tuple(first.shape), np.dtype(np.complex128)
+        #: what amplitudes and phases were taken for
+        self.said = ""
         if polar:
-            check_polar(value_range(first)[:2], value_range(second)[:2], degrees)
+            ranges = value_range(first)[:2], value_range(second)[:2]
+            check_polar(*ranges, degrees)
+            self.said = ("the amplitudes are {:.4g} to {:.4g}, the phases {:.4g} to {:.4g} ".format(
+                *ranges[0], *ranges[1]) + ("degrees" if degrees else "radians"))
 
     def __getitem__(self, index: Tuple[slice, ...]) -> np.ndarray:
         first, second = (np.asarray(array[index], np.float64)

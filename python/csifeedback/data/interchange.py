@@ -811,6 +811,10 @@ class Matrices:
         matrices = np.empty(re.shape, np.complex64)
         matrices.real, matrices.imag = re - self._offset, im - self._offset
         matrices = matrices.reshape(-1, self.rows, self.nt)[first:first + count]
+        if self._offset:
+            # Rows of a file that were never filled are zero before they are shifted.
+            never = np.complex64(-self._offset * (1 + 1j))
+            matrices[(matrices == never).all(axis=(1, 2))] = 0
         if self._beams:
             n1, n2, polarizations = self.array
             if n2 * polarizations > 1:
