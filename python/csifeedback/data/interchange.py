@@ -669,7 +669,7 @@ def complex_fields(dtype: Any) -> Any:
 class Matrices:
     """Channel matrices in an array with named axes.
 
-    array: of numbers, or of compounds as in complex_fields(). axes: the name of each
+    array: of numbers, or of compounds of real and imaginary part, see complex_fields(). axes: the name of each
     axis, from AXES; several may be samples. A name with /iq, /qi or /reim behind it is that of an axis with
     real and imaginary parts, see composed.INTERLEAVED. reshape: what one index of the first axis is
     reshaped to, where the file has matrices as vectors; None: as they are. offset: is
@@ -801,11 +801,7 @@ class Matrices:
         if self._is_real:
             re, im = x[..., 0], x[..., 1]
         elif x.dtype.names:
-            kind, *fields = complex_fields(x.dtype)
-            re, im = (x[name] for name in fields)
-            if kind == "polar":
-                size, phase = re.astype(np.float64), im.astype(np.float64)
-                re, im = size * np.cos(phase), size * np.sin(phase)
+            re, im = (x[name] for name in complex_fields(x.dtype)[1:])
         else:
             re, im = x.real, x.imag
         matrices = np.empty(re.shape, np.complex64)
